@@ -1,0 +1,26 @@
+"""Market bars: what a bar is, when it could be known, and where bars come from."""
+
+from ._bars import BAR, Bars, Panel, as_panel, panel_fingerprint
+from ._frames import bars_from_frame
+from ._provider import PROVIDERS, Provider, register
+from ._resample import aggregate, check_higher, no_bar_forming, resample
+from ._sessions import ALWAYS, Sessions, sessions
+
+__all__ = [
+    "ALWAYS",
+    "BAR",
+    "PROVIDERS",
+    "Bars",
+    "Panel",
+    "Provider",
+    "Sessions",
+    "aggregate",
+    "as_panel",
+    "bars_from_frame",
+    "check_higher",
+    "no_bar_forming",
+    "panel_fingerprint",
+    "register",
+    "resample",
+    "sessions",
+]

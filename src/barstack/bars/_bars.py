@@ -1,0 +1,105 @@
+"""Bars of one symbol, as the columns that compiled code reads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.core.times import ClosedAt, Times, format_duration, iso
+
+# One bar as kernels see it. Times are microseconds UTC, `session` counts days since 1970.
+# `session_open` and `session_close` are known in advance from the calendar, so a kernel may use
+# them. Rows rather than columns: a live bar is one row, and history walks through them in order.
+BAR = np.dtype(
+    [
+        ("opened_at", "i8"),
+        ("closed_at", "i8"),
+        ("session", "i8"),
+        ("session_open", "i8"),
+        ("session_close", "i8"),
+        ("open", "f8"),
+        ("high", "f8"),
+        ("low", "f8"),
+        ("close", "f8"),
+        ("volume", "f8"),
+    ],
+    align=True,
+)
+PRICES = ("open", "high", "low", "close")
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """Bars of one symbol in time order, each stamped with the moment it could first be known.
+
+    symbol     name
+    length_us  nominal length of a bar, microseconds; session ends may cut single bars short
+    records    (n_bars,) of dtype `BAR`, read-only
+    """
+
+    symbol: str
+    length_us: int
+    records: npt.NDArray[Any]
+
+    def __post_init__(self) -> None:
+        self.records.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, rows: slice) -> Bars:
+        """The bars in `rows`, still in time order; data is shared, not copied."""
+        return Bars(self.symbol, self.length_us, self.records[rows])
+
+    def __repr__(self) -> str:
+        if not len(self):
+            return f"Bars({self.symbol}, no bars)"
+        first, last = self.opened_at[0], self.closed_at[-1]
+        length = format_duration(self.length_us)
+        return f"Bars({self.symbol}, {len(self):,} x {length}, {iso(first)} .. {iso(last)})"
+
+    @property
+    def opened_at(self) -> Times:
+        return self._times("opened_at")
+
+    @property
+    def closed_at(self) -> ClosedAt:
+        """(n_bars,) first moment at which each bar could be known."""
+        return ClosedAt(self._times("closed_at"))
+
+    @property
+    def close(self) -> npt.NDArray[np.float64]:
+        return np.ascontiguousarray(self.records["close"])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of symbol, length and every value; changes when any bar does."""
+        digest = hashlib.sha256(f"{self.symbol}|{self.length_us}|".encode())
+        digest.update(np.ascontiguousarray(self.records).tobytes())
+        return digest.hexdigest()
+
+    def _times(self, column: str) -> Times:
+        return np.ascontiguousarray(self.records[column]).view("datetime64[us]")
+
+
+# Every stage works on one or many symbols, always in the order of their names.
+Panel = Mapping[str, Bars]
+
+
+def as_panel(bars: Bars | Panel) -> dict[str, Bars]:
+    """One symbol or several, as a mapping sorted by symbol."""
+    if isinstance(bars, Bars):
+        return {bars.symbol: bars}
+    return {symbol: bars[symbol] for symbol in sorted(bars)}
+
+
+def panel_fingerprint(panel: Panel) -> str:
+    """SHA-256 over the fingerprints of all symbols."""
+    joined = "".join(bars.fingerprint for bars in as_panel(panel).values())
+    return hashlib.sha256(joined.encode()).hexdigest()

@@ -1,0 +1,247 @@
+"""The door for tables of bars: pandas or polars in, checked `Bars` out, or a sentence why not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from barstack.core.errors import DataError, did_you_mean
+from barstack.core.times import DAY_US, format_duration, iso
+
+from ._bars import BAR, PRICES, Bars
+from ._sessions import ALWAYS, sessions
+
+TIME_NAMES = ("timestamp", "datetime", "date", "time", "ts")
+COLUMNS = (*PRICES, "volume")
+
+
+def bars_from_frame(
+    frame: Any,
+    symbol: str,
+    *,
+    calendar: str = ALWAYS,
+    hours: str = "regular",
+    stamp: str = "open",
+    timezone: str | None = None,
+    length_us: int | None = None,
+    where: str = "frame",
+) -> Bars:
+    """Bars from a pandas or polars table.
+
+    frame      columns open, high, low, close, volume and a time column (timestamp, datetime,
+               date, time or ts; for pandas also the index), in any case and order
+    calendar   exchange code such as XNYS, or 24/7: its sessions end the bars that reach past them
+    hours      "regular" or "extended"; bars outside are dropped
+    stamp      "open" or "close": which end of the bar the time column names
+    timezone   zone of times that carry none; without it such times are refused
+    length_us  length of a bar; by default the commonest spacing
+    where      what error messages call the table
+
+    Raises `DataError` for anything that is not a clean series of bars. Nothing is repaired.
+
+    >>> import polars as pl
+    >>> from datetime import datetime, timezone
+    >>> stamps = [datetime(2026, 1, 5, h, tzinfo=timezone.utc) for h in (14, 15)]
+    >>> frame = pl.DataFrame({"timestamp": stamps, "open": [1.0, 2.0], "high": [2.0, 2.0],
+    ...                       "low": [1.0, 2.0], "close": [2.0, 2.0], "volume": [9.0, 9.0]})
+    >>> bars_from_frame(frame, "TOY")
+    Bars(TOY, 2 x 1h, 2026-01-05 14:00 UTC .. 2026-01-05 16:00 UTC)
+    """
+    table = _as_polars(frame, where)
+    if not len(table):
+        raise DataError(f"{where} holds no bars. Give {symbol} a file with rows.")
+    named = _match_columns(table, where)
+    stamps = _utc_microseconds(table[named["time"]], timezone, where)
+    columns = {name: _numbers(table[named[name]], where) for name in COLUMNS}
+    _check_order(stamps, symbol, where)
+    _check_prices(stamps, columns, symbol, where)
+    if length_us is None:
+        length_us = _commonest_spacing(stamps, symbol, where)
+    if stamp == "close":
+        stamps = stamps - length_us
+    return _with_sessions(stamps, columns, symbol, length_us, calendar, hours, where)
+
+
+def _with_sessions(
+    opened_at: npt.NDArray[np.int64],
+    columns: dict[str, npt.NDArray[np.float64]],
+    symbol: str,
+    length_us: int,
+    calendar: str,
+    hours: str,
+    where: str,
+) -> Bars:
+    day, opens, closes, inside = sessions(calendar, hours).locate(opened_at, length_us)
+    keep = inside == 1
+    if keep.mean() < 0.5:
+        first = iso(np.datetime64(int(opened_at[~keep][0]), "us"))
+        raise DataError(
+            f"{where}: {(~keep).sum():,} of {len(keep):,} bars of {symbol} lie outside the "
+            f"{hours} sessions of calendar {calendar}, the first at {first}. Name the calendar "
+            f"the symbol trades on, set hours: extended, or use calendar: {ALWAYS}."
+        )
+    records = np.zeros(int(keep.sum()), BAR)
+    for name in COLUMNS:
+        records[name] = columns[name][keep]
+    records["session"], records["session_open"], records["session_close"] = (
+        day[keep],
+        opens[keep],
+        closes[keep],
+    )
+    # Exchanges stamp a bar with its open. We keep the close: the first moment anyone could know
+    # it. Where the session ends inside a bar, that is the session's close, half days included.
+    if calendar == ALWAYS:
+        records["opened_at"] = opened_at
+        records["closed_at"] = opened_at + length_us
+    elif length_us >= DAY_US:
+        records["opened_at"], records["closed_at"] = opens[keep], closes[keep]
+    else:
+        records["opened_at"] = np.maximum(opened_at[keep], opens[keep])
+        records["closed_at"] = np.minimum(opened_at[keep] + length_us, closes[keep])
+    return Bars(symbol, length_us, records)
+
+
+def _as_polars(frame: Any, where: str) -> pl.DataFrame:
+    if isinstance(frame, pl.DataFrame):
+        return frame
+    try:
+        return pl.from_pandas(frame.reset_index())
+    except AttributeError:
+        raise DataError(
+            f"{where} is a {type(frame).__name__}; give a pandas or polars DataFrame."
+        ) from None
+
+
+def _match_columns(table: pl.DataFrame, where: str) -> dict[str, str]:
+    by_lower = {name.lower(): name for name in table.columns}
+    time = next((by_lower[name] for name in TIME_NAMES if name in by_lower), None)
+    if time is None:
+        raise DataError(
+            f"{where} has no time column. Name it {' or '.join(TIME_NAMES)}; "
+            f"it has {', '.join(table.columns)}."
+        )
+    for name in COLUMNS:
+        if name not in by_lower:
+            hint = did_you_mean(name, table.columns)
+            extra = " Add one of zeros if the source has none." if name == "volume" else ""
+            raise DataError(f"{where} has no column {name!r}. {hint}{extra}")
+    return {name: by_lower[name] for name in COLUMNS} | {"time": time}
+
+
+def _utc_microseconds(
+    column: pl.Series, timezone: str | None, where: str
+) -> npt.NDArray[np.int64]:
+    if column.null_count():
+        raise DataError(f"{where}: row {_first(column.is_null())} of {column.name!r} has no time.")
+    if column.dtype == pl.String:
+        column = _parse_text(column, where)
+    if column.dtype == pl.Date:  # a date names a session, in no zone
+        return column.cast(pl.Datetime("us")).to_physical().to_numpy()
+    if not isinstance(column.dtype, pl.Datetime):
+        raise DataError(
+            f"{where}: column {column.name!r} holds {column.dtype}, not times. "
+            "Store datetimes, or ISO 8601 text such as 2026-01-05T14:30:00Z."
+        )
+    column = column.dt.cast_time_unit("us")
+    if column.dtype.time_zone is None:  # type: ignore[attr-defined]  # checked to be Datetime
+        if timezone is None and (column.to_physical() % DAY_US == 0).all():
+            return column.to_physical().to_numpy()  # whole dates, as above
+        if timezone is None:
+            raise DataError(
+                f"{where}: times in {column.name!r} carry no timezone, for instance {column[0]}. "
+                "Say which with timezone: America/New_York (or UTC)."
+            )
+        try:
+            column = column.dt.replace_time_zone(timezone)
+        except pl.exceptions.PolarsError as error:
+            raise DataError(
+                f"{where}: cannot read the times as {timezone}: {error}. Name a zone such as "
+                "America/New_York, or store UTC."
+            ) from None
+    return column.dt.convert_time_zone("UTC").to_physical().to_numpy()
+
+
+def _parse_text(column: pl.Series, where: str) -> pl.Series:
+    try:
+        return column.str.to_datetime(time_unit="us")
+    except pl.exceptions.PolarsError:
+        raise DataError(
+            f"{where}: cannot read {column[0]!r} in {column.name!r} as a time. "
+            "Use ISO 8601, such as 2026-01-05T14:30:00Z."
+        ) from None
+
+
+def _numbers(column: pl.Series, where: str) -> npt.NDArray[np.float64]:
+    if not column.dtype.is_numeric():
+        raise DataError(
+            f"{where}: column {column.name!r} holds {column.dtype} ({column[0]!r} in row 0), "
+            "not numbers. Convert it."
+        )
+    return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+
+def _check_order(stamps: npt.NDArray[np.int64], symbol: str, where: str) -> None:
+    steps = np.diff(stamps)
+    for wrong, what, mend in (
+        (steps < 0, "goes back in time", "Sort the rows by time"),
+        (steps == 0, "repeats the time of the row before", "Remove duplicates, keeping one"),
+    ):
+        if wrong.any():
+            row = _first(wrong) + 1
+            at = iso(np.datetime64(int(stamps[row]), "us"))
+            raise DataError(
+                f"{where}: row {row} of {symbol} ({at}) {what}; "
+                f"{int(wrong.sum())} such row(s) in all. {mend}."
+            )
+
+
+def _check_prices(
+    stamps: npt.NDArray[np.int64],
+    columns: dict[str, npt.NDArray[np.float64]],
+    symbol: str,
+    where: str,
+) -> None:
+    def refuse(wrong: npt.NDArray[np.bool_], what: str) -> None:
+        if wrong.any():
+            row = _first(wrong)
+            values = ", ".join(f"{name} {columns[name][row]:g}" for name in COLUMNS)
+            at = iso(np.datetime64(int(stamps[row]), "us"))
+            raise DataError(
+                f"{where}: row {row} of {symbol} ({at}) has {what}: {values}; "
+                f"{int(wrong.sum())} such row(s) in all. Repair or remove them."
+            )
+
+    high, low = columns["high"], columns["low"]
+    for name in COLUMNS:
+        refuse(~np.isfinite(columns[name]), f"no finite {name}")
+    for name in PRICES:
+        refuse(columns[name] <= 0, f"a {name} that is not positive")
+    refuse(columns["volume"] < 0, "a negative volume")
+    refuse(high < low, "a high below its low")
+    for name in ("open", "close"):
+        outside = (columns[name] > high) | (columns[name] < low)
+        refuse(outside, f"a {name} outside its low and high")
+
+
+def _commonest_spacing(stamps: npt.NDArray[np.int64], symbol: str, where: str) -> int:
+    if len(stamps) < 2:
+        raise DataError(
+            f"{where}: {symbol} has one bar, too few to see how long a bar is. "
+            "Give more bars, or say it with bar: 5min."
+        )
+    spacings, counts = np.unique(np.diff(stamps), return_counts=True)
+    length_us = int(spacings[np.argmax(counts)])
+    if counts.max() < 0.2 * counts.sum():
+        raise DataError(
+            f"{where}: bars of {symbol} have no regular spacing; the commonest, "
+            f"{format_duration(length_us)}, holds for {counts.max():,} of {counts.sum():,} steps. "
+            "Say how long a bar is with bar: 5min."
+        )
+    return length_us
+
+
+def _first(wrong: Any) -> int:
+    return int(np.argmax(np.asarray(wrong)))

@@ -1,0 +1,86 @@
+"""Where bars come from. A provider reads tables; this base class turns them into checked bars."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from barstack.core.errors import ConfigError, DataError
+from barstack.core.registry import SpecRegistry
+from barstack.core.spec import Spec
+from barstack.core.times import format_duration, parse_duration
+
+from ._bars import Bars
+from ._frames import bars_from_frame
+from ._resample import resample
+from ._sessions import ALWAYS
+
+
+class Provider(Spec):
+    """Bars of one or many symbols. Subclass it, write `read`, and decorate with `register`."""
+
+    calendar: str = ALWAYS  # exchange code such as XNYS; its sessions end bars and days
+    hours: Literal["regular", "extended"] = "regular"
+    stamp: Literal["open", "close"] = "open"  # which end of a bar the source's times name
+    timezone: str | None = None  # of times that carry none
+    bar: str | None = None  # length of the source's bars; by default their commonest spacing
+    resample: str | None = None  # length of the bars to work on; by default the source's
+    start: str | None = None  # keep bars that open at or after this UTC time
+    end: str | None = None  # keep bars that close at or before this UTC time
+
+    @abstractmethod
+    def read(self, folder: Path) -> dict[str, Any]:
+        """A pandas or polars table for each symbol; relative paths start at `folder`."""
+
+    def load(self, folder: Path | str = ".") -> dict[str, Bars]:
+        """Checked bars by symbol, resampled where asked, all of one length."""
+        length_us = parse_duration(self.bar) if self.bar else None
+        panel = {
+            symbol: bars_from_frame(
+                frame,
+                symbol,
+                calendar=self.calendar,
+                hours=self.hours,
+                stamp=self.stamp,
+                timezone=self.timezone,
+                length_us=length_us,
+                where=f"{symbol}",
+            )
+            for symbol, frame in sorted(self.read(Path(folder)).items())
+        }
+        lengths = {bars.length_us for bars in panel.values()}
+        if len(lengths) > 1:
+            listed = ", ".join(
+                f"{symbol} {format_duration(bars.length_us)}" for symbol, bars in panel.items()
+            )
+            raise DataError(f"Symbols differ in bar length ({listed}). Set resample to one length.")
+        if self.resample and parse_duration(self.resample) != lengths.copy().pop():
+            panel = resample(panel, parse_duration(self.resample))
+        return {symbol: self._between(bars) for symbol, bars in panel.items()}
+
+    def _between(self, bars: Bars) -> Bars:
+        keep = np.ones(len(bars), bool)
+        if self.start:
+            keep &= bars.opened_at >= _moment(self.start)
+        if self.end:
+            keep &= bars.closed_at <= _moment(self.end)
+        if not keep.any():
+            raise DataError(
+                f"{bars!r} has no bar between start {self.start or 'any'} and end "
+                f"{self.end or 'any'}. Widen them."
+            )
+        return Bars(bars.symbol, bars.length_us, bars.records[keep])
+
+
+def _moment(text: str) -> np.datetime64:
+    try:
+        return np.datetime64(text.removesuffix("Z"), "us")
+    except ValueError:
+        raise ConfigError(f"{text!r} is not a UTC time. Write 2026-01-05 or 2026-01-05T14:30.") from None
+
+
+PROVIDERS: SpecRegistry[Provider] = SpecRegistry("provider", "barstack.bars.providers")
+register = PROVIDERS.register

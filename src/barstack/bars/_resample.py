@@ -1,0 +1,116 @@
+"""Bars of a higher timeframe, made one base bar at a time so that live equals history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from barstack.core.errors import ConfigError
+from barstack.core.times import DAY_US, WEEK_US, format_duration
+
+from ._bars import BAR, Bars, Panel, as_panel
+
+_MONDAY = 4 * DAY_US  # 1970-01-05, so that weeks begin on Mondays
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _bin_of(bar, length_us, bin_times):  # type: ignore[no-untyped-def]
+    """Write the start and end of the higher bar that `bar` falls into.
+
+    Bins start at the session's open and end with its close at the latest, so a half day or the
+    odd last stretch of a day gives a shorter bar, never one that spans the night.
+    """
+    if length_us < DAY_US:
+        start = bar.session_open
+        start += (bar.opened_at - start) // length_us * length_us
+        bin_times[0] = start
+        bin_times[1] = min(start + length_us, bar.session_close)
+    elif length_us == DAY_US:
+        bin_times[0] = bar.session_open
+        bin_times[1] = bar.session_close
+    else:
+        day_us = bar.session * DAY_US
+        start = (day_us - _MONDAY) // length_us * length_us + _MONDAY
+        bin_times[0] = start
+        bin_times[1] = start + length_us
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def aggregate(forming, bars, length_us, closed, known_at_row):  # type: ignore[no-untyped-def]
+    """Feed base bars into the forming higher bar; write those that close, return how many.
+
+    forming       (1,) BAR, the unfinished higher bar between calls; `volume` -1 when there is none
+    bars          (n,) BAR, base bars
+    closed        (2 * n,) BAR, receives the higher bars that closed
+    known_at_row  (2 * n,) receives the row of `bars` at which each could first be known
+
+    A higher bar closes with the base bar that reaches its end, or, when bars are missing there,
+    with the first base bar after it.
+    """
+    bin_times = np.empty(2, np.int64)
+    part = forming[0]
+    count = 0
+    for row in range(len(bars)):
+        bar = bars[row]
+        if part.volume >= 0.0 and bar.opened_at >= part.closed_at:
+            closed[count] = part
+            known_at_row[count] = row
+            count += 1
+            part.volume = -1.0
+        if part.volume < 0.0:
+            _bin_of(bar, length_us, bin_times)
+            part.opened_at, part.closed_at = bin_times[0], bin_times[1]
+            part.session = bar.session
+            part.session_open, part.session_close = bar.session_open, bar.session_close
+            part.open, part.high, part.low = bar.open, bar.high, bar.low
+            part.volume = 0.0
+        part.high = max(part.high, bar.high)
+        part.low = min(part.low, bar.low)
+        part.close = bar.close
+        part.volume += bar.volume
+        if bar.closed_at >= part.closed_at:
+            closed[count] = part
+            known_at_row[count] = row
+            count += 1
+            part.volume = -1.0
+    return count
+
+
+def no_bar_forming() -> npt.NDArray[Any]:
+    """The state of `aggregate` before its first base bar."""
+    forming = np.zeros(1, BAR)
+    forming["volume"] = -1.0
+    return forming
+
+
+def check_higher(base_us: int, length_us: int) -> None:
+    """`ConfigError` unless bars of `length_us` can be made of bars of `base_us`."""
+    fits = length_us % base_us == 0 and length_us > base_us
+    if length_us >= DAY_US:
+        fits = length_us > base_us and length_us % DAY_US == 0
+    if DAY_US < length_us < WEEK_US or length_us % WEEK_US and length_us > WEEK_US:
+        fits = False
+    if not fits:
+        raise ConfigError(
+            f"Cannot make {format_duration(length_us)} bars from {format_duration(base_us)} bars. "
+            "Choose a whole multiple of the bar length, 1d, or whole weeks."
+        )
+
+
+def resample(panel: Bars | Panel, length_us: int) -> dict[str, Bars]:
+    """Bars of a higher timeframe from complete base bars; one still forming at the end is left out.
+
+    length_us  length of the new bars in microseconds: a multiple of the base length, a day
+               (one bar a session) or whole weeks
+    """
+    resampled = {}
+    for symbol, bars in as_panel(panel).items():
+        check_higher(bars.length_us, length_us)
+        closed = np.zeros(2 * len(bars), BAR)
+        rows = np.empty(2 * len(bars), np.int64)
+        count = aggregate(no_bar_forming(), bars.records, length_us, closed, rows)
+        resampled[symbol] = Bars(symbol, length_us, closed[:count].copy())
+    return resampled

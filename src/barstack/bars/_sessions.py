@@ -1,0 +1,85 @@
+"""Trading sessions: which one a bar belongs to, and when that session opens and closes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.core.errors import ConfigError, did_you_mean
+from barstack.core.times import DAY_US
+
+Ints = npt.NDArray[np.int64]
+ALWAYS = "24/7"
+
+# US shares trade from 04:00 to 20:00 New York around a regular session of 09:30 to 16:00.
+_BEFORE_OPEN_US = 5 * 3_600_000_000 + 1_800_000_000
+_AFTER_CLOSE_US = 4 * 3_600_000_000
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """Open and close of every session of one calendar.
+
+    day    (n_sessions,) days since 1970, sorted
+    open   (n_sessions,) microseconds UTC
+    close  (n_sessions,) microseconds UTC, half days included
+
+    With calendar `24/7` the arrays are empty and every UTC day is a session.
+    """
+
+    day: Ints
+    open: Ints
+    close: Ints
+
+    def locate(self, opened_at: Ints, length_us: int) -> tuple[Ints, Ints, Ints, Ints]:
+        """(session day, session open, session close, inside) of bars that start at `opened_at`.
+
+        A bar is inside when it shares any time with a session: an hourly bar stamped 09:00
+        that holds 09:30 to 10:00 is. Daily bars are found by the date of their stamp.
+        """
+        if not len(self.day):
+            day = opened_at // DAY_US
+            inside = np.ones(len(opened_at), np.int64)
+            # A bar longer than a day has no session to end with.
+            return day, day * DAY_US, (day + 1) * DAY_US, inside
+        if length_us >= DAY_US:
+            row = np.searchsorted(self.day, opened_at // DAY_US)
+            row = np.minimum(row, len(self.day) - 1)
+            inside = self.day[row] == opened_at // DAY_US
+        else:
+            row = np.searchsorted(self.close, opened_at, side="right")
+            row = np.minimum(row, len(self.day) - 1)
+            inside = (opened_at < self.close[row]) & (opened_at + length_us > self.open[row])
+        return self.day[row], self.open[row], self.close[row], inside.astype(np.int64)
+
+
+@lru_cache(maxsize=8)
+def sessions(calendar: str, hours: str = "regular") -> Sessions:
+    """Sessions of an exchange calendar by its code, such as XNYS, CMES or 24/7.
+
+    hours  "regular", or "extended" for the US pre- and post-market
+
+    Raises `ConfigError` for an unknown code.
+    """
+    if calendar == ALWAYS:
+        nothing = np.empty(0, np.int64)
+        return Sessions(nothing, nothing, nothing)
+    import exchange_calendars  # noqa: PLC0415 (a second to import, and many markets need none)
+
+    known = exchange_calendars.get_calendar_names()
+    if calendar not in known:
+        raise ConfigError(f"Unknown calendar {calendar!r}. {did_you_mean(calendar, known)[:300]}")
+    found = exchange_calendars.get_calendar(calendar, start="1990-01-01")
+    schedule = found.schedule
+    day = schedule.index.to_numpy().astype("datetime64[D]").astype(np.int64)
+    opens, closes = (
+        schedule[column].dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
+        for column in ("open", "close")
+    )
+    open_us, close_us = opens.view(np.int64), closes.view(np.int64)
+    if hours == "extended":
+        open_us, close_us = open_us - _BEFORE_OPEN_US, close_us + _AFTER_CLOSE_US
+    return Sessions(day, open_us, close_us)

@@ -1,0 +1,60 @@
+"""Bars from the user's own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from barstack.core.errors import DataError, did_you_mean
+
+from .._provider import Provider, register
+
+_READERS = {".parquet": pl.read_parquet, ".csv": pl.read_csv}
+
+
+@register("files")
+class Files(Provider):
+    """A parquet or CSV file for each symbol; the file's name without its ending is the symbol."""
+
+    path: str  # a file, or a folder of files
+    symbols: tuple[str, ...] | None = None  # from a folder: only these
+
+    def read(self, folder: Path) -> dict[str, Any]:
+        path = folder / Path(self.path).expanduser()
+        if path.is_dir():
+            found = {file.stem: file for file in sorted(path.iterdir()) if _readable(file)}
+        elif path.is_file():
+            found = {path.stem: path}
+        else:
+            raise DataError(
+                f"{self.path} is neither a file nor a folder (looked at {path.resolve()}). "
+                "Paths in a study start at the study file's folder."
+            )
+        wanted = self.symbols or tuple(found)
+        for symbol in wanted:
+            if symbol not in found:
+                raise DataError(f"No file for {symbol} in {path}. {did_you_mean(symbol, found)}")
+        if not wanted:
+            raise DataError(f"{path} holds no .parquet or .csv file.")
+        return {symbol: _table(found[symbol]) for symbol in wanted}
+
+
+def _readable(file: Path) -> bool:
+    return file.suffix.lower() in _READERS
+
+
+def _table(file: Path) -> pl.DataFrame:
+    if not _readable(file):
+        raise DataError(f"{file} ends in {file.suffix!r}. Give a .parquet or .csv file.")
+    if file.stat().st_size == 0:
+        raise DataError(f"{file} is empty: 0 bytes. Fetch or export it again.")
+    kind = file.suffix.lower()
+    try:
+        return _READERS[kind](file)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(
+            f"{file} cannot be read as {kind[1:]}: {str(error).splitlines()[0]}. "
+            "Check that it is complete and that its ending tells what it is."
+        ) from None

@@ -1,0 +1,55 @@
+"""Every error a user can meet. Each says what happened, where, with which values, and the way out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BarstackError(Exception):
+    """Parent of all barstack errors; `exit_code` is what the command line returns for it."""
+
+    exit_code = 3
+
+
+# ConfigError and DataError are also ValueErrors: inside a nested spec pydantic then adds the path.
+class ConfigError(BarstackError, ValueError):
+    """A spec, a study file or an argument is wrong."""
+
+    exit_code = 2
+
+
+class DataError(BarstackError, ValueError):
+    """Bars, or rows made from them, cannot be used as they are."""
+
+    exit_code = 2
+
+
+class LeakError(BarstackError):
+    """Something would use a number before the moment it could be known."""
+
+    exit_code = 1
+
+
+class ArtifactError(BarstackError):
+    """A saved artifact is damaged, altered or from an incompatible version."""
+
+    exit_code = 1
+
+
+class MissingPackageError(BarstackError, ImportError):
+    """An optional package is needed here and is not installed."""
+
+    exit_code = 2
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """A hint for a mistyped name, or the list of names when nothing is close.
+
+    >>> did_you_mean("lihgtgbm", ["lightgbm", "ridge"])
+    "Did you mean 'lightgbm'? Known: lightgbm, ridge."
+    """
+    known = sorted(choices)
+    listed = f"Known: {', '.join(known)}." if known else "None is known."
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"Did you mean {close[0]!r}? {listed}" if close else listed

@@ -1,0 +1,139 @@
+"""Named things that specs and study files refer to, from barstack itself or an outside package.
+
+An outside package joins by an entry point in group `barstack` that names a module; importing it
+runs the package's own `register` decorators. Nothing inside barstack changes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from .errors import ConfigError, did_you_mean
+from .spec import Spec
+
+T = TypeVar("T")
+S = TypeVar("S", bound=Spec)
+
+_loaded: set[str] = set()
+
+
+class Registry(Generic[T]):
+    """Names of one kind of thing; `room` is the package whose modules register the built-in ones."""
+
+    def __init__(self, kind: str, room: str) -> None:
+        self.kind = kind
+        self.room = room
+        self._entries: dict[str, T] = {}
+
+    def add(self, name: str, entry: T) -> None:
+        """Register `entry` under `name`; a second, different entry of that name is refused."""
+        taken = self._entries.get(name)
+        if taken is not None and _origin(taken) != _origin(entry):
+            raise ConfigError(
+                f"{self.kind} {name!r} is already registered by {_origin(taken)}; "
+                f"{_origin(entry)} needs another name."
+            )
+        self._entries[name] = entry
+
+    def get(self, name: str) -> T:
+        """The entry called `name`; `ConfigError` with the nearest names when there is none."""
+        self._load()
+        if name not in self._entries:
+            raise ConfigError(
+                f"Unknown {self.kind} {name!r}. {did_you_mean(name, self._entries)}"
+            )
+        return self._entries[name]
+
+    def names(self) -> list[str]:
+        """All registered names, sorted."""
+        self._load()
+        return sorted(self._entries)
+
+    def _load(self) -> None:
+        _import_all_below(self.room)
+        load_plugins()
+
+
+class SpecRegistry(Registry[type[S]]):
+    """A registry of spec classes that also reads them from study files."""
+
+    def register(self, name: str, **facts: Any) -> Callable[[type[S]], type[S]]:
+        """Class decorator. `facts` become class attributes, such as a model's `family`."""
+
+        def decorate(spec: type[S]) -> type[S]:
+            spec.registered_as = (self.kind, name)
+            for fact, value in facts.items():
+                setattr(spec, fact, value)
+            self.add(name, spec)
+            return spec
+
+        return decorate
+
+    def parse(self, value: Any) -> S:
+        """A spec from a name, from `{kind: name, option: value, ...}`, or from a spec itself."""
+        if isinstance(value, Spec):
+            if not value.registered_as or value.registered_as[0] != self.kind:
+                raise ConfigError(f"{type(value).__name__} is not a registered {self.kind}.")
+            return value  # type: ignore[return-value]  # its kind was just checked
+        if isinstance(value, str):
+            return self.get(value)()
+        if isinstance(value, dict) and isinstance(value.get(self.kind), str):
+            options = {key: item for key, item in value.items() if key != self.kind}
+            return self.get(value[self.kind])(**options)
+        raise ConfigError(
+            f"Cannot read a {self.kind} from {value!r}. Write a name, or "
+            f"{{{self.kind}: NAME, option: value}}. Known: {', '.join(self.names())}."
+        )
+
+    # The two methods below make `Annotated[Model, MODELS]` a field that pydantic can validate.
+    def __get_pydantic_core_schema__(self, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+    def __get_pydantic_json_schema__(
+        self, _: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        forms: list[dict[str, Any]] = [{"type": "string", "enum": self.names()}]
+        for name in self.names():
+            schema = handler(self.get(name).__pydantic_core_schema__)
+            schema = dict(handler.resolve_ref_schema(schema))
+            properties = {self.kind: {"const": name}} | schema.get("properties", {})
+            required = [self.kind, *schema.get("required", [])]
+            forms.append(schema | {"properties": properties, "required": required})
+        return {"anyOf": forms}
+
+
+def load_plugins() -> None:
+    """Import the modules that installed packages name in entry-point group `barstack`, once."""
+    if "plugins" in _loaded:
+        return
+    _loaded.add("plugins")
+    for plugin in entry_points(group="barstack"):
+        try:
+            plugin.load()
+        except Exception as error:
+            raise ConfigError(
+                f"Plugin {plugin.name!r} ({plugin.value}) failed to load: {error!r}. "
+                "Mend it or uninstall its package."
+            ) from error
+
+
+def _import_all_below(room: str) -> None:
+    if room in _loaded:
+        return
+    _loaded.add(room)
+    package = importlib.import_module(room)
+    for module in pkgutil.walk_packages(package.__path__, prefix=f"{room}."):
+        importlib.import_module(module.name)
+
+
+def _origin(entry: Any) -> str:
+    """Where an entry was written: a reloaded module may register its own again."""
+    return getattr(entry, "origin", None) or f"{entry.__module__}.{entry.__qualname__}"

@@ -1,0 +1,99 @@
+"""Frozen, validated values whose content is their identity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from .errors import ConfigError, did_you_mean
+
+
+def content_id(content: Any) -> str:
+    """Sixteen hex digits of the SHA-256 of plain data (dicts in any order).
+
+    >>> content_id({"a": 1, "b": 2}) == content_id({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Spec(BaseModel):
+    """A recipe: keyword-only, checked when made, never changed, hashable, equal by content.
+
+    Subclasses declare fields. `version` is part of the identity: raise it when the same fields
+    come to mean something else, so that stored results of the old meaning are not reused.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    version: ClassVar[int] = 1
+    registered_as: ClassVar[tuple[str, str] | None] = None  # (kind, name), set on registration
+
+    def __init__(self, /, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ConfigError(_explain(type(self), error)) from None
+
+    def content(self) -> dict[str, Any]:
+        """Plain data from which an equal spec can be made."""
+        own = {self.registered_as[0]: self.registered_as[1]} if self.registered_as else {}
+        return own | {name: _plain(getattr(self, name)) for name in type(self).model_fields}
+
+    def identity(self) -> list[Any]:
+        """What the id is made of; nested specs stand for themselves by their own id."""
+        fields = {name: _identity(getattr(self, name)) for name in type(self).model_fields}
+        return [type(self).__name__, self.registered_as, self.version, fields]
+
+    @cached_property
+    def id(self) -> str:
+        """Content id: equal for equal content in any process on any machine."""
+        return content_id(self.identity())
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.id == getattr(other, "id", None)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return value.content()
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _identity(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return value.id
+    if isinstance(value, dict):
+        return {str(key): _identity(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_identity(item) for item in value]
+    return value
+
+
+def _explain(spec: type[Spec], error: ValidationError) -> str:
+    """One sentence for each mistake, with its path, the value and a way out."""
+    who = spec.registered_as[1] if spec.registered_as else spec.__name__.lower()
+    sentences = []
+    for mistake in error.errors():
+        where = ".".join([who, *(str(part) for part in mistake["loc"])])
+        if mistake["type"] == "extra_forbidden":
+            key = str(mistake["loc"][-1])
+            sentences.append(f"Unknown key {where}. {did_you_mean(key, spec.model_fields)}")
+        elif mistake["type"] == "missing":
+            sentences.append(f"{where} is missing. Add it.")
+        elif mistake["type"] == "value_error":  # already a sentence, raised by a nested spec
+            sentences.append(f"{where}: {mistake['ctx']['error']}")
+        else:
+            sentences.append(f"{where}: {mistake['msg']}, got {mistake['input']!r}.")
+    return "\n".join(sentences)

@@ -1,0 +1,26 @@
+"""Features: incremental kernels, the columns made of them, and named sets."""
+
+from ._feature_set import (
+    Feature,
+    FeatureSet,
+    FeatureStream,
+    FeatureTable,
+    decisions_of,
+    higher_timeframe,
+)
+from ._kernel import FEATURES, Kernel, feature
+from ._sets import FEATURE_SETS, named_set
+
+__all__ = [
+    "FEATURES",
+    "FEATURE_SETS",
+    "Feature",
+    "FeatureSet",
+    "FeatureStream",
+    "FeatureTable",
+    "Kernel",
+    "decisions_of",
+    "feature",
+    "higher_timeframe",
+    "named_set",
+]

@@ -1,0 +1,158 @@
+"""Compiled pieces that kernels are made of: each takes a slice of state and the newest value.
+
+Every piece costs O(1) a value. A window's memory begins with a count of values seen (at most the
+window) and the ring's next place; the constants give how many floats each piece needs beside
+the window itself. Running sums are taken afresh from the ring once a window, so rounding errors
+cannot pile up however long the series.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+LAG = 2
+SUM = 3
+MOMENTS = 4
+EXTREME = 3
+EMA = 2
+WILDER = 2
+
+
+@njit  # type: ignore[untyped-decorator]
+def lag(m, x, window):  # type: ignore[no-untyped-def]
+    """The value given `window` calls ago, NaN before there is one. Memory: LAG + window."""
+    head = int(m[1])
+    old = m[LAG + head] if m[0] == window else np.nan
+    m[LAG + head] = x
+    m[1] = (head + 1) % window
+    m[0] = min(m[0] + 1, window)
+    return old
+
+
+@njit  # type: ignore[untyped-decorator]
+def rolling_sum(m, x, window):  # type: ignore[no-untyped-def]
+    """Sum of the last `window` values, NaN until there are that many. Memory: SUM + window."""
+    head = int(m[1])
+    if m[0] == window:
+        m[2] -= m[SUM + head]
+    else:
+        m[0] += 1
+    m[SUM + head] = x
+    m[2] += x
+    head += 1
+    if head == window:
+        head = 0
+        total = 0.0
+        for place in range(window):
+            total += m[SUM + place]
+        m[2] = total
+    m[1] = head
+    return m[2] if m[0] == window else np.nan
+
+
+@njit  # type: ignore[untyped-decorator]
+def rolling_mean(m, x, window):  # type: ignore[no-untyped-def]
+    """Mean of the last `window` values, NaN until there are that many. Memory: SUM + window."""
+    return rolling_sum(m, x, window) / window
+
+
+@njit  # type: ignore[untyped-decorator]
+def rolling_moments(m, x, window):  # type: ignore[no-untyped-def]
+    """(mean, sample variance) of the last `window` values. Memory: MOMENTS + window.
+
+    Mean and sum of squared deviations are updated together (Welford 1962, for a moving window),
+    which does not cancel where prices are large against their moves.
+    """
+    head = int(m[1])
+    if m[0] < window:
+        m[0] += 1
+        step = x - m[2]
+        m[2] += step / m[0]
+        m[3] += step * (x - m[2])
+    else:
+        old = m[MOMENTS + head]
+        mean = m[2]
+        m[2] += (x - old) / window
+        m[3] += (x - old) * (x - m[2] + old - mean)
+    m[MOMENTS + head] = x
+    head += 1
+    if head == window:
+        head = 0
+        mean = 0.0
+        for place in range(window):
+            mean += m[MOMENTS + place]
+        mean /= window
+        squares = 0.0
+        for place in range(window):
+            squares += (m[MOMENTS + place] - mean) ** 2
+        m[2], m[3] = mean, squares
+    m[1] = head
+    if m[0] < window:
+        return np.nan, np.nan
+    return m[2], max(m[3], 0.0) / (window - 1)
+
+
+@njit  # type: ignore[untyped-decorator]
+def rolling_max(m, x, window):  # type: ignore[no-untyped-def]
+    """(largest of the last `window` values, its age in values). Memory: EXTREME + 2 * window.
+
+    A queue of candidates in falling order, each with its number: what is newer and not smaller
+    makes all before it irrelevant. Equal values count as the newest. NaN until the window is full.
+    """
+    number = m[0]
+    first, last = int(m[1]), int(m[2])  # places used are first .. last - 1, modulo the window
+    while last > first and m[EXTREME + (last - 1) % window] <= x:
+        last -= 1
+    m[EXTREME + last % window] = x
+    m[EXTREME + window + last % window] = number
+    last += 1
+    if m[EXTREME + window + first % window] <= number - window:
+        first += 1
+    if first >= window:
+        first -= window
+        last -= window
+    m[0], m[1], m[2] = number + 1, first, last
+    if number + 1 < window:
+        return np.nan, np.nan
+    return m[EXTREME + first % window], number - m[EXTREME + window + first % window]
+
+
+@njit  # type: ignore[untyped-decorator]
+def rolling_min(m, x, window):  # type: ignore[no-untyped-def]
+    """(smallest of the last `window` values, its age in values). Memory: EXTREME + 2 * window."""
+    value, age = rolling_max(m, -x, window)
+    return -value, age
+
+
+@njit  # type: ignore[untyped-decorator]
+def ema(m, x, span):  # type: ignore[no-untyped-def]
+    """Exponential mean with weight 2 / (span + 1), begun at the first value. Memory: EMA.
+
+    NaN for the first `span - 1` values, as their mean still leans on the start.
+    """
+    m[1] = x if m[0] == 0 else m[1] + (x - m[1]) * (2.0 / (span + 1.0))
+    m[0] = min(m[0] + 1, span)
+    return m[1] if m[0] == span else np.nan
+
+
+@njit  # type: ignore[untyped-decorator]
+def wilder(m, x, window):  # type: ignore[no-untyped-def]
+    """Wilder's mean: the plain mean of the first `window` values, then weight 1 / window.
+
+    NaN for the first `window - 1` values. Memory: WILDER. Wilder (1978), as TA-Lib has it.
+    """
+    if m[0] < window:
+        m[0] += 1
+        m[1] += x / window
+        return m[1] if m[0] == window else np.nan
+    m[1] += (x - m[1]) / window
+    return m[1]
+
+
+@njit  # type: ignore[untyped-decorator]
+def change(m, x):  # type: ignore[no-untyped-def]
+    """`x / previous`, NaN for the first value. Memory: 1; values must be positive."""
+    previous = m[0]
+    m[0] = x
+    return x / previous if previous > 0.0 else np.nan

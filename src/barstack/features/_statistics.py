@@ -1,0 +1,61 @@
+"""Statistics of recent returns beyond their mean and variance."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ._kernel import feature
+from ._rolling import SUM, change, rolling_sum
+
+
+@feature(
+    group="statistics",
+    memory=lambda window: 3 + 3 * (SUM + window),
+    warmup=lambda window: window + 1,
+    unit="correlation",
+    low=-1,
+    high=1,
+)
+def autocorrelation(state, bar, window=20):
+    """Sum of return * return before, over the root of the two sums of squares, `window` pairs.
+
+    Returns are log and not demeaned: over one window the mean is noise. 0 where nothing moved.
+    """
+    ratio = change(state[:1], bar.close)
+    if math.isnan(ratio):
+        return np.nan
+    move = math.log(ratio)
+    before, seen = state[1], state[2]
+    state[1], state[2] = move, 1.0
+    if seen == 0.0:  # the first return has none before it
+        return np.nan
+    third = (len(state) - 3) // 3
+    products = rolling_sum(state[3 : 3 + third], move * before, window)
+    squares = rolling_sum(state[3 + third : 3 + 2 * third], move * move, window)
+    squares_before = rolling_sum(state[3 + 2 * third :], before * before, window)
+    if math.isnan(products):
+        return np.nan
+    scale = max(squares, 0.0) * max(squares_before, 0.0)
+    return min(max(products / math.sqrt(scale), -1.0), 1.0) if scale > 1e-40 else 0.0
+
+
+@feature(
+    group="statistics",
+    memory=lambda window: 1 + 2 * (SUM + window),
+    warmup=lambda window: window,
+    unit="skewness",
+)
+def skewness(state, bar, window=20):
+    """mean(return^3) / mean(return^2)^1.5 of `window` log returns about zero; 0 without moves."""
+    ratio = change(state[:1], bar.close)
+    if math.isnan(ratio):
+        return np.nan
+    move = math.log(ratio)
+    half = 1 + (len(state) - 1) // 2
+    squares = rolling_sum(state[1:half], move * move, window) / window
+    cubes = rolling_sum(state[half:], move * move * move, window) / window
+    if math.isnan(squares):
+        return np.nan
+    return cubes / squares**1.5 if squares > 1e-24 else 0.0
