@@ -1,0 +1,5 @@
+"""Labels: what is forecast, with `decided_at` and `known_at`."""
+
+from ._label import LABELS, Label, LabelTable, forward_return, register
+
+__all__ = ["LABELS", "Label", "LabelTable", "forward_return", "register"]

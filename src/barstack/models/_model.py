@@ -1,0 +1,55 @@
+"""The contract of a model: four methods, a decorator and a config."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.core.forecast import Target, Task
+from barstack.core.registry import SpecRegistry
+from barstack.core.spec import Spec
+from barstack.datasets import Inputs, Samples
+
+Values = npt.NDArray[np.float64]
+
+
+class Model(Spec):
+    """A recipe for learning. Fields are its settings; what it learned is a separate value.
+
+    Subclass it, decorate with `register(name, family=..., tasks=...)` and write the four methods.
+    Returns in `train.y` are in training deviations and `predict` answers in the same unit;
+    scaling there and back, checks of input and times are the trainer's work.
+    """
+
+    family: ClassVar[str] = ""
+    tasks: ClassVar[tuple[Task, ...]] = ()
+    stops_early: ClassVar[bool] = False  # whether `fit` wants a stretch to stop by
+
+    @property
+    def lookback_bars(self) -> int:
+        """Bars that one forecast looks at: 1 for models of the newest bar only."""
+        return 1
+
+    @abstractmethod
+    def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Any:
+        """Learn from `train`; `stop` is later and given only to models that stop early."""
+
+    @abstractmethod
+    def predict(self, learned: Any, inputs: Inputs, target: Target) -> Values:
+        """(n_rows, n_horizons, n_outputs) forecasts; each row depends on its own inputs alone."""
+
+    @abstractmethod
+    def save(self, learned: Any, folder: Path) -> None:
+        """Write what was learned as data files, never code, into an existing empty folder."""
+
+    @abstractmethod
+    def load(self, folder: Path, target: Target) -> Any:
+        """Read back what `save` wrote; its forecasts are the same to the bit."""
+
+
+MODELS: SpecRegistry[Model] = SpecRegistry("model", "barstack.models")
+register = MODELS.register

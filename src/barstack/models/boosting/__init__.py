@@ -1,0 +1,1 @@
+"""Gradient-boosted trees, from the three libraries that do them best."""

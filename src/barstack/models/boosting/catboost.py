@@ -1,0 +1,74 @@
+"""CatBoost."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from barstack.core.forecast import Task
+
+from .._model import Values, register
+from ._horizons import Boosting, imported, threads_for
+
+_LOSSES: dict[Task, str] = {"return": "RMSE", "direction": "Logloss", "three_class": "MultiClass"}
+
+
+def _catboost() -> Any:
+    return imported("catboost", lambda: import_module("catboost"))
+
+
+@register("catboost", family="boosting", tasks=("return", "direction", "three_class"))
+class CatBoost(Boosting):
+    """Symmetric trees with ordered boosting. Prokhorenkova et al. (2018)."""
+
+    suffix: ClassVar[str] = "cbm"
+
+    l2_penalty: float = Field(10.0, ge=0)
+    feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each split
+
+    def fit_one(
+        self, X: Values, y: Values, stop_X: Values, stop_y: Values, task: Task, seed: int
+    ) -> Any:
+        catboost = _catboost()
+        classes = {"classes_count": 3} if task == "three_class" else {}
+        booster = catboost.CatBoost(
+            {
+                "loss_function": _LOSSES[task],
+                "iterations": self.trees,
+                "learning_rate": self.learning_rate,
+                "depth": self.depth,
+                "l2_leaf_reg": self.l2_penalty,
+                "rsm": self.feature_share,
+                "random_seed": seed,
+                "thread_count": threads_for(len(X)),
+                "allow_writing_files": False,
+                "logging_level": "Silent",
+            }
+            | classes
+        )
+        booster.fit(
+            catboost.Pool(X, y),
+            eval_set=catboost.Pool(stop_X, stop_y),
+            early_stopping_rounds=self.patience,
+        )
+        return booster
+
+    def predict_one(self, booster: Any, X: Values, task: Task) -> Values:
+        if task == "return":
+            return np.asarray(booster.predict(X, thread_count=1))
+        probability = np.asarray(
+            booster.predict(X, prediction_type="Probability", thread_count=1)
+        )
+        return probability[:, 1] if task == "direction" else probability
+
+    def save_one(self, booster: Any, file: Path) -> None:
+        booster.save_model(str(file), format="cbm")
+
+    def load_one(self, file: Path) -> Any:
+        booster = _catboost().CatBoost()
+        booster.load_model(str(file), format="cbm")
+        return booster

@@ -1,0 +1,71 @@
+"""LightGBM."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from barstack.core.forecast import Task
+
+from .._model import Values, register
+from ._horizons import Boosting, imported, threads_for
+
+_OBJECTIVES: dict[Task, dict[str, Any]] = {
+    "return": {"objective": "regression"},
+    "direction": {"objective": "binary"},
+    "three_class": {"objective": "multiclass", "num_class": 3},
+}
+
+
+def _lightgbm() -> Any:
+    return imported("lightgbm", lambda: import_module("lightgbm"))
+
+
+@register("lightgbm", family="boosting", tasks=("return", "direction", "three_class"))
+class LightGBM(Boosting):
+    """Leaf-wise histogram trees. Ke et al. (2017)."""
+
+    suffix: ClassVar[str] = "txt"
+
+    leaf_rows: int = Field(40, ge=1)  # fewest rows in a leaf
+    feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each tree
+
+    def fit_one(
+        self, X: Values, y: Values, stop_X: Values, stop_y: Values, task: Task, seed: int
+    ) -> Any:
+        lightgbm = _lightgbm()
+        settings = _OBJECTIVES[task] | {
+            "learning_rate": self.learning_rate,
+            "max_depth": self.depth,
+            "num_leaves": 2**self.depth - 1,
+            "min_data_in_leaf": self.leaf_rows,
+            "feature_fraction": self.feature_share,
+            "seed": seed,
+            "num_threads": threads_for(len(X)),
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+        train = lightgbm.Dataset(X, y)
+        stop = lightgbm.Dataset(stop_X, stop_y, reference=train)
+        quietly = lightgbm.early_stopping(self.patience, verbose=False)
+        booster = lightgbm.train(
+            settings, train, self.trees, valid_sets=[stop], callbacks=[quietly]
+        )
+        # As text and back, so that forecasts in research and from the artifact share every bit.
+        return lightgbm.Booster(
+            model_str=booster.model_to_string(num_iteration=booster.best_iteration)
+        )
+
+    def predict_one(self, booster: Any, X: Values, task: Task) -> Values:
+        return np.asarray(booster.predict(X, num_threads=1))
+
+    def save_one(self, booster: Any, file: Path) -> None:
+        file.write_text(booster.model_to_string())
+
+    def load_one(self, file: Path) -> Any:
+        return _lightgbm().Booster(model_str=file.read_text())

@@ -1,0 +1,71 @@
+"""XGBoost."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from barstack.core.forecast import Task
+
+from .._model import Values, register
+from ._horizons import Boosting, imported, threads_for
+
+_OBJECTIVES: dict[Task, dict[str, Any]] = {
+    "return": {"objective": "reg:squarederror"},
+    "direction": {"objective": "binary:logistic"},
+    "three_class": {"objective": "multi:softprob", "num_class": 3},
+}
+
+
+def _xgboost() -> Any:
+    return imported("xgboost-cpu", lambda: import_module("xgboost"))
+
+
+@register("xgboost", family="boosting", tasks=("return", "direction", "three_class"))
+class XGBoost(Boosting):
+    """Depth-wise histogram trees. Chen, Guestrin (2016)."""
+
+    suffix: ClassVar[str] = "ubj"
+
+    leaf_weight: float = Field(40.0, ge=0)  # least sum of hessians in a leaf
+    feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each tree
+    row_share: float = Field(0.8, gt=0, le=1)  # of rows drawn for each tree
+
+    def fit_one(
+        self, X: Values, y: Values, stop_X: Values, stop_y: Values, task: Task, seed: int
+    ) -> Any:
+        xgboost = _xgboost()
+        settings = _OBJECTIVES[task] | {
+            "learning_rate": self.learning_rate,
+            "max_depth": self.depth,
+            "min_child_weight": self.leaf_weight if task == "return" else self.leaf_weight / 4,
+            "colsample_bytree": self.feature_share,
+            "subsample": self.row_share,
+            "seed": seed,
+            "nthread": threads_for(len(X)),
+            "verbosity": 0,
+        }
+        booster = xgboost.train(
+            settings,
+            xgboost.DMatrix(X, y),
+            self.trees,
+            evals=[(xgboost.DMatrix(stop_X, stop_y), "stop")],
+            early_stopping_rounds=self.patience,
+            verbose_eval=False,
+        )
+        return booster[: booster.best_iteration + 1]
+
+    def predict_one(self, booster: Any, X: Values, task: Task) -> Values:
+        return np.asarray(booster.inplace_predict(X), np.float64)
+
+    def save_one(self, booster: Any, file: Path) -> None:
+        booster.save_model(file)
+
+    def load_one(self, file: Path) -> Any:
+        booster = _xgboost().Booster()
+        booster.load_model(file)
+        return booster
