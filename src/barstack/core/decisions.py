@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .times import DecidedAt
+from .errors import DataError
+from .times import DecidedAt, iso
 
 Rows = npt.NDArray[np.int64]
 
@@ -54,3 +55,28 @@ class Decisions:
         """(n_rows,) the row at which each row's symbol begins."""
         starts = np.searchsorted(self.symbol_code, np.arange(len(self.symbols)))
         return np.asarray(starts, np.int64)[self.symbol_code]
+
+    def find(self, others: Decisions) -> Rows:
+        """(len(others),) the row number here of each of the other decisions.
+
+        Raises `DataError` when one is not here.
+        """
+        code_of = {symbol: code for code, symbol in enumerate(self.symbols)}
+        codes = np.array([code_of.get(symbol, -1) for symbol in others.symbols], np.int64)
+        found = np.zeros(len(others), np.int64)
+        for other_code, code in enumerate(codes):
+            theirs = others.symbol_code == other_code
+            own = np.flatnonzero(self.symbol_code == code)
+            place = np.searchsorted(self.decided_at[own], others.decided_at[theirs])
+            inside = place < len(own)
+            matched = np.zeros(len(place), bool)
+            rows = own[place[inside]]
+            matched[inside] = self.decided_at[rows] == others.decided_at[theirs][inside]
+            if not matched.all():
+                missing = others.decided_at[theirs][np.argmin(matched)]
+                raise DataError(
+                    f"No row for {others.symbols[other_code]} decided at {iso(missing)}. "
+                    "Use tables made from the same bars."
+                )
+            found[theirs] = rows
+        return found

@@ -121,9 +121,7 @@ class Dataset:
 
     def with_history(self, rows: Rows, lookback: int) -> Rows:
         """Those of `rows` that have `lookback` usable bars of their own symbol up to them."""
-        ready = self.usable
-        run = _consecutive(ready, self.decisions.first_row)
-        return rows[run[rows] >= lookback]
+        return rows_with_history(self.features, rows, lookback)
 
     def scaler(self, rows: Rows) -> Scaler:
         """A scaler that has seen `rows` only."""
@@ -145,8 +143,10 @@ class Dataset:
         return Samples(scaler.apply(self.features.values), rows, y / y_scale)
 
 
-def _consecutive(ready: npt.NDArray[np.bool_], first_row: Rows) -> Rows:
-    """(n_rows,) how many ready rows in a row end at each, within its symbol."""
-    rows = np.arange(len(ready))
-    last_unready = np.maximum.accumulate(np.where(ready, -1, rows))
-    return np.where(ready, rows - np.maximum(last_unready, first_row - 1), 0)
+def rows_with_history(features: FeatureTable, rows: Rows, lookback: int) -> Rows:
+    """Those of `rows` that have `lookback` complete rows of their own symbol up to them."""
+    ready = ~np.isnan(features.values).any(axis=1)
+    places = np.arange(len(ready))
+    last_unready = np.maximum.accumulate(np.where(ready, -1, places))
+    run = places - np.maximum(last_unready, features.decisions.first_row - 1)
+    return rows[run[rows] >= lookback]

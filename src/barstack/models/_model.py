@@ -28,6 +28,7 @@ class Model(Spec):
     family: ClassVar[str] = ""
     tasks: ClassVar[tuple[Task, ...]] = ()
     stops_early: ClassVar[bool] = False  # whether `fit` wants a stretch to stop by
+    packages: ClassVar[tuple[str, ...]] = ()  # libraries whose version changes what is learned
 
     @property
     def lookback_bars(self) -> int:

@@ -26,6 +26,7 @@ class CatBoost(Boosting):
     """Symmetric trees with ordered boosting. Prokhorenkova et al. (2018)."""
 
     suffix: ClassVar[str] = "cbm"
+    packages: ClassVar[tuple[str, ...]] = ("catboost",)
 
     l2_penalty: float = Field(10.0, ge=0)
     feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each split

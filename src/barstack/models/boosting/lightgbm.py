@@ -30,6 +30,7 @@ class LightGBM(Boosting):
     """Leaf-wise histogram trees. Ke et al. (2017)."""
 
     suffix: ClassVar[str] = "txt"
+    packages: ClassVar[tuple[str, ...]] = ("lightgbm",)
 
     leaf_rows: int = Field(40, ge=1)  # fewest rows in a leaf
     feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each tree

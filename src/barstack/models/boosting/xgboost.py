@@ -30,6 +30,7 @@ class XGBoost(Boosting):
     """Depth-wise histogram trees. Chen, Guestrin (2016)."""
 
     suffix: ClassVar[str] = "ubj"
+    packages: ClassVar[tuple[str, ...]] = ("xgboost-cpu",)
 
     leaf_weight: float = Field(40.0, ge=0)  # least sum of hessians in a leaf
     feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each tree

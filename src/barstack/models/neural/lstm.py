@@ -25,6 +25,7 @@ class LSTM(Model):
     """
 
     stops_early: ClassVar[bool] = True
+    packages: ClassVar[tuple[str, ...]] = ("torch",)
 
     lookback: int = Field(24, ge=2)  # bars
     hidden: int = Field(24, ge=1)

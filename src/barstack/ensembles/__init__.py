@@ -1,0 +1,25 @@
+"""Ensembles: combining members from their out-of-fold forecasts, and the artifact of it all."""
+
+from ._artifact import TrainedEnsemble
+from ._ensemble import (
+    ENSEMBLES,
+    Ensemble,
+    FittedEnsemble,
+    MemberForecasts,
+    align,
+    fit_known,
+    register,
+    walk_forward,
+)
+
+__all__ = [
+    "ENSEMBLES",
+    "Ensemble",
+    "FittedEnsemble",
+    "MemberForecasts",
+    "TrainedEnsemble",
+    "align",
+    "fit_known",
+    "register",
+    "walk_forward",
+]

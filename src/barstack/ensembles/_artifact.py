@@ -1,0 +1,181 @@
+"""A trained ensemble as a folder of data files, checked before any of it is used."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from barstack.core.decisions import Rows
+from barstack.core.errors import ArtifactError, BarstackError
+from barstack.core.files import new_folder, sha256_of
+from barstack.core.forecast import Forecast, Kind, Target
+from barstack.core.times import TrainedThrough, as_times
+from barstack.features import FeatureSet, FeatureTable
+from barstack.models import FittedModel
+
+from ._ensemble import ENSEMBLES, FittedEnsemble
+
+FORMAT = 1
+_MANIFEST = "manifest.json"
+_SEAL = "manifest.sha256"
+_LARGEST_MANIFEST = 16 * 2**20
+_RECORDED = ("barstack", "numpy", "numba", "lightgbm", "xgboost-cpu", "catboost", "torch", "scipy")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedEnsemble:
+    """Everything a forecast needs: features, members, and how to combine them.
+
+    bars      what bars it is for: length_us, calendar, hours, symbols
+    about     provenance: study, data fingerprint, scores; plain data
+    """
+
+    features: FeatureSet
+    target: Target
+    members: dict[str, FittedModel]
+    ensemble: FittedEnsemble
+    bars: dict[str, Any]
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def trained_through(self) -> np.datetime64:
+        """Latest `known_at` that any member or the ensemble has seen."""
+        each = [member.trained_through for member in self.members.values()]
+        return max(*each, self.ensemble.trained_through)
+
+    @property
+    def lookback_bars(self) -> int:
+        """Rows of features that one forecast needs."""
+        return max(member.model.lookback_bars for member in self.members.values())
+
+    def forecast(
+        self, table: FeatureTable, rows: Rows, kind: Kind = "forward"
+    ) -> dict[str, Forecast]:
+        """The ensemble's forecast under the ensemble's name, and that of every member."""
+        values = {name: member.predict(table, rows) for name, member in self.members.items()}
+        combined = self.ensemble.predict(np.stack(list(values.values()), axis=1), self.target)
+        name = self.ensemble.ensemble.registered_as
+        assert name is not None  # ensembles in a study are registered
+        through = TrainedThrough(np.full(len(rows), self.trained_through, "datetime64[us]"))
+        decisions = table.decisions.take(rows)
+        return {
+            each: Forecast(decisions, self.target, numbers, through, kind)
+            for each, numbers in ({name[1]: combined} | values).items()
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write the artifact, whole or not at all."""
+        with new_folder(folder) as scratch:
+            for name, member in self.members.items():
+                member.save(scratch / "members" / name)
+            self.ensemble.ensemble.save(self.ensemble.learned, scratch / "ensemble.json")
+            manifest = {
+                "format": FORMAT,
+                "task": self.target.task,
+                "horizons": list(self.target.horizons),
+                "features": self.features.content(),
+                "features_id": self.features.id,
+                "columns": list(self.features.columns),
+                "members": list(self.members),
+                "ensemble": self.ensemble.ensemble.content(),
+                "ensemble_trained_through": str(self.ensemble.trained_through),
+                "trained_through": str(self.trained_through),
+                "bars": self.bars,
+                "about": self.about,
+                "versions": {"python": sys.version.split()[0]} | _versions(),
+                "files": {
+                    str(file.relative_to(scratch)): {
+                        "sha256": sha256_of(file),
+                        "bytes": file.stat().st_size,
+                    }
+                    for file in sorted(scratch.rglob("*"))
+                    if file.is_file()
+                },
+            }
+            (scratch / _MANIFEST).write_text(json.dumps(manifest, indent=1))
+            (scratch / _SEAL).write_text(sha256_of(scratch / _MANIFEST) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path | str) -> TrainedEnsemble:
+        """Read an artifact; `ArtifactError` unless every byte of it is as it was written."""
+        folder = Path(folder)
+        manifest = verified_manifest(folder)
+        if manifest["format"] != FORMAT:
+            raise ArtifactError(
+                f"{folder} has format {manifest['format']}, this barstack reads {FORMAT}. "
+                "Load it with the version that wrote it, or run its study again."
+            )
+        try:
+            features = FeatureSet(**manifest["features"])
+        except BarstackError as error:
+            raise ArtifactError(
+                f"{folder} needs features that are not here: {error} Install the package they "
+                "come from."
+            ) from None
+        if features.id != manifest["features_id"]:
+            raise ArtifactError(
+                f"{folder} was trained on features whose formula has changed since (now "
+                f"{features.id}, then {manifest['features_id']}). Run its study again, or load it "
+                f"with barstack {manifest['versions'].get('barstack')}."
+            )
+        target = Target(manifest["task"], tuple(manifest["horizons"]))
+        members = {
+            name: FittedModel.load(folder / "members" / name) for name in manifest["members"]
+        }
+        ensemble = ENSEMBLES.parse(manifest["ensemble"])
+        fitted = FittedEnsemble(
+            ensemble,
+            ensemble.load(folder / "ensemble.json"),
+            tuple(members),
+            as_times(manifest["ensemble_trained_through"])[()],
+        )
+        return cls(features, target, members, fitted, manifest["bars"], manifest["about"])
+
+
+def verified_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest, once it and every file it lists have the sizes and hashes written in it."""
+    manifest_file, seal = folder / _MANIFEST, folder / _SEAL
+    for file in (manifest_file, seal):
+        if not file.is_file():
+            raise ArtifactError(f"{folder} is not an artifact: it has no {file.name}.")
+    if manifest_file.stat().st_size > _LARGEST_MANIFEST:
+        raise ArtifactError(f"{manifest_file} is too large to be a manifest.")
+    if seal.read_bytes().strip() != sha256_of(manifest_file).encode():
+        raise ArtifactError(_altered(manifest_file))
+    manifest = json.loads(manifest_file.read_text())
+    found = {
+        str(file.relative_to(folder))
+        for file in folder.rglob("*")
+        if file.is_file() and file not in (manifest_file, seal)
+    }
+    for name in sorted(found ^ set(manifest["files"])):
+        what = "has a file that its manifest does not list" if name in found else "lacks a file"
+        raise ArtifactError(f"{folder} {what}: {name}. Restore it from a copy.")
+    for name, facts in manifest["files"].items():
+        file = folder / name
+        if file.stat().st_size != facts["bytes"] or sha256_of(file) != facts["sha256"]:
+            raise ArtifactError(_altered(file))
+    return manifest  # type: ignore[no-any-return]  # sealed by its hash
+
+
+def _altered(file: Path) -> str:
+    return (
+        f"{file} is not what was saved: its SHA-256 differs. It may be damaged or tampered with; "
+        "nothing of it was loaded. Restore it from a copy, or run the study again."
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _RECORDED:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,194 @@
+"""The contract of an ensemble: it learns how to combine out-of-fold forecasts, and nothing else."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.core.decisions import Decisions, Rows
+from barstack.core.errors import ConfigError, DataError
+from barstack.core.forecast import Forecast, Target, concatenate
+from barstack.core.registry import SpecRegistry
+from barstack.core.spec import Spec
+from barstack.core.times import KnownAt, TrainedThrough, iso
+from barstack.labels import LabelTable
+from barstack.tracking import OutOfFold
+
+Values = npt.NDArray[np.float64]
+
+
+class Ensemble(Spec):
+    """A recipe for combining forecasts of several members of the same target.
+
+    forecasts  (n_rows, n_members, n_horizons, n_outputs)
+    y          (n_rows, n_horizons) labels
+    """
+
+    @abstractmethod
+    def fit(self, forecasts: Values, y: Values, target: Target) -> Any:
+        """Learn from out-of-fold forecasts and what came of them."""
+
+    @abstractmethod
+    def predict(self, learned: Any, forecasts: Values, target: Target) -> Values:
+        """(n_rows, n_horizons, n_outputs) the combined forecast, each row by itself."""
+
+    @abstractmethod
+    def weights(self, learned: Any) -> Values:
+        """(n_horizons, n_members) how much each member counts."""
+
+    @abstractmethod
+    def save(self, learned: Any, file: Path) -> None:
+        """Write what was learned as data."""
+
+    @abstractmethod
+    def load(self, file: Path) -> Any:
+        """Read back what `save` wrote."""
+
+
+@dataclass(frozen=True, eq=False)
+class MemberForecasts:
+    """Out-of-fold forecasts of several members for the decisions that all of them forecast.
+
+    names            of the members, in order
+    values           (n_rows, n_members, n_horizons, n_outputs)
+    trained_through  (n_rows,) the latest of any member
+    fold             (n_rows,)
+    """
+
+    names: tuple[str, ...]
+    decisions: Decisions
+    target: Target
+    values: Values
+    trained_through: TrainedThrough
+    fold: npt.NDArray[np.int64]
+
+    def member(self, place: int) -> Values:
+        """(n_rows, n_horizons, n_outputs) one member's forecasts."""
+        return self.values[:, place]
+
+
+def align(members: Mapping[str, OutOfFold]) -> MemberForecasts:
+    """Forecasts of all members side by side, on the decisions they share.
+
+    Raises `ConfigError` when members forecast different things or share no decision, or when
+    they come from crossed folds, which are not for verdicts.
+    """
+    if not members:
+        raise ConfigError("An ensemble needs at least one member.")
+    forecasts = {name: each.forecast for name, each in members.items()}
+    first = next(iter(forecasts.values()))
+    for name, forecast in forecasts.items():
+        if forecast.target != first.target or forecast.decisions.symbols != first.decisions.symbols:
+            raise ConfigError(f"Member {name!r} forecasts {forecast.target}, not {first.target}.")
+        if forecast.kind != "forward":
+            raise ConfigError(
+                f"Member {name!r} has {forecast.kind} forecasts. Verdicts and served models need "
+                "forward ones: split with walk_forward or chronological."
+            )
+    keys = [_keys(forecast.decisions) for forecast in forecasts.values()]
+    common = reduce(np.intersect1d, keys)
+    if not len(common):
+        raise ConfigError(f"Members {', '.join(members)} share no decision to combine.")
+    picks = [np.searchsorted(key, common, sorter=np.argsort(key)) for key in keys]
+    picks = [np.argsort(key)[pick] for key, pick in zip(keys, picks, strict=True)]
+    parts = [each.take(pick) for each, pick in zip(forecasts.values(), picks, strict=True)]
+    through = np.maximum.reduce([part.trained_through for part in parts])
+    fold = next(iter(members.values())).fold[picks[0]]
+    return MemberForecasts(
+        tuple(members),
+        parts[0].decisions,
+        first.target,
+        np.stack([part.values for part in parts], axis=1),
+        TrainedThrough(through),
+        fold,
+    )
+
+
+def _keys(decisions: Decisions) -> npt.NDArray[Any]:
+    """One sortable key for each decision: time first, then symbol."""
+    keys = np.empty(len(decisions), [("decided_at", "i8"), ("symbol", "i4")])
+    keys["decided_at"] = decisions.decided_at.view(np.int64)
+    keys["symbol"] = decisions.symbol_code
+    return keys
+
+
+@dataclass(frozen=True, eq=False)
+class FittedEnsemble:
+    """What an ensemble learned, from whom, and through when."""
+
+    ensemble: Ensemble
+    learned: Any
+    members: tuple[str, ...]
+    trained_through: np.datetime64
+
+    def predict(self, forecasts: Values, target: Target) -> Values:
+        """(n_rows, n_horizons, n_outputs) from (n_rows, n_members, n_horizons, n_outputs)."""
+        return self.ensemble.predict(self.learned, forecasts, target)
+
+    def weights(self, target: Target) -> dict[str, dict[str, float]]:
+        """Weight of each member at each horizon."""
+        matrix = self.ensemble.weights(self.learned)
+        return {
+            horizon: dict(zip(self.members, map(float, row), strict=True))
+            for horizon, row in zip(target.horizons, matrix, strict=True)
+        }
+
+
+def fit_known(
+    ensemble: Ensemble, members: MemberForecasts, labels: LabelTable, rows: Rows | None = None
+) -> FittedEnsemble:
+    """Fit on the given rows of the members' forecasts, by default all whose labels are known."""
+    at = labels.decisions.find(members.decisions)
+    known_at = KnownAt(labels.all_known_at[at])
+    if rows is None:
+        rows = np.flatnonzero(~np.isnat(known_at))
+    learned = ensemble.fit(members.values[rows], labels.values[at][rows], members.target)
+    through = max(known_at[rows].max(), members.trained_through[rows].max())
+    return FittedEnsemble(ensemble, learned, members.names, through)
+
+
+def walk_forward(
+    ensemble: Ensemble, members: MemberForecasts, labels: LabelTable
+) -> tuple[OutOfFold, dict[int, FittedEnsemble]]:
+    """The ensemble's own forward forecasts, from the second fold on.
+
+    For each fold it learns from forecasts of earlier folds whose labels were known when the
+    fold began. Returns the forecasts, and the ensemble fitted before each fold.
+    """
+    known_at = labels.all_known_at[labels.decisions.find(members.decisions)]
+    parts, folds, fitted = [], [], {}
+    for fold in np.unique(members.fold)[1:]:
+        test = np.flatnonzero(members.fold == fold)
+        begins = members.decisions.decided_at[test].min()
+        rows = np.flatnonzero((members.fold < fold) & (known_at <= begins))
+        if not len(rows):
+            raise DataError(
+                f"No out-of-fold label is known by {iso(begins)}, when fold {fold} begins, for the "
+                "ensemble to learn from. Use fewer folds, more bars or a shorter horizon."
+            )
+        trained = fit_known(ensemble, members, labels, rows)
+        through = np.maximum(members.trained_through[test], trained.trained_through)
+        parts.append(
+            Forecast(
+                members.decisions.take(test),
+                members.target,
+                trained.predict(members.values[test], members.target),
+                TrainedThrough(through),
+            )
+        )
+        folds.append(np.full(len(test), fold))
+        fitted[int(fold)] = trained
+    if not parts:
+        raise ConfigError("An ensemble needs two folds or more: it learns from the first.")
+    return OutOfFold(concatenate(parts), np.concatenate(folds)), fitted
+
+
+ENSEMBLES: SpecRegistry[Ensemble] = SpecRegistry("ensemble", "barstack.ensembles")
+register = ENSEMBLES.register

@@ -1,0 +1,100 @@
+"""Ensembles that are a weighted sum of their members: plain to read, hard to overfit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import scipy.optimize
+from pydantic import Field
+
+from barstack.core.errors import ArtifactError
+from barstack.core.forecast import Target
+
+from ._ensemble import Ensemble, Values, register
+
+_POOL_STEPS = 200
+
+
+class Weighted(Ensemble):
+    """A weighted sum; what is learned are the weights (n_horizons, n_members)."""
+
+    def predict(self, learned: Values, forecasts: Values, target: Target) -> Values:
+        # einsum without optimisation sums each row by itself, so one row equals a batch's.
+        return np.einsum("hm,nmhk->nhk", learned, forecasts, optimize=False)
+
+    def weights(self, learned: Values) -> Values:
+        return learned
+
+    def save(self, learned: Values, file: Path) -> None:
+        file.write_text(json.dumps({"weights": learned.tolist()}))
+
+    def load(self, file: Path) -> Values:
+        try:
+            return np.array(json.loads(file.read_text())["weights"], float)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ArtifactError(f"{file} does not hold weights: {error!r}.") from None
+
+
+@register("average")
+class Average(Weighted):
+    """All members alike: the forecast combination that is hardest to beat.
+
+    >>> Average().fit(np.zeros((9, 4, 1, 1)), np.zeros((9, 1)), Target("return", ("1h",)))
+    array([[0.25, 0.25, 0.25, 0.25]])
+    """
+
+    def fit(self, forecasts: Values, y: Values, target: Target) -> Values:
+        n_members = forecasts.shape[1]
+        return np.full((len(target.horizons), n_members), 1.0 / n_members)
+
+
+@register("stack")
+class Stack(Weighted):
+    """Weights that would have forecast best out of fold, none of them negative.
+
+    Returns: non-negative least squares with a small L2 penalty (Breiman, Stacked Regressions,
+    1996). The weights need not sum to one: where no member helped, all are zero and the
+    ensemble forecasts nothing, which is the honest forecast.
+    Classes: the linear opinion pool of highest likelihood, fitted by expectation maximisation;
+    its weights sum to one.
+    """
+
+    penalty: float = Field(0.05, ge=0)  # of squared weights, per row, forecasts at unit size
+
+    def fit(self, forecasts: Values, y: Values, target: Target) -> Values:
+        by_horizon = range(len(target.horizons))
+        if target.task == "return":
+            return np.stack([self._least_squares(forecasts[:, :, h, 0], y[:, h]) for h in by_horizon])
+        chances = _chance_of_what_came(forecasts, y, target)
+        return np.stack([_opinion_pool(chances[:, :, h]) for h in by_horizon])
+
+    def _least_squares(self, forecasts: Values, y: Values) -> Values:
+        """(n_members,) from forecasts (n_rows, n_members) and returns (n_rows,)."""
+        size = np.sqrt((forecasts**2).mean())
+        if size == 0.0:
+            return np.zeros(forecasts.shape[1])
+        ridge = np.sqrt(self.penalty * len(y)) * np.eye(forecasts.shape[1])
+        left = np.vstack([forecasts / size, ridge])
+        right = np.concatenate([y / size, np.zeros(forecasts.shape[1])])
+        return np.asarray(scipy.optimize.nnls(left, right)[0])
+
+
+def _chance_of_what_came(forecasts: Values, y: Values, target: Target) -> Values:
+    """(n_rows, n_members, n_horizons) the probability each member gave to what then happened."""
+    if target.task == "direction":
+        up = forecasts[:, :, :, 0]
+        return np.where(y[:, None, :] > 0.5, up, 1.0 - up)
+    picked = y[:, None, :, None].astype(np.int64)
+    return np.take_along_axis(forecasts, picked, axis=3)[:, :, :, 0]
+
+
+def _opinion_pool(chances: Values) -> Values:
+    """(n_members,) mixture weights of highest likelihood, from (n_rows, n_members)."""
+    weights = np.full(chances.shape[1], 1.0 / chances.shape[1])
+    floor = np.maximum(chances, 1e-12)
+    for _ in range(_POOL_STEPS):
+        share = floor * weights
+        weights = (share / share.sum(axis=1, keepdims=True)).mean(axis=0)
+    return weights

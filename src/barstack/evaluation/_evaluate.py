@@ -1,0 +1,331 @@
+"""From out-of-fold forecasts to findings. Fits nothing; reads nothing but what it is handed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.bars import Panel
+from barstack.core.decisions import Decisions, Rows
+from barstack.core.errors import DataError
+from barstack.core.forecast import Forecast, Target
+from barstack.core.times import KnownAt, TrainedThrough, format_duration, iso
+from barstack.ensembles import FittedEnsemble, MemberForecasts
+from barstack.labels import LabelTable
+from barstack.tracking import OutOfFold
+
+from . import _metrics as metrics
+from ._curves import calibration_bins, equity_of
+from ._findings import CalibrationBin, Correlation, Evaluation, FoldAccuracy, Role, Score, Weights
+from ._jackknife import Blocks, blocks_of, chance_of_luck, for_all_trials, jackknife_se
+from ._naive import naive_forecasts
+from ._profit import Profit, follow
+from ._verdict import evidence, net_edge, verdict
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Forecaster:
+    """Anything to be judged: a member, an ensemble or a naive forecast.
+
+    signal  (n_rows, n_horizons) positive for up
+    values  (n_rows, n_horizons, n_outputs), or None for a forecast of direction only
+    side    (n_rows, n_horizons) +1, 0 or -1: what following it does
+    """
+
+    name: str
+    role: Role
+    signal: Values
+    values: Values | None
+    side: Values
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """The rows that all forecasters share, with what came of them."""
+
+    panel: Panel
+    decisions: Decisions
+    target: Target
+    y: Values
+    returns: Values
+    known_at: KnownAt
+    baseline: Values  # the historical mean, (n_rows, n_horizons, n_outputs)
+    fold: npt.NDArray[np.int64]
+    cost_bps: float
+    trials: int
+
+    def known(self, horizon: int) -> npt.NDArray[np.bool_]:
+        """Rows whose label of this horizon is known."""
+        return ~np.isnat(self.known_at[:, horizon])
+
+    @cached_property
+    def blocks(self) -> list[Blocks]:
+        """Blocks of time for each horizon, long against its labels."""
+        return [
+            blocks_of(self.decisions.decided_at, self.overlap(horizon))
+            for horizon in range(len(self.target.horizons))
+        ]
+
+    def overlap(self, horizon: int) -> int:
+        """Decision times that the longest label of a horizon spans."""
+        times = np.unique(self.decisions.decided_at)
+        known = self.known(horizon)
+        start = np.searchsorted(times, self.decisions.decided_at[known])
+        end = np.searchsorted(times, self.known_at[known, horizon])
+        return int((end - start).max(initial=1))
+
+
+def evaluate(
+    panel: Panel,
+    labels: LabelTable,
+    members: MemberForecasts,
+    ensembles: Mapping[str, OutOfFold],
+    fitted: Mapping[str, Mapping[int, FittedEnsemble]],
+    *,
+    cost_bps: float,
+    trials: int,
+) -> Evaluation:
+    """Findings on members, ensembles and naive forecasts over the rows that all share.
+
+    ensembles  walk-forward forecasts by name; the first is the one that the verdict is on
+    fitted     for each ensemble, what it learned before each fold, the final fit as fold -1
+    cost_bps   cost of buying or selling one unit of position
+    trials     how many things have been tried on these symbols, all runs counted
+    """
+    first = next(iter(ensembles.values()))
+    rows = labels.decisions.find(first.forecast.decisions)
+    case = _case(panel, labels, first, rows, cost_bps, trials)
+    forecasters = _forecasters(labels, members, ensembles, first.forecast.decisions, rows)
+    horizons = range(len(case.target.horizons))
+    profits = {
+        (each.name, horizon): _profit(case, each, horizon)
+        for each in forecasters
+        for horizon in horizons
+    }
+    scores = [
+        _score(case, each, horizon, profits[each.name, horizon])
+        for horizon in horizons
+        for each in forecasters
+    ]
+    judged = next(iter(ensembles))
+    found = [
+        evidence(
+            next(s for s in scores if s.name == judged and s.horizon == case.target.horizons[h]),
+            profits[judged, h],
+            _profit_blocks(case, h, profits[judged, h]),
+            trials,
+        )
+        for h in horizons
+    ]
+    learners = [each for each in forecasters if each.role != "naive"]
+    decided_at = case.decisions.decided_at
+    return Evaluation(
+        task=case.target.task,
+        horizons=list(case.target.horizons),
+        symbols=list(case.decisions.symbols),
+        bar=format_duration(next(iter(panel.values())).length_us),
+        n_decisions=len(rows),
+        first_at=iso(decided_at.min()),
+        last_at=iso(decided_at.max()),
+        scores=scores,
+        folds=[part for h in horizons for each in learners for part in _by_fold(case, each, h)],
+        equity=[
+            equity_of(each.name, case.target.horizons[h], profits[each.name, h])
+            for h in horizons
+            for each in learners
+        ],
+        calibration=[
+            each_bin
+            for h in horizons
+            for each in learners
+            for each_bin in _calibration(case, each, h)
+        ],
+        correlations=[_correlation(case, forecasters, h) for h in horizons],
+        weights=_weights(fitted, case.target),
+        verdict=verdict(judged, found, trials, cost_bps, profits[judged, 0].time),
+    )
+
+
+def _case(
+    panel: Panel, labels: LabelTable, first: OutOfFold, rows: Rows, cost_bps: float, trials: int
+) -> Case:
+    naive = {each.name: each for each in naive_forecasts(labels, rows)}
+    baseline = naive["historical_mean"].values
+    assert baseline is not None
+    case = Case(
+        panel,
+        first.forecast.decisions,
+        labels.target,
+        labels.values[rows],
+        labels.returns[rows],
+        KnownAt(labels.known_at[rows]),
+        baseline,
+        first.fold,
+        cost_bps,
+        trials,
+    )
+    for place, horizon in enumerate(labels.target.horizons):
+        if case.known(place).sum() < 2:
+            raise DataError(
+                f"{case.known(place).sum()} labels of horizon {horizon} are known among the "
+                f"{len(rows)} decisions to judge by. Give more bars or a shorter horizon."
+            )
+    return case
+
+
+def _forecasters(
+    labels: LabelTable,
+    members: MemberForecasts,
+    ensembles: Mapping[str, OutOfFold],
+    decisions: Decisions,
+    rows: Rows,
+) -> list[Forecaster]:
+    """Ensembles, then members, then naive forecasts, all on the same rows."""
+    made = [_learner(name, "ensemble", each.forecast) for name, each in ensembles.items()]
+    shared = members.decisions.find(decisions)
+    for place, name in enumerate(members.names):
+        through = TrainedThrough(members.trained_through[shared])
+        values = members.member(place)[shared]
+        made.append(_learner(name, "member", Forecast(decisions, members.target, values, through)))
+    for naive in naive_forecasts(labels, rows):
+        side = np.sign(naive.signal)
+        made.append(Forecaster(naive.name, "naive", naive.signal, naive.values, side))
+    return made
+
+
+def _learner(name: str, role: Role, forecast: Forecast) -> Forecaster:
+    side = np.sign(forecast.signal)
+    if forecast.target.task == "three_class":  # HOLD stays out
+        side = forecast.values.argmax(axis=2) - 1.0
+    return Forecaster(name, role, forecast.signal, forecast.values, side)
+
+
+def _profit(case: Case, each: Forecaster, horizon: int) -> Profit:
+    return follow(
+        case.panel,
+        case.decisions,
+        each.side[:, horizon],
+        KnownAt(case.known_at[:, horizon]),
+        case.cost_bps,
+    )
+
+
+def _profit_blocks(case: Case, horizon: int, profit: Profit) -> Blocks:
+    return blocks_of(profit.time, case.overlap(horizon))
+
+
+def _score(case: Case, each: Forecaster, horizon: int, profit: Profit) -> Score:
+    known = case.known(horizon)
+    signal, returns = each.signal[known, horizon], case.returns[known, horizon]
+    blocks = case.blocks[horizon].take(known)
+    edge, edge_se = net_edge(profit, _profit_blocks(case, horizon, profit))
+    p_value = None
+    if each.role != "naive" and edge_se:
+        p_value = chance_of_luck(edge / edge_se, case.blocks[horizon].count)
+
+    def pair(name: str, statistic: object) -> dict[str, float | None]:
+        assert callable(statistic)
+        everything = np.ones(len(signal), bool)
+        value = statistic(everything)
+        if not np.isfinite(value):
+            return {name: None, f"{name}_se": None}
+        return {name: float(value), f"{name}_se": jackknife_se(statistic, blocks)}
+
+    figures: dict[str, float | None] = {}
+    figures |= pair(
+        "directional_accuracy", lambda rows: metrics.directional_accuracy(signal[rows], returns[rows])
+    )
+    figures |= pair("ic", lambda rows: metrics.ic(signal[rows], returns[rows]))
+    figures |= dict.fromkeys(("r2", "r2_se", "rmse", "mae", "log_loss", "log_loss_se"))
+    if each.values is not None and case.target.task == "return":
+        forecast = each.values[known, horizon, 0]
+        baseline = case.baseline[known, horizon, 0]
+        figures |= pair("r2", lambda rows: metrics.r2(forecast[rows], returns[rows], baseline[rows]))
+        figures["rmse"] = float(np.sqrt(((forecast - returns) ** 2).mean()))
+        figures["mae"] = float(np.abs(forecast - returns).mean())
+    elif each.values is not None:
+        losses = metrics.log_losses(each.values[known, horizon], case.y[known, horizon])
+        figures |= pair("log_loss", lambda rows: float(losses[rows].mean()))
+    rank_ic = metrics.rank_ic(signal, returns)
+    return Score(
+        name=each.name,
+        role=each.role,
+        horizon=case.target.horizons[horizon],
+        n_decisions=int(known.sum()),
+        rank_ic=rank_ic if np.isfinite(rank_ic) else None,
+        net_edge_bps=edge,
+        net_edge_bps_se=edge_se,
+        p_value=p_value,
+        p_adjusted=None if p_value is None else for_all_trials(p_value, case.trials),
+        **figures,  # type: ignore[arg-type]
+    )
+
+
+def _by_fold(case: Case, each: Forecaster, horizon: int) -> list[FoldAccuracy]:
+    found = []
+    for fold in np.unique(case.fold):
+        rows = (case.fold == fold) & case.known(horizon)
+        signal, returns = each.signal[rows, horizon], case.returns[rows, horizon]
+        decided_at = case.decisions.decided_at[rows]
+        if not len(decided_at):
+            continue
+        blocks = blocks_of(decided_at, case.overlap(horizon))
+
+        def accuracy(
+            picked: npt.NDArray[np.bool_], signal: Values = signal, returns: Values = returns
+        ) -> float:
+            return metrics.directional_accuracy(signal[picked], returns[picked])
+
+        value = accuracy(np.ones(len(signal), bool))
+        found.append(
+            FoldAccuracy(
+                name=each.name,
+                horizon=case.target.horizons[horizon],
+                fold=int(fold),
+                first_at=iso(decided_at.min()),
+                last_at=iso(decided_at.max()),
+                n_decisions=len(decided_at),
+                directional_accuracy=value if np.isfinite(value) else None,
+                directional_accuracy_se=jackknife_se(accuracy, blocks),
+            )
+        )
+    return found
+
+
+def _calibration(case: Case, each: Forecaster, horizon: int) -> list[CalibrationBin]:
+    known = case.known(horizon)
+    assert each.values is not None
+    blocks = case.blocks[horizon].take(known)
+    forecast = each.values[known, horizon, -1]  # the return, or the chance of up or BUY
+    realised = case.returns[known, horizon]
+    if case.target.task != "return":
+        top = float(len(case.target.outputs) - 1) or 1.0
+        realised = (case.y[known, horizon] == top).astype(float)
+    name = case.target.horizons[horizon]
+    return list(calibration_bins(each.name, name, forecast, realised, blocks))
+
+
+def _correlation(case: Case, forecasters: list[Forecaster], horizon: int) -> Correlation:
+    members = [each for each in forecasters if each.role == "member"]
+    matrix: list[list[float | None]] = []
+    for one in members:
+        row = [metrics.ic(one.signal[:, horizon], two.signal[:, horizon]) for two in members]
+        matrix.append([value if np.isfinite(value) else None for value in row])
+    return Correlation(case.target.horizons[horizon], [each.name for each in members], matrix)
+
+
+def _weights(
+    fitted: Mapping[str, Mapping[int, FittedEnsemble]], target: Target
+) -> list[Weights]:
+    return [
+        Weights(name, horizon, fold, weights)
+        for name, by_fold in fitted.items()
+        for fold, each in by_fold.items()
+        for horizon, weights in each.weights(target).items()
+    ]

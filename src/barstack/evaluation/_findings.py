@@ -1,0 +1,184 @@
+"""What an evaluation found, as plain values that can be printed, stored and drawn."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Role = Literal["ensemble", "member", "naive"]
+Edge = Literal["none", "unproven", "supported"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well one forecaster did at one horizon. None where a figure has no meaning.
+
+    Standard errors come from deleting blocks of time; they allow for labels that overlap.
+    """
+
+    name: str
+    role: Role
+    horizon: str
+    n_decisions: int
+    directional_accuracy: float | None  # share; a forecast of zero counts as half right
+    directional_accuracy_se: float | None
+    r2: float | None  # against the historical mean
+    r2_se: float | None
+    ic: float | None  # correlation of signal and return
+    ic_se: float | None
+    rank_ic: float | None
+    log_loss: float | None  # classes only, in nats
+    log_loss_se: float | None
+    rmse: float | None
+    mae: float | None
+    net_edge_bps: float | None  # mean timing profit of a bar after costs
+    net_edge_bps_se: float | None
+    p_value: float | None  # of a net edge this large by luck, were this the only trial
+    p_adjusted: float | None  # the same, for all trials made on these symbols
+
+
+@dataclass(frozen=True)
+class FoldAccuracy:
+    """Directional accuracy within one fold."""
+
+    name: str
+    horizon: str
+    fold: int
+    first_at: str
+    last_at: str
+    n_decisions: int
+    directional_accuracy: float | None
+    directional_accuracy_se: float | None
+
+
+@dataclass(frozen=True)
+class Equity:
+    """Growth of one unit, not compounded: 1 + the sum of returns, at most about 1,500 points.
+
+    net and gross are the strategy's after and before costs, hold is buy and hold, all
+    symbols weighted alike.
+    """
+
+    name: str
+    horizon: str
+    time: list[str]
+    net: list[float]
+    gross: list[float]
+    hold: list[float]
+    mean_position: float
+    turnover_per_day: float
+    net_return: float
+    hold_return: float
+    sharpe_net: float | None  # annualised
+    sharpe_hold: float | None
+    max_drawdown: float  # of the net curve, as a fraction of one unit
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """Forecasts of about the same size, and what came of them.
+
+    For returns both are fractions; for classes, probability of up (BUY) and the share that came.
+    """
+
+    name: str
+    horizon: str
+    n_decisions: int
+    forecast: float
+    realised: float
+    realised_se: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for an edge of the first ensemble at one horizon."""
+
+    horizon: str
+    edge: Edge
+    net_edge_bps: float
+    net_edge_bps_se: float | None
+    t_value: float | None
+    p_value: float
+    p_adjusted: float
+    ic: float | None
+    ic_se: float | None
+    n_bars: int
+    bars_to_prove: int | None  # at this size of edge; None where it is not positive
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether there is an edge, after costs and after everything that was tried.
+
+    edge      "supported": the net edge would be luck with a chance under 5 %, all trials counted.
+              "unproven": it is positive, but luck could well have made it.
+              "none": after costs there is none to prove
+    sentence  the same for a person who knows no statistics
+    """
+
+    edge: Edge
+    sentence: str
+    horizon: str
+    ensemble: str
+    trials: int
+    cost_bps: float
+    evidence: list[Evidence]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the members in an ensemble fitted before one fold; fold -1 is the final fit."""
+
+    ensemble: str
+    horizon: str
+    fold: int
+    weights: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Correlations of the members' forecasts with one another at one horizon."""
+
+    horizon: str
+    names: list[str]
+    matrix: list[list[float | None]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that was found; figures are over the rows that all forecasters share."""
+
+    task: str
+    horizons: list[str]
+    symbols: list[str]
+    bar: str
+    n_decisions: int
+    first_at: str
+    last_at: str
+    scores: list[Score]
+    folds: list[FoldAccuracy]
+    equity: list[Equity]
+    calibration: list[CalibrationBin]
+    correlations: list[Correlation]
+    weights: list[Weights]
+    verdict: Verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; `from_json` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Evaluation:
+        """The evaluation that `to_json` wrote."""
+        verdict = dict(data["verdict"])
+        verdict["evidence"] = [Evidence(**item) for item in verdict["evidence"]]
+        lists: dict[str, Any] = {
+            "scores": Score,
+            "folds": FoldAccuracy,
+            "equity": Equity,
+            "calibration": CalibrationBin,
+            "correlations": Correlation,
+            "weights": Weights,
+        }
+        made = {name: [kind(**item) for item in data[name]] for name, kind in lists.items()}
+        return cls(**(data | made | {"verdict": Verdict(**verdict)}))

@@ -1,0 +1,97 @@
+"""What following forecasts would have earned, bar by bar, after costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.bars import Panel
+from barstack.core.decisions import Decisions
+from barstack.core.times import KnownAt, Times
+
+Column = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Profit:
+    """Returns of each bar, the mean over symbols.
+
+    time      (n_times,) close of each bar
+    gross     (n_times,) position times return
+    cost      (n_times,) paid for changes of position
+    hold      (n_times,) return of holding all symbols
+    timing    (n_times,) net return less that of holding the strategy's own mean position:
+              what is left is skill at choosing when
+    position  (n_times,) held over the bar
+    turnover  (n_times,) change of position at the bar's start
+    """
+
+    time: Times
+    gross: Column
+    cost: Column
+    hold: Column
+    timing: Column
+    position: Column
+    turnover: Column
+
+    @property
+    def net(self) -> Column:
+        return self.gross - self.cost
+
+
+def follow(
+    panel: Panel, decisions: Decisions, side: Column, known_at: KnownAt, cost_bps: float
+) -> Profit:
+    """Profit from taking each decision's side until its label is known.
+
+    side      (n_rows,) +1 long, -1 short, 0 out
+    known_at  (n_rows,) when each holding ends; NaT holds to the last bar
+    cost_bps  paid on every unit of position bought or sold, in hundredths of a percent
+
+    Decisions overlap, so the position over a bar is the mean side of all decisions that are
+    open, which never exceeds one unit. Symbols share the money equally.
+    """
+    parts = [
+        _follow_one(panel, decisions, code, side, known_at, cost_bps)
+        for code in range(len(decisions.symbols))
+        if (decisions.symbol_code == code).any()
+    ]
+    time = np.unique(np.concatenate([part.time for part in parts]))
+    sums = {name: np.zeros(len(time)) for name in Profit.__dataclass_fields__ if name != "time"}
+    for part in parts:
+        place = np.searchsorted(time, part.time)
+        for name, total in sums.items():
+            total[place] += getattr(part, name) / len(parts)
+    return Profit(time, **sums)
+
+
+def _follow_one(
+    panel: Panel,
+    decisions: Decisions,
+    code: int,
+    side: Column,
+    known_at: KnownAt,
+    cost_bps: float,
+) -> Profit:
+    own = np.flatnonzero(decisions.symbol_code == code)
+    own = own[np.argsort(decisions.decided_at[own], kind="stable")]
+    bars = panel[decisions.symbols[code]]
+    closed_at, close = bars.closed_at, bars.close
+    enters = np.searchsorted(closed_at, decisions.decided_at[own])
+    leaves = np.searchsorted(closed_at, known_at[own])
+    leaves = np.where(np.isnat(known_at[own]), len(closed_at) - 1, leaves)
+    # Bar t + 1 is held with the position taken at the close of bar t.
+    held = np.arange(enters[0], leaves[-1])
+    entered = np.searchsorted(enters, held, side="right")
+    ended = np.searchsorted(leaves, held, side="right")
+    sides = np.concatenate([[0.0], np.cumsum(side[own])])
+    count = entered - ended
+    position = np.where(count > 0, (sides[entered] - sides[ended]) / np.maximum(count, 1), 0.0)
+    returns = close[held + 1] / close[held] - 1.0
+    turnover = np.abs(np.diff(position, prepend=0.0))
+    cost = turnover * cost_bps * 1e-4
+    gross = position * returns
+    timing = gross - cost - position.mean() * returns
+    return Profit(closed_at[held + 1], gross, cost, returns, timing, position, turnover)

@@ -1,0 +1,128 @@
+"""Is there an edge, after costs and after everything that was tried? In one sentence."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from barstack.core.times import Times
+
+from ._findings import Edge, Evidence, Score, Verdict
+from ._jackknife import Blocks, chance_of_luck, for_all_trials, jackknife_se, t_needed
+from ._profit import Profit
+
+LEVEL = 0.05
+_YEAR_DAYS = 365.25
+
+
+def net_edge(profit: Profit, blocks: Blocks) -> tuple[float, float | None]:
+    """Mean timing profit of a bar after costs and its standard error, in basis points."""
+    timing = profit.timing * 1e4
+    return float(timing.mean()), jackknife_se(lambda rows: float(timing[rows].mean()), blocks)
+
+
+def evidence(score: Score, profit: Profit, blocks: Blocks, trials: int) -> Evidence:
+    """What speaks for an edge of one forecaster at one horizon."""
+    mean, se = net_edge(profit, blocks)
+    t_value = mean / se if se else None
+    p_value = chance_of_luck(t_value, blocks.count) if t_value is not None else 1.0
+    p_adjusted = for_all_trials(p_value, trials)
+    edge: Edge = "none"
+    if mean > 0.0 and np.any(profit.turnover):
+        edge = "supported" if p_adjusted < LEVEL else "unproven"
+    to_prove = None
+    if edge == "unproven" and t_value:
+        needed = len(profit.timing) * (t_needed(LEVEL, trials, blocks.count) / t_value) ** 2
+        to_prove = math.ceil(needed - len(profit.timing)) if needed < 1e9 else None
+    return Evidence(
+        horizon=score.horizon,
+        edge=edge,
+        net_edge_bps=mean,
+        net_edge_bps_se=se,
+        t_value=t_value,
+        p_value=p_value,
+        p_adjusted=p_adjusted,
+        ic=score.ic,
+        ic_se=score.ic_se,
+        n_bars=len(profit.timing),
+        bars_to_prove=to_prove,
+    )
+
+
+def verdict(
+    ensemble: str, found: list[Evidence], trials: int, cost_bps: float, time: Times
+) -> Verdict:
+    """The verdict on the first ensemble, at the horizon where most speaks for it.
+
+    Choosing that horizon afterwards is fair because every horizon counts among the trials.
+    """
+    best = min(found, key=lambda each: (each.p_value, -each.net_edge_bps))
+    bars_a_year = _bars_a_year(time)
+    sentence = {
+        "none": _say_none,
+        "unproven": _say_unproven,
+        "supported": _say_supported,
+    }[best.edge](best, trials, bars_a_year)
+    return Verdict(best.edge, sentence, best.horizon, ensemble, trials, cost_bps, found)
+
+
+def _say_none(best: Evidence, trials: int, bars_a_year: float) -> str:
+    return (
+        "No edge: once trading costs are paid, following these forecasts would have earned no "
+        "more than simply holding a steady position, at any of the horizons tried."
+    )
+
+
+def _say_unproven(best: Evidence, trials: int, bars_a_year: float) -> str:
+    more = "no amount of bars that exists"
+    if best.bars_to_prove is not None:
+        more = f"about {_span(best.bars_to_prove / bars_a_year)} more of bars like these"
+    return (
+        f"No edge is proven: following the {best.horizon} forecasts would have earned a little "
+        f"more than holding a steady position, costs paid, but with {trials} things tried, luck "
+        f"alone does at least this well {often(best.p_adjusted)}; to tell an edge of this size "
+        f"from luck would take {more}."
+    )
+
+
+def _say_supported(best: Evidence, trials: int, bars_a_year: float) -> str:
+    return (
+        f"The bars support an edge: following the {best.horizon} forecasts would have earned more "
+        f"than holding a steady position, costs paid, and even with {trials} things tried luck "
+        f"alone does this well only {often(best.p_adjusted)}; it is the past all the same, and "
+        "edges fade."
+    )
+
+
+def often(chance: float) -> str:
+    """A probability in words that need no statistics.
+
+    >>> often(0.7), often(0.03), often(0.0001)
+    ('about 7 times in 10', 'about 3 times in 100', 'less than once in 1,000 times')
+    """
+    if chance >= 0.95:
+        return "nearly every time"
+    for out_of in (10, 100, 1000):
+        times = round(chance * out_of)
+        if times >= 1 and (times > 1 or out_of == 1000 or abs(chance * out_of - 1) < 0.2):
+            return f"about {'once' if times == 1 else f'{times} times'} in {out_of:,}"
+    return "less than once in 1,000 times"
+
+
+def _span(years: float) -> str:
+    """A length of time in round words.
+
+    >>> _span(0.3), _span(7.2)
+    ('4 months', '7 years')
+    """
+    if years < 1.0:
+        months = max(1, round(years * 12))
+        return "1 month" if months == 1 else f"{months} months"
+    whole = round(years)
+    return "1 year" if whole == 1 else f"{whole:,} years"
+
+
+def _bars_a_year(time: Times) -> float:
+    days = float((time[-1] - time[0]) / np.timedelta64(1, "D"))
+    return len(time) / max(days, 1.0) * _YEAR_DAYS

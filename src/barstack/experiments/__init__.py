@@ -1,0 +1,7 @@
+"""Experiments: a study, its chain of stages, and one run of it."""
+
+from ._chain import STAGES, Chain, Done, Step, Workplace, stage
+from ._run import Run, run_study
+from ._study import Study
+
+__all__ = ["STAGES", "Chain", "Done", "Run", "Step", "Study", "Workplace", "run_study", "stage"]

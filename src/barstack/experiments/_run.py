@@ -1,0 +1,116 @@
+"""One run of a study, and what it leaves in its folder."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from barstack.bars import Bars
+from barstack.core.files import new_folder
+from barstack.core.progress import Progress
+from barstack.ensembles import TrainedEnsemble
+from barstack.evaluation import Evaluation, Verdict
+
+from ._chain import STAGES, Chain, Done, Workplace
+from ._study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A finished run.
+
+    id          of the study on these bars
+    folder      with study.yaml, evaluation.json, report.html and artifact/
+    steps       how each step ended, and its seconds
+    bars        by symbol, as the study used them
+    """
+
+    id: str
+    study: Study
+    folder: Path
+    evaluation: Evaluation
+    artifact: TrainedEnsemble
+    steps: list[Done]
+    bars: dict[str, Bars]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether there is an edge, with the evidence."""
+        return self.evaluation.verdict
+
+    def leaderboard(self, horizon: str | None = None) -> pd.DataFrame:
+        """Scores of all forecasters, best information coefficient first within each horizon."""
+        import pandas as pd  # noqa: PLC0415 (only for the caller's convenience)
+
+        frame = pd.DataFrame(self.evaluation.to_json()["scores"])
+        if horizon is not None:
+            frame = frame[frame["horizon"] == horizon]
+        order = {name: place for place, name in enumerate(self.evaluation.horizons)}
+        place = frame["horizon"].map(order)
+        frame = frame.assign(_place=place, _ic=frame["ic"].astype(float))
+        frame = frame.sort_values(["_place", "_ic"], ascending=[True, False], na_position="last")
+        return frame.drop(columns=["_place", "_ic"]).reset_index(drop=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """What the command line prints with --json."""
+        return {
+            "run": self.id,
+            "folder": str(self.folder),
+            "report": str(self.folder / "report.html"),
+            "artifact": str(self.folder / "artifact"),
+            "verdict": self.evaluation.to_json()["verdict"],
+            "task": self.evaluation.task,
+            "n_decisions": self.evaluation.n_decisions,
+            "scores": self.evaluation.to_json()["scores"],
+            "steps": [
+                {"name": each.name, "how": each.how, "seconds": round(each.seconds, 3)}
+                for each in self.steps
+            ],
+        }
+
+
+def run_study(
+    study: Study,
+    *,
+    folder: Path | str = ".",
+    runs: Path | str = "runs",
+    progress: Progress | None = None,
+) -> Run:
+    """Run every registered stage that is not stored yet, and write the run's folder.
+
+    folder     where relative paths in the study start
+    runs       receives `runs/<id>/`; finished steps are kept in `runs/.store/`
+    """
+    runs = Path(runs)
+    workplace = Workplace(runs / ".store", Path(folder), progress or Progress())
+    chain = Chain([], workplace)
+    for name in STAGES.names():
+        chain.add(STAGES.get(name)(study, workplace, chain))
+    chain.run()
+    run_id = study.run_id(chain.key("bars"))
+    with new_folder(runs / run_id) as scratch:
+        (scratch / "study.yaml").write_text(study.to_yaml())
+        for name, step in chain.steps.items():
+            if step.publish:
+                _copy(chain.folder(name) / step.publish, scratch / step.publish)
+    return Run(
+        run_id,
+        study,
+        runs / run_id,
+        chain.value("evaluation"),
+        chain.value("artifact"),
+        chain.done,
+        chain.value("bars"),
+    )
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copyfile(source, target)

@@ -1,0 +1,360 @@
+"""The stages of a study, from bars to artifact. Each says what it needs and how it is stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from barstack.bars import Panel, panel_fingerprint
+from barstack.core.decisions import Decisions
+from barstack.core.forecast import Target, concatenate
+from barstack.core.seeds import derive_seed
+from barstack.core.spec import content_id
+from barstack.core.times import DecidedAt, KnownAt, as_times, iso
+from barstack.datasets import Dataset
+from barstack.ensembles import FittedEnsemble, TrainedEnsemble, align, fit_known, walk_forward
+from barstack.evaluation import Evaluation, assert_causal, evaluate
+from barstack.features import FeatureTable, decisions_of
+from barstack.labels import LabelTable
+from barstack.models import FittedModel, Model, train
+from barstack.splits import Fold
+from barstack.tracking import OutOfFold
+
+from ._chain import Chain, Step, Values, Workplace, stage
+from ._study import Study
+
+FINAL = -1  # the fold number of what is fitted on everything, for the artifact
+
+
+def _code() -> str:
+    """Stored results belong to the version of barstack that made them."""
+    return version("barstack")
+
+
+@stage("bars")
+def bars(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
+    """Checked bars by symbol, read afresh each time; their content is their key."""
+    yield Step(
+        name="bars",
+        needs=(),
+        spec=dict,
+        make=lambda inputs, key: study.bars.load(workplace.folder),
+        fingerprint=panel_fingerprint,
+    )
+
+
+@stage("features")
+def features(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
+    """The feature table, after a proof that no feature reads the future."""
+
+    def make(inputs: Values, key: str) -> FeatureTable:
+        panel: Panel = inputs["bars"]
+        features = study.feature_set(_length_us(panel))
+        assert_causal(features, panel)
+        return features.compute(panel)
+
+    def save(table: FeatureTable, folder: Path, key: str) -> None:
+        _save_arrays(folder, table.decisions, values=table.values)
+        (folder / "columns.json").write_text(json.dumps(table.columns))
+
+    def load(folder: Path, key: str) -> FeatureTable:
+        decisions, arrays = _load_arrays(folder)
+        columns = tuple(json.loads((folder / "columns.json").read_text()))
+        return FeatureTable(decisions, columns, arrays["values"])
+
+    yield Step(
+        name="features",
+        needs=("bars",),
+        spec=lambda: [study.feature_set(_length_us(chain.value("bars"))).id, _code()],
+        make=make,
+        save=save,
+        load=load,
+    )
+
+
+@stage("labels")
+def labels(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
+    """The label table."""
+
+    def save(table: LabelTable, folder: Path, key: str) -> None:
+        _save_arrays(
+            folder,
+            table.decisions,
+            values=table.values,
+            known_at=table.known_at,
+            returns=table.returns,
+        )
+
+    def load(folder: Path, key: str) -> LabelTable:
+        decisions, arrays = _load_arrays(folder)
+        known_at = KnownAt(arrays["known_at"])
+        return LabelTable(
+            decisions, study.label.target, arrays["values"], known_at, arrays["returns"]
+        )
+
+    yield Step(
+        name="labels",
+        needs=("bars",),
+        spec=lambda: [study.label.id, _code()],
+        make=lambda inputs, key: study.label.compute(inputs["bars"]),
+        save=save,
+        load=load,
+    )
+
+
+@stage("split")
+def split(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
+    """Purged folds."""
+
+    def make(inputs: Values, key: str) -> list[Fold]:
+        dataset = Dataset(inputs["features"], inputs["labels"])
+        known_at = dataset.labels.all_known_at
+        return study.split.split(dataset.decisions, known_at, dataset.usable)
+
+    def save(folds: list[Fold], folder: Path, key: str) -> None:
+        arrays = {f"{part}_{i}": getattr(f, part) for i, f in enumerate(folds) for part in _PARTS}
+        np.savez(folder / "folds.npz", **arrays)
+
+    def load(folder: Path, key: str) -> list[Fold]:
+        with np.load(folder / "folds.npz", allow_pickle=False) as arrays:
+            count = len(arrays.files) // len(_PARTS)
+            return [
+                Fold(arrays[f"train_{i}"], arrays[f"test_{i}"], study.split.kind)
+                for i in range(count)
+            ]
+
+    yield Step(
+        name="split",
+        needs=("features", "labels"),
+        spec=lambda: [study.split.id, _code()],
+        make=make,
+        save=save,
+        load=load,
+    )
+
+
+_PARTS = ("train", "test")
+
+
+@stage("members")
+def members(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
+    """For each member its forecasts out of fold, in the column store, and a final fit."""
+    for name, model in study.members.items():
+        yield _member(name, model, study.seed, workplace)
+
+
+def _member(name: str, model: Model, seed: int, workplace: Workplace) -> Step:
+    def make(inputs: Values, key: str) -> FittedModel:
+        dataset = Dataset(inputs["features"], inputs["labels"])
+        folds: list[Fold] = inputs["split"]
+        parts = []
+        with workplace.progress.step(f"fitting {name}", len(folds) + 1) as progress:
+            for number, fold in enumerate(folds):
+                rows = dataset.with_history(fold.test, model.lookback_bars)
+                fitted = train(model, dataset, fold.train, derive_seed(seed, model.id, number))
+                parts.append(fitted.forecast(dataset.features, rows, fold.kind))
+                progress.advance()
+            known = ~np.isnat(dataset.labels.all_known_at) & dataset.usable
+            everything = np.flatnonzero(known)
+            in_time = np.argsort(dataset.decisions.decided_at[everything], kind="stable")
+            final = train(model, dataset, everything[in_time], derive_seed(seed, model.id, FINAL))
+            progress.advance()
+        fold_of = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        workplace.forecasts.write(key, OutOfFold(concatenate(parts), fold_of))
+        return final
+
+    return Step(
+        name=f"member {name}",
+        needs=("features", "labels", "split"),
+        spec=lambda: [model.id, seed, _code(), _versions(model.packages)],
+        make=make,
+        save=lambda final, folder, key: final.save(folder / "final"),
+        load=lambda folder, key: FittedModel.load(folder / "final"),
+    )
+
+
+@stage("ensemble")
+def ensemble(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
+    """Every ensemble, fitted fold by fold and finally, from the column store alone."""
+    needs = tuple(f"member {name}" for name in study.members)
+
+    def make(inputs: Values, key: str) -> dict[str, dict[int, FittedEnsemble]]:
+        table: LabelTable = chain.value("labels")
+        aligned = align(_out_of_fold(study, workplace, chain))
+        fitted = {}
+        for each, name in zip(study.ensembles, study.ensemble_names, strict=True):
+            forecasts, by_fold = walk_forward(each, aligned, table)
+            workplace.forecasts.write(f"{key}-{name}", forecasts)
+            fitted[name] = by_fold | {FINAL: fit_known(each, aligned, table)}
+        return fitted
+
+    def save(fitted: dict[str, dict[int, FittedEnsemble]], folder: Path, key: str) -> None:
+        for name, by_fold in fitted.items():
+            for fold, each in by_fold.items():
+                about = {"trained_through": str(each.trained_through), "members": each.members}
+                stem = f"{name}.{fold}"
+                (folder / f"{stem}.json").write_text(json.dumps(about))
+                each.ensemble.save(each.learned, folder / f"{stem}.learned")
+
+    def load(folder: Path, key: str) -> dict[str, dict[int, FittedEnsemble]]:
+        fitted: dict[str, dict[int, FittedEnsemble]] = {}
+        for spec, name in zip(study.ensembles, study.ensemble_names, strict=True):
+            files = folder.glob(f"{name}.*.json")
+            by_fold = {int(file.name.split(".")[1]): file for file in files}
+            for fold in sorted(by_fold, key=lambda number: (number == FINAL, number)):
+                about = json.loads(by_fold[fold].read_text())
+                fitted.setdefault(name, {})[fold] = FittedEnsemble(
+                    spec,
+                    spec.load(folder / f"{name}.{fold}.learned"),
+                    tuple(about["members"]),
+                    as_times(about["trained_through"])[()],
+                )
+        return fitted
+
+    yield Step(
+        name="ensemble",
+        needs=(*needs, "labels"),
+        spec=lambda: [[each.id for each in study.ensembles], list(study.members), _code()],
+        make=make,
+        save=save,
+        load=load,
+    )
+
+
+@stage("evaluation")
+def evaluation(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
+    """Scores, curves and the verdict, for the number of trials that the ledger holds."""
+
+    def make(inputs: Values, key: str) -> Evaluation:
+        ensemble_key = chain.key("ensemble")
+        return evaluate(
+            inputs["bars"],
+            inputs["labels"],
+            align(_out_of_fold(study, workplace, chain)),
+            {
+                name: workplace.forecasts.read(f"{ensemble_key}-{name}")
+                for name in study.ensemble_names
+            },
+            inputs["ensemble"],
+            cost_bps=study.cost_bps,
+            trials=_count_trials(study, workplace, chain),
+        )
+
+    yield Step(
+        name="evaluation",
+        needs=("bars", "labels", "ensemble"),
+        spec=lambda: [study.cost_bps, _count_trials(study, workplace, chain), _code()],
+        make=make,
+        publish="evaluation.json",
+        save=lambda found, folder, key: _write_json(folder / "evaluation.json", found.to_json()),
+        load=lambda folder, key: Evaluation.from_json(
+            json.loads((folder / "evaluation.json").read_text())
+        ),
+    )
+
+
+@stage("artifact")
+def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
+    """The first ensemble with its members' final fits, ready to forecast new bars."""
+
+    def make(inputs: Values, key: str) -> TrainedEnsemble:
+        panel: Panel = inputs["bars"]
+        found: Evaluation = inputs["evaluation"]
+        scores = [score for score in found.to_json()["scores"] if score["role"] == "ensemble"]
+        return TrainedEnsemble(
+            features=study.feature_set(_length_us(panel)),
+            target=study.label.target,
+            members={name: inputs[f"member {name}"] for name in study.members},
+            ensemble=inputs["ensemble"][study.ensemble_names[0]][FINAL],
+            bars={
+                "length_us": _length_us(panel),
+                "calendar": study.bars.calendar,
+                "hours": study.bars.hours,
+                "symbols": list(panel),
+            },
+            about={
+                "study": study.content(),
+                "study_id": study.id,
+                "data_sha256": panel_fingerprint(panel),
+                "verdict": found.to_json()["verdict"],
+                "scores": scores,
+            },
+        )
+
+    yield Step(
+        name="artifact",
+        needs=("bars", "ensemble", "evaluation", *(f"member {name}" for name in study.members)),
+        spec=lambda: [study.id, _code()],
+        make=make,
+        publish="artifact",
+        save=lambda trained, folder, key: trained.save(folder / "artifact"),
+        load=lambda folder, key: TrainedEnsemble.load(folder / "artifact"),
+    )
+
+
+def _out_of_fold(study: Study, workplace: Workplace, chain: Chain) -> dict[str, OutOfFold]:
+    return {
+        name: workplace.forecasts.read(chain.key(f"member {name}")) for name in study.members
+    }
+
+
+def _count_trials(study: Study, workplace: Workplace, chain: Chain) -> int:
+    """Enter this study's trials in the ledger and count all made on its symbols, ever.
+
+    A trial is a member or ensemble at one horizon. Its id leaves the bars out: the same
+    configuration on a few bars more is the same idea, not another one.
+    """
+    panel: Panel = chain.value("bars")
+    features_id = study.feature_set(_length_us(panel)).id
+    setting = [study.bars.resample, features_id, study.label.id, study.split.id, study.seed]
+    tried: dict[str, Any] = {name: model.id for name, model in study.members.items()}
+    for each, name in zip(study.ensembles, study.ensemble_names, strict=True):
+        tried[name] = [each.id, sorted(model.id for model in study.members.values())]
+    target: Target = study.label.target
+    trials = [
+        (content_id([spec, horizon, setting]), f"{name} {horizon}")
+        for name, spec in tried.items()
+        for horizon in target.horizons
+    ]
+    decided_at = decisions_of(panel).decided_at
+    ledger = workplace.ledger
+    ledger.record(trials, panel, iso(decided_at.min()), iso(decided_at.max()))
+    return ledger.count(panel)
+
+
+def _length_us(panel: Panel) -> int:
+    return next(iter(panel.values())).length_us
+
+
+def _versions(packages: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "missing"
+    return found
+
+
+def _save_arrays(folder: Path, decisions: Decisions, **arrays: Any) -> None:
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    np.save(folder / "symbol_code.npy", decisions.symbol_code, allow_pickle=False)
+    np.save(folder / "decided_at.npy", decisions.decided_at, allow_pickle=False)
+    (folder / "symbols.json").write_text(json.dumps(decisions.symbols))
+
+
+def _load_arrays(folder: Path) -> tuple[Decisions, dict[str, Any]]:
+    arrays = {file.stem: np.load(file, allow_pickle=False) for file in folder.glob("*.npy")}
+    symbols = tuple(json.loads((folder / "symbols.json").read_text()))
+    decided_at = DecidedAt(arrays.pop("decided_at"))
+    return Decisions(symbols, arrays.pop("symbol_code"), decided_at), arrays
+
+
+def _write_json(file: Path, content: Any) -> None:
+    file.write_text(json.dumps(content, indent=1))

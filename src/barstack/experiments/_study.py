@@ -1,0 +1,147 @@
+"""A study: everything a run depends on, as one frozen value and one YAML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, field_validator, model_validator
+
+from barstack.bars import PROVIDERS, Provider
+from barstack.core.errors import ConfigError
+from barstack.core.spec import Spec, content_id
+from barstack.ensembles import ENSEMBLES, Ensemble
+from barstack.features import FEATURE_SETS, Feature, FeatureSet, named_set
+from barstack.labels import LABELS, Label
+from barstack.models import MODELS, Model
+from barstack.splits import SPLITTERS, Splitter, WalkForward
+
+
+class Study(Spec):
+    """What to learn, from which bars, and how to judge it.
+
+    >>> study = Study(bars="sample", label={"label": "return", "horizons": ["4h"]},
+    ...               members=["ridge"])
+    >>> study.members["ridge"].penalty
+    1.0
+    """
+
+    title: str = ""  # for people; changes nothing
+    bars: Annotated[Provider, PROVIDERS]
+    features: str | tuple[Feature, ...] = "fast25"
+    label: Annotated[Label, LABELS]
+    split: Annotated[Splitter, SPLITTERS] = WalkForward()
+    members: dict[str, Annotated[Model, MODELS]]
+    ensembles: tuple[Annotated[Ensemble, ENSEMBLES], ...] = Field(
+        default=("stack", "average"), validate_default=True, min_length=1
+    )
+    cost_bps: float = Field(1.0, ge=0)  # of buying or selling one unit, 0.01 %
+    seed: int = 0
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _features(cls, value: Any) -> Any:
+        """A set's name, or a list of features given by name or in full."""
+        if isinstance(value, str) and value not in FEATURE_SETS:
+            named_set(value, 1)  # says which sets there are
+        if isinstance(value, list):
+            return [{"feature": item} if isinstance(item, str) else item for item in value]
+        return value
+
+    @field_validator("members", mode="before")
+    @classmethod
+    def _members(cls, value: Any) -> Any:
+        """A list of names, or names with settings; a name is its own model unless it says."""
+        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+            if len(set(value)) < len(value):
+                raise ConfigError(
+                    f"Members {value} repeat a name. Give each its own: name: {{model: ...}}."
+                )
+            value = {name: {} for name in value}
+        if not isinstance(value, dict) or not value:
+            raise ConfigError(
+                f"Cannot read members from {value!r}. Write a list of names, or "
+                "{name: {model: ..., setting: value}}."
+            )
+        return {
+            name: item if isinstance(item, Model) else {"model": name, **(item or {})}
+            for name, item in value.items()
+        }
+
+    @model_validator(mode="after")
+    def _check(self) -> Study:
+        if self.split.kind != "forward":
+            raise ConfigError(
+                "A study's verdict needs forward forecasts, and this split trains on both sides "
+                "of its tests. Split with walk_forward or chronological."
+            )
+        for name, model in self.members.items():
+            if not name.replace("_", "").replace("-", "").isalnum():
+                raise ConfigError(f"Member name {name!r}: use letters, digits, _ and - only.")
+            if self.label.task not in model.tasks:
+                able = [m for m in MODELS.names() if self.label.task in MODELS.get(m).tasks]
+                raise ConfigError(
+                    f"Member {name!r} does {', '.join(model.tasks)}, not {self.label.task}. "
+                    f"Models that do: {', '.join(able)}."
+                )
+        taken = [name for name in self.ensemble_names if name in self.members]
+        if taken:
+            raise ConfigError(f"Members cannot be called {', '.join(taken)}, as an ensemble is.")
+        return self
+
+    @property
+    def ensemble_names(self) -> tuple[str, ...]:
+        """Names of the ensembles; the verdict is on the first."""
+        return tuple(str((each.registered_as or ("", ""))[1]) for each in self.ensembles)
+
+    def feature_set(self, bar_length_us: int) -> FeatureSet:
+        """The features for bars of this length."""
+        if isinstance(self.features, str):
+            return named_set(self.features, bar_length_us)
+        return FeatureSet(features=self.features)
+
+    def identity(self) -> list[Any]:
+        """Everything but the title."""
+        *front, fields = super().identity()
+        return [*front, {name: item for name, item in fields.items() if name != "title"}]
+
+    def run_id(self, data_fingerprint: str) -> str:
+        """Id of a run: the study on these very bars."""
+        return content_id([self.id, data_fingerprint])
+
+    def to_yaml(self) -> str:
+        """The study as text; `from_yaml` reads it back."""
+        return yaml.safe_dump(self.content(), sort_keys=False)
+
+    @classmethod
+    def from_yaml(cls, file: Path | str) -> Study:
+        """Read a study file; `ConfigError` names every mistake with its place."""
+        file = Path(file)
+        try:
+            content = yaml.load(file.read_text(), Loader=_NoRepeats)  # noqa: S506 (a SafeLoader)
+        except FileNotFoundError:
+            raise ConfigError(f"There is no study file {file}. Look at examples/ for one.") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file} cannot be read as text: {error}.") from None
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{file} is not YAML: {error}.") from None
+        if not isinstance(content, dict):
+            raise ConfigError(f"{file} holds {content!r}, not a study. Look at examples/ for one.")
+        try:
+            return cls(**content)
+        except ConfigError as error:
+            raise ConfigError(f"{file}: {error}") from None
+
+
+class _NoRepeats(yaml.SafeLoader):
+    """A safe loader that refuses a key given twice instead of dropping the first silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        repeated = [key for key in keys if keys.count(key) > 1]
+        if repeated:
+            raise yaml.MarkedYAMLError(
+                problem=f"key {repeated[0]!r} is given twice", problem_mark=node.start_mark
+            )
+        return super().construct_mapping(node, deep)

@@ -1,0 +1,235 @@
+"""Charts of what the forecasts came to: equity, accuracy by fold, calibration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ._theme import (
+    BAND,
+    GRID,
+    MUTED,
+    Look,
+    axis,
+    error_bars,
+    layout,
+    looks,
+    number,
+    present,
+    say,
+)
+
+if TYPE_CHECKING:
+    from barstack.evaluation import CalibrationBin, Equity, Evaluation, FoldAccuracy
+
+Named = TypeVar("Named", "Equity", "CalibrationBin")
+
+
+def equity(evaluation: Evaluation, horizon: str) -> go.Figure | None:
+    """Growth after costs of the judged ensemble, before costs, and of holding."""
+    curves = [curve for curve in evaluation.equity if curve.horizon == horizon and curve.time]
+    if not curves:
+        return None
+    look = looks(evaluation)
+    first, *others = _first_ahead(curves, evaluation.verdict.ensemble)
+    # The bold curve is drawn last, on top; the order of the list is the order of the legend.
+    traces = [
+        _curve(f"{first.name} after costs", first, first.net, 3.0, look[first.name]),
+        _curve(f"{first.name} before costs", first, first.gross, 1.2, look[first.name]),
+        _curve("buy and hold", first, first.hold, 1.6, Look(color=MUTED, dash="dash")),
+    ]
+    traces += [
+        _curve(f"{other.name} after costs", other, other.net, 1.6, look[other.name], hidden=True)
+        for other in others
+    ]
+    figure = go.Figure(traces)
+    figure.data[0].zorder = 1
+    figure.update_layout(
+        layout(400, hovermode="x unified"),
+        xaxis=axis("", type="date", fixedrange=False, showgrid=False),
+        yaxis=axis("Profit, % of one unit", zeroline=True, zerolinecolor=MUTED, tickformat="+~g"),
+    )
+    return figure
+
+
+def _curve(
+    label: str, curve: Equity, growth: list[float], width: float, look: Look, hidden: bool = False
+) -> go.Scatter:
+    # Numbers instead of text and four bytes a value keep a page of many curves small.
+    moments = np.array([moment.removesuffix("Z").removesuffix(" UTC") for moment in curve.time])
+    return go.Scatter(
+        x=moments.astype("datetime64[ms]").astype(np.float64),
+        y=(100 * (np.array(growth, dtype=np.float64) - 1)).astype(np.float32),
+        name=say(label),
+        mode="lines",
+        line={"color": look.color, "width": width, "dash": look.dash},
+        visible="legendonly" if hidden else True,
+        meta={"swatch": "line"},
+        hovertemplate="%{y:+.2f} %",
+    )
+
+
+def fold_accuracy(evaluation: Evaluation, horizon: str) -> go.Figure | None:
+    """Share of right directions in each fold, for the judged ensemble and the members."""
+    first = evaluation.verdict.ensemble
+    members = {score.name for score in evaluation.scores if score.role == "member"}
+    rows = [
+        row
+        for row in evaluation.folds
+        if row.horizon == horizon
+        and row.name in members | {first}
+        and present(row.directional_accuracy)
+    ]
+    if not rows:
+        return None
+    folds = sorted({row.fold for row in rows})
+    names = [group[0].name for group in _by_name(rows, first)]
+    look = looks(evaluation)
+    figure = go.Figure(
+        [
+            _dots(group, folds, _offset(names, group[0].name), look[group[0].name])
+            for group in _by_name(rows, first)
+        ]
+    )
+    figure.update_layout(
+        layout(420),
+        shapes=[*_bands(len(folds)), _line_at(50)],
+        xaxis=axis(
+            "Fold (each tested later than the one before)",
+            tickvals=list(range(len(folds))),
+            ticktext=[_fold_label(fold, rows, len(folds)) for fold in folds],
+            tickangle=0,
+            range=[-0.5, len(folds) - 0.5],
+            showgrid=False,
+        ),
+        yaxis=axis("Right direction, %", tickformat="~g"),
+    )
+    return figure
+
+
+def _by_name(rows: list[FoldAccuracy], first: str) -> list[list[FoldAccuracy]]:
+    names = dict.fromkeys([first] + [row.name for row in rows])
+    groups = ([row for row in rows if row.name == name] for name in names)
+    return [group for group in groups if group]
+
+
+def _offset(names: list[str], name: str) -> float:
+    """Where a name stands within its fold, which is one wide."""
+    return 0.8 * ((names.index(name) + 0.5) / len(names) - 0.5)
+
+
+def _dots(rows: list[FoldAccuracy], folds: list[int], offset: float, look: Look) -> go.Scatter:
+    bold = look == Look()
+    return go.Scatter(
+        x=[folds.index(row.fold) + offset for row in rows],
+        y=[_percent(row.directional_accuracy) for row in rows],
+        error_y=error_bars(
+            [_percent(row.directional_accuracy_se) for row in rows],
+            look.color,
+            2.4 if bold else 1.2,
+        ),
+        name=say(rows[0].name),
+        mode="markers",
+        marker={"color": look.color, "size": 11 if bold else 7, "symbol": look.symbol},
+        meta={"swatch": look.glyph},
+        text=[_fold_story(row) for row in rows],
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _fold_story(row: FoldAccuracy) -> str:
+    right = number(_percent(row.directional_accuracy), 1)
+    error = row.directional_accuracy_se
+    whisker = f" ± {number(200 * error, 1)}" if error is not None and present(error) else ""
+    return (
+        f"<b>{say(row.name)}</b>, fold {row.fold}<br>{right}{whisker} % right"
+        f"<br>{row.n_decisions:,} decisions<br>{say(row.first_at)} to<br>{say(row.last_at)}"
+    )
+
+
+def _fold_label(fold: int, rows: list[FoldAccuracy], n_folds: int) -> str:
+    since = min(row.first_at for row in rows if row.fold == fold)[:7]
+    return f"{fold}<br>{say(since)}" if n_folds <= 6 else str(fold)
+
+
+def _bands(n: int) -> list[dict[str, Any]]:
+    """Every other fold shaded, so that the eye keeps neighbours apart."""
+    plain: dict[str, Any] = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "layer": "below"}
+    plain |= {"fillcolor": BAND, "line": {"width": 0}}
+    return [plain | {"x0": place - 0.5, "x1": place + 0.5} for place in range(0, n, 2)]
+
+
+def _line_at(level: float) -> dict[str, Any]:
+    line = {"color": MUTED, "width": 1.5, "dash": "dash"}
+    place = {"xref": "paper", "x0": 0, "x1": 1, "y0": level, "y1": level}
+    return place | {"type": "line", "line": line, "layer": "below"}
+
+
+def calibration(evaluation: Evaluation, horizon: str) -> go.Figure | None:
+    """What was forecast against what came."""
+    bins = [item for item in evaluation.calibration if item.horizon == horizon]
+    bins = [item for item in bins if present(item.forecast) and present(item.realised)]
+    if not bins:
+        return None
+    scale, unit = (1e4, "bps") if evaluation.task == "return" else (100.0, "%")
+    look = looks(evaluation)
+    first = _first_ahead(bins, evaluation.verdict.ensemble)[0].name
+    names = dict.fromkeys([first] + [item.name for item in bins])
+    figure = go.Figure(
+        [
+            _binned([item for item in bins if item.name == name], scale, unit, look[name])
+            for name in names
+        ]
+    )
+    for trace in figure.data[1:]:
+        trace.visible = "legendonly"
+    figure.add_trace(_diagonal([scale * item.forecast for item in bins]))
+    zero = {"zeroline": evaluation.task == "return", "zerolinecolor": GRID, "zerolinewidth": 2}
+    figure.update_layout(
+        layout(400),
+        xaxis=axis(f"Forecast, {unit}", tickformat="~g", **zero),
+        yaxis=axis(f"What came, {unit}", tickformat="~g", **zero),
+    )
+    return figure
+
+
+def _binned(bins: list[CalibrationBin], scale: float, unit: str, look: Look) -> go.Scatter:
+    ordered = sorted(bins, key=lambda item: item.forecast)
+    return go.Scatter(
+        x=[scale * item.forecast for item in ordered],
+        y=[scale * item.realised for item in ordered],
+        error_y=error_bars([scale * item.realised_se for item in ordered], look.color, 1.6),
+        name=say(bins[0].name),
+        mode="markers",
+        marker={"color": look.color, "size": 9, "symbol": look.symbol},
+        meta={"swatch": look.glyph},
+        customdata=[[item.n_decisions, 2 * scale * item.realised_se] for item in ordered],
+        hovertemplate=(
+            f"forecast %{{x:.2f}} {unit}<br>came %{{y:.2f}} ± %{{customdata[1]:.2f}} {unit}"
+            "<br>%{customdata[0]:,} decisions"
+        ),
+    )
+
+
+def _diagonal(forecasts: list[float]) -> go.Scatter:
+    ends = [min(forecasts), max(forecasts)]
+    return go.Scatter(
+        x=ends,
+        y=ends,
+        name="forecasts that are right on average",
+        mode="lines",
+        line={"color": MUTED, "width": 1.6, "dash": "dash"},
+        meta={"swatch": "line"},
+        hoverinfo="skip",
+    )
+
+
+def _first_ahead(items: list[Named], first: str) -> list[Named]:
+    """The judged ensemble's ahead of the others, which keep their order."""
+    return sorted(items, key=lambda item: item.name != first)
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share

@@ -1,0 +1,116 @@
+"""Charts of the members of an ensemble: how alike they forecast, what each weighs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from ._theme import BLUE, MUTED, PAPER, VERMILLION, Look, axis, layout, looks, present, say
+
+if TYPE_CHECKING:
+    from barstack.evaluation import Correlation, Evaluation, Weights
+
+FINAL_FIT = -1
+
+
+def correlation(evaluation: Evaluation, horizon: str) -> go.Figure | None:
+    """Correlations of the members' forecasts with one another."""
+    found = [item for item in evaluation.correlations if item.horizon == horizon]
+    if not found or len(found[0].names) < 2:
+        return None
+    table = found[0]
+    places = list(range(len(table.names)))
+    ticks = {"tickvals": places, "ticktext": [say(name) for name in table.names]}
+    figure = go.Figure(_heat(table, places))
+    figure.update_layout(
+        layout(140 + max(240, 36 * len(places)), margin={"l": 8, "r": 8, "t": 8, "b": 8}),
+        xaxis=axis("", showgrid=False, tickangle=-45, **ticks),
+        yaxis=axis("", showgrid=False, autorange="reversed", **ticks),
+    )
+    return figure
+
+
+def _heat(table: Correlation, places: list[int]) -> go.Heatmap:
+    return go.Heatmap(
+        z=table.matrix,
+        x=places,
+        y=places,
+        zmin=-1,
+        zmax=1,
+        colorscale=[[0, VERMILLION], [0.5, PAPER], [1, BLUE]],
+        xgap=2,
+        ygap=2,
+        text=[[_short(value) for value in row] for row in table.matrix],
+        texttemplate="%{text}",
+        customdata=[[f"{say(a)} and {say(b)}" for b in table.names] for a in table.names],
+        hovertemplate="%{customdata}<br>correlation %{z:.3f}<extra></extra>",
+        hoverongaps=False,
+        colorbar={"thickness": 10, "outlinewidth": 0, "tickvals": [-1, 0, 1], "len": 0.6},
+    )
+
+
+def _short(value: float | None) -> str:
+    """Two digits without the leading zero: a dozen columns fit on a phone.
+
+    >>> _short(0.874), _short(-0.05), _short(1.0), _short(None)
+    ('.87', '−.05', '1', '–')
+    """
+    if value is None or not present(value):
+        return "–"
+    text = f"{value:.2f}".replace("0.", ".").replace("-", "−")
+    return text.removesuffix(".00") or "0"
+
+
+def weights(evaluation: Evaluation, horizon: str) -> go.Figure | None:
+    """Weights of the members before each fold and in the final fit, one row an ensemble."""
+    fits = [fit for fit in evaluation.weights if fit.horizon == horizon and fit.weights]
+    if not fits:
+        return None
+    first = evaluation.verdict.ensemble
+    ensembles = sorted(dict.fromkeys(fit.ensemble for fit in fits), key=lambda name: name != first)
+    figure = make_subplots(
+        rows=len(ensembles),
+        shared_xaxes=True,
+        subplot_titles=[say(name) for name in ensembles],
+        vertical_spacing=0.3 / len(ensembles),
+    )
+    for row, ensemble in enumerate(ensembles, start=1):
+        shown = [fit for fit in fits if fit.ensemble == ensemble]
+        for bars in _stacked(shown, looks(evaluation)):
+            figure.add_trace(bars, row=row, col=1)
+    figure.update_layout(layout(120 + 240 * len(ensembles)), barmode="relative", bargap=0.35)
+    figure.update_layout(margin={"t": 30})
+    figure.update_xaxes(axis("", type="category", showgrid=False))
+    figure.update_yaxes(axis("Weight", zeroline=True, zerolinecolor=MUTED, tickformat="~g"))
+    figure.update_xaxes(title_text="Fitted before fold", row=len(ensembles))
+    figure.update_annotations(x=0, xanchor="left", font={"size": 13})
+    return figure
+
+
+def _stacked(fits: list[Weights], look: dict[str, Look]) -> list[go.Bar]:
+    # The final fit knows all folds, so it stands after them though its number is the lowest.
+    ordered = sorted(fits, key=lambda fit: (fit.fold == FINAL_FIT, fit.fold))
+    names = dict.fromkeys(name for fit in ordered for name in fit.weights)
+    return [_bars(name, ordered, look[name]) for name in names]
+
+
+def _bars(name: str, fits: list[Weights], look: Look) -> go.Bar:
+    return go.Bar(
+        x=["final" if fit.fold == FINAL_FIT else str(fit.fold) for fit in fits],
+        y=[fit.weights.get(name) for fit in fits],
+        name=say(name),
+        legendgroup=say(name),
+        marker=_fill(look),
+        meta={"swatch": look.pattern_glyph},
+        hovertemplate=f"{say(name)}: %{{y:.3f}}<extra></extra>",
+    )
+
+
+def _fill(look: Look) -> dict[str, Any]:
+    return {
+        "color": look.color,
+        "line": {"width": 1, "color": PAPER},
+        "pattern": {"shape": look.pattern, "fillmode": "replace", "size": 6},
+    }

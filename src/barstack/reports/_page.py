@@ -1,0 +1,208 @@
+"""One page that tells what an evaluation found; it loads nothing from anywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from ._tables import (
+    EDGE_WORDS,
+    equity_figures,
+    evidence_table,
+    facts_strip,
+    leaderboard,
+    steps_table,
+)
+from ._theme import DARK, number, say
+
+if TYPE_CHECKING:
+    from barstack.evaluation import Evaluation
+
+Draw = Callable[["Evaluation", str], Any]
+NAMES_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page with one panel a horizon."""
+
+    id: str
+    title: str
+    look_for: str
+    draw: Draw  # a figure, a table in HTML, or None where there is nothing to show
+    nothing: str  # said instead
+    below: Draw | None = None
+
+
+def render(
+    evaluation: Evaluation,
+    *,
+    title: str,
+    run_id: str,
+    facts: list[tuple[str, str]],
+    steps: list[tuple[str, str, float]],
+) -> str:
+    """The report as one HTML page, charts and all.
+
+    facts   (label, value) about the data and the study
+    steps   (name, "made" or "reused", seconds)
+    """
+    # Drawing takes seconds to import, and only a report needs it.
+    from plotly.offline import get_plotlyjs  # noqa: PLC0415
+
+    verdict = evaluation.verdict
+    return Template(_file("page.html")).substitute(
+        style=_file("style.css"),
+        script=_file("page.js"),
+        plotly=get_plotlyjs(),
+        dark=json.dumps(DARK),
+        title=say(title),
+        run_id=say(run_id),
+        judged=_judged(evaluation),
+        facts=facts_strip(facts),
+        edge=verdict.edge,
+        edge_words=EDGE_WORDS[verdict.edge],
+        sentence=say(verdict.sentence),
+        horizon=say(verdict.horizon),
+        tried=say(_tried(evaluation)),
+        evidence=evidence_table(verdict.evidence),
+        sections="".join(_section(part, evaluation) for part in _sections(evaluation)),
+        steps=steps_table(steps),
+    )
+
+
+def _sections(evaluation: Evaluation) -> list[Section]:
+    from . import _charts, _member_charts  # noqa: PLC0415
+
+    verdict = evaluation.verdict
+    cost = number(verdict.cost_bps, 1).removesuffix(".0")
+    return [
+        Section(
+            "equity",
+            "Does timing pay, once costs are paid?",
+            f"The bold line is {verdict.ensemble} after costs of {cost} bps, the thin line the "
+            "same before costs. If the thin line climbs and the bold one does not, costs eat the "
+            "forecasts. Dashed grey is buying once and holding. Profits are added up, not "
+            "compounded. Choose a name below to add its line.",
+            _charts.equity,
+            "No equity was worked out for this horizon.",
+            equity_figures,
+        ),
+        Section(
+            "accuracy",
+            "Is the direction right more often than a coin, again and again?",
+            "Each mark is the share of moves called right in one stretch of time; whiskers reach "
+            "two standard errors. Skill would sit above the 50 % line in most folds. One good "
+            "fold is what luck looks like.",
+            _charts.fold_accuracy,
+            "No fold had enough decisions for an accuracy at this horizon.",
+        ),
+        Section(
+            "calibration",
+            "When it forecasts more, does more come?",
+            "Forecasts of about the same size stand together. Marks on the dashed diagonal mean "
+            "that forecasts are right on average; marks along a flat line mean that their size "
+            "says nothing. Whiskers reach two standard errors.",
+            _charts.calibration,
+            "There were too few forecasts to compare with what came at this horizon.",
+        ),
+        Section(
+            "correlation",
+            "Do the members say different things?",
+            "Correlation of the members’ forecasts. Near 1, two members say the same and the "
+            "second adds little; near 0, each has something of its own to add, or only noise.",
+            _member_charts.correlation,
+            "It takes two members to compare; at this horizon there are fewer.",
+        ),
+        Section(
+            "weights",
+            "Whom does the ensemble trust, and does it change its mind?",
+            "Weight of each member, fitted before each fold on what was known by then; final is "
+            "the fit to use from here on. Steady weights suggest the members’ merits last; "
+            "weights that jump suggest there was little to tell them apart.",
+            _member_charts.weights,
+            "No ensemble with weights was fitted at this horizon.",
+        ),
+        Section(
+            "leaderboard",
+            "Who forecasts best, and is it clear?",
+            "Every forecaster on the same decisions, naive ones included.",
+            leaderboard,
+            "Nothing was scored at this horizon.",
+        ),
+    ]
+
+
+def _section(part: Section, evaluation: Evaluation) -> str:
+    horizons = evaluation.horizons
+    panels = "".join(_panel(part, evaluation, horizon) for horizon in horizons)
+    return Template(_file("section.html")).substitute(
+        id=part.id,
+        title=say(part.title),
+        look_for=say(part.look_for),
+        tabs=_tabs(horizons),
+        panels=panels or f'<p class="nothing">{say(part.nothing)}</p>',
+    )
+
+
+def _tabs(horizons: list[str]) -> str:
+    """One button a horizon; nothing to choose from, no buttons."""
+    if len(horizons) < 2:
+        return ""
+    buttons = (
+        f'<button type="button" data-horizon="{say(name)}">{say(name)}</button>'
+        for name in horizons
+    )
+    return f'<div class="tabs" role="group" aria-label="Horizon">{"".join(buttons)}</div>'
+
+
+def _panel(part: Section, evaluation: Evaluation, horizon: str) -> str:
+    drawn = part.draw(evaluation, horizon)
+    if drawn is None:
+        body = f'<p class="nothing">{say(part.nothing)}</p>'
+    elif isinstance(drawn, str):
+        body = drawn
+    else:
+        body = _chart(drawn.to_json(), f"{part.title} Horizon {horizon}.")
+    below = part.below(evaluation, horizon) if part.below else ""
+    return (
+        f'<div class="panel" data-horizon="{say(horizon)}">'
+        f'<h3 class="of-horizon">Horizon {say(horizon)}</h3>{body}{below}</div>'
+    )
+
+
+def _chart(figure_json: str, label: str) -> str:
+    # plotly writes < as \u003c, so that no text within can end the script element.
+    return (
+        f'<div class="chart"><script type="application/json">{figure_json}</script>'
+        f'<div class="plot" role="img" aria-label="{say(label)}"></div>'
+        '<div class="legend"></div></div>'
+    )
+
+
+def _judged(evaluation: Evaluation) -> str:
+    symbols = evaluation.symbols
+    named = ", ".join(symbols[:NAMES_SHOWN])
+    more = len(symbols) - NAMES_SHOWN
+    rest = f" and {more} more" if more > 0 else ""
+    return say(
+        f"{evaluation.n_decisions:,} decisions on {named}{rest}, bars of {evaluation.bar}, "
+        f"{evaluation.first_at} to {evaluation.last_at}"
+    )
+
+
+def _tried(evaluation: Evaluation) -> str:
+    verdict = evaluation.verdict
+    cost = number(verdict.cost_bps, 1).removesuffix(".0")
+    trials = "1 trial" if verdict.trials == 1 else f"all {verdict.trials:,} trials"
+    return (
+        f"{verdict.ensemble} at {verdict.horizon}, after costs of {cost} bps and counting {trials}"
+    )
+
+
+def _file(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,199 @@
+"""A loaded artifact: forecasts for many bars at once, or bar by bar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.bars import Bars, Panel, as_panel, bars_from_frame
+from barstack.core.decisions import Decisions
+from barstack.core.errors import ConfigError, DataError, LeakError
+from barstack.core.forecast import Forecast
+from barstack.core.times import decide_at_close, format_duration, iso
+from barstack.datasets import rows_with_history
+from barstack.ensembles import TrainedEnsemble
+from barstack.features import FeatureTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Predictor:
+    """Forecasts from one artifact. Holds no arithmetic of its own."""
+
+    def __init__(self, trained: TrainedEnsemble) -> None:
+        self.trained = trained
+
+    def __repr__(self) -> str:
+        members = ", ".join(self.trained.members)
+        through = iso(self.trained.trained_through)
+        return f"Predictor({members}; trained through {through})"
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Where the artifact comes from: study, data fingerprint, scores, verdict."""
+        return self.trained.about
+
+    def forecasts(self, bars: Any, *, symbol: str | None = None) -> dict[str, Forecast]:
+        """Forward forecasts of the ensemble and of every member, by name.
+
+        bars    `Bars`, several by symbol, or a pandas or polars table of one symbol
+        symbol  of a table; by default the only one the artifact was trained on
+
+        Forecasts the rows decided at or after the last training label was known and past every
+        warm-up. Raises `LeakError` when there is none of the former, `DataError` of the latter.
+        """
+        panel = self._panel(bars, symbol)
+        table = self.trained.features.compute(panel)
+        unseen = table.decisions.decided_at >= self.trained.trained_through
+        if not unseen.any():
+            raise LeakError(
+                f"The newest of these bars closed at {iso(table.decisions.decided_at.max())}; the "
+                f"artifact was trained through {iso(self.trained.trained_through)} and has seen "
+                "what followed them. Give newer bars, or train on older ones."
+            )
+        rows = rows_with_history(table, np.flatnonzero(unseen), self.trained.lookback_bars)
+        if not len(rows):
+            raise DataError(
+                f"All {unseen.sum():,} bars to forecast lie within the warm-up of the features. "
+                "Give the bars before them too."
+            )
+        return self.trained.forecast(table, rows)
+
+    def predict(self, bars: Any, *, symbol: str | None = None) -> pd.DataFrame:
+        """Forecasts as a pandas frame, one row for each decision.
+
+        Columns decided_at, symbol, the ensemble's forecasts such as return_4h, then those of
+        each member such as ridge.return_4h. Arguments and errors as in `forecasts`.
+        """
+        return _frame(self.forecasts(bars, symbol=symbol))
+
+    def stream(self, history: Any = None, *, symbol: str | None = None) -> Stream:
+        """A stream of one symbol, warmed up by `history` where given."""
+        if symbol is None and isinstance(history, Bars):
+            symbol = history.symbol
+        stream = Stream(self.trained, symbol or self._only_symbol())
+        if history is not None:
+            stream.warm_up(next(iter(self._panel(history, symbol).values())))
+        return stream
+
+    def _panel(self, bars: Any, symbol: str | None) -> dict[str, Bars]:
+        if isinstance(bars, Bars) or (isinstance(bars, Mapping) and not hasattr(bars, "columns")):
+            panel = as_panel(bars)
+        else:
+            name = symbol or self._only_symbol()
+            panel = {name: _from_table(bars, name, self.trained.bars)}
+        _check_length(panel, self.trained.bars["length_us"])
+        return panel
+
+    def _only_symbol(self) -> str:
+        symbols = self.trained.bars["symbols"]
+        if len(symbols) != 1:
+            raise ConfigError(f"Which symbol? Trained on {', '.join(symbols)}. Give symbol=...")
+        return str(symbols[0])
+
+
+class Stream:
+    """One symbol, bar by bar: the features of history to the bit."""
+
+    def __init__(self, trained: TrainedEnsemble, symbol: str) -> None:
+        self.trained = trained
+        self.symbol = symbol
+        self.features = np.empty((0, len(trained.features.columns)))  # the latest rows
+        self._stream = trained.features.stream(trained.bars["length_us"])
+        self._decided_at = np.empty(0, "datetime64[us]")
+
+    def warm_up(self, bars: Bars) -> None:
+        """Pass by bars without forecasting."""
+        self._take(bars)
+
+    def update(self, bar: Bars | Mapping[str, Any]) -> Forecast | None:
+        """The ensemble's forecast after one more bar.
+
+        bar  `Bars` of length one, or a mapping with timestamp (with its zone), open, high, low,
+             close and volume
+
+        None while features warm up, and for bars that closed before training ended. Raises
+        `DataError` for a bar that is not valid or not newer than the last.
+        """
+        bars = bar if isinstance(bar, Bars) else _from_mapping(bar, self.symbol, self.trained.bars)
+        if len(bars) != 1:
+            raise DataError(f"update takes one bar at a time, got {len(bars)}.")
+        self._take(bars)
+        if self._decided_at[-1] < self.trained.trained_through:
+            return None
+        n_rows = len(self.features)
+        decisions = Decisions((self.symbol,), np.zeros(n_rows, np.int32), self._decided_at)  # type: ignore[arg-type]
+        table = FeatureTable(decisions, self.trained.features.columns, self.features)
+        rows = rows_with_history(table, np.array([n_rows - 1]), self.trained.lookback_bars)
+        if not len(rows):
+            return None
+        return next(iter(self.trained.forecast(table, rows).values()))
+
+    def _take(self, bars: Bars) -> None:
+        decided_at = decide_at_close(bars.closed_at)
+        if len(self._decided_at) and decided_at[0] <= self._decided_at[-1]:
+            raise DataError(
+                f"A bar of {self.symbol} closed at {iso(decided_at[0])} came after one closed at "
+                f"{iso(self._decided_at[-1])}. Give bars in time order, each once."
+            )
+        _check_length({self.symbol: bars}, self.trained.bars["length_us"])
+        keep = self.trained.lookback_bars
+        fresh = self._stream.update(bars.records)
+        self.features = np.concatenate([self.features, fresh])[-keep:]
+        self._decided_at = np.concatenate([self._decided_at, decided_at])[-keep:]
+
+
+def load(folder: Path | str) -> Predictor:
+    """A predictor from an artifact's folder, or from a run's folder that holds one.
+
+    Raises `ArtifactError` unless every byte of it is as it was saved.
+    """
+    folder = Path(folder)
+    if (folder / "artifact").is_dir():
+        folder = folder / "artifact"
+    return Predictor(TrainedEnsemble.load(folder))
+
+
+def _frame(forecasts: dict[str, Forecast]) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 (only for the caller's convenience)
+
+    (_, ensemble), *members = forecasts.items()
+    columns: dict[str, npt.NDArray[Any]] = ensemble.columns()
+    del columns["trained_through"]
+    for name, member in members:
+        numbers = member.columns()
+        columns |= {f"{name}.{column}": numbers[column] for column in ensemble.target.columns}
+    frame = pd.DataFrame(columns)
+    frame["decided_at"] = frame["decided_at"].dt.tz_localize("UTC")
+    return frame.sort_values(["decided_at", "symbol"], ignore_index=True)
+
+
+def _from_table(frame: Any, symbol: str, about: dict[str, Any]) -> Bars:
+    return bars_from_frame(
+        frame,
+        symbol,
+        calendar=about["calendar"],
+        hours=about["hours"],
+        length_us=about["length_us"],
+        where=f"bars of {symbol}",
+    )
+
+
+def _from_mapping(bar: Mapping[str, Any], symbol: str, about: dict[str, Any]) -> Bars:
+    import polars as pl  # noqa: PLC0415 (streams of Bars need no tables)
+
+    return _from_table(pl.DataFrame([dict(bar)]), symbol, about)
+
+
+def _check_length(panel: Panel, length_us: int) -> None:
+    for bars in panel.values():
+        if bars.length_us != length_us:
+            raise ConfigError(
+                f"Bars of {bars.symbol} are {format_duration(bars.length_us)} long; the artifact "
+                f"was trained on {format_duration(length_us)}. Resample them."
+            )

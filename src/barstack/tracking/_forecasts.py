@@ -1,0 +1,77 @@
+"""Out-of-fold forecasts on disk: one parquet file for each fit, read by column."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from barstack.core.decisions import Decisions
+from barstack.core.errors import DataError
+from barstack.core.files import new_file
+from barstack.core.forecast import Forecast, Target
+from barstack.core.times import DecidedAt, TrainedThrough
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfFold:
+    """Forecasts of rows that the model had not seen, and the fold each belongs to.
+
+    fold  (n_rows,) numbered in time order
+    """
+
+    forecast: Forecast
+    fold: npt.NDArray[np.int64]
+
+
+class ForecastStore:
+    """A folder of out-of-fold forecasts by key. A written key never changes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __contains__(self, key: str) -> bool:
+        return self._file(key).is_file()
+
+    def write(self, key: str, forecasts: OutOfFold) -> None:
+        """Store under `key`, whole or not at all."""
+        forecast = forecasts.forecast
+        about = {
+            "task": forecast.target.task,
+            "horizons": forecast.target.horizons,
+            "kind": forecast.kind,
+            "symbols": forecast.decisions.symbols,
+        }
+        columns: dict[str, Any] = forecast.columns() | {"fold": forecasts.fold}
+        with new_file(self._file(key)) as scratch:
+            pl.DataFrame(columns).write_parquet(scratch, metadata={"barstack": json.dumps(about)})
+
+    def read(self, key: str) -> OutOfFold:
+        """The forecasts under `key`; `DataError` when there are none."""
+        file = self._file(key)
+        if not file.is_file():
+            raise DataError(f"No forecasts under {key} in {self.folder}. Fit that member first.")
+        about = json.loads(pl.read_parquet_metadata(file)["barstack"])
+        table = pl.read_parquet(file)
+        target = Target(about["task"], tuple(about["horizons"]))
+        symbols = tuple(about["symbols"])
+        code_of = {symbol: code for code, symbol in enumerate(symbols)}
+        codes = np.array([code_of[symbol] for symbol in table["symbol"]], np.int32)
+        decided_at = DecidedAt(table["decided_at"].to_numpy())
+        values = table.select(target.columns).to_numpy()
+        forecast = Forecast(
+            Decisions(symbols, codes, decided_at),
+            target,
+            values.reshape(len(table), len(target.horizons), len(target.outputs)),
+            TrainedThrough(table["trained_through"].to_numpy()),
+            about["kind"],
+        )
+        return OutOfFold(forecast, table["fold"].to_numpy())
+
+    def _file(self, key: str) -> Path:
+        return self.folder / f"{key}.parquet"

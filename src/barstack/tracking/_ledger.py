@@ -1,0 +1,66 @@
+"""The ledger of trials: every fit ever judged on a symbol, so that luck can be priced."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from barstack.core.errors import ConfigError
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS trials (
+    trial TEXT NOT NULL,        -- content id of everything that was tried
+    symbol TEXT NOT NULL,
+    what TEXT NOT NULL,         -- name and horizon, for people
+    first_at TEXT NOT NULL,     -- of the decisions it was judged by
+    last_at TEXT NOT NULL,
+    recorded_at TEXT NOT NULL,
+    PRIMARY KEY (trial, symbol)
+)
+"""
+
+
+class Ledger:
+    """A SQLite file of trials, safe for several processes. A trial is counted once, ever."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def record(
+        self, trials: Iterable[tuple[str, str]], symbols: Iterable[str], first_at: str, last_at: str
+    ) -> None:
+        """Enter trials, given as (id, what), on each symbol; those entered before stay as they are."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        each_symbol = list(symbols)
+        rows = [
+            (trial, symbol, what, first_at, last_at, now)
+            for trial, what in trials
+            for symbol in each_symbol
+        ]
+        with self._open() as database:
+            database.executemany("INSERT OR IGNORE INTO trials VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def count(self, symbols: Iterable[str]) -> int:
+        """How many different trials have been made on any of the symbols."""
+        names = sorted(set(symbols))
+        marks = ", ".join("?" * len(names))
+        query = f"SELECT COUNT(DISTINCT trial) FROM trials WHERE symbol IN ({marks})"
+        with self._open() as database:
+            return int(database.execute(query, names).fetchone()[0])
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with closing(sqlite3.connect(self.file, timeout=30)) as database, database:
+                database.execute("PRAGMA journal_mode=WAL")
+                database.execute(_TABLE)
+                yield database
+        except sqlite3.DatabaseError as error:
+            raise ConfigError(
+                f"The ledger of trials {self.file} cannot be used: {error}. It is needed for an "
+                "honest verdict; restore it from a copy, or move it away to begin a new count."
+            ) from error
