@@ -8,10 +8,10 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from ._api import run
     from .bars import Bars, bars_from_frame
     from .core.errors import BarstackError
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from .experiments import Run, Study
     from .features import Feature, FeatureSet, feature
     from .serving import Predictor, load
-
-__version__ = version("barstack")
 
 # Imported when first used, so that `import barstack` and `barstack --help` cost next to nothing.
 _WHERE = {
@@ -44,6 +42,10 @@ __all__ = ["__version__", *_WHERE]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415 (slow, and seldom asked for)
+
+        return version("barstack")
     if name not in _WHERE:
         raise AttributeError(f"module 'barstack' has no attribute {name!r}")
     return getattr(import_module(f"barstack.{_WHERE[name]}"), name)

@@ -131,9 +131,7 @@ def _match_columns(table: pl.DataFrame, where: str) -> dict[str, str]:
     return {name: by_lower[name] for name in COLUMNS} | {"time": time}
 
 
-def _utc_microseconds(
-    column: pl.Series, timezone: str | None, where: str
-) -> npt.NDArray[np.int64]:
+def _utc_microseconds(column: pl.Series, timezone: str | None, where: str) -> npt.NDArray[np.int64]:
     if column.null_count():
         raise DataError(f"{where}: row {_first(column.is_null())} of {column.name!r} has no time.")
     if column.dtype == pl.String:

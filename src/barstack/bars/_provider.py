@@ -79,7 +79,9 @@ def _moment(text: str) -> np.datetime64:
     try:
         return np.datetime64(text.removesuffix("Z"), "us")
     except ValueError:
-        raise ConfigError(f"{text!r} is not a UTC time. Write 2026-01-05 or 2026-01-05T14:30.") from None
+        raise ConfigError(
+            f"{text!r} is not a UTC time. Write 2026-01-05 or 2026-01-05T14:30."
+        ) from None
 
 
 PROVIDERS: SpecRegistry[Provider] = SpecRegistry("provider", "barstack.bars.providers")

@@ -91,7 +91,7 @@ def check_higher(base_us: int, length_us: int) -> None:
     fits = length_us % base_us == 0 and length_us > base_us
     if length_us >= DAY_US:
         fits = length_us > base_us and length_us % DAY_US == 0
-    if DAY_US < length_us < WEEK_US or length_us % WEEK_US and length_us > WEEK_US:
+    if DAY_US < length_us < WEEK_US or (length_us % WEEK_US and length_us > WEEK_US):
         fits = False
     if not fits:
         raise ConfigError(

@@ -47,9 +47,7 @@ class Registry(Generic[T]):
         """The entry called `name`; `ConfigError` with the nearest names when there is none."""
         self._load()
         if name not in self._entries:
-            raise ConfigError(
-                f"Unknown {self.kind} {name!r}. {did_you_mean(name, self._entries)}"
-            )
+            raise ConfigError(f"Unknown {self.kind} {name!r}. {did_you_mean(name, self._entries)}")
         return self._entries[name]
 
     def names(self) -> list[str]:

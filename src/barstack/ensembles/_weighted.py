@@ -54,19 +54,22 @@ class Average(Weighted):
 class Stack(Weighted):
     """Weights that would have forecast best out of fold, none of them negative.
 
-    Returns: non-negative least squares with a small L2 penalty (Breiman, Stacked Regressions,
-    1996). The weights need not sum to one: where no member helped, all are zero and the
-    ensemble forecasts nothing, which is the honest forecast.
+    Returns: non-negative least squares (Breiman, Stacked Regressions, 1996), each weight drawn
+    to zero by a Gaussian prior, as a few hundred noisy rows tell little. The weights need not sum
+    to one: where no member helped, all are zero and the ensemble forecasts nothing, which is
+    then the honest forecast.
     Classes: the linear opinion pool of highest likelihood, fitted by expectation maximisation;
     its weights sum to one.
     """
 
-    penalty: float = Field(0.05, ge=0)  # of squared weights, per row, forecasts at unit size
+    weight_spread: float = Field(0.5, gt=0)  # standard deviation of weights thought likely
 
     def fit(self, forecasts: Values, y: Values, target: Target) -> Values:
         by_horizon = range(len(target.horizons))
         if target.task == "return":
-            return np.stack([self._least_squares(forecasts[:, :, h, 0], y[:, h]) for h in by_horizon])
+            return np.stack(
+                [self._least_squares(forecasts[:, :, h, 0], y[:, h]) for h in by_horizon]
+            )
         chances = _chance_of_what_came(forecasts, y, target)
         return np.stack([_opinion_pool(chances[:, :, h]) for h in by_horizon])
 
@@ -75,8 +78,8 @@ class Stack(Weighted):
         size = np.sqrt((forecasts**2).mean())
         if size == 0.0:
             return np.zeros(forecasts.shape[1])
-        ridge = np.sqrt(self.penalty * len(y)) * np.eye(forecasts.shape[1])
-        left = np.vstack([forecasts / size, ridge])
+        prior = y.std() / size / self.weight_spread * np.eye(forecasts.shape[1])
+        left = np.vstack([forecasts / size, prior])
         right = np.concatenate([y / size, np.zeros(forecasts.shape[1])])
         return np.asarray(scipy.optimize.nnls(left, right)[0])
 

@@ -239,14 +239,17 @@ def _score(case: Case, each: Forecaster, horizon: int, profit: Profit) -> Score:
 
     figures: dict[str, float | None] = {}
     figures |= pair(
-        "directional_accuracy", lambda rows: metrics.directional_accuracy(signal[rows], returns[rows])
+        "directional_accuracy",
+        lambda rows: metrics.directional_accuracy(signal[rows], returns[rows]),
     )
     figures |= pair("ic", lambda rows: metrics.ic(signal[rows], returns[rows]))
     figures |= dict.fromkeys(("r2", "r2_se", "rmse", "mae", "log_loss", "log_loss_se"))
     if each.values is not None and case.target.task == "return":
         forecast = each.values[known, horizon, 0]
         baseline = case.baseline[known, horizon, 0]
-        figures |= pair("r2", lambda rows: metrics.r2(forecast[rows], returns[rows], baseline[rows]))
+        figures |= pair(
+            "r2", lambda rows: metrics.r2(forecast[rows], returns[rows], baseline[rows])
+        )
         figures["rmse"] = float(np.sqrt(((forecast - returns) ** 2).mean()))
         figures["mae"] = float(np.abs(forecast - returns).mean())
     elif each.values is not None:
@@ -320,9 +323,7 @@ def _correlation(case: Case, forecasters: list[Forecaster], horizon: int) -> Cor
     return Correlation(case.target.horizons[horizon], [each.name for each in members], matrix)
 
 
-def _weights(
-    fitted: Mapping[str, Mapping[int, FittedEnsemble]], target: Target
-) -> list[Weights]:
+def _weights(fitted: Mapping[str, Mapping[int, FittedEnsemble]], target: Target) -> list[Weights]:
     return [
         Weights(name, horizon, fold, weights)
         for name, by_fold in fitted.items()

@@ -75,11 +75,16 @@ def _say_none(best: Evidence, trials: int, bars_a_year: float) -> str:
 
 
 def _say_unproven(best: Evidence, trials: int, bars_a_year: float) -> str:
-    more = "no amount of bars that exists"
+    if best.t_value is None:
+        return (
+            "No edge is proven: there are too few bars to tell skill from luck; give at least "
+            "several times as many."
+        )
+    more = "more bars than will ever exist"
     if best.bars_to_prove is not None:
-        more = f"about {_span(best.bars_to_prove / bars_a_year)} more of bars like these"
+        more = f"{_span(best.bars_to_prove / bars_a_year)} more of bars like these"
     return (
-        f"No edge is proven: following the {best.horizon} forecasts would have earned a little "
+        f"No edge is proven: following the {ahead(best.horizon)} forecasts would have earned a little "
         f"more than holding a steady position, costs paid, but with {trials} things tried, luck "
         f"alone does at least this well {often(best.p_adjusted)}; to tell an edge of this size "
         f"from luck would take {more}."
@@ -88,11 +93,20 @@ def _say_unproven(best: Evidence, trials: int, bars_a_year: float) -> str:
 
 def _say_supported(best: Evidence, trials: int, bars_a_year: float) -> str:
     return (
-        f"The bars support an edge: following the {best.horizon} forecasts would have earned more "
+        f"The bars support an edge: following the {ahead(best.horizon)} forecasts would have earned more "
         f"than holding a steady position, costs paid, and even with {trials} things tried luck "
         f"alone does this well only {often(best.p_adjusted)}; it is the past all the same, and "
         "edges fade."
     )
+
+
+def ahead(horizon: str) -> str:
+    """A horizon as an adjective.
+
+    >>> ahead("4h"), ahead("12bars")
+    ('4h', '12-bar')
+    """
+    return horizon.replace("bars", "-bar")
 
 
 def often(chance: float) -> str:
@@ -114,13 +128,15 @@ def _span(years: float) -> str:
     """A length of time in round words.
 
     >>> _span(0.3), _span(7.2)
-    ('4 months', '7 years')
+    ('about 4 months', 'about 7 years')
     """
+    if years > 100.0:
+        return "more than a hundred years"
     if years < 1.0:
         months = max(1, round(years * 12))
-        return "1 month" if months == 1 else f"{months} months"
+        return "about a month" if months == 1 else f"about {months} months"
     whole = round(years)
-    return "1 year" if whole == 1 else f"{whole:,} years"
+    return "about a year" if whole == 1 else f"about {whole} years"
 
 
 def _bars_a_year(time: Times) -> float:

@@ -148,7 +148,7 @@ class Chain:
         return self._folder(name, self.key(name))
 
     def _folder(self, name: str, key: str) -> Path:
-        return self.workplace.store / name.split()[0] / key
+        return self.workplace.store / name.split(maxsplit=1)[0] / key
 
     def _log(self, name: str, how: str, start: float) -> None:
         done = Done(name, how, time.perf_counter() - start)

@@ -298,9 +298,7 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
 
 
 def _out_of_fold(study: Study, workplace: Workplace, chain: Chain) -> dict[str, OutOfFold]:
-    return {
-        name: workplace.forecasts.read(chain.key(f"member {name}")) for name in study.members
-    }
+    return {name: workplace.forecasts.read(chain.key(f"member {name}")) for name in study.members}
 
 
 def _count_trials(study: Study, workplace: Workplace, chain: Chain) -> int:

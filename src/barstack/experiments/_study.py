@@ -119,9 +119,11 @@ class Study(Spec):
         """Read a study file; `ConfigError` names every mistake with its place."""
         file = Path(file)
         try:
-            content = yaml.load(file.read_text(), Loader=_NoRepeats)  # noqa: S506 (a SafeLoader)
+            content = yaml.load(file.read_text(), Loader=_NoRepeats)
         except FileNotFoundError:
-            raise ConfigError(f"There is no study file {file}. Look at examples/ for one.") from None
+            raise ConfigError(
+                f"There is no study file {file}. Look at examples/ for one."
+            ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{file} cannot be read as text: {error}.") from None
         except yaml.YAMLError as error:

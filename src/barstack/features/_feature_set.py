@@ -183,9 +183,7 @@ class FeatureStream:
             higher.forming[:] = arrays[f"forming_{i}"]
             higher.latest[:] = arrays[f"latest_{i}"]
 
-    def _run(
-        self, column: int, records: npt.NDArray[Any], out: npt.NDArray[np.float64]
-    ) -> None:
+    def _run(self, column: int, records: npt.NDArray[Any], out: npt.NDArray[np.float64]) -> None:
         feature = self._features[column]
         run_loop(feature.kernel, self._states[column], records, out, feature.values)
 

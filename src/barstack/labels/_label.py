@@ -68,7 +68,9 @@ class Label(Spec):
             raise ConfigError("Give at least one horizon, such as 4h.")
         for horizon in horizons:
             if isinstance(horizon, int) and horizon < 1:
-                raise ConfigError(f"A horizon of {horizon} bars does not lie ahead; give 1 or more.")
+                raise ConfigError(
+                    f"A horizon of {horizon} bars does not lie ahead; give 1 or more."
+                )
             if isinstance(horizon, str):
                 parse_duration(horizon)
         return horizons

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
 from ._theme import (
     BAND,
     GRID,
+    INK,
     MUTED,
     Look,
     axis,
@@ -34,38 +37,43 @@ def equity(evaluation: Evaluation, horizon: str) -> go.Figure | None:
         return None
     look = looks(evaluation)
     first, *others = _first_ahead(curves, evaluation.verdict.ensemble)
-    # The bold curve is drawn last, on top; the order of the list is the order of the legend.
-    traces = [
-        _curve(f"{first.name} after costs", first, first.net, 3.0, look[first.name]),
-        _curve(f"{first.name} before costs", first, first.gross, 1.2, look[first.name]),
-        _curve("buy and hold", first, first.hold, 1.6, Look(color=MUTED, dash="dash")),
+    moments = _numbers(first.time)
+    judged = [
+        _curve(f"{first.name} after costs", moments, first.net, look[first.name], 3.0),
+        _curve(f"{first.name} before costs", moments, first.gross, look[first.name], 1.2),
+        _curve("buy and hold", moments, first.hold, Look(color=MUTED, dash="4px,2px"), 1.6),
     ]
-    traces += [
-        _curve(f"{other.name} after costs", other, other.net, 1.6, look[other.name], hidden=True)
+    rest = [
+        _curve(other.name, _numbers(other.time), other.net, look[other.name], 1.6)
         for other in others
     ]
-    figure = go.Figure(traces)
-    figure.data[0].zorder = 1
+    for trace in rest:
+        trace.visible = "legendonly"
+    judged[0].zorder = 1
+    figure = go.Figure(judged + rest)
     figure.update_layout(
         layout(400, hovermode="x unified"),
         xaxis=axis("", type="date", fixedrange=False, showgrid=False),
-        yaxis=axis("Profit, % of one unit", zeroline=True, zerolinecolor=MUTED, tickformat="+~g"),
+        yaxis=axis("Profit, % of one unit", zeroline=True, zerolinecolor=MUTED, tickformat="~g"),
     )
     return figure
 
 
+def _numbers(times: list[str]) -> npt.NDArray[np.float64]:
+    """Milliseconds since 1970 UTC: shorter than text, so that a page of many curves stays small."""
+    plain = [time.removesuffix(" UTC").removesuffix("Z").split("+")[0] for time in times]
+    return np.array(plain, dtype="datetime64[ms]").astype(np.float64)
+
+
 def _curve(
-    label: str, curve: Equity, growth: list[float], width: float, look: Look, hidden: bool = False
+    label: str, moments: npt.NDArray[np.float64], growth: list[float], look: Look, width: float
 ) -> go.Scatter:
-    # Numbers instead of text and four bytes a value keep a page of many curves small.
-    moments = np.array([moment.removesuffix("Z").removesuffix(" UTC") for moment in curve.time])
     return go.Scatter(
-        x=moments.astype("datetime64[ms]").astype(np.float64),
+        x=moments,
         y=(100 * (np.array(growth, dtype=np.float64) - 1)).astype(np.float32),
         name=say(label),
         mode="lines",
         line={"color": look.color, "width": width, "dash": look.dash},
-        visible="legendonly" if hidden else True,
         meta={"swatch": "line"},
         hovertemplate="%{y:+.2f} %",
     )
@@ -150,8 +158,10 @@ def _fold_story(row: FoldAccuracy) -> str:
 
 
 def _fold_label(fold: int, rows: list[FoldAccuracy], n_folds: int) -> str:
-    since = min(row.first_at for row in rows if row.fold == fold)[:7]
-    return f"{fold}<br>{say(since)}" if n_folds <= 6 else str(fold)
+    """Number and first month; three short lines, because a dozen must fit on a phone."""
+    since = _numbers([min(row.first_at for row in rows if row.fold == fold)])
+    month = datetime.fromtimestamp(since[0] / 1000, tz=UTC)
+    return f"{fold}<br>{month:%b<br>%Y}" if n_folds <= 8 else str(fold)
 
 
 def _bands(n: int) -> list[dict[str, Any]]:
@@ -162,7 +172,7 @@ def _bands(n: int) -> list[dict[str, Any]]:
 
 
 def _line_at(level: float) -> dict[str, Any]:
-    line = {"color": MUTED, "width": 1.5, "dash": "dash"}
+    line = {"color": INK, "width": 1.5, "dash": "dash"}
     place = {"xref": "paper", "x0": 0, "x1": 1, "y0": level, "y1": level}
     return place | {"type": "line", "line": line, "layer": "below"}
 

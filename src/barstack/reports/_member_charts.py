@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ._theme import BLUE, MUTED, PAPER, VERMILLION, Look, axis, layout, looks, present, say
+from ._theme import ALIKE, INK, MUTED, OPPOSED, PAPER, Look, axis, layout, looks, present, say
 
 if TYPE_CHECKING:
     from barstack.evaluation import Correlation, Evaluation, Weights
@@ -39,11 +39,12 @@ def _heat(table: Correlation, places: list[int]) -> go.Heatmap:
         y=places,
         zmin=-1,
         zmax=1,
-        colorscale=[[0, VERMILLION], [0.5, PAPER], [1, BLUE]],
+        colorscale=[[0, OPPOSED], [0.5, PAPER], [1, ALIKE]],
         xgap=2,
         ygap=2,
         text=[[_short(value) for value in row] for row in table.matrix],
         texttemplate="%{text}",
+        textfont={"color": INK},
         customdata=[[f"{say(a)} and {say(b)}" for b in table.names] for a in table.names],
         hovertemplate="%{customdata}<br>correlation %{z:.3f}<extra></extra>",
         hoverongaps=False,

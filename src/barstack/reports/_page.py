@@ -67,7 +67,7 @@ def render(
         edge=verdict.edge,
         edge_words=EDGE_WORDS[verdict.edge],
         sentence=say(verdict.sentence),
-        horizon=say(verdict.horizon),
+        horizon=say(_shown_first(evaluation)),
         tried=say(_tried(evaluation)),
         evidence=evidence_table(verdict.evidence),
         sections="".join(_section(part, evaluation) for part in _sections(evaluation)),
@@ -87,7 +87,7 @@ def _sections(evaluation: Evaluation) -> list[Section]:
             f"The bold line is {verdict.ensemble} after costs of {cost} bps, the thin line the "
             "same before costs. If the thin line climbs and the bold one does not, costs eat the "
             "forecasts. Dashed grey is buying once and holding. Profits are added up, not "
-            "compounded. Choose a name below to add its line.",
+            "compounded. Choose a name below to add its line, after costs.",
             _charts.equity,
             "No equity was worked out for this horizon.",
             equity_figures,
@@ -182,6 +182,11 @@ def _chart(figure_json: str, label: str) -> str:
         f'<div class="plot" role="img" aria-label="{say(label)}"></div>'
         '<div class="legend"></div></div>'
     )
+
+
+def _shown_first(evaluation: Evaluation) -> str:
+    judged = evaluation.verdict.horizon
+    return judged if judged in evaluation.horizons else next(iter(evaluation.horizons), "")
 
 
 def _judged(evaluation: Evaluation) -> str:

@@ -58,6 +58,11 @@ class Column:
     best: int = 0  # 1 where high is good, -1 where low is; 0 where no winner is looked for
     sign: bool = False
 
+    @property
+    def width(self) -> int:
+        """Cells that it takes: the standard error has its own."""
+        return 1 if self.error is _unknown else 2
+
     def text(self, value: float | None) -> str:
         """A figure of this column in words."""
         if self.digits is None:
@@ -120,6 +125,10 @@ def _times(value: float | None, scale: float) -> float | None:
     return None if value is None else scale * value
 
 
+def _or_zero(value: float | None) -> float:
+    return value if value is not None and math.isfinite(value) else 0.0
+
+
 def facts_strip(facts: Iterable[tuple[str, str]]) -> str:
     """Labels and values, side by side."""
     pairs = (f"<div><dt>{say(label)}</dt><dd>{say(value)}</dd></div>" for label, value in facts)
@@ -130,7 +139,9 @@ def evidence_table(evidence: list[Evidence]) -> str:
     """What speaks for an edge, a row a horizon, and what each column means."""
     if not evidence:
         return '<p class="nothing">No horizon has figures to judge.</p>'
-    reach = max(abs(row.net_edge_bps) + 2 * (row.net_edge_bps_se or 0.0) for row in evidence)
+    reach = max(
+        abs(_or_zero(row.net_edge_bps)) + 2 * _or_zero(row.net_edge_bps_se) for row in evidence
+    )
     rows = "".join(_evidence_row(row, reach) for row in evidence)
     spans = {"Net edge, bps a bar": ' colspan="2"'}
     heads = "".join(f'<th scope="col"{spans.get(t, "")}>{say(t)}</th>' for t in EVIDENCE_COLUMNS)
@@ -157,9 +168,9 @@ def _evidence_row(row: Evidence, reach: float) -> str:
 
 def _interval(row: Evidence, reach: float) -> str:
     """Two standard errors about the net edge on a line with 0 in its middle."""
-    if not reach or not present(reach) or not present(row.net_edge_bps):
+    if not reach or not present(row.net_edge_bps):
         return "–"
-    error = 2 * (row.net_edge_bps_se or 0.0)
+    error = 2 * _or_zero(row.net_edge_bps_se)
     ends = (row.net_edge_bps - error, row.net_edge_bps, row.net_edge_bps + error)
     low, middle, high = (50 + 48 * end / reach for end in ends)
     return (
@@ -203,7 +214,8 @@ def leaderboard(evaluation: Evaluation, horizon: str) -> str | None:
         if any(present(column.value(score)) for score in scores)
     ]
     heads = "".join(
-        f'<th scope="col" colspan="2">{say(column.title)}<small>{say(column.meaning)}</small></th>'
+        f'<th scope="col" colspan="{column.width}">{say(column.title)}'
+        f"<small>{say(column.meaning)}</small></th>"
         for column in columns
     )
     winners = {column.title: winner(scores, column) for column in columns}
@@ -224,7 +236,8 @@ def leaderboard(evaluation: Evaluation, horizon: str) -> str | None:
 def _figure(score: Score, column: Column, wins: bool) -> str:
     shown = column.text(column.value(score))
     shown = f"<strong>{shown}</strong>" if wins else shown
-    return f'<td>{shown}</td><td class="se">{column.error_text(score)}</td>'
+    beside = f'<td class="se">{column.error_text(score)}</td>' if column.width == 2 else ""
+    return f"<td>{shown}</td>{beside}"
 
 
 def winner(scores: list[Score], column: Column) -> Score | None:
@@ -234,15 +247,15 @@ def winner(scores: list[Score], column: Column) -> Score | None:
     rivals = [score for score in shown if score.role != "naive"]
     if not naive or not rivals:
         return None
-    best = max(rivals, key=lambda score: column.best * (column.value(score) or 0.0))
+    best = max(rivals, key=lambda score: column.best * _or_zero(column.value(score)))
     return best if all(_clearly_better(best, other, column) for other in naive) else None
 
 
 def _clearly_better(best: Score, other: Score, column: Column) -> bool:
     """By two standard errors of the difference, as if the two were independent."""
     error = column.error(best)
-    lead = column.best * ((column.value(best) or 0.0) - (column.value(other) or 0.0))
-    return error is not None and lead > 2 * math.hypot(error, column.error(other) or 0.0)
+    lead = column.best * (_or_zero(column.value(best)) - _or_zero(column.value(other)))
+    return error is not None and lead > 2 * math.hypot(error, _or_zero(column.error(other)))
 
 
 def equity_figures(evaluation: Evaluation, horizon: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ BAND = "#f3f5f7"
 PAPER = "#ffffff"
 BLUE = "#0072b2"
 VERMILLION = "#d55e00"
+ALIKE = "#7fbce3"  # pale enough for ink on it
+OPPOSED = "#f2ab7d"
 
 # Okabe-Ito, told apart by people with any colour vision. Orange and sky blue are a shade darker
 # than published, to stand out from white as well.
@@ -32,6 +34,8 @@ DARK = {
     PAPER: "#181d23",
     BLUE: "#3ea6ea",
     VERMILLION: "#f0793f",
+    ALIKE: "#1d679b",
+    OPPOSED: "#97491a",
     "#c77f00": "#f2b632",
     "#2b93d1": "#a5dcf8",
     "#009e73": "#2cc795",
@@ -60,7 +64,8 @@ class Look:
 def looks(evaluation: Evaluation) -> dict[str, Look]:
     """A look for each forecaster: the judged ensemble in blue, the others by hue, then by shape."""
     names = [score.name for score in evaluation.scores]
-    names += [item.name for item in (*evaluation.equity, *evaluation.folds)]
+    names += [curve.name for curve in evaluation.equity]
+    names += [row.name for row in evaluation.folds]
     names += [name for fit in evaluation.weights for name in fit.weights]
     names += [item.name for item in evaluation.calibration]
     first = evaluation.verdict.ensemble
@@ -93,7 +98,7 @@ def layout(height: int, **more: Any) -> dict[str, Any]:
 def axis(title: str, **more: Any) -> dict[str, Any]:
     """An axis with a light grid; it cannot be dragged, so that a finger scrolls the page."""
     plain: dict[str, Any] = {
-        "title": {"text": title, "standoff": 10},
+        "title": {"text": title, "standoff": 10, "font": {"size": 13}},
         "automargin": True,
         "fixedrange": True,
         "gridcolor": GRID,
@@ -105,13 +110,13 @@ def axis(title: str, **more: Any) -> dict[str, Any]:
 
 def error_bars(errors: Iterable[float | None], color: str, thickness: float) -> dict[str, Any]:
     """Whiskers of two standard errors; none where the error is unknown."""
-    widths = [2 * error if present(error) else 0.0 for error in errors]
+    widths = [2 * error if error is not None and isfinite(error) else 0.0 for error in errors]
     return {"array": widths, "color": color, "thickness": thickness, "width": 0}
 
 
 def present(value: float | None) -> bool:
     """Whether there is a figure to show."""
-    return value is not None and math.isfinite(value)
+    return value is not None and isfinite(value)
 
 
 def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
@@ -120,7 +125,7 @@ def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
     >>> number(-1234.5, 1), number(0.5, 1, sign=True), number(None), number(-0.001)
     ('−1,234.5', '+0.5', '–', '0.00')
     """
-    if value is None or not math.isfinite(value):
+    if value is None or not isfinite(value):
         return "–"
     text = f"{value:{'+' if sign else ''},.{digits}f}"
     return text.lstrip("+-") if not float(text.replace(",", "")) else text.replace("-", "−")

@@ -76,7 +76,9 @@ class Splitter(Spec):
         times = np.unique(decisions.decided_at[usable])
         in_time = np.argsort(decisions.decided_at, kind="stable")
         in_time = in_time[usable[in_time]]
-        return [self._fold(span, times, decisions, known_at, in_time) for span in self.spans(len(times))]
+        return [
+            self._fold(span, times, decisions, known_at, in_time) for span in self.spans(len(times))
+        ]
 
     def _fold(
         self, span: Span, times: Times, decisions: Decisions, known_at: KnownAt, rows: Rows

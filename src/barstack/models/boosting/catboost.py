@@ -61,9 +61,7 @@ class CatBoost(Boosting):
     def predict_one(self, booster: Any, X: Values, task: Task) -> Values:
         if task == "return":
             return np.asarray(booster.predict(X, thread_count=1))
-        probability = np.asarray(
-            booster.predict(X, prediction_type="Probability", thread_count=1)
-        )
+        probability = np.asarray(booster.predict(X, prediction_type="Probability", thread_count=1))
         return probability[:, 1] if task == "direction" else probability
 
     def save_one(self, booster: Any, file: Path) -> None:

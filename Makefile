@@ -1,0 +1,38 @@
+# Every target sets up what it needs; a second call does no set-up again.
+PYTHON ?= python3.11
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test lint format bench docs check clean
+
+demo: $(READY)
+	$(BIN)/barstack demo
+
+test: $(READY)
+	$(BIN)/pytest -n 2 --dist loadfile
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(READY)
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+docs: $(READY)
+	$(BIN)/mkdocs build --strict
+
+check: lint test docs bench
+
+clean:
+	rm -rf .venv site .mypy_cache .ruff_cache .pytest_cache
+
+# The stamp comes last, so an interrupted set-up begins again.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
+	touch $@

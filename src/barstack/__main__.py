@@ -1,0 +1,5 @@
+"""`python -m barstack` is `barstack`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,244 @@
+"""Commands. Each is a function call with options named like its arguments."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from barstack.core.errors import BarstackError, ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from barstack.experiments import Run
+
+INTERRUPTED = 130  # what shells expect after Ctrl-C
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # drawing help takes rich a sixth of a second to import
+    help="Learns ensembles from market bars and says honestly whether they predict anything.",
+    epilog="Start with: barstack demo. Then write a study and: barstack run study.yaml",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Runs = Annotated[Path, typer.Option(help="Folder that receives a folder for each run.")]
+
+
+def main() -> None:
+    """Run the command line; exit 0 done, 1 the answer is no, 2 wrong use, 3 a fault."""
+    try:
+        app()
+    except BarstackError as error:
+        _stderr().print(f"[bold red]{type(error).__name__}[/]  ", end="")
+        _stderr().print(str(error), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _stderr().print("\nInterrupted. Finished steps are kept; the same command continues.")
+        sys.exit(INTERRUPTED)
+    except Exception:
+        _stderr().print_exception(max_frames=8)
+        sys.exit(BarstackError.exit_code)
+
+
+@app.command(epilog="Example: barstack demo --json | jq .verdict.sentence")
+def demo(runs: Runs = Path("runs"), as_json: Json = False) -> None:
+    """The main job on bundled real bars: learn, judge, report, and forecast the newest bar."""
+    run = _run(Path(__file__).with_name("demo.yaml"), runs, as_json)
+    from barstack.serving import load  # noqa: PLC0415
+
+    predictor = load(run.folder)
+    newest = next(iter(predictor.forecasts(run.bars).values()))
+    answer = run.to_json() | {"newest": _newest(newest)}
+    if as_json:
+        _print_json(answer)
+        return
+    from ._show import forecast_lines  # noqa: PLC0415
+
+    console = _stdout()
+    console.print("\n[bold]The newest bar, from the saved artifact[/]")
+    for line in forecast_lines(newest):
+        console.print(f"  {line}", highlight=False)
+    if run.verdict.edge != "supported":
+        console.print("  With no edge proven, these are the model's best guess, not advice.")
+
+
+@app.command(epilog="Example: barstack run examples/spy_aapl_nvda_30min.yaml")
+def run(
+    study: Annotated[Path, typer.Argument(help="A study file, see examples/.")],
+    runs: Runs = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """Run a study: bars, features, labels, members, ensemble, verdict, report, artifact.
+
+    What an earlier run has made and nothing changed is reused.
+    """
+    done = _run(study, runs, as_json)
+    if as_json:
+        _print_json(done.to_json())
+
+
+@app.command(epilog="Example: barstack predict runs/3f2a... bars/SPY.parquet")
+def predict(
+    artifact: Annotated[Path, typer.Argument(help="An artifact, or the folder of a run.")],
+    bars: Annotated[Path, typer.Argument(help="A file of bars, with enough before the newest.")],
+    symbol: Annotated[str | None, typer.Option(help="By default the file's name.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Forecast every bar of a file that is newer than the artifact's training."""
+    from barstack.bars import PROVIDERS  # noqa: PLC0415
+    from barstack.serving import load  # noqa: PLC0415
+
+    predictor = load(artifact)
+    about = predictor.trained.bars
+    options = {"calendar": about["calendar"], "hours": about["hours"]}
+    panel = PROVIDERS.parse({"provider": "files", "path": str(bars.resolve()), **options}).load()
+    if symbol is not None:
+        panel = {symbol: next(iter(panel.values()))}
+    frame = predictor.predict(panel)
+    if as_json:
+        _print_json({"forecasts": json.loads(frame.to_json(orient="records", date_format="iso"))})
+        return
+    from ._show import forecast_lines  # noqa: PLC0415
+
+    for line in forecast_lines(next(iter(predictor.forecasts(panel).values()))):
+        _stdout().print(line, highlight=False)
+
+
+@app.command(epilog="Example: barstack leaderboard runs/3f2a... --horizon 4h")
+def leaderboard(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    horizon: Annotated[str | None, typer.Option(help="Only this one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Scores of everything a run tried, with standard errors, and its verdict."""
+    from barstack.evaluation import Evaluation  # noqa: PLC0415
+
+    from ._show import leaderboard_table, show_verdict  # noqa: PLC0415
+
+    file = run / "evaluation.json"
+    if not file.is_file():
+        raise ConfigError(f"{run} is not the folder of a run: it has no evaluation.json.")
+    found = Evaluation.from_json(json.loads(file.read_text()))
+    if horizon is not None and horizon not in found.horizons:
+        raise ConfigError(f"The run has no horizon {horizon!r}, but {', '.join(found.horizons)}.")
+    if as_json:
+        scores = [s for s in found.to_json()["scores"] if horizon in (None, s["horizon"])]
+        _print_json({"verdict": found.to_json()["verdict"], "scores": scores})
+        return
+    _stdout().print(leaderboard_table(found, horizon))
+    show_verdict(found.verdict, _stdout())
+
+
+@app.command(name="list", epilog="Example: barstack list models")
+def list_(
+    kind: Annotated[
+        str, typer.Argument(help="features, models, labels, splits, ensembles or providers.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """What study files can name, plugins included."""
+    rows = _registered(kind)
+    if as_json:
+        _print_json({kind: rows})
+        return
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    _stdout().print(table)
+
+
+@app.command(epilog="Example: barstack schema > study.schema.json, then point your editor at it.")
+def schema() -> None:
+    """The JSON Schema of study files."""
+    from barstack.experiments import Study  # noqa: PLC0415
+
+    _print_json(Study.model_json_schema())
+
+
+def _run(study: Path, runs: Path, as_json: bool) -> Run:
+    from barstack._api import run as run_study_file  # noqa: PLC0415
+
+    from ._progress import ShownProgress  # noqa: PLC0415
+    from ._show import show_run  # noqa: PLC0415
+
+    done = run_study_file(study, runs=runs, progress=ShownProgress(_stderr()))
+    if not as_json:
+        show_run(done, _stdout())
+    return done
+
+
+def _registered(kind: str) -> list[dict[str, Any]]:
+    from barstack.bars import PROVIDERS  # noqa: PLC0415
+    from barstack.core.errors import did_you_mean  # noqa: PLC0415
+    from barstack.ensembles import ENSEMBLES  # noqa: PLC0415
+    from barstack.features import FEATURES  # noqa: PLC0415
+    from barstack.labels import LABELS  # noqa: PLC0415
+    from barstack.models import MODELS  # noqa: PLC0415
+    from barstack.splits import SPLITTERS  # noqa: PLC0415
+
+    if kind == "features":
+        return [
+            {
+                "name": name,
+                "group": FEATURES.get(name).group,
+                "parameters": ", ".join(f"{k}={v}" for k, v in FEATURES.get(name).params.items()),
+                "unit": FEATURES.get(name).unit,
+                "about": FEATURES.get(name).about.split("\n\n")[0].replace("\n", " "),
+            }
+            for name in FEATURES.names()
+        ]
+    registries: dict[str, Any] = {
+        "models": MODELS,
+        "labels": LABELS,
+        "splits": SPLITTERS,
+        "ensembles": ENSEMBLES,
+        "providers": PROVIDERS,
+    }
+    if kind not in registries:
+        raise ConfigError(
+            f"Nothing is listed as {kind!r}. {did_you_mean(kind, [*registries, 'features'])}"
+        )
+    registry = registries[kind]
+    rows = []
+    for name in registry.names():
+        spec = registry.get(name)
+        facts = {"tasks": ", ".join(spec.tasks)} if kind == "models" else {}
+        about = (spec.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+        rows.append({"name": name, **facts, "about": " ".join(about.split())})
+    return rows
+
+
+def _newest(forecast: Any) -> list[dict[str, Any]]:
+    columns = forecast.columns()
+    return [
+        {
+            name: (value[row].item() if value.dtype.kind == "f" else str(value[row]))
+            for name, value in columns.items()
+        }
+        for row in range(len(forecast))
+    ]
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, indent=1, allow_nan=False))
+
+
+def _stdout() -> Console:
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console()
+
+
+def _stderr() -> Console:
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console(stderr=True)

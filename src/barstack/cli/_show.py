@@ -1,0 +1,126 @@
+"""Findings as tables and a sentence, for a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from barstack.core.forecast import Forecast
+from barstack.core.times import iso
+from barstack.evaluation import Evaluation, Score, Verdict
+from barstack.experiments import Run
+
+_COLOURS = {"none": "white", "unproven": "yellow", "supported": "green"}
+_TITLES = {"none": "No edge", "unproven": "No edge proven", "supported": "Edge supported"}
+
+
+def show_run(run: Run, console: Console) -> None:
+    """Leaderboard, verdict and where the report lies."""
+    console.print()
+    console.print(leaderboard_table(run.evaluation))
+    console.print(
+        "±      one standard error, from leaving out blocks of time\n"
+        "right  a forecast of zero counts as half right\n"
+        "edge   mean profit of a bar after costs, beyond a steady position\n"
+        "luck   how often luck alone does as well, everything tried counted",
+        highlight=False,
+    )
+    show_verdict(run.verdict, console)
+    console.print(f"  report    {run.folder / 'report.html'}", highlight=False, soft_wrap=True)
+    console.print(f"  artifact  {run.folder / 'artifact'}", highlight=False, soft_wrap=True)
+
+
+def show_verdict(verdict: Verdict, console: Console) -> None:
+    """The verdict in a box."""
+    colour = _COLOURS[verdict.edge]
+    title = f"[bold]{_TITLES[verdict.edge]}[/bold]"
+    console.print(Panel(verdict.sentence, title=title, border_style=colour, padding=(1, 2)))
+
+
+def leaderboard_table(evaluation: Evaluation, horizon: str | None = None) -> Table:
+    """All forecasters at each horizon: ensembles, members, then naive forecasts."""
+    returns = evaluation.task == "return"
+    fit = "R² %" if returns else "log loss"
+    table = Table(
+        title=f"{_named(evaluation.symbols)}: {evaluation.n_decisions:,} decisions out of fold, "
+        f"{evaluation.first_at[:10]} to {evaluation.last_at[:10]}",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        padding=(0, 2, 0, 0),
+        pad_edge=False,
+        header_style="bold",
+    )
+    table.add_column("forecaster", no_wrap=True)
+    for heading in ("right %", "IC", fit, "edge bp/bar", "luck"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for each in evaluation.horizons:
+        if horizon not in (None, each):
+            continue
+        table.add_row(f"[bold cyan]{each} ahead[/]")
+        for score in evaluation.scores:
+            if score.horizon == each:
+                table.add_row(*_row(score, returns), style=_style(score))
+        table.add_row()
+    return table
+
+
+def _named(symbols: list[str]) -> str:
+    return ", ".join(symbols) if len(symbols) <= 3 else f"{len(symbols)} symbols"
+
+
+def _row(score: Score, returns: bool) -> tuple[str, ...]:
+    if returns:
+        fit = plus_minus(score.r2, score.r2_se, 100, 2)
+    else:
+        fit = plus_minus(score.log_loss, score.log_loss_se, 1, 3)
+    return (
+        f" {score.name}",
+        plus_minus(score.directional_accuracy, score.directional_accuracy_se, 100, 1),
+        plus_minus(score.ic, score.ic_se, 1, 3),
+        fit,
+        plus_minus(score.net_edge_bps, score.net_edge_bps_se, 1, 2),
+        "–" if score.p_adjusted is None else f"{score.p_adjusted:.3f}",
+    )
+
+
+def _style(score: Score) -> str:
+    return {"ensemble": "bold", "member": "", "naive": "italic"}[score.role]
+
+
+def plus_minus(value: float | None, error: float | None, scale: float, digits: int) -> str:
+    """A figure with its standard error, or a dash.
+
+    >>> plus_minus(0.512, 0.014, 100, 1)
+    '51.2 ± 1.4'
+    """
+    if value is None:
+        return "–"
+    figure = f"{round(value * scale, digits) + 0.0:.{digits}f}"  # + 0.0: no minus before zero
+    return figure if error is None else f"{figure} ± {error * scale:.{digits}f}"
+
+
+def forecast_lines(forecast: Forecast) -> list[str]:
+    """The newest forecast of each symbol, in words."""
+    lines = []
+    for code, symbol in enumerate(forecast.decisions.symbols):
+        rows = [row for row, own in enumerate(forecast.decisions.symbol_code) if own == code]
+        if not rows:
+            continue
+        newest = max(rows, key=lambda row: forecast.decisions.decided_at[row])
+        said = ", ".join(
+            f"{horizon} {_in_words(forecast, newest, place)}"
+            for place, horizon in enumerate(forecast.target.horizons)
+        )
+        lines.append(f"{symbol} at {iso(forecast.decisions.decided_at[newest])}: {said}")
+    return lines
+
+
+def _in_words(forecast: Forecast, row: int, horizon: int) -> str:
+    numbers = forecast.values[row, horizon]
+    if forecast.target.task == "return":
+        return f"{numbers[0] * 100:+.3f} %"
+    if forecast.target.task == "direction":
+        return f"up with {numbers[0]:.0%}"
+    return "SELL {:.0%} HOLD {:.0%} BUY {:.0%}".format(*numbers)
