@@ -108,11 +108,21 @@ def _as_polars(frame: Any, where: str) -> pl.DataFrame:
     if isinstance(frame, pl.DataFrame):
         return frame
     try:
-        return pl.from_pandas(frame.reset_index())
+        table = frame.reset_index()
+        return pl.DataFrame([_from_pandas(str(name), table[name]) for name in table.columns])
     except AttributeError:
         raise DataError(
             f"{where} is a {type(frame).__name__}; give a pandas or polars DataFrame."
         ) from None
+
+
+def _from_pandas(name: str, column: Any) -> pl.Series:
+    # Column by column, as polars' own conversion needs pyarrow and warns about timezones.
+    if getattr(column.dtype, "tz", None) is not None:
+        utc = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
+        return pl.Series(name, utc).dt.replace_time_zone("UTC")
+    values = column.to_numpy()
+    return pl.Series(name, values.tolist() if values.dtype == object else values)
 
 
 def _match_columns(table: pl.DataFrame, where: str) -> dict[str, str]:

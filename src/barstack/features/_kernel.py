@@ -168,7 +168,9 @@ def _code_parts(feature: str, step: Any, found: dict[int, str]) -> dict[int, str
             _code_parts(feature, value, found)
         elif isinstance(value, int | float | np.number):
             found[id(function)] += f"\n{name} = {value!r}"
-        elif value not in (math, np) and not isinstance(value, BuiltinFunctionType | np.ufunc):
+        elif not (
+            value is math or value is np or isinstance(value, BuiltinFunctionType | np.ufunc)
+        ):
             raise ConfigError(
                 f"Feature {feature!r} uses {name!r}, a {_kind(value)} outside it. A feature may "
                 "read only its state, the bar and its parameters, so that it cannot see the "

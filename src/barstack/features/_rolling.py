@@ -102,13 +102,14 @@ def rolling_max(m, x, window):  # type: ignore[no-untyped-def]
     """
     number = m[0]
     first, last = int(m[1]), int(m[2])  # places used are first .. last - 1, modulo the window
+    # The oldest goes before the newest comes: in a long one-way run all places are taken.
+    if last > first and m[EXTREME + window + first % window] <= number - window:
+        first += 1
     while last > first and m[EXTREME + (last - 1) % window] <= x:
         last -= 1
     m[EXTREME + last % window] = x
     m[EXTREME + window + last % window] = number
     last += 1
-    if m[EXTREME + window + first % window] <= number - window:
-        first += 1
     if first >= window:
         first -= window
         last -= window

@@ -183,7 +183,9 @@ def calibration(evaluation: Evaluation, horizon: str) -> go.Figure | None:
     bins = [item for item in bins if present(item.forecast) and present(item.realised)]
     if not bins:
         return None
-    scale, unit = (1e4, "bps") if evaluation.task == "return" else (100.0, "%")
+    returns = evaluation.task == "return"
+    scale, unit = (1e4, "bps") if returns else (100.0, "%")
+    titles = ("Forecast, bps", "What came, bps") if returns else ("Forecast of up, %", "Went up, %")
     look = looks(evaluation)
     first = _first_ahead(bins, evaluation.verdict.ensemble)[0].name
     names = dict.fromkeys([first] + [item.name for item in bins])
@@ -196,11 +198,11 @@ def calibration(evaluation: Evaluation, horizon: str) -> go.Figure | None:
     for trace in figure.data[1:]:
         trace.visible = "legendonly"
     figure.add_trace(_diagonal([scale * item.forecast for item in bins]))
-    zero = {"zeroline": evaluation.task == "return", "zerolinecolor": GRID, "zerolinewidth": 2}
+    zero = {"zeroline": returns, "zerolinecolor": GRID, "zerolinewidth": 2}
     figure.update_layout(
         layout(400),
-        xaxis=axis(f"Forecast, {unit}", tickformat="~g", **zero),
-        yaxis=axis(f"What came, {unit}", tickformat="~g", **zero),
+        xaxis=axis(titles[0], tickformat="~g", **zero),
+        yaxis=axis(titles[1], tickformat="~g", **zero),
     )
     return figure
 

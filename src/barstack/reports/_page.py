@@ -9,12 +9,12 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from ._leaderboard import leaderboard
 from ._tables import (
     EDGE_WORDS,
     equity_figures,
     evidence_table,
     facts_strip,
-    leaderboard,
     steps_table,
 )
 from ._theme import DARK, number, say
@@ -84,10 +84,11 @@ def _sections(evaluation: Evaluation) -> list[Section]:
         Section(
             "equity",
             "Does timing pay, once costs are paid?",
-            f"The bold line is {verdict.ensemble} after costs of {cost} bps, the thin line the "
-            "same before costs. If the thin line climbs and the bold one does not, costs eat the "
-            "forecasts. Dashed grey is buying once and holding. Profits are added up, not "
-            "compounded. Choose a name below to add its line, after costs.",
+            f"The bold line is {verdict.ensemble} after costs of {cost} bps on all that is bought "
+            "or sold, the thin line the same before costs. If the thin line climbs and the bold "
+            "one does not, costs eat the forecasts. Dashed grey is buying once and holding. "
+            "Profits are added up, not compounded. Choose a name below to add its line, after "
+            "costs.",
             _charts.equity,
             "No equity was worked out for this horizon.",
             equity_figures,
@@ -96,8 +97,9 @@ def _sections(evaluation: Evaluation) -> list[Section]:
             "accuracy",
             "Is the direction right more often than a coin, again and again?",
             "Each mark is the share of moves called right in one stretch of time; whiskers reach "
-            "two standard errors. Skill would sit above the 50 % line in most folds. One good "
-            "fold is what luck looks like.",
+            "two standard errors. Skill would sit above the 50 % line in most folds; one good fold "
+            "is what luck looks like. In a market that mostly rises, always saying up does that "
+            "too: compare the naive forecasts in the table below.",
             _charts.fold_accuracy,
             "No fold had enough decisions for an accuracy at this horizon.",
         ),

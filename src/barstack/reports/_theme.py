@@ -131,6 +131,24 @@ def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
     return text.lstrip("+-") if not float(text.replace(",", "")) else text.replace("-", "−")
 
 
+def chance(p: float | None) -> str:
+    """A probability, never rounded to certainty.
+
+    >>> chance(0.0421), chance(0.00004), chance(0.9999), chance(None)
+    ('0.042', '&lt;0.001', '&gt;0.999', '–')
+    """
+    if p is None or not present(p):
+        return "–"
+    if p < 0.001:
+        return "&lt;0.001"
+    return "&gt;0.999" if p > 0.999 else f"{p:.3f}"
+
+
+def or_zero(value: float | None) -> float:
+    """The figure, or 0 where there is none."""
+    return value if value is not None and isfinite(value) else 0.0
+
+
 def say(text: str) -> str:
     """Text that a browser, or a chart's small markup, shows as it is."""
     return escape(str(text))

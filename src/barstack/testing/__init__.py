@@ -1,6 +1,20 @@
-"""Contract suites for barstack's own parts and for plugins. Nothing in barstack imports this room."""
+"""Contract suites for barstack's own parts and for plugins. Nothing in barstack imports this."""
 
 from ._bars import walk
+from ._ensembles import ENSEMBLE_CHECKS, member_forecasts
 from ._features import FEATURE_CHECKS
+from ._labels_and_splits import LABEL_CHECKS, SPLITTER_CHECKS, shared_steps
+from ._models import MODEL_CHECKS, small_dataset, training_rows
 
-__all__ = ["FEATURE_CHECKS", "walk"]
+__all__ = [
+    "ENSEMBLE_CHECKS",
+    "FEATURE_CHECKS",
+    "LABEL_CHECKS",
+    "MODEL_CHECKS",
+    "SPLITTER_CHECKS",
+    "member_forecasts",
+    "shared_steps",
+    "small_dataset",
+    "training_rows",
+    "walk",
+]

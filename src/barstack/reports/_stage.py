@@ -1,0 +1,63 @@
+"""The stage that writes a run's report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from barstack.core.times import format_duration, iso
+from barstack.experiments import Chain, Step, Study, Workplace, stage
+
+if TYPE_CHECKING:
+    from barstack.bars import Panel
+    from barstack.evaluation import Evaluation
+
+
+@stage("report")
+def report(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
+    """One HTML page, with what was made and how long it took in the run that wrote it."""
+
+    def make(inputs: dict[str, object], key: str) -> str:
+        from ._page import render  # noqa: PLC0415 (drawing is slow to import)
+
+        return render(
+            chain.value("evaluation"),
+            title=study.title or "A study of " + ", ".join(list(chain.value("bars"))[:5]),
+            run_id=study.run_id(chain.key("bars")),
+            facts=_facts(study, chain.value("bars"), chain.value("evaluation")),
+            steps=[(done.name, done.how, done.seconds) for done in chain.done],
+        )
+
+    def save(page: str, folder: Path, key: str) -> None:
+        (folder / "report.html").write_text(page, encoding="utf-8")
+
+    yield Step(
+        name="report",
+        needs=("bars", "evaluation", "artifact"),
+        spec=lambda: [study.id, study.title, version("barstack")],
+        make=make,
+        save=save,
+        load=lambda folder, key: (folder / "report.html").read_text(encoding="utf-8"),
+        publish="report.html",
+    )
+
+
+def _facts(study: Study, panel: Panel, found: Evaluation) -> list[tuple[str, str]]:
+    symbols = list(panel)
+    shown = ", ".join(symbols[:6]) + (f" and {len(symbols) - 6} more" if len(symbols) > 6 else "")
+    n_bars = sum(len(bars) for bars in panel.values())
+    length = format_duration(next(iter(panel.values())).length_us)
+    first = min(bars.opened_at[0] for bars in panel.values())
+    last = max(bars.closed_at[-1] for bars in panel.values())
+    return [
+        ("symbols", shown),
+        ("bars", f"{n_bars:,} of {length}"),
+        ("from, to", f"{iso(first)[:10]}, {iso(last)[:10]}"),
+        ("judged by", f"{found.n_decisions:,} decisions from {found.first_at[:10]}"),
+        ("calendar", study.bars.calendar),
+        ("features", study.features if isinstance(study.features, str) else "listed by hand"),
+        ("members", ", ".join(study.members)),
+        ("costs", f"{study.cost_bps:g} bps of all bought or sold"),
+    ]

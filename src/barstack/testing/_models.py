@@ -1,0 +1,167 @@
+"""What every model must hold to; a new model joins by being registered."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.core.decisions import Rows
+from barstack.core.errors import BarstackError
+from barstack.core.forecast import Task
+from barstack.core.times import KnownAt
+from barstack.datasets import Dataset
+from barstack.features import Feature, FeatureSet
+from barstack.labels import LABELS
+from barstack.models import FittedModel, Model, train
+
+from ._bars import walk
+
+_FEATURES = ("log_return", "rsi", "body", "realized_volatility", "session_progress")
+_HORIZONS = (2, 5)
+
+
+def small_dataset(task: Task, bars: int = 600, seed: int = 0) -> Dataset:
+    """A dataset of two symbols whose returns a feature foretells a little."""
+    panel = {name: walk(bars, seed=seed + i, symbol=name) for i, name in enumerate("AB")}
+    features = FeatureSet(features=tuple(Feature(feature=name) for name in _FEATURES))
+    table = features.compute(panel)
+    labels = LABELS.parse({"label": task, "horizons": _HORIZONS})
+    plain = labels.compute(panel)
+    body = np.nan_to_num(table.values[:, _FEATURES.index("body")])
+    returns = plain.returns + 0.015 * body[:, None]
+    return Dataset(table, replace(plain, values=labels.encode(returns), returns=returns))
+
+
+def training_rows(dataset: Dataset, share: float = 0.7) -> Rows:
+    """The earliest rows whose labels are known, in time order."""
+    known = ~np.isnat(dataset.labels.all_known_at) & dataset.usable
+    rows = np.flatnonzero(known)
+    rows = rows[np.argsort(dataset.decisions.decided_at[rows], kind="stable")]
+    return rows[: int(share * len(rows))]
+
+
+def check_seed_repeats(model: Model, dataset: Dataset) -> None:
+    """Equal seeds give equal forecasts, to the bit."""
+    rows = training_rows(dataset)
+    one, two = (train(model, dataset, rows, seed=3) for _ in range(2))
+    np.testing.assert_array_equal(_forecasts(one, dataset), _forecasts(two, dataset))
+
+
+def check_saves_and_loads(model: Model, dataset: Dataset) -> None:
+    """What is loaded forecasts as what was saved, to the bit, and knows what it has seen."""
+    fitted = train(model, dataset, training_rows(dataset), seed=3)
+    with tempfile.TemporaryDirectory() as folder:
+        fitted.save(Path(folder) / "model")
+        loaded = FittedModel.load(Path(folder) / "model")
+    np.testing.assert_array_equal(_forecasts(loaded, dataset), _forecasts(fitted, dataset))
+    assert loaded.trained_through == fitted.trained_through
+    assert loaded.model == model
+
+
+def check_refuses_bad_input(model: Model, dataset: Dataset) -> None:
+    """NaN, missing or shuffled columns, wrong types and too short a history get a sentence."""
+    fitted = train(model, dataset, training_rows(dataset), seed=3)
+    table = dataset.features
+    rows = _predictable(model, dataset)
+    holed = table.values.copy()
+    holed[rows[-1], 1] = np.nan
+    bad = {
+        "not a number": replace(table, values=holed),
+        "another order": replace(table, columns=table.columns[::-1]),
+        "a column too few": replace(table, columns=table.columns[1:], values=table.values[:, 1:]),
+        "float32": replace(table, values=table.values.astype(np.float32)),
+    }
+    for what, features in bad.items():
+        try:
+            fitted.predict(features, rows)
+        except BarstackError as error:
+            assert len(str(error)) > 40, f"{what}: {error}"
+        else:
+            raise AssertionError(f"{model} forecasts from features with {what}.")
+
+
+def check_sees_only_its_rows(model: Model, dataset: Dataset) -> None:
+    """Features and labels of rows it was not given change nothing it learns."""
+    rows = training_rows(dataset)
+    last = dataset.decisions.decided_at[rows].max()
+    later = dataset.decisions.decided_at > last
+    rng = np.random.default_rng(9)
+    values, labels = dataset.features.values.copy(), dataset.labels.values.copy()
+    values[later] = rng.normal(1e3, 1e3, values[later].shape)
+    labels[later] = rng.integers(0, 2, labels[later].shape)
+    spoilt = Dataset(
+        replace(dataset.features, values=values), replace(dataset.labels, values=labels)
+    )
+    clean_fit = train(model, dataset, rows, seed=3)
+    spoilt_fit = train(model, spoilt, rows, seed=3)
+    np.testing.assert_array_equal(
+        _forecasts(spoilt_fit, dataset),
+        _forecasts(clean_fit, dataset),
+        err_msg=f"{model} has learned from rows it was not given",
+    )
+
+
+def check_counts_what_it_stops_by(model: Model, dataset: Dataset) -> None:
+    """`trained_through` covers every row given, those for early stopping included."""
+    rows = training_rows(dataset)
+    known_at = KnownAt(dataset.labels.all_known_at[rows])
+    assert train(model, dataset, rows, seed=3).trained_through == known_at.max()
+
+
+def check_rows_stand_alone(model: Model, dataset: Dataset) -> None:
+    """A row's forecast does not depend on which other rows are asked for."""
+    fitted = train(model, dataset, training_rows(dataset), seed=3)
+    rows = _predictable(model, dataset)
+    together = fitted.predict(dataset.features, rows)
+    alone = np.concatenate([fitted.predict(dataset.features, rows[i : i + 1]) for i in range(20)])
+    tolerance = 1e-5 * float(together.std())
+    np.testing.assert_allclose(alone, together[:20], rtol=0, atol=tolerance)
+
+
+def check_answers_its_task(model: Model, dataset: Dataset) -> None:
+    """Finite values of the right shape; classes as probabilities that sum to one."""
+    fitted = train(model, dataset, training_rows(dataset), seed=3)
+    values = _forecasts(fitted, dataset)
+    target = dataset.target
+    assert values.shape[1:] == (len(target.horizons), len(target.outputs))
+    assert np.isfinite(values).all()
+    if target.task != "return":
+        assert (values >= 0).all() and (values <= 1).all()
+    if target.task == "three_class":
+        np.testing.assert_allclose(values.sum(axis=2), 1.0, atol=1e-6)
+
+
+def check_learns_a_plain_signal(model: Model, dataset: Dataset) -> None:
+    """Out of sample its forecasts go with what a strong linear signal foretold."""
+    fitted = train(model, dataset, training_rows(dataset), seed=3)
+    rows = _predictable(model, dataset)
+    rows = rows[dataset.decisions.decided_at[rows] > fitted.trained_through]
+    rows = rows[~np.isnat(dataset.labels.all_known_at[rows])]
+    forecast = fitted.forecast(dataset.features, rows)
+    for horizon in range(len(dataset.target.horizons)):
+        got = np.corrcoef(forecast.signal[:, horizon], dataset.labels.returns[rows, horizon])[0, 1]
+        assert got > 0.05, f"{model} correlates {got:.3f} with a signal it should find."
+
+
+MODEL_CHECKS = (
+    check_seed_repeats,
+    check_saves_and_loads,
+    check_refuses_bad_input,
+    check_sees_only_its_rows,
+    check_counts_what_it_stops_by,
+    check_rows_stand_alone,
+    check_answers_its_task,
+    check_learns_a_plain_signal,
+)
+
+
+def _predictable(model: Model, dataset: Dataset) -> Rows:
+    return dataset.with_history(np.arange(len(dataset.decisions)), model.lookback_bars)
+
+
+def _forecasts(fitted: FittedModel, dataset: Dataset) -> npt.NDArray[np.float64]:
+    return fitted.predict(dataset.features, _predictable(fitted.model, dataset))

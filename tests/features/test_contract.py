@@ -1,0 +1,18 @@
+"""Every registered feature, on its own bars and on a higher timeframe, with bars missing."""
+
+from collections.abc import Callable
+
+import pytest
+
+from barstack.bars import Bars
+from barstack.features import FEATURES, Feature
+from barstack.testing import FEATURE_CHECKS, walk
+
+BARS = walk(1200, missing=0.03)
+
+
+@pytest.mark.parametrize("timeframe", [None, "1d"])
+@pytest.mark.parametrize("check", FEATURE_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", FEATURES.names())
+def test_feature(name: str, check: Callable[[Feature, Bars], None], timeframe: str | None) -> None:
+    check(Feature(feature=name, timeframe=timeframe), BARS)

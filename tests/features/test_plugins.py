@@ -1,0 +1,139 @@
+"""Features of one's own: how they join, and how leaks are refused or caught."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+import barstack as bs
+from barstack.core.errors import ConfigError, LeakError
+from barstack.experiments import Study, run_study
+from barstack.features import FEATURES, Feature, FeatureSet, Kernel, feature, named_set
+from barstack.testing import FEATURE_CHECKS, walk
+
+BARS = walk(300)
+TOMORROW = np.roll(BARS.close, -1)
+
+
+@pytest.fixture(autouse=True)
+def _leave_no_plugin_behind() -> Iterator[None]:
+    FEATURES.names()  # load the built-in ones first
+    before = dict(FEATURES._entries)
+    yield
+    FEATURES._entries.clear()
+    FEATURES._entries.update(before)
+
+
+def test_a_decorated_function_is_a_feature_and_joins_the_suite() -> None:
+    @numba.njit  # type: ignore[untyped-decorator]
+    def squared(x: float) -> float:
+        return x * x
+
+    @feature(group="candles", memory=1, warmup=1, unit="log squared", low=0)
+    def squared_move(state, bar, power=1):  # type: ignore[no-untyped-def]
+        before = state[0]
+        state[0] = bar.close
+        return squared(math.log(bar.close / before)) ** power if before > 0 else np.nan
+
+    assert "squared_move" in FEATURES.names()
+    for check in FEATURE_CHECKS:
+        check(Feature(feature="squared_move"), BARS)
+    got = FeatureSet(features=(Feature(feature="squared_move"),)).compute(BARS).values[:, 0]
+    np.testing.assert_allclose(got[1:], np.diff(np.log(BARS.close)) ** 2)
+
+
+def test_a_feature_that_looks_into_an_array_is_refused() -> None:
+    @feature(group="leak", memory=1, warmup=0, unit="price")
+    def reads_tomorrow(state, bar):  # type: ignore[no-untyped-def]
+        state[0] += 1
+        return TOMORROW[int(state[0]) - 1]
+
+    with pytest.raises(ConfigError, match="uses 'TOMORROW', a ndarray outside it"):
+        named_set("fast25", 1_800_000_000)  # others are not affected
+        FeatureSet(features=(Feature(feature="reads_tomorrow"),)).compute(BARS)
+
+
+@dataclass(frozen=True, eq=False)
+class ReadsTheNextBar(Kernel):
+    """A plugin that goes round the loop: history with the next bar's close at hand."""
+
+    @property
+    def loop(self):  # type: ignore[no-untyped-def, override]
+        def loop(state, records, out):  # type: ignore[no-untyped-def]
+            out[:] = np.roll(records["close"], -1) / records["close"] - 1
+
+        return loop
+
+
+def plant_leak() -> None:
+    def next_bar(state, bar):  # type: ignore[no-untyped-def]
+        return 0.0
+
+    FEATURES.add(
+        "next_bar",
+        ReadsTheNextBar(
+            name="next_bar",
+            group="leak",
+            step=next_bar,
+            params={},
+            memory=0,
+            warmup=0,
+            unit="fraction",
+            low=-math.inf,
+            high=math.inf,
+            scale_free=True,
+            about="",
+        ),
+    )
+
+
+def test_a_planted_leak_is_caught_and_located() -> None:
+    plant_leak()
+    features = FeatureSet(features=(Feature(feature="rsi"), Feature(feature="next_bar")))
+    with pytest.raises(
+        LeakError, match="Feature 'next_bar' of WALK at 2026-01-.* reads the future"
+    ):
+        bs.assert_causal(features, BARS)
+
+
+def test_a_study_with_a_planted_leak_fits_nothing(tmp_path: Path) -> None:
+    plant_leak()
+    study = Study(
+        bars="sample",
+        features=["rsi", "next_bar"],
+        label={"label": "return", "horizons": [1]},
+        members=["ridge"],
+    )
+    with pytest.raises(LeakError, match="next_bar"):
+        run_study(study, runs=tmp_path)
+    assert not (tmp_path / ".store" / "member").exists()
+
+
+def test_the_id_follows_the_formula() -> None:
+    def make(factor: float) -> str:
+        @feature(group="test", memory=0, warmup=0, unit="x")
+        def scaled_body(state, bar):  # type: ignore[no-untyped-def]
+            return factor * (bar.close - bar.open)
+
+        return Feature(feature="scaled_body").id
+
+    # Same text and same constant: same feature. Another constant: another feature.
+    assert make(1.0) == make(1.0)
+    assert make(1.0) != make(2.0)
+
+
+def test_mistakes_are_explained() -> None:
+    with pytest.raises(ConfigError, match=r"Unknown feature 'rsy'\. Did you mean 'rsi'"):
+        Feature(feature="rsy")
+    with pytest.raises(ConfigError, match="has no parameter 'windw'. Did you mean 'window'"):
+        Feature(feature="rsi", params={"windw": 3})
+    with pytest.raises(ConfigError, match="whole number of at least 1, got 0"):
+        Feature(feature="rsi", params={"window": 0})
+    with pytest.raises(ConfigError, match="given twice: rsi_14"):
+        FeatureSet(features=(Feature(feature="rsi"), Feature(feature="rsi")))
+    with pytest.raises(ConfigError, match="Cannot make 1min bars from 30min bars"):
+        FeatureSet(features=(Feature(feature="rsi", timeframe="1min"),)).compute(BARS)

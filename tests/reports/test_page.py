@@ -1,0 +1,399 @@
+"""A report is one page that anybody can open anywhere, whatever the evaluation found."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from plotly.offline import get_plotlyjs
+
+from barstack.evaluation import (
+    CalibrationBin,
+    Correlation,
+    Equity,
+    Evaluation,
+    Evidence,
+    FoldAccuracy,
+    Score,
+    Verdict,
+    Weights,
+)
+from barstack.evaluation._findings import Edge, Role
+from barstack.reports import render
+from barstack.reports._leaderboard import leaderboard
+
+CHROMIUM = "chromium"
+CHARTS = ["equity", "accuracy", "calibration", "correlation", "weights"]
+SECTIONS = ["verdict", *CHARTS, "leaderboard", "steps", "guide"]
+HORIZONS = ["1h", "4h"]
+HOSTILE = "</script><script>document.title='owned'</script>"
+
+
+FIGURES: dict[str, float | None] = {
+    "directional_accuracy": 0.512,
+    "directional_accuracy_se": 0.011,
+    "r2": -0.001,
+    "r2_se": 0.002,
+    "ic": 0.013,
+    "ic_se": 0.021,
+    "rank_ic": 0.009,
+    "log_loss": None,
+    "log_loss_se": None,
+    "rmse": 0.0061,
+    "mae": 0.0042,
+    "net_edge_bps": 0.21,
+    "net_edge_bps_se": 0.4,
+    "p_value": 0.3,
+    "p_adjusted": 0.99,
+}
+
+
+def a_score(name: str, role: Role, horizon: str, **more: float | None) -> Score:
+    return Score(name=name, role=role, horizon=horizon, n_decisions=1234, **(FIGURES | more))
+
+
+def an_evaluation(members: tuple[str, ...] = ("ridge", "lstm"), n_folds: int = 3) -> Evaluation:
+    """Two horizons, an ensemble, some members and a naive forecast; figures are made up."""
+    learners = ("stack", *members)
+    return Evaluation(
+        task="return",
+        horizons=HORIZONS,
+        symbols=["AAPL", "MSFT"],
+        bar="1h",
+        n_decisions=1234,
+        first_at="2024-01-02 15:30 UTC",
+        last_at="2024-12-30 21:00 UTC",
+        scores=[
+            score
+            for horizon in HORIZONS
+            for score in (
+                a_score("stack", "ensemble", horizon),
+                *(a_score(name, "member", horizon) for name in members),
+                a_score("zero", "naive", horizon, ic=None, ic_se=None, rank_ic=None),
+            )
+        ],
+        folds=[
+            FoldAccuracy(name, horizon, fold, f"2024-0{fold}-02", f"2024-0{fold}-28", 99, 0.5, 0.03)
+            for name in learners
+            for horizon in HORIZONS
+            for fold in range(1, n_folds + 1)
+        ],
+        equity=[an_equity(name, horizon) for name in learners for horizon in HORIZONS],
+        calibration=[
+            CalibrationBin("stack", horizon, 200, 1e-4 * place, 0.5e-4 * place, 1e-4)
+            for horizon in HORIZONS
+            for place in range(-3, 4)
+        ],
+        correlations=[
+            Correlation(horizon, list(members), [[1.0 for _ in members] for _ in members])
+            for horizon in HORIZONS
+        ],
+        weights=[
+            Weights("stack", horizon, fold, dict.fromkeys(members, 0.5))
+            for horizon in HORIZONS
+            for fold in (2, 3, -1)
+        ],
+        verdict=Verdict(
+            edge="unproven",
+            sentence="It could well be luck.",
+            horizon="4h",
+            ensemble="stack",
+            trials=12,
+            cost_bps=2.0,
+            evidence=[
+                Evidence("1h", "none", -0.2, 0.3, -0.7, 0.7, 1.0, None, None, 1234, None),
+                Evidence("4h", "unproven", 0.2, 0.4, 0.5, 0.3, 0.99, 0.01, 0.02, 1234, 81_234),
+            ],
+        ),
+    )
+
+
+def an_equity(name: str, horizon: str) -> Equity:
+    return Equity(
+        name=name,
+        horizon=horizon,
+        time=["2024-01-02 15:30", "2024-01-02 16:30", "2024-01-03 15:30"],
+        net=[1.0, 0.99, 1.02],
+        gross=[1.0, 1.0, 1.04],
+        hold=[1.0, 1.01, 1.03],
+        mean_position=0.2,
+        turnover_per_day=1.5,
+        net_return=0.02,
+        hold_return=0.03,
+        sharpe_net=None,
+        sharpe_hold=1.1,
+        max_drawdown=0.01,
+    )
+
+
+def nothing_found() -> Evaluation:
+    """An evaluation of which every list is empty."""
+    found = an_evaluation()
+    return replace(
+        found,
+        scores=[],
+        folds=[],
+        equity=[],
+        calibration=[],
+        correlations=[],
+        weights=[],
+        symbols=[],
+        verdict=replace(found.verdict, evidence=[]),
+    )
+
+
+def nothing_known() -> Evaluation:
+    """An evaluation in which every figure that may be missing is."""
+    found = an_evaluation()
+    nan = float("nan")
+    return replace(
+        found,
+        scores=[
+            a_score(score.name, score.role, score.horizon, **dict.fromkeys(FIGURES))
+            for score in found.scores
+        ],
+        folds=[
+            replace(row, directional_accuracy=None, directional_accuracy_se=None)
+            if row.fold == 1
+            else replace(row, directional_accuracy_se=nan)
+            for row in found.folds
+        ],
+        equity=[
+            replace(curve, net=[1.0, nan, 1.0], sharpe_hold=None, net_return=nan)
+            for curve in found.equity
+        ],
+        calibration=[replace(item, realised_se=nan) for item in found.calibration],
+        correlations=[
+            replace(item, matrix=[[1.0, None], [None, 1.0]]) for item in found.correlations
+        ],
+        verdict=replace(
+            found.verdict,
+            evidence=[
+                replace(row, net_edge_bps=nan, net_edge_bps_se=None, p_value=nan, p_adjusted=nan)
+                for row in found.verdict.evidence
+            ],
+        ),
+    )
+
+
+def page_of(evaluation: Evaluation, title: str = "A report") -> str:
+    return render(
+        evaluation,
+        title=title,
+        run_id="r-1",
+        facts=[("Bars", "AAPL, 3,478 × 1h")],
+        steps=[("bars", "reused", 0.02), ("ridge", "made", 1.25)],
+    )
+
+
+def own_part(page: str) -> str:
+    """The page without plotly's own code."""
+    assert get_plotlyjs() in page
+    return page.replace(get_plotlyjs(), "")
+
+
+def figures(page: str) -> list[dict[str, list[dict[str, Any]]]]:
+    texts = re.findall(r'<div class="chart"><script type="application/json">(.*?)</script>', page)
+    return [json.loads(text) for text in texts]
+
+
+WATCH = """<script>
+const fail = (text) => (document.documentElement.dataset.failed = text);
+addEventListener("error", (event) => fail(event.message));
+addEventListener("securitypolicyviolation", (event) => fail(event.blockedURI));
+</script>"""
+
+# A browser window has a least width; a frame may be as narrow as a phone.
+PHONE = """<!doctype html><iframe style="width:400px;height:800px;border:0" srcdoc="{}"></iframe>
+<script>onload = () => {{
+  const page = document.querySelector("iframe").contentDocument.documentElement;
+  document.body.innerHTML = `<p>${{page.clientWidth}} shown of ${{page.scrollWidth}}</p>`;
+}}</script>"""
+
+
+def in_browser(page: str, folder: Path) -> str:
+    """The document after its scripts ran, with what went wrong in the attribute data-failed."""
+    if not shutil.which(CHROMIUM):
+        pytest.skip("chromium is not installed, so no browser has seen this page")
+    file = folder / "report.html"
+    file.write_text(page.replace("<head>", f"<head>{WATCH}"), encoding="utf-8")
+    flags = (
+        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+        "--disable-background-networking --disable-component-update --disable-sync "
+        f"--user-data-dir={folder / 'profile'} --virtual-time-budget=5000 --dump-dom"
+    ).split()
+    shown = subprocess.run(
+        [CHROMIUM, *flags, file.as_uri()], capture_output=True, text=True, timeout=120, check=True
+    )
+    return shown.stdout
+
+
+def drawn_in(dom: str) -> list[str]:
+    """Sections in which the browser shows a chart."""
+    sections = re.split(r'<section id="(\w+)"', dom)[1:]
+    return [
+        name
+        for name, body in zip(sections[::2], sections[1::2], strict=True)
+        if "main-svg" in body.split("</section>")[0]
+    ]
+
+
+def test_page_loads_nothing() -> None:
+    page = own_part(page_of(an_evaluation()))
+    loads = re.findall(r"""(?:src|href|action|data)\s*=\s*["']([^"'#][^"']*)|url\(|@import""", page)
+    assert loads == []
+    assert re.findall(r"https?://", page) == []
+    assert "default-src 'none'" in page  # the browser holds plotly to it as well
+
+
+def test_page_is_hardly_larger_than_plotly() -> None:
+    assert len(page_of(an_evaluation())) < len(get_plotlyjs()) + 150_000
+
+
+def test_importing_the_room_does_not_load_plotly() -> None:
+    code = "import sys, barstack.reports; sys.exit('plotly' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_section_is_there_in_order() -> None:
+    page = own_part(page_of(an_evaluation()))
+    assert re.findall(r'<section id="(\w+)"', page) == SECTIONS
+    assert len(figures(page)) == len(CHARTS) * len(HORIZONS)
+
+
+@pytest.mark.parametrize("edge", ["none", "unproven", "supported"])
+def test_verdict_is_coloured_by_its_edge(edge: Edge) -> None:
+    found = an_evaluation()
+    page = own_part(page_of(replace(found, verdict=replace(found.verdict, edge=edge))))
+    assert f'<section id="verdict" class="card edge-{edge}">' in page
+    assert f".edge-{edge} {{" in page
+
+
+def test_text_from_outside_stays_text() -> None:
+    found = an_evaluation(members=(HOSTILE, "ridge"))
+    found = replace(
+        found,
+        symbols=[HOSTILE],
+        horizons=[*HORIZONS, f'"{HOSTILE}'],
+        verdict=replace(found.verdict, sentence=HOSTILE),
+    )
+    page = own_part(page_of(found, title=HOSTILE))
+    assert "owned" in page
+    assert "<script>document.title" not in page
+    names = {
+        trace["name"] for figure in figures(page) for trace in figure["data"] if "name" in trace
+    }
+    assert not any("<" in str(name) for name in names)
+
+
+def test_what_is_missing_is_a_dash() -> None:
+    page = own_part(page_of(nothing_known()))
+    cells = re.findall(r"<(?:td|dd)[^>]*>(.*?)</(?:td|dd)>", page)
+    assert not re.search(r"\b(?:nan|None|inf)\b", " ".join(cells))
+    scores = [a_score("stack", "ensemble", "1h", ic=None), a_score("ridge", "member", "1h")]
+    table = leaderboard(replace(an_evaluation(), scores=scores), "1h")
+    assert table is not None
+    assert "<td>–</td>" in table
+
+
+def test_nothing_to_show_is_said_in_a_sentence() -> None:
+    page = own_part(page_of(nothing_found()))
+    assert re.findall(r'<section id="(\w+)"', page) == SECTIONS
+    assert figures(page) == []
+    assert page.count('<p class="nothing">') >= (len(CHARTS) + 1) * len(HORIZONS)
+
+
+def test_only_the_missing_chart_is_missing() -> None:
+    page = own_part(page_of(replace(an_evaluation(n_folds=1), calibration=[])))
+    assert len(figures(page)) == (len(CHARTS) - 1) * len(HORIZONS)
+    assert "too few forecasts to compare" in page
+
+
+def test_equity_shows_the_judged_ensemble_and_offers_the_others() -> None:
+    equity = figures(own_part(page_of(an_evaluation())))[0]["data"]
+    shown = [trace["name"] for trace in equity if trace.get("visible", True) is True]
+    assert shown == ["stack after costs", "stack before costs", "buy and hold"]
+    assert [trace["name"] for trace in equity if trace.get("visible") == "legendonly"] == [
+        "ridge",
+        "lstm",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "naive", "bold"),
+    [(0.512, 0.5, False), (0.53, 0.5, True), (0.53, 0.52, False), (0.53, 0.4, True)],
+)
+def test_a_winner_is_named_only_when_clear_of_the_naive(
+    accuracy: float, naive: float, bold: bool
+) -> None:
+    """Its standard error is 1.1 points: two of them, or 3.1 for a difference, must fit between."""
+    scores = [
+        a_score("stack", "ensemble", "1h", directional_accuracy=accuracy),
+        a_score("up", "naive", "1h", directional_accuracy=naive, directional_accuracy_se=0.0),
+    ]
+    table = leaderboard(replace(an_evaluation(), scores=scores), "1h")
+    assert table is not None
+    assert (f"<td><strong>{100 * accuracy:.1f}</strong></td>" in table) == bold
+
+
+def test_no_skill_is_a_rival_though_no_naive_forecast_is() -> None:
+    """Clear of a naive forecast that is worse than a coin, but not of a coin."""
+    scores = [
+        a_score("stack", "ensemble", "1h", directional_accuracy=0.51),
+        a_score("down", "naive", "1h", directional_accuracy=0.4),
+    ]
+    table = leaderboard(replace(an_evaluation(), scores=scores), "1h")
+    assert table is not None
+    assert "<strong>51.0</strong>" not in table
+
+
+def test_final_fit_stands_last() -> None:
+    weights = figures(own_part(page_of(an_evaluation())))[-1]["data"][0]
+    assert weights["x"] == ["2", "3", "final"]
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "charts"),
+    [
+        (an_evaluation(), CHARTS),
+        (an_evaluation(members=tuple(f"member {place}" for place in range(12))), CHARTS),
+        (an_evaluation(members=(HOSTILE, "ridge"), n_folds=1), CHARTS),
+        (nothing_known(), CHARTS),
+        (nothing_found(), []),
+    ],
+    ids=["plain", "many members", "hostile names, one fold", "nothing known", "nothing found"],
+)
+def test_browser_draws_every_chart(
+    evaluation: Evaluation, charts: list[str], tmp_path: Path
+) -> None:
+    dom = own_part(in_browser(page_of(evaluation, title="A report"), tmp_path))
+    assert "data-failed" not in dom.split("<head>")[0]
+    assert drawn_in(dom) == charts
+    assert "<title>A report</title>" in dom
+
+
+def test_phone_scrolls_down_only(tmp_path: Path) -> None:
+    found = an_evaluation(
+        members=tuple(f"a_member_with_a_long_name_{place}" for place in range(12))
+    )
+    dom = in_browser(PHONE.format(escape(page_of(found, title="A" * 80))), tmp_path)
+    width, needed = re.search(r"<p>(\d+) shown of (\d+)</p>", dom).groups()  # type: ignore[union-attr]
+    assert 300 < int(width) <= 400
+    assert needed == width
+
+
+def test_browser_sees_failures(tmp_path: Path) -> None:
+    """The test above would notice an error and a load from elsewhere."""
+    page = page_of(an_evaluation())
+    broken = page.replace("Plotly.react(", "Plotly.reacted(")
+    nosy = page.replace("</body>", '<img src="https://example.invalid/x.png"></body>')
+    for bad in (broken, nosy):
+        assert "data-failed" in in_browser(bad, tmp_path).split("<head>")[0]
