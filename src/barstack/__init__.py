@@ -11,14 +11,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._api import run as run
+    from .bars import Bars as Bars
+    from .bars import bars_from_frame as bars_from_frame
+    from .core.errors import BarstackError as BarstackError
+    from .evaluation import Evaluation as Evaluation
+    from .evaluation import Verdict as Verdict
+    from .evaluation import assert_causal as assert_causal
+    from .experiments import Run as Run
+    from .experiments import Study as Study
+    from .features import Feature as Feature
+    from .features import FeatureSet as FeatureSet
+    from .features import feature as feature
+    from .serving import Predictor as Predictor
+    from .serving import load as load
+
     __version__: str
-    from ._api import run
-    from .bars import Bars, bars_from_frame
-    from .core.errors import BarstackError
-    from .evaluation import Evaluation, Verdict, assert_causal
-    from .experiments import Run, Study
-    from .features import Feature, FeatureSet, feature
-    from .serving import Predictor, load
 
 # Imported when first used, so that `import barstack` and `barstack --help` cost next to nothing.
 _WHERE = {
@@ -38,8 +46,6 @@ _WHERE = {
     "run": "_api",
 }
 
-__all__ = ["__version__", *_WHERE]
-
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
@@ -52,4 +58,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*_WHERE, "__version__"])

@@ -1,4 +1,4 @@
-"""Run the blocks of one page in order, in the current folder: `python run_doc_page.py PAGE`.
+"""Run the blocks of one page in order: `python -m tests.docs.run_doc_page PAGE` in a new folder.
 
 python   run, all blocks of the page in one namespace; with a title, saved under that name and
          imported at the end
@@ -22,7 +22,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from doc_pages import Block, blocks, commands
+from tests.docs.doc_pages import Block, blocks, commands
 
 
 class PageError(Exception):
@@ -40,7 +40,7 @@ def main() -> None:
             printed = _run(block, page, namespace, printed)
         except PageError as error:
             sys.exit(f"{page.name}:{block.line}: {error}")
-        except BaseException:
+        except BaseException:  # noqa: BLE001 (whatever it is, the page names the block)
             traceback.print_exc()
             sys.exit(f"{page.name}:{block.line}: the {block.language} block fails.")
     for block in blocks(page):

@@ -1,6 +1,7 @@
 """Features against TA-Lib where it has them, and against plain pandas for the rest, to 1e-9."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +15,12 @@ from barstack.features import Feature, FeatureSet
 from barstack.testing import walk
 
 BARS = walk(3000, seed=4, missing=0.02)
-FRAME = pd.DataFrame({name: BARS.records[name] for name in BARS.records.dtype.names or ()})
-O, H, L, C, V = (FRAME[name] for name in ("open", "high", "low", "close", "volume"))  # noqa: E741
+# Any: the stubs of pandas lose series in numpy's functions.
+FRAME: Any = pd.DataFrame({name: BARS.records[name] for name in BARS.records.dtype.names or ()})
+COLUMNS: Any = (FRAME[name] for name in ("open", "high", "low", "close", "volume"))
+O, H, L, C, V = COLUMNS  # noqa: E741 (the field's letters)
 TYPICAL = (H + L + C) / 3
-LOG = np.log(C / C.shift())
+LOG: Any = np.log(C / C.shift())
 Column = npt.NDArray[np.float64]
 
 
@@ -29,45 +32,45 @@ def _slope(values: Column) -> float:
     return float(np.polyfit(np.arange(len(values)), values, 1)[0])
 
 
-def _macd() -> pd.Series:
+def _macd() -> Any:
     macd = C.ewm(span=12, adjust=False).mean() - C.ewm(span=26, adjust=False).mean()
     # The signal line begins where both means are past their warm-up.
     signal = macd.iloc[25:].ewm(span=9, adjust=False).mean()
     return (macd - signal) / C
 
 
-def _vwap() -> pd.Series:
+def _vwap() -> Any:
     return C / ((TYPICAL * V).rolling(20).sum() / V.rolling(20).sum()) - 1
 
 
-def _streak() -> pd.Series:
+def _streak() -> Any:
     sign = np.sign(C.diff())
     run = sign.groupby((sign != sign.shift()).cumsum()).cumcount() + 1
     return sign * run
 
 
-def _gap() -> pd.Series:
+def _gap() -> Any:
     first = FRAME.groupby("session")["open"].first()
     last = FRAME.groupby("session")["close"].last()
     gap = np.log(first / last.shift()).fillna(0.0)
     return FRAME["session"].map(gap)
 
 
-def _prior_session() -> pd.Series:
+def _prior_session() -> Any:
     high = FRAME.groupby("session")["high"].max().shift()
     low = FRAME.groupby("session")["low"].min().shift()
     position = (C - FRAME["session"].map(low)) / FRAME["session"].map(high - low)
     return position.fillna(0.5)
 
 
-def _autocorrelation() -> pd.Series:
+def _autocorrelation() -> Any:
     before = LOG.shift()
     squares = (LOG**2).where(before.notna()).rolling(20).sum() * (before**2).rolling(20).sum()
     return (LOG * before).rolling(20).sum() / np.sqrt(squares)
 
 
 # Differences in convention are named where there are any.
-TALIB: dict[str, Callable[[], Column]] = {
+TALIB: dict[str, Callable[[], Any]] = {
     "rsi": lambda: talib.RSI(C, 14),
     # TA-Lib's WILLR is the same position seen from the other end, times -100.
     "stochastic": lambda: 1 + talib.WILLR(H, L, C, 14) / 100,
@@ -80,7 +83,7 @@ TALIB: dict[str, Callable[[], Column]] = {
     # TA-Lib divides by n, we by n - 1.
     "bollinger_width": lambda: 4 * talib.STDDEV(C, 20) * np.sqrt(20 / 19) / talib.SMA(C, 20),
 }
-PANDAS: dict[str, Callable[[], pd.Series]] = {
+PANDAS: dict[str, Callable[[], Any]] = {
     "log_return": lambda: LOG,
     "ema_distance": lambda: C / C.ewm(span=20, adjust=False).mean() - 1,
     "ema_slope": lambda: C.ewm(span=20, adjust=False).mean().pct_change(5),
@@ -140,11 +143,11 @@ def test_adx_approaches_talib() -> None:
 
 
 def test_time_of_day_and_week_turn_once() -> None:
-    closed_at = pd.to_datetime(FRAME["closed_at"], unit="us", utc=True)
-    turn = (closed_at.dt.hour * 60 + closed_at.dt.minute) / 1440 * 2 * np.pi
+    closed_at: Any = pd.to_datetime(FRAME["closed_at"], unit="us", utc=True)
+    turn: Any = (closed_at.dt.hour * 60 + closed_at.dt.minute) / 1440 * 2 * np.pi
     _agree(compute("time_of_day_sin"), np.sin(turn).to_numpy())
     _agree(compute("time_of_day_cos"), np.cos(turn).to_numpy())
-    day = pd.to_datetime(FRAME["session"], unit="D").dt.day_of_week * 2 * np.pi / 7
+    day: Any = pd.to_datetime(FRAME["session"], unit="D").dt.day_of_week * 2 * np.pi / 7
     _agree(compute("day_of_week_sin"), np.sin(day).to_numpy())
     _agree(compute("day_of_week_cos"), np.cos(day).to_numpy())
 
@@ -166,7 +169,7 @@ def test_sums_do_not_drift() -> None:
     records = np.tile(long.records, 10)
     records["volume"] = rng.lognormal(12, 3, len(records))  # sums over many magnitudes
     bars = Bars("LONG", long.length_us, records)
-    frame = pd.DataFrame({name: records[name] for name in ("close", "volume")}).tail(2000)
+    frame: Any = pd.DataFrame({name: records[name] for name in ("close", "volume")}).tail(2000)
     volume, close = frame["volume"], frame["close"]
     tail = slice(-1900, None)
     fresh = np.log((1 + volume) / (1 + volume.rolling(20).mean())).to_numpy()

@@ -89,7 +89,7 @@ def test_too_few_bars_say_so() -> None:
 
 
 def test_shares_are_checked() -> None:
-    with pytest.raises(ConfigError, match="between 0 and 1, got 1.5"):
+    with pytest.raises(ConfigError, match=r"between 0 and 1, got 1.5"):
         WalkForward(first_train=1.5)
     with pytest.raises(ConfigError, match="leave nothing to test"):
         SPLITTERS.parse({"split": "chronological", "train": 0.9, "validation": 0.1})

@@ -2,7 +2,7 @@
 
 from ._bars import BAR, Bars, Panel, as_panel, panel_fingerprint
 from ._frames import bars_from_frame
-from ._provider import PROVIDERS, Provider, register
+from ._provider import PROVIDERS, READING, Provider, register
 from ._resample import aggregate, check_higher, no_bar_forming, resample
 from ._sessions import ALWAYS, Sessions, sessions
 
@@ -10,6 +10,7 @@ __all__ = [
     "ALWAYS",
     "BAR",
     "PROVIDERS",
+    "READING",
     "Bars",
     "Panel",
     "Provider",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from barstack.core.errors import DataError
 from barstack.core.times import ClosedAt, Times, format_duration, iso
 
 # One bar as kernels see it. Times are microseconds UTC, `session` counts days since 1970.
@@ -96,6 +97,12 @@ def as_panel(bars: Bars | Panel) -> dict[str, Bars]:
     """One symbol or several, as a mapping sorted by symbol."""
     if isinstance(bars, Bars):
         return {bars.symbol: bars}
+    if not bars:
+        raise DataError("There are no bars. Give those of one symbol at least.")
+    for symbol, each in bars.items():
+        if not isinstance(each, Bars) or each.symbol != symbol:
+            what = f"bars of {each.symbol}" if isinstance(each, Bars) else type(each).__name__
+            raise DataError(f"Under {symbol!r} stands a {what}. Give Bars of that symbol.")
     return {symbol: bars[symbol] for symbol in sorted(bars)}
 
 

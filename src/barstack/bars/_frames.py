@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from ._sessions import ALWAYS, sessions
 
 TIME_NAMES = ("timestamp", "datetime", "date", "time", "ts")
 COLUMNS = (*PRICES, "volume")
+_ISO_8601 = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?$"
 
 
 def bars_from_frame(
@@ -60,8 +63,11 @@ def bars_from_frame(
     _check_prices(stamps, columns, symbol, where)
     if length_us is None:
         length_us = _commonest_spacing(stamps, symbol, where)
+    _check_length(stamps, symbol, length_us, calendar, where)
     if stamp == "close":
-        stamps = stamps - length_us
+        # A day's end names its session, short or not; any other bar begins its length before.
+        by_session = calendar != ALWAYS and length_us == DAY_US
+        stamps = stamps - (1 if by_session else length_us)
     return _with_sessions(stamps, columns, symbol, length_us, calendar, hours, where)
 
 
@@ -76,7 +82,9 @@ def _with_sessions(
 ) -> Bars:
     day, opens, closes, inside = sessions(calendar, hours).locate(opened_at, length_us)
     keep = inside == 1
-    if keep.mean() < 0.5:
+    # US shares trade 6.5 of 16 hours in the regular session; markets open day and night have less
+    # than a third of their bars in it, and days lie inside one session or in none.
+    if keep.mean() < (1 if length_us >= DAY_US else 1 / 3):
         first = iso(np.datetime64(int(opened_at[~keep][0]), "us"))
         raise DataError(
             f"{where}: {(~keep).sum():,} of {len(keep):,} bars of {symbol} lie outside the "
@@ -101,19 +109,27 @@ def _with_sessions(
     else:
         records["opened_at"] = np.maximum(opened_at[keep], opens[keep])
         records["closed_at"] = np.minimum(opened_at[keep] + length_us, closes[keep])
+    repeats = np.diff(records["closed_at"]) <= 0
+    if repeats.any():
+        at = iso(np.datetime64(int(opened_at[keep][_first(repeats) + 1]), "us"))
+        raise DataError(
+            f"{where}: the bar of {symbol} at {at} lies in the same session of {calendar} as the "
+            "one before. Name the calendar the symbol trades on, or remove one of them."
+        )
     return Bars(symbol, length_us, records)
 
 
 def _as_polars(frame: Any, where: str) -> pl.DataFrame:
     if isinstance(frame, pl.DataFrame):
         return frame
-    try:
-        table = frame.reset_index()
-        return pl.DataFrame([_from_pandas(str(name), table[name]) for name in table.columns])
-    except AttributeError:
-        raise DataError(
-            f"{where} is a {type(frame).__name__}; give a pandas or polars DataFrame."
-        ) from None
+    if not hasattr(frame, "reset_index"):
+        raise DataError(f"{where} is a {type(frame).__name__}; give a pandas or polars DataFrame.")
+    names = [str(name).lower() for name in frame.columns]
+    is_time = frame.index.dtype.kind == "M" or str(frame.index.name).lower() in TIME_NAMES
+    if is_time and not set(names) & set(TIME_NAMES):
+        frame = frame.rename_axis("timestamp").reset_index()
+    _refuse_repeated(map(str, frame.columns), where)
+    return pl.DataFrame([_from_pandas(str(name), frame[name]) for name in frame.columns])
 
 
 def _from_pandas(name: str, column: Any) -> pl.Series:
@@ -125,7 +141,14 @@ def _from_pandas(name: str, column: Any) -> pl.Series:
     return pl.Series(name, values.tolist() if values.dtype == object else values)
 
 
+def _refuse_repeated(columns: Iterable[str], where: str) -> None:
+    for name, count in Counter(name.lower() for name in columns).items():
+        if count > 1 and name in (*COLUMNS, *TIME_NAMES):
+            raise DataError(f"{where} has {count} columns called {name!r}. Keep one of them.")
+
+
 def _match_columns(table: pl.DataFrame, where: str) -> dict[str, str]:
+    _refuse_repeated(table.columns, where)
     by_lower = {name.lower(): name for name in table.columns}
     time = next((by_lower[name] for name in TIME_NAMES if name in by_lower), None)
     if time is None:
@@ -166,20 +189,29 @@ def _utc_microseconds(column: pl.Series, timezone: str | None, where: str) -> np
             column = column.dt.replace_time_zone(timezone)
         except pl.exceptions.PolarsError as error:
             raise DataError(
-                f"{where}: cannot read the times as {timezone}: {error}. Name a zone such as "
-                "America/New_York, or store UTC."
+                f"{where}: cannot read the times as {timezone}: {_first_sentence(error)}. Name a "
+                "zone such as America/New_York, or store UTC."
             ) from None
     return column.dt.convert_time_zone("UTC").to_physical().to_numpy()
 
 
 def _parse_text(column: pl.Series, where: str) -> pl.Series:
-    try:
-        return column.str.to_datetime(time_unit="us")
-    except pl.exceptions.PolarsError:
-        raise DataError(
-            f"{where}: cannot read {column[0]!r} in {column.name!r} as a time. "
-            "Use ISO 8601, such as 2026-01-05T14:30:00Z."
-        ) from None
+    # Only ISO 8601: in 01/05/2026 nobody can tell the day from the month.
+    wrong = ~column.str.contains(_ISO_8601)
+    if not wrong.any():
+        try:
+            return column.str.to_datetime(time_unit="us")
+        except pl.exceptions.PolarsError:
+            wrong = column.str.to_datetime(time_unit="us", strict=False).is_null()
+    row = _first(wrong)
+    raise DataError(
+        f"{where}: cannot read {column[row]!r} in row {row} of {column.name!r} as a time. "
+        "Use ISO 8601, such as 2026-01-05T14:30:00Z."
+    )
+
+
+def _first_sentence(error: Exception) -> str:
+    return str(error).splitlines()[0].split(". ")[0]
 
 
 def _numbers(column: pl.Series, where: str) -> npt.NDArray[np.float64]:
@@ -249,6 +281,25 @@ def _commonest_spacing(stamps: npt.NDArray[np.int64], symbol: str, where: str) -
             "Say how long a bar is with bar: 5min."
         )
     return length_us
+
+
+def _check_length(
+    stamps: npt.NDArray[np.int64], symbol: str, length_us: int, calendar: str, where: str
+) -> None:
+    if length_us > DAY_US and calendar != ALWAYS:
+        raise DataError(
+            f"{where}: bars of {symbol} are {format_duration(length_us)} long, longer than a "
+            f"session of {calendar}. Give daily bars and resample them, or use calendar: {ALWAYS}."
+        )
+    overlaps = np.diff(stamps) < length_us
+    if length_us < DAY_US and overlaps.any():  # days and months differ in length
+        row = _first(overlaps) + 1
+        raise DataError(
+            f"{where}: row {row} of {symbol} ({iso(np.datetime64(int(stamps[row]), 'us'))}) begins "
+            f"before the bar before it ends, {format_duration(length_us)} after its start; "
+            f"{int(overlaps.sum())} such row(s) in all. Remove them, or say how long a bar is "
+            "with bar: 5min."
+        )
 
 
 def _first(wrong: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,9 @@ from ._bars import Bars
 from ._frames import bars_from_frame
 from ._resample import resample
 from ._sessions import ALWAYS
+
+# The settings that say how to read a table of bars, wherever it comes from.
+READING = ("calendar", "hours", "stamp", "timezone", "bar", "resample")
 
 
 class Provider(Spec):
@@ -51,15 +55,28 @@ class Provider(Spec):
             )
             for symbol, frame in sorted(self.read(Path(folder)).items())
         }
+        if self.resample:
+            panel = {
+                symbol: self._resampled(bars, parse_duration(self.resample))
+                for symbol, bars in panel.items()
+            }
         lengths = {bars.length_us for bars in panel.values()}
         if len(lengths) > 1:
             listed = ", ".join(
                 f"{symbol} {format_duration(bars.length_us)}" for symbol, bars in panel.items()
             )
             raise DataError(f"Symbols differ in bar length ({listed}). Set resample to one length.")
-        if self.resample and parse_duration(self.resample) != lengths.copy().pop():
-            panel = resample(panel, parse_duration(self.resample))
         return {symbol: self._between(bars) for symbol, bars in panel.items()}
+
+    def _resampled(self, bars: Bars, length_us: int) -> Bars:
+        if bars.length_us == length_us:
+            return bars
+        higher = resample(bars, length_us)[bars.symbol]
+        if not len(higher):
+            raise DataError(
+                f"{bars!r} is too short for one whole bar of {self.resample}. Give more bars."
+            )
+        return higher
 
     def _between(self, bars: Bars) -> Bars:
         keep = np.ones(len(bars), bool)
@@ -77,11 +94,13 @@ class Provider(Spec):
 
 def _moment(text: str) -> np.datetime64:
     try:
-        return np.datetime64(text.removesuffix("Z"), "us")
+        moment = datetime.fromisoformat(text)
     except ValueError:
         raise ConfigError(
             f"{text!r} is not a UTC time. Write 2026-01-05 or 2026-01-05T14:30."
         ) from None
+    utc = moment.astimezone(UTC) if moment.tzinfo else moment
+    return np.datetime64(utc.replace(tzinfo=None), "us")
 
 
 PROVIDERS: SpecRegistry[Provider] = SpecRegistry("provider", "barstack.bars.providers")

@@ -16,8 +16,8 @@ from ._bars import BAR, Bars, Panel, as_panel
 _MONDAY = 4 * DAY_US  # 1970-01-05, so that weeks begin on Mondays
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _bin_of(bar, length_us, bin_times):  # type: ignore[no-untyped-def]
+@njit(cache=True)
+def _bin_of(bar, length_us, bin_times):
     """Write the start and end of the higher bar that `bar` falls into.
 
     Bins start at the session's open and end with its close at the latest, so a half day or the
@@ -38,8 +38,8 @@ def _bin_of(bar, length_us, bin_times):  # type: ignore[no-untyped-def]
         bin_times[1] = start + length_us
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def aggregate(forming, bars, length_us, closed, known_at_row):  # type: ignore[no-untyped-def]
+@njit(cache=True)
+def aggregate(forming, bars, length_us, closed, known_at_row):
     """Feed base bars into the forming higher bar; write those that close, return how many.
 
     forming       (1,) BAR, the unfinished higher bar between calls; `volume` -1 when there is none
@@ -48,20 +48,21 @@ def aggregate(forming, bars, length_us, closed, known_at_row):  # type: ignore[n
     known_at_row  (2 * n,) receives the row of `bars` at which each could first be known
 
     A higher bar closes with the base bar that reaches its end, or, when bars are missing there,
-    with the first base bar after it.
+    with the first base bar after it. A base bar that reaches past the end delays the close: an
+    hourly bar of 11:00 to 12:00 falls into the two hours from 09:30, known at 12:00.
     """
     bin_times = np.empty(2, np.int64)
     part = forming[0]
     count = 0
     for row in range(len(bars)):
         bar = bars[row]
-        if part.volume >= 0.0 and bar.opened_at >= part.closed_at:
+        _bin_of(bar, length_us, bin_times)
+        if part.volume >= 0.0 and bin_times[0] != part.opened_at:
             closed[count] = part
             known_at_row[count] = row
             count += 1
             part.volume = -1.0
         if part.volume < 0.0:
-            _bin_of(bar, length_us, bin_times)
             part.opened_at, part.closed_at = bin_times[0], bin_times[1]
             part.session = bar.session
             part.session_open, part.session_close = bar.session_open, bar.session_close
@@ -72,6 +73,7 @@ def aggregate(forming, bars, length_us, closed, known_at_row):  # type: ignore[n
         part.close = bar.close
         part.volume += bar.volume
         if bar.closed_at >= part.closed_at:
+            part.closed_at = bar.closed_at
             closed[count] = part
             known_at_row[count] = row
             count += 1

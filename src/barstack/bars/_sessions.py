@@ -12,6 +12,7 @@ from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.times import DAY_US
 
 Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 ALWAYS = "24/7"
 
 # US shares trade from 04:00 to 20:00 New York around a regular session of 09:30 to 16:00.
@@ -34,26 +35,22 @@ class Sessions:
     open: Ints
     close: Ints
 
-    def locate(self, opened_at: Ints, length_us: int) -> tuple[Ints, Ints, Ints, Ints]:
+    def locate(self, opened_at: Ints, length_us: int) -> tuple[Ints, Ints, Ints, Flags]:
         """(session day, session open, session close, inside) of bars that start at `opened_at`.
 
         A bar is inside when it shares any time with a session: an hourly bar stamped 09:00
-        that holds 09:30 to 10:00 is. Daily bars are found by the date of their stamp.
+        that holds 09:30 to 10:00 is, and so is a daily bar stamped with its date, in whatever
+        zone its midnight lies. Its session is the first that closes after it starts.
         """
         if not len(self.day):
             day = opened_at // DAY_US
-            inside = np.ones(len(opened_at), np.int64)
+            inside = np.ones(len(opened_at), bool)
             # A bar longer than a day has no session to end with.
             return day, day * DAY_US, (day + 1) * DAY_US, inside
-        if length_us >= DAY_US:
-            row = np.searchsorted(self.day, opened_at // DAY_US)
-            row = np.minimum(row, len(self.day) - 1)
-            inside = self.day[row] == opened_at // DAY_US
-        else:
-            row = np.searchsorted(self.close, opened_at, side="right")
-            row = np.minimum(row, len(self.day) - 1)
-            inside = (opened_at < self.close[row]) & (opened_at + length_us > self.open[row])
-        return self.day[row], self.open[row], self.close[row], inside.astype(np.int64)
+        row = np.searchsorted(self.close, opened_at, side="right")
+        row = np.minimum(row, len(self.day) - 1)
+        within = (opened_at < self.close[row]) & (opened_at + length_us > self.open[row])
+        return self.day[row], self.open[row], self.close[row], within
 
 
 @lru_cache(maxsize=8)
@@ -68,11 +65,14 @@ def sessions(calendar: str, hours: str = "regular") -> Sessions:
         nothing = np.empty(0, np.int64)
         return Sessions(nothing, nothing, nothing)
     import exchange_calendars  # noqa: PLC0415 (a second to import, and many markets need none)
+    import pandas as pd  # noqa: PLC0415 (comes with it)
 
     known = exchange_calendars.get_calendar_names()
     if calendar not in known:
-        raise ConfigError(f"Unknown calendar {calendar!r}. {did_you_mean(calendar, known)[:300]}")
-    found = exchange_calendars.get_calendar(calendar, start="1990-01-01")
+        raise ConfigError(f"Unknown calendar {calendar!r}. {did_you_mean(calendar, known)}")
+    earliest = exchange_calendars.get_calendar(calendar).bound_min() or pd.Timestamp(0)
+    start = max(earliest, pd.Timestamp(0))
+    found = exchange_calendars.get_calendar(calendar, start=start)
     schedule = found.schedule
     day = schedule.index.to_numpy().astype("datetime64[D]").astype(np.int64)
     opens, closes = (
@@ -82,4 +82,9 @@ def sessions(calendar: str, hours: str = "regular") -> Sessions:
     open_us, close_us = opens.view(np.int64), closes.view(np.int64)
     if hours == "extended":
         open_us, close_us = open_us - _BEFORE_OPEN_US, close_us + _AFTER_CLOSE_US
+        if (open_us[1:] < close_us[:-1]).any():
+            raise ConfigError(
+                f"Calendar {calendar} trades nearly around the clock and has no extended hours. "
+                "Use hours: regular."
+            )
     return Sessions(day, open_us, close_us)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from barstack.core.errors import BarstackError, ConfigError
+from barstack.core.errors import BarstackError, ConfigError, StorageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,10 +39,11 @@ def main() -> None:
         _stderr().print(f"[bold red]{type(error).__name__}[/]  ", end="")
         _stderr().print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _stderr().print("\nInterrupted. Finished steps are kept; the same command continues.")
-        sys.exit(INTERRUPTED)
-    except Exception:
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:  # typer has turned Ctrl-C into this
+            _stderr().print("\nInterrupted. Finished steps are kept; the same command continues.")
+        raise
+    except Exception:  # noqa: BLE001 (a fault of ours: shown whole, and exit code 3)
         _stderr().print_exception(max_frames=8)
         sys.exit(BarstackError.exit_code)
 
@@ -92,15 +93,18 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Forecast every bar of a file that is newer than the artifact's training."""
-    from barstack.bars import PROVIDERS  # noqa: PLC0415
+    from barstack.bars import PROVIDERS, READING, Bars  # noqa: PLC0415
     from barstack.serving import load  # noqa: PLC0415
 
     predictor = load(artifact)
-    about = predictor.trained.bars
-    options = {"calendar": about["calendar"], "hours": about["hours"]}
-    panel = PROVIDERS.parse({"provider": "files", "path": str(bars.resolve()), **options}).load()
-    if symbol is not None:
-        panel = {symbol: next(iter(panel.values()))}
+    source: dict[str, Any] = {"provider": "files", "path": str(bars.resolve())}
+    if symbol is not None and bars.is_dir():
+        source["symbols"] = [symbol]
+    reading = {name: predictor.trained.bars[name] for name in READING}
+    panel = PROVIDERS.parse(source | reading).load()
+    if symbol is not None and symbol not in panel:  # a file of another name
+        (each,) = panel.values()
+        panel = {symbol: Bars(symbol, each.length_us, each.records)}
     frame = predictor.predict(panel)
     if as_json:
         _print_json({"forecasts": json.loads(frame.to_json(orient="records", date_format="iso"))})
@@ -125,7 +129,12 @@ def leaderboard(
     file = run / "evaluation.json"
     if not file.is_file():
         raise ConfigError(f"{run} is not the folder of a run: it has no evaluation.json.")
-    found = Evaluation.from_json(json.loads(file.read_text()))
+    try:
+        found = Evaluation.from_json(json.loads(file.read_text()))
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageError(
+            f"{file} is damaged: {error!r}. Run the study again; finished steps are reused."
+        ) from error
     if horizon is not None and horizon not in found.horizons:
         raise ConfigError(f"The run has no horizon {horizon!r}, but {', '.join(found.horizons)}.")
     if as_json:

@@ -1,4 +1,4 @@
-"""Every error a user can meet. Each says what happened, where, with which values, and the way out."""
+"""Every error a user can meet: each says what, where, with which values, and the way out."""
 
 from __future__ import annotations
 
@@ -35,6 +35,12 @@ class ArtifactError(BarstackError):
     """A saved artifact is damaged, altered or from an incompatible version."""
 
     exit_code = 1
+
+
+class StorageError(BarstackError):
+    """A file or folder that barstack keeps cannot be written, or is damaged."""
+
+    exit_code = 3
 
 
 class MissingPackageError(BarstackError, ImportError):

@@ -2,43 +2,87 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from .errors import StorageError
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """A scratch folder that becomes `path` when the block ends well, replacing what was there.
+def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
+    """A scratch folder that becomes `path` when the block ends well.
 
-    On any error or interruption nothing of it stays.
+    replace  whether what is at `path` by then gives way; otherwise it stays and the scratch
+             folder goes, which is right where the name says the content
+
+    On any error or interruption nothing of the scratch folder stays, and of two processes that
+    write the same folder at once one wins, whole. Raises `StorageError` when the disk refuses.
     """
-    scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    scratch.mkdir(parents=True)
+    scratch = _beside(path, "part")
     try:
-        yield scratch
-        old = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
-        if path.exists():
-            path.rename(old)
-        scratch.rename(path)
-        shutil.rmtree(old, ignore_errors=True)
+        with _writing(path):
+            scratch.mkdir(parents=True)
+            yield scratch
+            _move(scratch, path, replace)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """A scratch file that becomes `path` when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    """A scratch file that becomes `path` when the block ends well; errors as in `new_folder`."""
+    scratch = _beside(path, "part")
     try:
-        yield scratch
-        scratch.replace(path)
+        with _writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield scratch
+            scratch.replace(path)
     finally:
-        scratch.unlink(missing_ok=True)
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"Cannot write {path}: {error}. Check that the folder may be written to and that the "
+            "disk has room; what was finished before is kept."
+        ) from error
+
+
+def _move(scratch: Path, path: Path, replace: bool) -> None:
+    gone: list[Path] = []
+    while not _renamed(scratch, path):
+        if not replace:
+            return
+        gone.append(_beside(path, "old"))
+        with suppress(FileNotFoundError):  # another process has just moved it away
+            path.rename(gone[-1])
+    for old in gone:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _renamed(scratch: Path, path: Path) -> bool:
+    """Whether it could be; not where a folder with files stands already."""
+    try:
+        scratch.rename(path)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
+    return True
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.{ending}")
 
 
 def sha256_of(file: Path) -> str:

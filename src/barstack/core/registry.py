@@ -26,7 +26,7 @@ _loaded: set[str] = set()
 
 
 class Registry(Generic[T]):
-    """Names of one kind of thing; `room` is the package whose modules register the built-in ones."""
+    """Names of one kind of thing; modules of package `room` register the built-in ones."""
 
     def __init__(self, kind: str, room: str) -> None:
         self.kind = kind
@@ -84,7 +84,7 @@ class SpecRegistry(Registry[type[S]]):
         if isinstance(value, str):
             return self.get(value)()
         if isinstance(value, dict) and isinstance(value.get(self.kind), str):
-            options = {key: item for key, item in value.items() if key != self.kind}
+            options = {str(key): item for key, item in value.items() if key != self.kind}
             return self.get(value[self.kind])(**options)
         raise ConfigError(
             f"Cannot read a {self.kind} from {value!r}. Write a name, or "
@@ -117,6 +117,7 @@ def load_plugins() -> None:
         try:
             plugin.load()
         except Exception as error:
+            _loaded.discard("plugins")  # or the next call would go on without the plugin
             raise ConfigError(
                 f"Plugin {plugin.name!r} ({plugin.value}) failed to load: {error!r}. "
                 "Mend it or uninstall its package."

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -29,7 +30,9 @@ class Spec(BaseModel):
     come to mean something else, so that stored results of the old meaning are not reused.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False
+    )
     version: ClassVar[int] = 1
     registered_as: ClassVar[tuple[str, str] | None] = None  # (kind, name), set on registration
 
@@ -38,6 +41,11 @@ class Spec(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise ConfigError(_explain(type(self), error)) from None
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """An equal spec but for `update`, checked as any new one is."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**(fields | dict(update or {})))
 
     def content(self) -> dict[str, Any]:
         """Plain data from which an equal spec can be made."""

@@ -48,6 +48,11 @@ def as_times(values: Any) -> Times:
     return np.asarray(values, dtype="datetime64[us]")
 
 
+def as_time(text: str) -> np.datetime64:
+    """One time in UTC from ISO text."""
+    return np.datetime64(text, "us")
+
+
 def microseconds(times: Times) -> npt.NDArray[np.int64]:
     """Microseconds since 1970 UTC, the form that compiled code works on."""
     return times.astype("datetime64[us]").view(np.int64)
@@ -73,7 +78,7 @@ def parse_duration(text: str) -> int:
     >>> parse_duration("30min") // 60_000_000
     30
     """
-    match = re.fullmatch(r"\s*(\d+)\s*(s|min|h|d|w)\s*", str(text))
+    match = re.fullmatch(r"\s*(\d{1,6})\s*(s|min|h|d|w)\s*", str(text))
     if not match or int(match[1]) == 0:
         raise ConfigError(
             f"{text!r} is not a duration. Write a whole number and a unit, such as 30min, 4h, 1d."

@@ -59,14 +59,14 @@ class Inputs:
 
     @property
     def n_features(self) -> int:
-        return self.table.shape[1]
+        return int(self.table.shape[1])
 
     def last(self) -> Matrix:
         """(n_rows, n_features) the newest bar of each decision."""
         return self.table[self.rows]
 
     def windows(self, lookback: int, places: Rows | slice = slice(None)) -> npt.NDArray[np.float32]:
-        """(n_places, lookback, n_features) the `lookback` bars up to each decision, oldest first."""
+        """(n_places, lookback, n_features) the bars up to each decision, oldest first."""
         view = np.lib.stride_tricks.sliding_window_view(self.table, lookback, axis=0)
         picked = view[self.rows[places] - lookback + 1]  # copies only the windows asked for
         return np.ascontiguousarray(picked.transpose(0, 2, 1), dtype=np.float32)
@@ -107,7 +107,7 @@ class Dataset:
     @property
     def usable(self) -> npt.NDArray[np.bool_]:
         """(n_rows,) rows past every feature's warm-up; `DataError` when there is none."""
-        ready = ~np.isnan(self.features.values).any(axis=1)
+        ready = _complete(self.features)
         for code, symbol in enumerate(self.decisions.symbols):
             own = self.decisions.symbol_code == code
             if not ready[own].any():
@@ -145,8 +145,12 @@ class Dataset:
 
 def rows_with_history(features: FeatureTable, rows: Rows, lookback: int) -> Rows:
     """Those of `rows` that have `lookback` complete rows of their own symbol up to them."""
-    ready = ~np.isnan(features.values).any(axis=1)
+    ready = _complete(features)
     places = np.arange(len(ready))
     last_unready = np.maximum.accumulate(np.where(ready, -1, places))
     run = places - np.maximum(last_unready, features.decisions.first_row - 1)
     return rows[run[rows] >= lookback]
+
+
+def _complete(features: FeatureTable) -> npt.NDArray[np.bool_]:
+    return np.asarray(~np.isnan(features.values).any(axis=1))

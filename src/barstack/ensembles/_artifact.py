@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,15 +15,18 @@ from barstack.core.decisions import Rows
 from barstack.core.errors import ArtifactError, BarstackError
 from barstack.core.files import new_folder, sha256_of
 from barstack.core.forecast import Forecast, Kind, Target
-from barstack.core.times import TrainedThrough, as_times
+from barstack.core.times import TrainedThrough, as_time
 from barstack.features import FeatureSet, FeatureTable
 from barstack.models import FittedModel
 
 from ._ensemble import ENSEMBLES, FittedEnsemble
 
-FORMAT = 1
 _MANIFEST = "manifest.json"
 _SEAL = "manifest.sha256"
+_WAY_OUT = (
+    "It may be damaged or tampered with; nothing of it was loaded. Restore it from a copy, or run "
+    "the study again."
+)
 _LARGEST_MANIFEST = 16 * 2**20
 _RECORDED = ("barstack", "numpy", "numba", "lightgbm", "xgboost-cpu", "catboost", "torch", "scipy")
 
@@ -32,10 +35,12 @@ _RECORDED = ("barstack", "numpy", "numba", "lightgbm", "xgboost-cpu", "catboost"
 class TrainedEnsemble:
     """Everything a forecast needs: features, members, and how to combine them.
 
-    bars      what bars it is for: length_us, calendar, hours, symbols
+    bars      what bars it is for: length_us and symbols, and how the study read its tables:
+              calendar, hours, stamp, timezone, bar, resample
     about     provenance: study, data fingerprint, scores; plain data
     """
 
+    format: ClassVar[int] = 2
     features: FeatureSet
     target: Target
     members: dict[str, FittedModel]
@@ -76,7 +81,7 @@ class TrainedEnsemble:
                 member.save(scratch / "members" / name)
             self.ensemble.ensemble.save(self.ensemble.learned, scratch / "ensemble.json")
             manifest = {
-                "format": FORMAT,
+                "format": self.format,
                 "task": self.target.task,
                 "horizons": list(self.target.horizons),
                 "features": self.features.content(),
@@ -99,18 +104,32 @@ class TrainedEnsemble:
                 },
             }
             (scratch / _MANIFEST).write_text(json.dumps(manifest, indent=1))
-            (scratch / _SEAL).write_text(sha256_of(scratch / _MANIFEST) + "\n")
+            (scratch / _SEAL).write_bytes(_seal_of(scratch / _MANIFEST))
 
     @classmethod
     def load(cls, folder: Path | str) -> TrainedEnsemble:
         """Read an artifact; `ArtifactError` unless every byte of it is as it was written."""
         folder = Path(folder)
-        manifest = verified_manifest(folder)
-        if manifest["format"] != FORMAT:
+        try:
+            return cls._read(folder, verified_manifest(folder))
+        except BarstackError:
+            raise
+        except Exception as error:
             raise ArtifactError(
-                f"{folder} has format {manifest['format']}, this barstack reads {FORMAT}. "
+                f"{folder} does not hold what its manifest says: {error!r}. Restore it from a "
+                "copy, or run its study again."
+            ) from error
+
+    @classmethod
+    def _read(cls, folder: Path, manifest: dict[str, Any]) -> TrainedEnsemble:
+        if manifest["format"] != cls.format:
+            raise ArtifactError(
+                f"{folder} has format {manifest['format']}, this barstack reads {cls.format}. "
                 "Load it with the version that wrote it, or run its study again."
             )
+        for name in manifest["members"]:
+            if f"members/{name}/fitted.json" not in manifest["files"]:
+                raise ArtifactError(f"{folder} names a member {name!r} that it does not hold.")
         try:
             features = FeatureSet(**manifest["features"])
         except BarstackError as error:
@@ -133,7 +152,7 @@ class TrainedEnsemble:
             ensemble,
             ensemble.load(folder / "ensemble.json"),
             tuple(members),
-            as_times(manifest["ensemble_trained_through"])[()],
+            as_time(manifest["ensemble_trained_through"]),
         )
         return cls(features, target, members, fitted, manifest["bars"], manifest["about"])
 
@@ -141,13 +160,18 @@ class TrainedEnsemble:
 def verified_manifest(folder: Path) -> dict[str, Any]:
     """The manifest, once it and every file it lists have the sizes and hashes written in it."""
     manifest_file, seal = folder / _MANIFEST, folder / _SEAL
+    if not folder.is_dir():
+        raise ArtifactError(f"There is no artifact {folder}. Give the folder of a run or artifact.")
     for file in (manifest_file, seal):
         if not file.is_file():
             raise ArtifactError(f"{folder} is not an artifact: it has no {file.name}.")
     if manifest_file.stat().st_size > _LARGEST_MANIFEST:
         raise ArtifactError(f"{manifest_file} is too large to be a manifest.")
-    if seal.read_bytes().strip() != sha256_of(manifest_file).encode():
-        raise ArtifactError(_altered(manifest_file))
+    if seal.read_bytes() != _seal_of(manifest_file):
+        raise ArtifactError(
+            f"{manifest_file} and {seal.name} do not fit together: one of them is not what was "
+            f"saved. {_WAY_OUT}"
+        )
     manifest = json.loads(manifest_file.read_text())
     found = {
         str(file.relative_to(folder))
@@ -165,10 +189,11 @@ def verified_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _altered(file: Path) -> str:
-    return (
-        f"{file} is not what was saved: its SHA-256 differs. It may be damaged or tampered with; "
-        "nothing of it was loaded. Restore it from a copy, or run the study again."
-    )
+    return f"{file} is not what was saved: its SHA-256 differs. {_WAY_OUT}"
+
+
+def _seal_of(manifest_file: Path) -> bytes:
+    return f"{sha256_of(manifest_file)}\n".encode()
 
 
 def _versions() -> dict[str, str]:

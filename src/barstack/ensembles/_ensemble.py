@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -92,12 +92,12 @@ def align(members: Mapping[str, OutOfFold]) -> MemberForecasts:
                 f"Member {name!r} has {forecast.kind} forecasts. Verdicts and served models need "
                 "forward ones: split with walk_forward or chronological."
             )
-    keys = [_keys(forecast.decisions) for forecast in forecasts.values()]
+    decisions = [forecast.decisions for forecast in forecasts.values()]
+    keys = _keys(decisions)
     common = reduce(np.intersect1d, keys)
     if not len(common):
         raise ConfigError(f"Members {', '.join(members)} share no decision to combine.")
-    picks = [np.searchsorted(key, common, sorter=np.argsort(key)) for key in keys]
-    picks = [np.argsort(key)[pick] for key, pick in zip(keys, picks, strict=True)]
+    picks = [_places(key, common) for key in keys]
     parts = [each.take(pick) for each, pick in zip(forecasts.values(), picks, strict=True)]
     through = np.maximum.reduce([part.trained_through for part in parts])
     fold = next(iter(members.values())).fold[picks[0]]
@@ -111,12 +111,18 @@ def align(members: Mapping[str, OutOfFold]) -> MemberForecasts:
     )
 
 
-def _keys(decisions: Decisions) -> npt.NDArray[Any]:
-    """One sortable key for each decision: time first, then symbol."""
-    keys = np.empty(len(decisions), [("decided_at", "i8"), ("symbol", "i4")])
-    keys["decided_at"] = decisions.decided_at.view(np.int64)
-    keys["symbol"] = decisions.symbol_code
-    return keys
+def _keys(decisions: Sequence[Decisions]) -> list[Rows]:
+    """One number for each decision, equal for equal decisions, rising with time, then symbol."""
+    times = np.unique(np.concatenate([each.decided_at for each in decisions]))
+    n_symbols = len(decisions[0].symbols)
+    return [
+        np.searchsorted(times, each.decided_at) * n_symbols + each.symbol_code for each in decisions
+    ]
+
+
+def _places(keys: Rows, wanted: Rows) -> Rows:
+    order = np.argsort(keys)
+    return np.asarray(order[np.searchsorted(keys, wanted, sorter=order)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ class Weighted(Ensemble):
 
     def predict(self, learned: Values, forecasts: Values, target: Target) -> Values:
         # einsum without optimisation sums each row by itself, so one row equals a batch's.
-        return np.einsum("hm,nmhk->nhk", learned, forecasts, optimize=False)
+        return np.asarray(np.einsum("hm,nmhk->nhk", learned, forecasts, optimize=False))
 
     def weights(self, learned: Values) -> Values:
         return learned

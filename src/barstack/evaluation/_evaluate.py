@@ -266,7 +266,7 @@ def _score(case: Case, each: Forecaster, horizon: int, profit: Profit) -> Score:
         net_edge_bps_se=edge_se,
         p_value=p_value,
         p_adjusted=None if p_value is None else for_all_trials(p_value, case.trials),
-        **figures,  # type: ignore[arg-type]
+        **figures,
     )
 
 

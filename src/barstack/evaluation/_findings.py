@@ -29,9 +29,9 @@ class Score:
     rank_ic: float | None
     log_loss: float | None  # classes only, in nats
     log_loss_se: float | None
-    rmse: float | None
+    rmse: float | None  # returns only, as a fraction
     mae: float | None
-    net_edge_bps: float | None  # mean timing profit of a bar after costs
+    net_edge_bps: float | None  # a bar's mean profit after costs, less a steady position's
     net_edge_bps_se: float | None
     p_value: float | None  # of a net edge this large by luck, were this the only trial
     p_adjusted: float | None  # the same, for all trials made on these symbols
@@ -39,7 +39,7 @@ class Score:
 
 @dataclass(frozen=True)
 class FoldAccuracy:
-    """Directional accuracy within one fold."""
+    """Directional accuracy within one fold; folds are numbered in time order from 0."""
 
     name: str
     horizon: str
@@ -103,7 +103,7 @@ class Evidence:
     ic: float | None
     ic_se: float | None
     n_bars: int
-    bars_to_prove: int | None  # at this size of edge; None where it is not positive
+    bars_to_prove: int | None  # beyond these, at this size of edge; None unless unproven
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Verdict:
     horizon: str
     ensemble: str
     trials: int
-    cost_bps: float
+    cost_bps: float  # of each unit bought or sold
     evidence: list[Evidence]
 
 

@@ -59,44 +59,37 @@ def verdict(
     """
     best = min(found, key=lambda each: (each.p_value, -each.net_edge_bps))
     bars_a_year = _bars_a_year(time)
-    sentence = {
-        "none": _say_none,
-        "unproven": _say_unproven,
-        "supported": _say_supported,
-    }[best.edge](best, trials, bars_a_year)
+    sentence = _sentence(best, trials, bars_a_year)
     return Verdict(best.edge, sentence, best.horizon, ensemble, trials, cost_bps, found)
 
 
-def _say_none(best: Evidence, trials: int, bars_a_year: float) -> str:
-    return (
-        "No edge: once trading costs are paid, following these forecasts would have earned no "
-        "more than simply holding a steady position, at any of the horizons tried."
-    )
-
-
-def _say_unproven(best: Evidence, trials: int, bars_a_year: float) -> str:
+def _sentence(best: Evidence, trials: int, bars_a_year: float) -> str:
+    """What the evidence means, for a person who knows no statistics."""
+    if best.edge == "none":
+        return (
+            "No edge: once trading costs are paid, following these forecasts would have earned no "
+            "more than simply holding a steady position, at any of the horizons tried."
+        )
     if best.t_value is None:
         return (
             "No edge is proven: there are too few bars to tell skill from luck; give at least "
             "several times as many."
         )
+    followed = f"following the {ahead(best.horizon)} forecasts would have earned"
+    luck = often(best.p_adjusted)
+    if best.edge == "supported":
+        return (
+            f"The bars support an edge: {followed} more than holding a steady position, costs "
+            f"paid, and even with {trials} things tried luck alone does this well only {luck}; it "
+            "is the past all the same, and edges fade."
+        )
     more = "more bars than will ever exist"
     if best.bars_to_prove is not None:
         more = f"{_span(best.bars_to_prove / bars_a_year)} more of bars like these"
     return (
-        f"No edge is proven: following the {ahead(best.horizon)} forecasts would have earned a little "
-        f"more than holding a steady position, costs paid, but with {trials} things tried, luck "
-        f"alone does at least this well {often(best.p_adjusted)}; to tell an edge of this size "
-        f"from luck would take {more}."
-    )
-
-
-def _say_supported(best: Evidence, trials: int, bars_a_year: float) -> str:
-    return (
-        f"The bars support an edge: following the {ahead(best.horizon)} forecasts would have earned more "
-        f"than holding a steady position, costs paid, and even with {trials} things tried luck "
-        f"alone does this well only {often(best.p_adjusted)}; it is the past all the same, and "
-        "edges fade."
+        f"No edge is proven: {followed} a little more than holding a steady position, costs paid, "
+        f"but with {trials} things tried, luck alone does at least this well {luck}; to tell an "
+        f"edge of this size from luck would take {more}."
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from barstack.core.errors import ConfigError
+from barstack.core.errors import ConfigError, MissingPackageError, StorageError
 from barstack.core.files import new_folder
 from barstack.core.progress import Progress
 from barstack.core.registry import Registry
@@ -102,9 +102,7 @@ class Chain:
         """The value of a step, made or loaded when first asked for."""
         self._finish(name)
         if name not in self._values:
-            step = self.steps[name]
-            assert step.load is not None  # without it `_finish` keeps the value
-            self._values[name] = step.load(self._folder(name, self._keys[name]), self._keys[name])
+            self._values[name] = self._load(self.steps[name], self._keys[name])
         return self._values[name]
 
     def key(self, name: str) -> str:
@@ -133,10 +131,23 @@ class Chain:
         inputs = {need: self.value(need) for need in step.needs}
         value = step.make(inputs, key)
         assert step.save is not None
-        with new_folder(folder) as scratch:
+        with new_folder(folder, replace=False) as scratch:
             step.save(value, scratch, key)
         self._keys[name], self._values[name] = key, value
         self._log(name, "made", start)
+
+    def _load(self, step: Step, key: str) -> Any:
+        assert step.load is not None  # without it `_finish` keeps the value
+        folder = self._folder(step.name, key)
+        try:
+            return step.load(folder, key)
+        except MissingPackageError:
+            raise
+        except Exception as error:
+            raise StorageError(
+                f"What is stored of step {step.name!r} cannot be read: {error!r}. Delete {folder}, "
+                "and the same run makes it again."
+            ) from error
 
     def _step(self, name: str) -> Step:
         if name not in self.steps:

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from barstack.bars import Panel, panel_fingerprint
+from barstack.bars import READING, Panel, panel_fingerprint
 from barstack.core.decisions import Decisions
 from barstack.core.forecast import Target, concatenate
 from barstack.core.seeds import derive_seed
 from barstack.core.spec import content_id
-from barstack.core.times import DecidedAt, KnownAt, as_times, iso
+from barstack.core.times import DecidedAt, KnownAt, as_time, iso
 from barstack.datasets import Dataset
 from barstack.ensembles import FittedEnsemble, TrainedEnsemble, align, fit_known, walk_forward
 from barstack.evaluation import Evaluation, assert_causal, evaluate
@@ -212,7 +212,7 @@ def ensemble(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
                     spec,
                     spec.load(folder / f"{name}.{fold}.learned"),
                     tuple(about["members"]),
-                    as_times(about["trained_through"])[()],
+                    as_time(about["trained_through"]),
                 )
         return fitted
 
@@ -273,9 +273,8 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
             ensemble=inputs["ensemble"][study.ensemble_names[0]][FINAL],
             bars={
                 "length_us": _length_us(panel),
-                "calendar": study.bars.calendar,
-                "hours": study.bars.hours,
                 "symbols": list(panel),
+                **{name: getattr(study.bars, name) for name in READING},
             },
             about={
                 "study": study.content(),
@@ -289,7 +288,7 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
     yield Step(
         name="artifact",
         needs=("bars", "ensemble", "evaluation", *(f"member {name}" for name in study.members)),
-        spec=lambda: [study.id, _code()],
+        spec=lambda: [study.id, TrainedEnsemble.format, _code()],
         make=make,
         publish="artifact",
         save=lambda trained, folder, key: trained.save(folder / "artifact"),

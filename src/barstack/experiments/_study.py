@@ -17,6 +17,9 @@ from barstack.labels import LABELS, Label
 from barstack.models import MODELS, Model
 from barstack.splits import SPLITTERS, Splitter, WalkForward
 
+# What evaluation calls the forecasts that need no model.
+NAIVE = ("always_up", "historical_mean", "last_sign", "zero")
+
 
 class Study(Spec):
     """What to learn, from which bars, and how to judge it.
@@ -45,7 +48,7 @@ class Study(Spec):
         """A set's name, or a list of features given by name or in full."""
         if isinstance(value, str) and value not in FEATURE_SETS:
             named_set(value, 1)  # says which sets there are
-        if isinstance(value, list):
+        if isinstance(value, list | tuple):
             return [{"feature": item} if isinstance(item, str) else item for item in value]
         return value
 
@@ -64,10 +67,14 @@ class Study(Spec):
                 f"Cannot read members from {value!r}. Write a list of names, or "
                 "{name: {model: ..., setting: value}}."
             )
-        return {
-            name: item if isinstance(item, Model) else {"model": name, **(item or {})}
-            for name, item in value.items()
-        }
+        return {str(name): cls._member(str(name), item) for name, item in value.items()}
+
+    @staticmethod
+    def _member(name: str, value: Any) -> Any:
+        """A member that says only its settings is the model of its own name."""
+        if value is None:
+            return name
+        return {"model": name, **value} if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _check(self) -> Study:
@@ -85,9 +92,14 @@ class Study(Spec):
                     f"Member {name!r} does {', '.join(model.tasks)}, not {self.label.task}. "
                     f"Models that do: {', '.join(able)}."
                 )
-        taken = [name for name in self.ensemble_names if name in self.members]
+        names = [*self.members, *self.ensemble_names, *NAIVE]
+        taken = sorted({name for name in names if names.count(name) > 1})
         if taken:
-            raise ConfigError(f"Members cannot be called {', '.join(taken)}, as an ensemble is.")
+            raise ConfigError(
+                f"More than one forecaster is called {', '.join(taken)}. Give members other names "
+                f"than ensembles and the naive forecasts {', '.join(NAIVE)}; list each ensemble "
+                "once."
+            )
         return self
 
     @property
@@ -119,7 +131,7 @@ class Study(Spec):
         """Read a study file; `ConfigError` names every mistake with its place."""
         file = Path(file)
         try:
-            content = yaml.load(file.read_text(), Loader=_NoRepeats)
+            content = yaml.load(file.read_text("utf-8"), Loader=_Loader)
         except FileNotFoundError:
             raise ConfigError(
                 f"There is no study file {file}. Look at examples/ for one."
@@ -131,16 +143,29 @@ class Study(Spec):
         if not isinstance(content, dict):
             raise ConfigError(f"{file} holds {content!r}, not a study. Look at examples/ for one.")
         try:
-            return cls(**content)
+            return cls(**{str(key): value for key, value in content.items()})
         except ConfigError as error:
             raise ConfigError(f"{file}: {error}") from None
 
 
-class _NoRepeats(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice instead of dropping the first silently."""
+class _Loader(yaml.SafeLoader):
+    """A safe loader that refuses a key given twice instead of dropping the first silently.
+
+    Dates stay text, and only true and false are truth values: ON and NO are symbols.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 (as the parent has it)
+        first: [
+            (tag, pattern)
+            for tag, pattern in resolvers
+            if tag != "tag:yaml.org,2002:timestamp"
+            and (tag != "tag:yaml.org,2002:bool" or first in "tTfF")
+        ]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         repeated = [key for key in keys if keys.count(key) > 1]
         if repeated:
             raise yaml.MarkedYAMLError(

@@ -82,9 +82,9 @@ class Kernel:
         # look into the functions it calls. So each loop has a file of its own, named by the hash
         # of everything it runs: an edited formula is another file, never a stale machine code.
         path = _cached_source(f"{self.name}-{self.code_id}", source)
-        names = {"step": compiled, "__name__": __name__}
+        names: dict[str, Any] = {"step": compiled, "__name__": __name__}
         exec(compile(source, str(path), "exec"), names)
-        return numba.njit(cache=True)(names["loop"])  # type: ignore[no-any-return]
+        return numba.njit(cache=True)(names["loop"])
 
 
 FEATURES: Registry[Kernel] = Registry("feature", "barstack.features")
@@ -187,9 +187,10 @@ def _formula(function: FunctionType) -> str:
     """The function without comments, docstring, decorator and layout: what the value depends on."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-    except (OSError, SyntaxError, IndentationError):  # typed in a shell: no file to read
+    except (OSError, SyntaxError):  # typed in a shell, or a lambda within a longer line
         return repr(_code_content(function.__code__))
-    assert isinstance(tree, ast.FunctionDef)
+    if not isinstance(tree, ast.FunctionDef):
+        return repr(_code_content(function.__code__))
     tree.decorator_list = []
     if ast.get_docstring(tree, clean=False) is not None:
         tree.body = tree.body[1:] or [ast.Pass()]
@@ -197,7 +198,8 @@ def _formula(function: FunctionType) -> str:
 
 
 def _code_content(code: CodeType) -> tuple[object, ...]:
-    return (code.co_code, code.co_names, code.co_consts)
+    constants = [_code_content(c) if isinstance(c, CodeType) else c for c in code.co_consts]
+    return (code.co_code, code.co_names, constants)
 
 
 def _cached_source(name: str, source: str) -> Path:

@@ -19,8 +19,8 @@ EMA = 2
 WILDER = 2
 
 
-@njit  # type: ignore[untyped-decorator]
-def lag(m, x, window):  # type: ignore[no-untyped-def]
+@njit
+def lag(m, x, window):
     """The value given `window` calls ago, NaN before there is one. Memory: LAG + window."""
     head = int(m[1])
     old = m[LAG + head] if m[0] == window else np.nan
@@ -30,8 +30,8 @@ def lag(m, x, window):  # type: ignore[no-untyped-def]
     return old
 
 
-@njit  # type: ignore[untyped-decorator]
-def rolling_sum(m, x, window):  # type: ignore[no-untyped-def]
+@njit
+def rolling_sum(m, x, window):
     """Sum of the last `window` values, NaN until there are that many. Memory: SUM + window."""
     head = int(m[1])
     if m[0] == window:
@@ -51,14 +51,14 @@ def rolling_sum(m, x, window):  # type: ignore[no-untyped-def]
     return m[2] if m[0] == window else np.nan
 
 
-@njit  # type: ignore[untyped-decorator]
-def rolling_mean(m, x, window):  # type: ignore[no-untyped-def]
+@njit
+def rolling_mean(m, x, window):
     """Mean of the last `window` values, NaN until there are that many. Memory: SUM + window."""
     return rolling_sum(m, x, window) / window
 
 
-@njit  # type: ignore[untyped-decorator]
-def rolling_moments(m, x, window):  # type: ignore[no-untyped-def]
+@njit
+def rolling_moments(m, x, window):
     """(mean, sample variance) of the last `window` values. Memory: MOMENTS + window.
 
     Mean and sum of squared deviations are updated together (Welford 1962, for a moving window),
@@ -93,8 +93,8 @@ def rolling_moments(m, x, window):  # type: ignore[no-untyped-def]
     return m[2], max(m[3], 0.0) / (window - 1)
 
 
-@njit  # type: ignore[untyped-decorator]
-def rolling_max(m, x, window):  # type: ignore[no-untyped-def]
+@njit
+def rolling_max(m, x, window):
     """(largest of the last `window` values, its age in values). Memory: EXTREME + 2 * window.
 
     A queue of candidates in falling order, each with its number: what is newer and not smaller
@@ -119,15 +119,15 @@ def rolling_max(m, x, window):  # type: ignore[no-untyped-def]
     return m[EXTREME + first % window], number - m[EXTREME + window + first % window]
 
 
-@njit  # type: ignore[untyped-decorator]
-def rolling_min(m, x, window):  # type: ignore[no-untyped-def]
+@njit
+def rolling_min(m, x, window):
     """(smallest of the last `window` values, its age in values). Memory: EXTREME + 2 * window."""
     value, age = rolling_max(m, -x, window)
     return -value, age
 
 
-@njit  # type: ignore[untyped-decorator]
-def ema(m, x, span):  # type: ignore[no-untyped-def]
+@njit
+def ema(m, x, span):
     """Exponential mean with weight 2 / (span + 1), begun at the first value. Memory: EMA.
 
     NaN for the first `span - 1` values, as their mean still leans on the start.
@@ -137,8 +137,8 @@ def ema(m, x, span):  # type: ignore[no-untyped-def]
     return m[1] if m[0] == span else np.nan
 
 
-@njit  # type: ignore[untyped-decorator]
-def wilder(m, x, window):  # type: ignore[no-untyped-def]
+@njit
+def wilder(m, x, window):
     """Wilder's mean: the plain mean of the first `window` values, then weight 1 / window.
 
     NaN for the first `window - 1` values. Memory: WILDER. Wilder (1978), as TA-Lib has it.
@@ -151,8 +151,8 @@ def wilder(m, x, window):  # type: ignore[no-untyped-def]
     return m[1]
 
 
-@njit  # type: ignore[untyped-decorator]
-def change(m, x):  # type: ignore[no-untyped-def]
+@njit
+def change(m, x):
     """`x / previous`, NaN for the first value. Memory: 1; values must be positive."""
     previous = m[0]
     m[0] = x

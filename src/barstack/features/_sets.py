@@ -9,7 +9,7 @@ from barstack.core.errors import ConfigError, did_you_mean
 from ._feature_set import Feature, FeatureSet, higher_timeframe
 
 # (feature, parameters); twenty on the bars themselves, five on the higher timeframe.
-_FAST = (
+_FAST: tuple[tuple[str, dict[str, int]], ...] = (
     ("log_return", {"window": 1}),
     ("log_return", {"window": 3}),
     ("log_return", {"window": 8}),
@@ -31,7 +31,7 @@ _FAST = (
     ("gap", {}),
     ("session_progress", {}),
 )
-_FAST_HIGHER = (
+_FAST_HIGHER: tuple[tuple[str, dict[str, int]], ...] = (
     ("log_return", {"window": 1}),
     ("log_return", {"window": 5}),
     ("rsi", {}),
@@ -42,9 +42,10 @@ _FAST_HIGHER = (
 
 def _fast25(bar_length_us: int) -> FeatureSet:
     timeframe = higher_timeframe(bar_length_us)
-    own = [Feature(feature=name, params=params) for name, params in _FAST]
+    own = [Feature(feature=name, params=dict(params)) for name, params in _FAST]
     higher = [
-        Feature(feature=name, params=params, timeframe=timeframe) for name, params in _FAST_HIGHER
+        Feature(feature=name, params=dict(params), timeframe=timeframe)
+        for name, params in _FAST_HIGHER
     ]
     return FeatureSet(features=(*own, *higher))
 

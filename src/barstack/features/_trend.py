@@ -143,7 +143,7 @@ def efficiency(state, bar, window=20):
     high=100,
 )
 def aroon(state, bar, window=25):
-    """Aroon oscillator: 100 * (bars since the low - bars since the high) / window. Chande (1995)."""
+    """Aroon oscillator: 100 * (bars since low - bars since high) / window. Chande (1995)."""
     half = len(state) // 2
     _, since_high = rolling_max(state[:half], bar.high, window + 1)
     _, since_low = rolling_min(state[half:], bar.low, window + 1)
@@ -159,7 +159,7 @@ def aroon(state, bar, window=25):
     high=100,
 )
 def adx(state, bar, window=14):
-    """Average directional index: Wilder's mean of 100 * |+DI - -DI| / (+DI + -DI). Wilder (1978)."""
+    """Average directional index: Wilder's mean of 100 |+DI - -DI| / (+DI + -DI), Wilder (1978)."""
     high, low, close = state[0], state[1], state[2]
     state[0], state[1], state[2] = bar.high, bar.low, bar.close
     if close == 0.0:

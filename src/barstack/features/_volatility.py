@@ -49,7 +49,7 @@ def atr(state, bar, window=14):
 def parkinson(state, bar, window=20):
     """sqrt(mean(ln(high / low)^2) / (4 ln 2)). Parkinson (1980)."""
     mean = rolling_mean(state, math.log(bar.high / bar.low) ** 2, window)
-    return math.sqrt(max(mean, 0.0) / (4.0 * math.log(2.0))) if mean == mean else np.nan
+    return math.sqrt(max(mean, 0.0) / (4.0 * math.log(2.0))) if not math.isnan(mean) else np.nan
 
 
 @feature(
@@ -64,7 +64,7 @@ def garman_klass(state, bar, window=20):
     spread = 0.5 * math.log(bar.high / bar.low) ** 2
     body = (2.0 * math.log(2.0) - 1.0) * math.log(bar.close / bar.open) ** 2
     mean = rolling_mean(state, spread - body, window)
-    return math.sqrt(max(mean, 0.0)) if mean == mean else np.nan
+    return math.sqrt(max(mean, 0.0)) if not math.isnan(mean) else np.nan
 
 
 @feature(

@@ -12,7 +12,7 @@ import numpy as np
 from barstack.core.decisions import Rows
 from barstack.core.errors import ArtifactError, ConfigError, DataError
 from barstack.core.forecast import Forecast, Kind, Target
-from barstack.core.times import TrainedThrough, as_times, iso
+from barstack.core.times import TrainedThrough, as_time, iso
 from barstack.datasets import Dataset, Inputs, Scaler
 from barstack.features import FeatureTable
 from barstack.splits import early_stop_split
@@ -75,7 +75,7 @@ class FittedModel:
                 f"A forecast for {decisions.symbol[row]} at {iso(decisions.decided_at[row])} "
                 f"needs {lookback} bars up to it and has {row - decisions.first_row[row] + 1}."
             )
-        wrong = ~np.isfinite(features.values).all(axis=1)
+        wrong = np.asarray(~np.isfinite(features.values).all(axis=1))
         trouble = np.cumsum(np.concatenate([[0], wrong]))
         bad = trouble[rows + 1] > trouble[starts]
         if bad.any():
@@ -115,7 +115,7 @@ class FittedModel:
             scaler = Scaler(np.array(content["mean"], float), np.array(content["scale"], float))
             columns = tuple(content["columns"])
             y_scale = np.array(content["y_scale"], float)
-            through = as_times(content["trained_through"])[()]
+            through = as_time(content["trained_through"])
         except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
             raise ArtifactError(
                 f"{folder} does not hold a fitted model: {error!r}. Restore it from a copy, or "

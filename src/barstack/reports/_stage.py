@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def report(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
     """One HTML page, with what was made and how long it took in the run that wrote it."""
 
-    def make(inputs: dict[str, object], key: str) -> str:
+    def make(inputs: Mapping[str, object], key: str) -> str:
         from ._page import render  # noqa: PLC0415 (drawing is slow to import)
 
         return render(

@@ -76,9 +76,13 @@ class Predictor:
         """A stream of one symbol, warmed up by `history` where given."""
         if symbol is None and isinstance(history, Bars):
             symbol = history.symbol
-        stream = Stream(self.trained, symbol or self._only_symbol())
+        symbol = symbol or self._only_symbol()
+        stream = Stream(self.trained, symbol)
         if history is not None:
-            stream.warm_up(next(iter(self._panel(history, symbol).values())))
+            panel = self._panel(history, symbol)
+            if symbol not in panel:
+                raise DataError(f"The history has no bars of {symbol}, but of {', '.join(panel)}.")
+            stream.warm_up(panel[symbol])
         return stream
 
     def _panel(self, bars: Any, symbol: str | None) -> dict[str, Bars]:
@@ -114,8 +118,8 @@ class Stream:
     def update(self, bar: Bars | Mapping[str, Any]) -> Forecast | None:
         """The ensemble's forecast after one more bar.
 
-        bar  `Bars` of length one, or a mapping with timestamp (with its zone), open, high, low,
-             close and volume
+        bar  `Bars` of length one, or a mapping with timestamp (stamped as in training), open,
+             high, low, close and volume
 
         None while features warm up, and for bars that closed before training ended. Raises
         `DataError` for a bar that is not valid or not newer than the last.
@@ -135,6 +139,10 @@ class Stream:
         return next(iter(self.trained.forecast(table, rows).values()))
 
     def _take(self, bars: Bars) -> None:
+        if bars.symbol != self.symbol:
+            raise DataError(f"This stream is of {self.symbol}, the bars are of {bars.symbol}.")
+        if not len(bars):
+            return
         decided_at = decide_at_close(bars.closed_at)
         if len(self._decided_at) and decided_at[0] <= self._decided_at[-1]:
             raise DataError(
@@ -173,13 +181,17 @@ def _frame(forecasts: dict[str, Forecast]) -> pd.DataFrame:
     return frame.sort_values(["decided_at", "symbol"], ignore_index=True)
 
 
-def _from_table(frame: Any, symbol: str, about: dict[str, Any]) -> Bars:
+def _from_table(
+    frame: Any, symbol: str, about: dict[str, Any], length_us: int | None = None
+) -> Bars:
     return bars_from_frame(
         frame,
         symbol,
         calendar=about["calendar"],
         hours=about["hours"],
-        length_us=about["length_us"],
+        stamp=about["stamp"],
+        timezone=about["timezone"],
+        length_us=length_us,
         where=f"bars of {symbol}",
     )
 
@@ -187,7 +199,7 @@ def _from_table(frame: Any, symbol: str, about: dict[str, Any]) -> Bars:
 def _from_mapping(bar: Mapping[str, Any], symbol: str, about: dict[str, Any]) -> Bars:
     import polars as pl  # noqa: PLC0415 (streams of Bars need no tables)
 
-    return _from_table(pl.DataFrame([dict(bar)]), symbol, about)
+    return _from_table(pl.DataFrame([dict(bar)]), symbol, about, about["length_us"])
 
 
 def _check_length(panel: Panel, length_us: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from pydantic import Field
 
 from barstack.core.errors import DataError
@@ -23,4 +25,4 @@ class PurgedKFold(Splitter):
         if n_times < self.folds:
             raise DataError(f"{n_times} decision times cannot make {self.folds} folds.")
         edges = [n_times * fold // self.folds for fold in range(self.folds + 1)]
-        return [Span(start, end) for start, end in zip(edges, edges[1:], strict=False)]
+        return [Span(start, end) for start, end in pairwise(edges)]

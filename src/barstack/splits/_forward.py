@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from pydantic import Field, model_validator
 
 from barstack.core.errors import ConfigError, DataError
@@ -33,7 +35,7 @@ class WalkForward(Splitter):
         _check_edges(edges, n_times)
         return [
             Span(start, end, max(0, start - self.train_times) if self.train_times else 0)
-            for start, end in zip(edges, edges[1:], strict=False)
+            for start, end in pairwise(edges)
         ]
 
 
@@ -66,7 +68,7 @@ class Chronological(Splitter):
 
 
 def _check_edges(edges: list[int], n_times: int) -> None:
-    if edges[0] < 1 or any(a >= b for a, b in zip(edges, edges[1:], strict=False)):
+    if edges[0] < 1 or any(a >= b for a, b in pairwise(edges)):
         raise DataError(
             f"{n_times} decision times are too few for {len(edges) - 1} stretches to test and one "
             "to train on. Give more bars or fewer folds."

@@ -18,8 +18,8 @@ def member_forecasts(task: Task, rows: int = 500) -> tuple[Values, Values, Targe
     """Forecasts of four members, of which the first is good and the last is noise."""
     rng = np.random.default_rng(0)
     target = Target(task, ("1h", "4h"))
-    truth = rng.normal(size=(rows, 2))
-    y = truth + rng.normal(size=(rows, 2))
+    truth: Values = rng.normal(size=(rows, 2))
+    y: Values = truth + rng.normal(size=(rows, 2))
     noise = np.array([0.3, 1.0, 2.0, 50.0])[:, None]
     signal = truth[:, None] + noise * rng.normal(size=(rows, 4, 2))
     signal /= 1.0 + noise
@@ -27,9 +27,10 @@ def member_forecasts(task: Task, rows: int = 500) -> tuple[Values, Values, Targe
         return 0.01 * signal[..., None], 0.01 * y, target
     if task == "direction":
         return 1.0 / (1.0 + np.exp(-2.0 * signal[..., None])), (y > 0).astype(float), target
-    scores = np.stack([-signal, np.zeros_like(signal), signal], axis=-1)
-    shares = np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
-    return shares, 1.0 + (y > 0.5) - (y < -0.5), target
+    scores: Values = np.stack([-signal, np.zeros_like(signal), signal], axis=-1)
+    shares: Values = np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
+    classes = np.digitize(y, [-0.5, 0.5]).astype(np.float64)
+    return shares, classes, target
 
 
 def check_combines(ensemble: Ensemble, task: Task) -> None:
@@ -41,7 +42,8 @@ def check_combines(ensemble: Ensemble, task: Task) -> None:
     assert np.isfinite(combined).all()
     assert ensemble.weights(learned).shape == (2, 4)
     if task != "return":
-        assert (combined >= 0.0).all() and (combined <= 1.0 + 1e-12).all()
+        assert (combined >= 0.0).all()
+        assert (combined <= 1.0 + 1e-12).all()
     if task == "three_class":
         np.testing.assert_allclose(combined.sum(axis=2), 1.0)
 

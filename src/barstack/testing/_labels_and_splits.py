@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -53,7 +55,7 @@ def check_tests_each_row_once(splitter: Splitter, decisions: Decisions, known_at
     """Tests lie apart in time; rows of one moment stay in one fold; all rows are in time order."""
     folds = splitter.split(decisions, known_at)
     spans = [decisions.decided_at[fold.test] for fold in folds]
-    for before, after in zip(spans, spans[1:], strict=False):
+    for before, after in pairwise(spans):
         assert before.max() < after.min()
     for fold in folds:
         for rows in (fold.train, fold.test):

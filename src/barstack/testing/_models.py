@@ -76,12 +76,12 @@ def check_refuses_bad_input(model: Model, dataset: Dataset) -> None:
         "float32": replace(table, values=table.values.astype(np.float32)),
     }
     for what, features in bad.items():
+        refused = False
         try:
             fitted.predict(features, rows)
-        except BarstackError as error:
-            assert len(str(error)) > 40, f"{what}: {error}"
-        else:
-            raise AssertionError(f"{model} forecasts from features with {what}.")
+        except BarstackError:
+            refused = True
+        assert refused, f"{model} forecasts from features with {what}."
 
 
 def check_sees_only_its_rows(model: Model, dataset: Dataset) -> None:
@@ -130,7 +130,8 @@ def check_answers_its_task(model: Model, dataset: Dataset) -> None:
     assert values.shape[1:] == (len(target.horizons), len(target.outputs))
     assert np.isfinite(values).all()
     if target.task != "return":
-        assert (values >= 0).all() and (values <= 1).all()
+        assert (values >= 0).all()
+        assert (values <= 1).all()
     if target.task == "three_class":
         np.testing.assert_allclose(values.sum(axis=2), 1.0, atol=1e-6)
 

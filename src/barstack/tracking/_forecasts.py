@@ -12,10 +12,13 @@ import numpy.typing as npt
 import polars as pl
 
 from barstack.core.decisions import Decisions
-from barstack.core.errors import DataError
+from barstack.core.errors import StorageError
 from barstack.core.files import new_file
 from barstack.core.forecast import Forecast, Target
 from barstack.core.times import DecidedAt, TrainedThrough
+
+# A damaged parquet file can make polars panic, which is no ordinary exception.
+_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +55,17 @@ class ForecastStore:
             pl.DataFrame(columns).write_parquet(scratch, metadata={"barstack": json.dumps(about)})
 
     def read(self, key: str) -> OutOfFold:
-        """The forecasts under `key`; `DataError` when there are none."""
+        """The forecasts under `key`; `StorageError` when there are none, or not whole."""
         file = self._file(key)
-        if not file.is_file():
-            raise DataError(f"No forecasts under {key} in {self.folder}. Fit that member first.")
+        try:
+            return self._read(file)
+        except (OSError, KeyError, ValueError, *_UNREADABLE) as error:
+            raise StorageError(
+                f"The forecasts {file} are missing or damaged: {error!r}. Delete that file and "
+                f"folder {key} beside {self.folder}, and the same run makes both again."
+            ) from error
+
+    def _read(self, file: Path) -> OutOfFold:
         about = json.loads(pl.read_parquet_metadata(file)["barstack"])
         table = pl.read_parquet(file)
         target = Target(about["task"], tuple(about["horizons"]))

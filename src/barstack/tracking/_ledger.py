@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from barstack.core.errors import ConfigError
+from barstack.core.errors import StorageError
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS trials (
@@ -32,7 +32,7 @@ class Ledger:
     def record(
         self, trials: Iterable[tuple[str, str]], symbols: Iterable[str], first_at: str, last_at: str
     ) -> None:
-        """Enter trials, given as (id, what), on each symbol; those entered before stay as they are."""
+        """Enter trials, given as (id, what), on each symbol; known ones stay as they are."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         each_symbol = list(symbols)
         rows = [
@@ -53,14 +53,14 @@ class Ledger:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        self.file.parent.mkdir(parents=True, exist_ok=True)
         try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.file, timeout=30)) as database, database:
                 database.execute("PRAGMA journal_mode=WAL")
                 database.execute(_TABLE)
                 yield database
-        except sqlite3.DatabaseError as error:
-            raise ConfigError(
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise StorageError(
                 f"The ledger of trials {self.file} cannot be used: {error}. It is needed for an "
                 "honest verdict; restore it from a copy, or move it away to begin a new count."
             ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ from barstack.core.errors import DataError, did_you_mean
 
 from .._provider import Provider, register
 
-_READERS = {".parquet": pl.read_parquet, ".csv": pl.read_csv}
+_READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
+    ".parquet": pl.read_parquet,
+    ".csv": pl.read_csv,
+}
 
 
 @register("files")
@@ -24,7 +28,7 @@ class Files(Provider):
     def read(self, folder: Path) -> dict[str, Any]:
         path = folder / Path(self.path).expanduser()
         if path.is_dir():
-            found = {file.stem: file for file in sorted(path.iterdir()) if _readable(file)}
+            found = _by_symbol(sorted(file for file in path.iterdir() if _readable(file)))
         elif path.is_file():
             found = {path.stem: path}
         else:
@@ -41,8 +45,19 @@ class Files(Provider):
         return {symbol: _table(found[symbol]) for symbol in wanted}
 
 
+def _by_symbol(files: list[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for file in files:
+        if file.stem in found:
+            raise DataError(
+                f"{found[file.stem]} and {file.name} are both for {file.stem}. Remove one of them."
+            )
+        found[file.stem] = file
+    return found
+
+
 def _readable(file: Path) -> bool:
-    return file.suffix.lower() in _READERS
+    return file.suffix.lower() in _READERS and not file.name.startswith(".")
 
 
 def _table(file: Path) -> pl.DataFrame:
@@ -53,7 +68,8 @@ def _table(file: Path) -> pl.DataFrame:
     kind = file.suffix.lower()
     try:
         return _READERS[kind](file)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    # A damaged parquet file can make polars panic, which is no ordinary exception.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise DataError(
             f"{file} cannot be read as {kind[1:]}: {str(error).splitlines()[0]}. "
             "Check that it is complete and that its ending tells what it is."

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from barstack.core.errors import MissingPackageError
 
+from .._bars import PRICES
 from .._provider import Provider, register
 
 
@@ -28,4 +29,7 @@ class Sample(Provider):
         # The package's files were cut while the market was open, so the last bar of each had
         # only begun: at 10:11 the hour from 09:30 and the day were still forming. Nobody could
         # know their close, and nobody may learn from it.
-        return {"AAPL": frame.iloc[:-1]}
+        frame = frame.iloc[:-1]
+        # Adjusting for splits left the last bit of a few daily prices outside their low and high.
+        prices = frame[list(PRICES)]
+        return {"AAPL": frame.assign(high=prices.max(axis=1), low=prices.min(axis=1))}

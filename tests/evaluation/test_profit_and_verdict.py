@@ -1,0 +1,115 @@
+"""What following forecasts earns, worked out by hand, and what the verdict says of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from barstack.bars import BAR, Bars
+from barstack.core.decisions import Decisions
+from barstack.core.times import DecidedAt, KnownAt, decide_at_close
+from barstack.evaluation import Evidence
+from barstack.evaluation._jackknife import blocks_of
+from barstack.evaluation._naive import naive_forecasts
+from barstack.evaluation._profit import follow
+from barstack.evaluation._verdict import _sentence, net_edge
+from barstack.labels import LABELS
+from barstack.testing import walk
+
+
+def bars_of(close: list[float]) -> Bars:
+    records = np.zeros(len(close), BAR)
+    records["opened_at"] = np.arange(len(close)) * 3_600_000_000
+    records["closed_at"] = records["opened_at"] + 3_600_000_000
+    for price in ("open", "high", "low", "close"):
+        records[price] = close
+    return Bars("X", 3_600_000_000, records)
+
+
+def held(bars: Bars, rows: list[int], horizon: int) -> tuple[Decisions, KnownAt]:
+    closed_at = bars.closed_at
+    decided_at = decide_at_close(closed_at)[rows]
+    decisions = Decisions(("X",), np.zeros(len(rows), np.int32), DecidedAt(decided_at))
+    return decisions, KnownAt(closed_at[np.array(rows) + horizon])
+
+
+def test_one_bar_positions_earn_the_next_bar_and_pay_for_every_change() -> None:
+    bars = bars_of([100.0, 110.0, 99.0, 99.0, 108.9])
+    decisions, known_at = held(bars, [0, 1, 2, 3], 1)
+    profit = follow({"X": bars}, decisions, np.array([1.0, -1.0, 0.0, 1.0]), known_at, 10.0)
+    np.testing.assert_allclose(profit.gross, [0.1, 0.1, 0.0, 0.1])
+    np.testing.assert_allclose(profit.turnover, [1.0, 2.0, 1.0, 1.0])
+    np.testing.assert_allclose(profit.cost, np.array([1.0, 2.0, 1.0, 1.0]) * 0.001)
+    np.testing.assert_allclose(profit.hold, [0.1, -0.1, 0.0, 0.1])
+    steady = 0.25 * profit.hold
+    np.testing.assert_allclose(profit.timing, profit.net - steady)
+
+
+def test_overlapping_decisions_share_one_unit() -> None:
+    bars = bars_of([100.0, 101.0, 102.0, 103.0, 104.0, 105.0])
+    decisions, known_at = held(bars, [0, 1, 2], 3)
+    profit = follow({"X": bars}, decisions, np.array([1.0, -1.0, -1.0]), known_at, 0.0)
+    # Open over each bar: {+}, {+,-}, {+,-,-}, {-,-}, {-}.
+    np.testing.assert_allclose(profit.position, [1.0, 0.0, -1 / 3, -1.0, -1.0])
+
+
+def test_a_steady_position_has_no_timing_profit() -> None:
+    bars = walk(300)
+    rows = list(range(200))
+    decisions = Decisions(
+        ("WALK",), np.zeros(200, np.int32), DecidedAt(decide_at_close(bars.closed_at)[rows])
+    )
+    profit = follow(
+        {"WALK": bars}, decisions, np.ones(200), KnownAt(bars.closed_at[4:204]), cost_bps=0.0
+    )
+    np.testing.assert_allclose(profit.timing, 0.0, atol=1e-15)
+    assert net_edge(profit, blocks_of(profit.time, 4))[0] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_naive_forecasts_use_what_was_known() -> None:
+    bars = bars_of([100.0, 101.0, 100.0, 100.0, 104.0, 103.0])
+    labels = LABELS.parse({"label": "return", "horizons": [2]}).compute(bars)
+    naive = {each.name: each for each in naive_forecasts(labels, np.arange(6))}
+    seen = labels.values[:4, 0]
+    mean = naive["historical_mean"].values
+    assert mean is not None
+    # The label decided at bar 0 is known at bar 2, and so on.
+    expected = [0.0, 0.0, *(seen[: n + 1].mean() for n in range(4))]
+    np.testing.assert_allclose(mean[:, 0, 0], expected)
+    np.testing.assert_array_equal(naive["last_sign"].signal[2:, 0], np.sign(seen))
+    assert (naive["always_up"].signal == 1.0).all()
+    assert (naive["zero"].signal == 0.0).all()
+
+
+EVIDENCE = Evidence(
+    horizon="4h",
+    edge="unproven",
+    net_edge_bps=1.0,
+    net_edge_bps_se=1.0,
+    t_value=1.0,
+    p_value=0.16,
+    p_adjusted=0.7,
+    ic=None,
+    ic_se=None,
+    n_bars=1000,
+    bars_to_prove=12_000,
+)
+
+
+def test_the_verdict_is_one_sentence_without_statistics() -> None:
+    cases = {
+        "none": replace(EVIDENCE, edge="none"),
+        "unproven": EVIDENCE,
+        "few": replace(EVIDENCE, t_value=None, net_edge_bps_se=None),
+        "supported": replace(EVIDENCE, edge="supported", p_adjusted=0.004),
+    }
+    said = {name: _sentence(each, 21, 1750.0) for name, each in cases.items()}
+    assert "about 7 times in 10" in said["unproven"]
+    assert "about 7 years more of bars" in said["unproven"]
+    assert "21 things tried" in said["unproven"]
+    assert "earned no more than simply holding" in said["none"]
+    assert "too few bars" in said["few"]
+    assert "about 4 times in 1,000" in said["supported"]
+    for sentence in said.values():
+        assert sentence.count(". ") == 0
+        assert not {"p-value", "bps", "significant", "sigma"} & set(sentence.split())

@@ -1,0 +1,113 @@
+"""Scores and errors against closed forms, other libraries, and markets without any edge."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import sklearn.metrics
+from hypothesis import given
+from hypothesis import strategies as st
+
+from barstack.evaluation import _metrics as metrics
+from barstack.evaluation._jackknife import (
+    Blocks,
+    blocks_of,
+    chance_of_luck,
+    for_all_trials,
+    jackknife_se,
+    t_needed,
+)
+
+RNG = np.random.default_rng(3)
+X, Y = RNG.normal(size=(2, 500))
+
+
+def test_metrics_agree_with_scikit_learn_and_scipy() -> None:
+    constant = np.full(500, Y.mean())
+    assert metrics.r2(X, Y, constant) == pytest.approx(sklearn.metrics.r2_score(Y, X))
+    assert metrics.ic(X, Y) == pytest.approx(scipy.stats.pearsonr(X, Y).statistic)
+    assert metrics.rank_ic(X, Y) == pytest.approx(scipy.stats.spearmanr(X, Y).statistic)
+    up, came = 1 / (1 + np.exp(-X)), (Y > 0).astype(float)
+    ours = metrics.log_losses(up[:, None], came).mean()
+    assert ours == pytest.approx(sklearn.metrics.log_loss(came, up))
+    shares = scipy.special.softmax(RNG.normal(size=(500, 3)), axis=1)
+    classes = RNG.integers(0, 3, 500).astype(float)
+    ours = metrics.log_losses(shares, classes).mean()
+    assert ours == pytest.approx(sklearn.metrics.log_loss(classes, shares))
+
+
+def test_directional_accuracy_counts_abstention_half_and_still_bars_not() -> None:
+    signal = np.array([1.0, -1.0, 0.0, 1.0, 1.0])
+    returns = np.array([0.01, 0.01, -0.01, 0.0, 0.02])
+    assert metrics.directional_accuracy(signal, returns) == pytest.approx(2.5 / 4)
+    assert np.isnan(metrics.directional_accuracy(signal, np.zeros(5)))
+
+
+def test_constants_have_no_correlation() -> None:
+    assert np.isnan(metrics.ic(np.ones(50), Y[:50]))
+    assert np.isnan(metrics.rank_ic(np.full(50, 0.1), Y[:50]))
+
+
+def test_jackknife_of_single_rows_is_the_textbook_error_of_a_mean() -> None:
+    blocks = Blocks(np.arange(200), 200)
+    se = jackknife_se(lambda rows: float(X[:200][rows].mean()), blocks)
+    assert se == pytest.approx(X[:200].std(ddof=1) / np.sqrt(200))
+
+
+def test_jackknife_allows_for_overlap() -> None:
+    # Means of 12 neighbours: independent errors would be too small by a factor near sqrt(12).
+    times = np.arange(4000).astype("datetime64[h]").astype("datetime64[us]")
+    ratios = []
+    for seed in range(40):
+        noise = np.random.default_rng(seed).normal(size=4011)
+        smooth = np.convolve(noise, np.ones(12) / 12, "valid")
+        se = jackknife_se(lambda rows, s=smooth: float(s[rows].mean()), blocks_of(times, 12))  # type: ignore[misc]
+        assert se is not None
+        ratios.append(se * np.sqrt(4000))
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.1)
+    assert np.mean(ratios) > 3.0 * np.std(smooth)
+
+
+def test_too_few_blocks_have_no_error() -> None:
+    times = np.arange(50).astype("datetime64[h]").astype("datetime64[us]")
+    assert blocks_of(times, 12).count == 1
+    assert jackknife_se(lambda rows: 0.0, blocks_of(times, 12)) is None
+
+
+def test_rows_of_one_moment_share_a_block() -> None:
+    times = np.repeat(np.arange(100).astype("datetime64[h]").astype("datetime64[us]"), 3)
+    blocks = blocks_of(times, 1)
+    assert (blocks.of_row.reshape(100, 3) == blocks.of_row[::3, None]).all()
+    assert (np.bincount(blocks.of_row) == 15).all()
+
+
+def test_without_edge_luck_is_called_luck() -> None:
+    """Random positions, fat tails and clustered volatility: p-values below 5 % about 5 % often."""
+    times = np.arange(1500).astype("datetime64[h]").astype("datetime64[us]")
+    blocks = blocks_of(times, 8)
+    found = 0
+    for seed in range(600):
+        rng = np.random.default_rng(seed)
+        swings = np.exp(0.6 * np.convolve(rng.normal(size=1539), np.ones(40) / 6.3, "valid"))
+        returns = swings * rng.standard_t(4, 1500)
+        position = np.sign(np.convolve(rng.normal(size=1507), np.ones(8), "valid"))
+        timing = position * returns - position.mean() * returns
+        se = jackknife_se(lambda rows, t=timing: float(t[rows].mean()), blocks)  # type: ignore[misc]
+        assert se is not None
+        found += chance_of_luck(timing.mean() / se, blocks.count) < 0.05
+    assert 0.02 < found / 600 < 0.08
+
+
+@given(st.floats(1e-6, 0.2), st.integers(1, 2000), st.integers(5, 20))
+def test_needed_t_is_where_the_adjusted_chance_meets_the_level(
+    level: float, trials: int, n_blocks: int
+) -> None:
+    t_value = t_needed(level, trials, n_blocks)
+    assert for_all_trials(chance_of_luck(t_value, n_blocks), trials) == pytest.approx(
+        level, rel=1e-6
+    )
+
+
+def test_best_of_many_worthless_trials_is_priced() -> None:
+    best = np.random.default_rng(0).uniform(size=(20_000, 30)).min(axis=1)
+    adjusted = np.array([for_all_trials(p, 30) for p in best])
+    assert (adjusted < 0.05).mean() == pytest.approx(0.05, abs=0.005)
