@@ -38,12 +38,12 @@ def table() -> Callable[[Bars], pl.DataFrame]:
     return table_of
 
 
-def write_study(folder: Path, name: str = "study.yaml", bars: int = 400, **changes: Any) -> Path:
+def write_study(folder: Path, name: str = "study.yaml", n_bars: int = 400, **changes: Any) -> Path:
     """A small study file beside its bars; `changes` replace whole keys."""
     data = folder / "bars"
     if not data.is_dir():
         data.mkdir(parents=True)
-        table_of(walk(bars)).write_parquet(data / "WALK.parquet")
+        table_of(walk(n_bars)).write_parquet(data / "WALK.parquet")
     study: dict[str, Any] = {
         "bars": {"provider": "files", "path": "bars"},
         "features": ["rsi", "body"],

@@ -78,10 +78,10 @@ def test_what_is_not_clean_is_refused(table: Any, said: str) -> None:
 
 
 def test_irregular_spacing_is_refused_unless_the_length_is_said() -> None:
-    times = HALF_HOURS[0] + pd.to_timedelta([0, 5, 12, 21, 33, 50], "min")
+    times = HALF_HOURS[0] + pd.to_timedelta([0, 5, 12, 21, 33, 50, 71], "min")
     with pytest.raises(DataError, match=r"no regular spacing.*bar: 5min"):
         read(frame(times))
-    assert len(read(frame(times), length_us=300_000_000)) == 6
+    assert len(read(frame(times), length_us=300_000_000)) == 7
 
 
 def test_a_length_longer_than_the_spacing_is_refused() -> None:
@@ -208,13 +208,19 @@ def test_a_bar_that_begins_before_the_open_is_cut_to_it() -> None:
     assert str(bars.closed_at[0])[:16] == "2026-01-05T15:00"
 
 
+def test_where_sessions_meet_a_bar_belongs_to_the_one_that_begins() -> None:
+    times = pd.date_range("2026-01-05 22:00", periods=4, freq="1h", tz="UTC")
+    days = read(frame(times), calendar="24/5").records["session"]
+    assert (days - days[0]).tolist() == [0, 0, 1, 1]
+
+
 def test_extended_hours() -> None:
     times = pd.date_range("2026-01-05 04:00", periods=32, freq="30min", tz="America/New_York")
     whole = read(frame(times), calendar="XNYS", hours="extended")
     regular = read(frame(times), calendar="XNYS")
     assert (len(whole), len(regular)) == (32, 13)
     assert str(whole.closed_at[-1])[:16] == "2026-01-06T01:00"
-    with pytest.raises(ConfigError, match="CMES .* no extended hours"):
+    with pytest.raises(ConfigError, match=r"CMES .* no extended hours"):
         read(frame(times), calendar="CMES", hours="extended")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -39,13 +40,14 @@ def oracle(bars: Bars, length: str) -> pd.DataFrame:
         session_close=("session_close", "last"),
         session_open=("session_open", "first"),
     ).reset_index()
-    end = higher["session_open"] + (higher["part"] + 1) * length_us
-    if length_us == 86_400_000_000:
+    days = length_us // 86_400_000_000
+    if days > 1:
+        end = ((higher["session"] + 1) * days + 4) * 86_400_000_000
+    elif days == 1:
         end = higher["session_close"]
-    if length_us > 86_400_000_000:
-        end = ((higher["session"] + 1) * (length_us // 86_400_000_000) + 4) * 86_400_000_000
     else:
-        end = np.minimum(end, higher["session_close"])
+        end = higher["session_open"] + (higher["part"] + 1) * length_us
+        end = end.clip(upper=higher["session_close"])
     higher["closed_at"] = np.maximum(end, higher["last_known"])
     forming = higher["last_known"].iloc[-1] < end.iloc[-1]
     return higher.iloc[:-1] if forming else higher
@@ -75,8 +77,10 @@ def test_equals_the_oracle(seed: int, n_bars: int, missing: float, length: str) 
 
 
 def test_a_half_day_of_the_new_york_stock_exchange() -> None:
-    times = pd.date_range("2025-11-28 09:30", "2025-11-28 12:55", freq="5min", tz="America/New_York")
-    flat = {name: 1.0 for name in ("open", "high", "low", "close", "volume")}
+    times = pd.date_range(
+        "2025-11-28 09:30", "2025-11-28 12:55", freq="5min", tz="America/New_York"
+    )
+    flat = dict.fromkeys(("open", "high", "low", "close", "volume"), 1.0)
     bars = bars_from_frame(pd.DataFrame({"timestamp": times} | flat), "SPY", calendar="XNYS")
     made = resample(bars, parse_duration("1h"))["SPY"]
     assert [str(time)[11:16] for time in made.closed_at] == ["15:30", "16:30", "17:30", "18:00"]
@@ -130,7 +134,7 @@ def test_in_any_pieces_it_is_the_same(cuts: list[int], length: str, missing: flo
 
     def fed(edges: list[int]) -> tuple[list[Any], list[int]]:
         forming, made, rows = no_bar_forming(), [], []
-        for start, end in zip(edges, edges[1:], strict=False):
+        for start, end in pairwise(edges):
             piece = bars.records[start:end]
             closed, at = np.zeros(2 * len(piece), BAR), np.empty(2 * len(piece), np.int64)
             count = aggregate(forming, piece, parse_duration(length), closed, at)
@@ -145,5 +149,5 @@ def test_in_any_pieces_it_is_the_same(cuts: list[int], length: str, missing: flo
 
 @pytest.mark.parametrize("length", ["5min", "7min", "3d", "10d", "1s"])
 def test_lengths_that_cannot_be_made(length: str) -> None:
-    with pytest.raises(ConfigError, match="Cannot make .* bars from 5min bars"):
+    with pytest.raises(ConfigError, match=r"Cannot make .* bars from 5min bars"):
         resample(walk(10, length_us=FIVE_MIN), parse_duration(length))

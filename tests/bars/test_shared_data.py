@@ -46,7 +46,9 @@ def test_it_loads_and_no_bar_is_known_too_early(shared_data: Path, name: str) ->
     panel = PROVIDERS.parse(source).load()
     assert sorted(panel) == sorted(file.stem for file in folder.glob("*.parquet"))
     for symbol, bars in list(panel.items())[:5]:
-        stamps = pl.read_parquet(folder / f"{symbol}.parquet")["timestamp"].dt.epoch("us").to_numpy()
+        stamps = (
+            pl.read_parquet(folder / f"{symbol}.parquet")["timestamp"].dt.epoch("us").to_numpy()
+        )
         opened, closed = bars.records["opened_at"], bars.records["closed_at"]
         assert (np.diff(closed) > 0).all()
         assert (closed <= bars.records["session_close"]).all() or calendar == "24/7"

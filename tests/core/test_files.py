@@ -16,13 +16,15 @@ def names(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
 
+def interrupted(file: Path, failure: type[BaseException]) -> None:
+    file.write_text("half")
+    raise failure
+
+
 @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt, SystemExit])
-def test_an_interrupted_folder_leaves_nothing(
-    tmp_path: Path, failure: type[BaseException]
-) -> None:
+def test_an_interrupted_folder_leaves_nothing(tmp_path: Path, failure: type[BaseException]) -> None:
     with pytest.raises(failure), new_folder(tmp_path / "made") as scratch:
-        (scratch / "half").write_text("half")
-        raise failure
+        interrupted(scratch / "half", failure)
     assert names(tmp_path) == []
 
 
@@ -32,8 +34,7 @@ def test_an_interrupted_file_leaves_what_was_there(
 ) -> None:
     (tmp_path / "made").write_text("before")
     with pytest.raises(failure), new_file(tmp_path / "made") as scratch:
-        scratch.write_text("half")
-        raise failure
+        interrupted(scratch, failure)
     assert names(tmp_path) == ["made"]
     assert (tmp_path / "made").read_text() == "before"
 

@@ -17,9 +17,7 @@ def times(*minutes: int) -> Any:
     return np.datetime64("2026-01-05T15:00", "us") + np.array(minutes, "timedelta64[m]")
 
 
-def forecast(
-    decided: Any, trained: Any, kind: Kind = "forward", values: Any = None
-) -> Forecast:
+def forecast(decided: Any, trained: Any, kind: Kind = "forward", values: Any = None) -> Forecast:
     decisions = Decisions(("SPY",), np.zeros(len(decided), np.int32), DecidedAt(decided))
     if values is None:
         values = np.zeros((len(decided), 1, 1))

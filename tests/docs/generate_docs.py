@@ -1,6 +1,6 @@
 """Rewrite the generated parts of the pages: `.venv/bin/python -m tests.docs.generate_docs`.
 
-A page marks them with `<!-- generated: NAME -->` and `<!-- end -->`. A test fails when one is stale.
+A page marks them with `<!-- generated: NAME -->` and `<!-- end -->`. A test tells stale ones.
 """
 
 from __future__ import annotations

@@ -11,11 +11,12 @@ toml     a title pyproject.toml is installed as far as entry points go
 from __future__ import annotations
 
 import contextlib
+import glob
 import importlib
 import io
 import os
 import re
-import subprocess
+import shlex
 import sys
 import tomllib
 import traceback
@@ -32,7 +33,7 @@ class PageError(Exception):
 def main() -> None:
     page, here = Path(sys.argv[1]), Path.cwd()
     sys.path.insert(0, str(here))
-    os.environ["PYTHONPATH"] = str(here)  # of the commands run below
+    os.environ["COLUMNS"] = "80"  # of what commands print
     namespace: dict[str, Any] = {"__name__": "__main__"}
     printed = ""
     for block in blocks(page):
@@ -78,21 +79,22 @@ def _python(block: Block, page: Path, namespace: dict[str, Any]) -> str:
 
 
 def _console(command: str, expected: int) -> str:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        command,
-        shell=True,
-        executable="/bin/bash",
-        env=os.environ | {"PATH": path, "COLUMNS": "80"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != expected:
-        raise PageError(
-            f"`{command}` exits {done.returncode}, not {expected}:\n{done.stdout}{done.stderr}"
-        )
-    return done.stdout + done.stderr if expected else done.stdout
+    """What the command prints, run in this process: starting one costs seconds of imports."""
+    from barstack.cli import main as barstack  # noqa: PLC0415 (plugins must be in place first)
+
+    words = shlex.split(command)
+    sys.argv = [words[0]]
+    for word in words[1:]:
+        sys.argv += sorted(glob.glob(word)) or [word]
+    out, code = io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        try:
+            barstack()
+        except SystemExit as end:
+            code = int(end.code or 0)
+    if code != expected:
+        raise PageError(f"`{command}` exits {code}, not {expected}:\n{out.getvalue()}")
+    return out.getvalue()
 
 
 def _exit_code(block: Block) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -196,18 +197,25 @@ def _utc_microseconds(column: pl.Series, timezone: str | None, where: str) -> np
 
 
 def _parse_text(column: pl.Series, where: str) -> pl.Series:
-    # Only ISO 8601: in 01/05/2026 nobody can tell the day from the month.
-    wrong = ~column.str.contains(_ISO_8601)
-    if not wrong.any():
-        try:
+    try:
+        # Only ISO 8601: in 01/05/2026 nobody can tell the day from the month.
+        if column.str.contains(_ISO_8601).all():
             return column.str.to_datetime(time_unit="us")
-        except pl.exceptions.PolarsError:
-            wrong = column.str.to_datetime(time_unit="us", strict=False).is_null()
-    row = _first(wrong)
+    except pl.exceptions.PolarsError:
+        pass  # such as month 13
+    row = _first([not _is_iso(text) for text in column])
     raise DataError(
         f"{where}: cannot read {column[row]!r} in row {row} of {column.name!r} as a time. "
         "Use ISO 8601, such as 2026-01-05T14:30:00Z."
     )
+
+
+def _is_iso(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _first_sentence(error: Exception) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -90,13 +92,18 @@ def _style(score: Score) -> str:
 
 
 def plus_minus(value: float | None, error: float | None, scale: float, digits: int) -> str:
-    """A figure with its standard error, or a dash.
+    """A figure with its standard error, or a dash; large ones take no more room than small ones.
 
     >>> plus_minus(0.512, 0.014, 100, 1)
     '51.2 ± 1.4'
+    >>> plus_minus(0.0512, 0.1234, 100, 2)
+    '5.1 ± 12.3'
     """
     if value is None:
         return "–"
+    size = max(abs(value), error or 0.0) * scale
+    if digits > 1 and size >= 10.0:
+        digits = max(digits - int(math.log10(size)), 0)
     figure = f"{round(value * scale, digits) + 0.0:.{digits}f}"  # + 0.0: no minus before zero
     return figure if error is None else f"{figure} ± {error * scale:.{digits}f}"
 

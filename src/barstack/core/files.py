@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import StorageError
+
+_SEAL = "sealed.json"
 
 
 @contextmanager
@@ -83,6 +86,28 @@ def _renamed(scratch: Path, path: Path) -> bool:
 
 def _beside(path: Path, ending: str) -> Path:
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.{ending}")
+
+
+def seal(folder: Path) -> None:
+    """Write down the SHA-256 of every file in a folder, for `check_seal`."""
+    (folder / _SEAL).write_text(json.dumps(_hashes(folder), indent=1))
+
+
+def check_seal(folder: Path) -> None:
+    """`StorageError` unless the folder holds what it held when it was sealed."""
+    try:
+        sealed = json.loads((folder / _SEAL).read_text())
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{folder / _SEAL} cannot be read: {error}.") from error
+    found = _hashes(folder)
+    for name in sorted(sealed.keys() | found.keys()):
+        if sealed.get(name) != found.get(name):
+            raise StorageError(f"{folder / name} is missing or not what was saved.")
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
+    return {str(file.relative_to(folder)): sha256_of(file) for file in files if file.name != _SEAL}
 
 
 def sha256_of(file: Path) -> str:

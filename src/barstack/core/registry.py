@@ -35,6 +35,8 @@ class Registry(Generic[T]):
 
     def add(self, name: str, entry: T) -> None:
         """Register `entry` under `name`; a second, different entry of that name is refused."""
+        if not _origin(entry).startswith(f"{self.room}."):
+            _import_all_below(self.room)  # so that it is the newcomer who needs another name
         taken = self._entries.get(name)
         if taken is not None and _origin(taken) != _origin(entry):
             raise ConfigError(
@@ -128,9 +130,13 @@ def _import_all_below(room: str) -> None:
     if room in _loaded:
         return
     _loaded.add(room)
-    package = importlib.import_module(room)
-    for module in pkgutil.walk_packages(package.__path__, prefix=f"{room}."):
-        importlib.import_module(module.name)
+    try:
+        package = importlib.import_module(room)
+        for module in pkgutil.walk_packages(package.__path__, prefix=f"{room}."):
+            importlib.import_module(module.name)
+    except BaseException:
+        _loaded.discard(room)
+        raise
 
 
 def _origin(entry: Any) -> str:

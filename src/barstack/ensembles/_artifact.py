@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from barstack.core.decisions import Rows
-from barstack.core.errors import ArtifactError, BarstackError
+from barstack.core.errors import ArtifactError, ConfigError, MissingPackageError
 from barstack.core.files import new_folder, sha256_of
 from barstack.core.forecast import Forecast, Kind, Target
 from barstack.core.times import TrainedThrough, as_time
@@ -112,8 +112,12 @@ class TrainedEnsemble:
         folder = Path(folder)
         try:
             return cls._read(folder, verified_manifest(folder))
-        except BarstackError:
+        except (ArtifactError, MissingPackageError):
             raise
+        except ConfigError as error:
+            raise ArtifactError(
+                f"{folder} needs what is not here: {error} Install the package it comes from."
+            ) from None
         except Exception as error:
             raise ArtifactError(
                 f"{folder} does not hold what its manifest says: {error!r}. Restore it from a "
@@ -130,13 +134,7 @@ class TrainedEnsemble:
         for name in manifest["members"]:
             if f"members/{name}/fitted.json" not in manifest["files"]:
                 raise ArtifactError(f"{folder} names a member {name!r} that it does not hold.")
-        try:
-            features = FeatureSet(**manifest["features"])
-        except BarstackError as error:
-            raise ArtifactError(
-                f"{folder} needs features that are not here: {error} Install the package they "
-                "come from."
-            ) from None
+        features = FeatureSet(**manifest["features"])
         if features.id != manifest["features_id"]:
             raise ArtifactError(
                 f"{folder} was trained on features whose formula has changed since (now "
@@ -147,6 +145,9 @@ class TrainedEnsemble:
         members = {
             name: FittedModel.load(folder / "members" / name) for name in manifest["members"]
         }
+        fits = [(member.target, member.columns) for member in members.values()]
+        if set(fits) != {(target, features.columns)}:
+            raise ArtifactError(f"{folder} holds members of another target or other features.")
         ensemble = ENSEMBLES.parse(manifest["ensemble"])
         fitted = FittedEnsemble(
             ensemble,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from barstack.core.errors import ConfigError, MissingPackageError, StorageError
-from barstack.core.files import new_folder
+from barstack.core.errors import ConfigError, StorageError
+from barstack.core.files import check_seal, new_folder, seal
 from barstack.core.progress import Progress
 from barstack.core.registry import Registry
 from barstack.core.spec import content_id
@@ -133,20 +133,23 @@ class Chain:
         assert step.save is not None
         with new_folder(folder, replace=False) as scratch:
             step.save(value, scratch, key)
+            seal(scratch)
         self._keys[name], self._values[name] = key, value
         self._log(name, "made", start)
 
     def _load(self, step: Step, key: str) -> Any:
         assert step.load is not None  # without it `_finish` keeps the value
         folder = self._folder(step.name, key)
+        self._check(step, folder)
+        return step.load(folder, key)
+
+    def _check(self, step: Step, folder: Path) -> None:
         try:
-            return step.load(folder, key)
-        except MissingPackageError:
-            raise
-        except Exception as error:
+            check_seal(folder)
+        except StorageError as error:
             raise StorageError(
-                f"What is stored of step {step.name!r} cannot be read: {error!r}. Delete {folder}, "
-                "and the same run makes it again."
+                f"What is stored of step {step.name!r} is damaged: {error} Delete {folder}, and "
+                "the same run makes it again."
             ) from error
 
     def _step(self, name: str) -> Step:
@@ -154,9 +157,15 @@ class Chain:
             raise ConfigError(f"No stage makes {name!r}; there are {', '.join(self.steps)}.")
         return self.steps[name]
 
-    def folder(self, name: str) -> Path:
-        """Where the value of a finished step is stored."""
-        return self._folder(name, self.key(name))
+    def published(self) -> dict[str, Path]:
+        """What finished steps give to the run's folder: where it is stored, by its name there."""
+        found = {}
+        for name, step in self.steps.items():
+            if step.publish:
+                folder = self._folder(name, self.key(name))
+                self._check(step, folder)
+                found[step.publish] = folder / step.publish
+        return found
 
     def _folder(self, name: str, key: str) -> Path:
         return self.workplace.store / name.split(maxsplit=1)[0] / key

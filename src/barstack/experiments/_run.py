@@ -92,21 +92,15 @@ def run_study(
     for name in STAGES.names():
         chain.add(STAGES.get(name)(study, workplace, chain))
     chain.run()
+    evaluation, artifact = chain.value("evaluation"), chain.value("artifact")
     run_id = study.run_id(chain.key("bars"))
+    published = chain.published()
     with new_folder(runs / run_id) as scratch:
         (scratch / "study.yaml").write_text(study.to_yaml())
-        for name, step in chain.steps.items():
-            if step.publish:
-                _copy(chain.folder(name) / step.publish, scratch / step.publish)
-    return Run(
-        run_id,
-        study,
-        runs / run_id,
-        chain.value("evaluation"),
-        chain.value("artifact"),
-        chain.done,
-        chain.value("bars"),
-    )
+        for name, stored in published.items():
+            _copy(stored, scratch / name)
+    bars = chain.value("bars")
+    return Run(run_id, study, runs / run_id, evaluation, artifact, chain.done, bars)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -56,7 +56,11 @@ class Study(Spec):
     @classmethod
     def _members(cls, value: Any) -> Any:
         """A list of names, or names with settings; a name is its own model unless it says."""
-        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        if (
+            value
+            and isinstance(value, list | tuple)
+            and all(isinstance(item, str) for item in value)
+        ):
             if len(set(value)) < len(value):
                 raise ConfigError(
                     f"Members {value} repeat a name. Give each its own: name: {{model: ...}}."

@@ -13,12 +13,11 @@ import polars as pl
 
 from barstack.core.decisions import Decisions
 from barstack.core.errors import StorageError
-from barstack.core.files import new_file
+from barstack.core.files import new_file, sha256_of
 from barstack.core.forecast import Forecast, Target
 from barstack.core.times import DecidedAt, TrainedThrough
 
-# A damaged parquet file can make polars panic, which is no ordinary exception.
-_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+_HASH = ".sha256"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,21 +50,22 @@ class ForecastStore:
             "symbols": forecast.decisions.symbols,
         }
         columns: dict[str, Any] = forecast.columns() | {"fold": forecasts.fold}
-        with new_file(self._file(key)) as scratch:
+        file = self._file(key)
+        with new_file(file) as scratch:
             pl.DataFrame(columns).write_parquet(scratch, metadata={"barstack": json.dumps(about)})
+            with new_file(file.with_suffix(_HASH)) as hash_file:
+                hash_file.write_text(sha256_of(scratch))
 
     def read(self, key: str) -> OutOfFold:
         """The forecasts under `key`; `StorageError` when there are none, or not whole."""
         file = self._file(key)
-        try:
-            return self._read(file)
-        except (OSError, KeyError, ValueError, *_UNREADABLE) as error:
+        hash_file = file.with_suffix(_HASH)
+        whole = file.is_file() and hash_file.is_file()
+        if not whole or hash_file.read_text() != sha256_of(file):
             raise StorageError(
-                f"The forecasts {file} are missing or damaged: {error!r}. Delete that file and "
-                f"folder {key} beside {self.folder}, and the same run makes both again."
-            ) from error
-
-    def _read(self, file: Path) -> OutOfFold:
+                f"The forecasts {file} are missing or not what was saved. Delete the folder called "
+                f"{key[:16]} in {self.folder.parent}, and the same run makes them again."
+            )
         about = json.loads(pl.read_parquet_metadata(file)["barstack"])
         table = pl.read_parquet(file)
         target = Target(about["task"], tuple(about["horizons"]))

@@ -34,9 +34,10 @@ class Ridge(Model):
     def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Linear:
         X, y = train.last(), train.y
         centre, mean = X.mean(axis=0), y.mean(axis=0)
-        gram = (X - centre).T @ (X - centre) / len(X) + self.penalty * np.eye(X.shape[1])
+        X = X - centre
+        gram = X.T @ X / len(X) + self.penalty * np.eye(X.shape[1])
         # lstsq, not solve: without a penalty repeated features make the matrix singular.
-        weights = np.linalg.lstsq(gram, (X - centre).T @ (y - mean) / len(X), rcond=None)[0]
+        weights = np.linalg.lstsq(gram, X.T @ (y - mean) / len(X), rcond=None)[0]
         return Linear(weights, mean - centre @ weights)
 
     def predict(self, learned: Linear, inputs: Inputs, target: Target) -> Values:

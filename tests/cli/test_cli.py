@@ -1,0 +1,277 @@
+"""The command line as people and scripts meet it."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from rich.console import Console
+
+from barstack import Run
+from barstack.bars import Bars
+from barstack.cli import main
+from barstack.cli._app import app
+from barstack.cli._show import leaderboard_table
+from barstack.testing import walk
+
+StudyFile = Callable[..., Path]
+Table = Callable[[Bars], pl.DataFrame]
+COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands
+            if command.callback]  # fmt: skip
+
+
+class Called:
+    """What a call of the command line left."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def barstack(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Called]:
+    """Call the command line in this process, as 80 columns wide."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def call(*arguments: object) -> Called:
+        monkeypatch.setattr(sys, "argv", ["barstack", *map(str, arguments)])
+        capsys.readouterr()
+        code: Any = 0
+        try:
+            main()
+        except SystemExit as leaving:
+            code = leaving.code or 0
+        said = capsys.readouterr()
+        return Called(code, said.out, said.err)
+
+    return call
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(barstack: Callable[..., Called], command: str) -> None:
+    called = barstack(command, "--help")
+    assert called.code == 0
+    assert "Usage: " in called.out
+    assert "Example: barstack" in called.out
+    assert max(map(len, called.out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["demo", "--help"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys, atexit; atexit.register(lambda: print('LOADED', *sys.modules)); "
+        "from barstack.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    text, loaded = done.stdout.split("LOADED")
+    assert "Usage:" in text
+    heavy = {"torch", "lightgbm", "xgboost", "catboost", "plotly", "exchange_calendars", "pandas",
+             "numpy", "numba", "polars", "scipy"}  # fmt: skip
+    assert not {name.split(".")[0] for name in loaded.split()} & heavy
+
+
+def test_python_dash_m_is_the_same() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "barstack", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "leaderboard" in done.stdout
+
+
+def test_run(barstack: Callable[..., Called], tmp_path: Path, study_file: StudyFile) -> None:
+    file, runs = study_file(tmp_path), tmp_path / "runs"
+    shown = barstack("run", file, "--runs", runs)
+    assert shown.code == 0, shown.err
+    assert "forecaster" in shown.out
+    assert "report.html" in shown.out
+    assert "member ridge" not in shown.out  # progress goes to standard error
+    assert "member ridge" in shown.err
+    again = barstack("run", file, "--runs", runs, "--json")
+    assert set(again.json) == {
+        "run", "folder", "report", "artifact", "verdict", "task", "n_decisions", "scores", "steps",
+    }  # fmt: skip
+    assert Path(again.json["report"]).is_file()
+    assert {step["how"] for step in again.json["steps"]} == {"made", "reused"}
+
+
+def test_leaderboard(barstack: Callable[..., Called], finished: Run) -> None:
+    shown = barstack("leaderboard", finished.folder)
+    assert shown.code == 0
+    lines = shown.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in shown.out
+    for name in ("stack", "average", "ridge", "strong", "historical_mean", "luck"):
+        assert name in shown.out
+    one = barstack("leaderboard", finished.folder, "--horizon", "4bars", "--json").json
+    assert set(one) == {"verdict", "scores"}
+    assert {score["horizon"] for score in one["scores"]} == {"4bars"}
+    assert len(one["scores"]) == 8
+
+
+def test_the_leaderboard_fits_wide_figures(finished: Run) -> None:
+    """Classes of a wild market: every figure as wide as it gets."""
+    wide: dict[str, Any] = {
+        "directional_accuracy": 0.612, "directional_accuracy_se": 0.1034, "ic": -0.1034,
+        "ic_se": 0.1034, "r2": -0.2534, "r2_se": 0.1034, "net_edge_bps": -123.4,
+        "net_edge_bps_se": 123.4,
+    }  # fmt: skip
+    found = finished.evaluation
+    scores = [replace(score, **wide) for score in found.scores]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(leaderboard_table(replace(found, scores=scores)))
+    text = console.export_text()
+    assert "…" not in text
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+
+
+@pytest.fixture
+def newer(tmp_path: Path, table: Table) -> Path:
+    """A file of the study's bars and a hundred more."""
+    table(walk(500)).write_parquet(tmp_path / "WALK.parquet")
+    return tmp_path / "WALK.parquet"
+
+
+def test_predict(barstack: Callable[..., Called], finished: Run, newer: Path) -> None:
+    shown = barstack("predict", finished.folder, newer)
+    assert shown.code == 0, shown.err
+    assert shown.out.startswith("WALK at 2026-")
+    assert "1bars" in shown.out
+    answer = barstack("predict", finished.folder / "artifact", newer, "--json").json
+    assert set(answer) == {"forecasts"}
+    assert set(answer["forecasts"][-1]) >= {
+        "decided_at",
+        "symbol",
+        "return_1bars",
+        "ridge.return_4bars",
+    }
+    assert len(answer["forecasts"]) >= 100
+    named = barstack("predict", finished.folder, newer, "--symbol", "SPY", "--json").json
+    assert {each["symbol"] for each in named["forecasts"]} == {"SPY"}
+    of_folder = barstack("predict", finished.folder, newer.parent, "--symbol", "WALK", "--json")
+    assert of_folder.json == answer
+
+
+def test_predict_reads_bars_as_the_study_did(
+    barstack: Callable[..., Called], tmp_path: Path, study_file: StudyFile, table: Table
+) -> None:
+    """Local times stamped with the close, five minutes long, made half hours."""
+
+    def write(folder: Path, n_bars: int) -> None:
+        times = table(walk(n_bars, length_us=300_000_000))
+        local = pl.col("timestamp").dt.offset_by("5m").dt.convert_time_zone("America/New_York")
+        folder.mkdir()
+        times.with_columns(local.dt.replace_time_zone(None)).write_csv(folder / "WALK.csv")
+
+    write(tmp_path / "bars", 2400)
+    source = {"provider": "files", "path": "bars", "stamp": "close", "resample": "30min",
+              "timezone": "America/New_York"}  # fmt: skip
+    file = study_file(tmp_path, bars=source, members=["ridge"])
+    run = barstack("run", file, "--runs", tmp_path / "runs", "--json")
+    assert run.code == 0, run.err
+    write(tmp_path / "new", 3000)
+    called = barstack("predict", run.json["folder"], tmp_path / "new" / "WALK.csv", "--json")
+    assert called.code == 0, called.err
+    moments = [each["decided_at"] for each in called.json["forecasts"]]
+    assert {moment[14:16] for moment in moments} == {"00", "30"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["run", "nowhere.yaml"], 2, "ConfigError .*There is no study file nowhere.yaml"),
+        (["run"], 2, "Missing argument"),
+        (["rum"], 2, "No such command 'rum'"),
+        (["run", "{study}", "--fast"], 2, "No such option"),
+        (["run", "{broken}"], 2, "ConfigError .*Unknown key study.membres"),
+        (["run", "{no_bars}"], 2, "DataError .*neither a file nor a folder"),
+        (["run", "{study}", "--runs", "{study}"], 3, "StorageError .*Cannot write"),
+        (["predict", "nowhere", "{bars}"], 1, "ArtifactError .*There is no artifact nowhere"),
+        (["predict", "{damaged}", "{bars}"], 1, "ArtifactError .*is not what was saved"),
+        (["predict", "{run}", "{old}"], 1, "LeakError .*has seen what followed"),
+        (["predict", "{run}", "nowhere.parquet"], 2, "DataError .*neither a file nor"),
+        (["leaderboard", "nowhere"], 2, "ConfigError .*not the folder of a run"),
+        (["leaderboard", "{damaged}"], 3, "StorageError .*evaluation.json is damaged"),
+        (
+            ["leaderboard", "{run}", "--horizon", "9h"],
+            2,
+            "ConfigError .*no horizon '9h', but 1bars",
+        ),
+        (["list", "modells"], 2, "ConfigError .*'modells'. Did you mean 'models'"),
+    ],
+)
+def test_wrong_use(
+    barstack: Callable[..., Called], tmp_path: Path, study_file: StudyFile, finished: Run,
+    newer: Path, table: Table, arguments: list[str], code: int, said: str,
+) -> None:  # fmt: skip
+    """A sentence on standard error, an exit code that scripts can tell, nothing on stdout."""
+    study = study_file(tmp_path)
+    (tmp_path / "broken.yaml").write_text(study.read_text().replace("members", "membres"))
+    (tmp_path / "no_bars.yaml").write_text(study.read_text().replace("path: bars", "path: none"))
+    shutil.copytree(finished.folder, tmp_path / "damaged")
+    (tmp_path / "damaged/artifact/ensemble.json").write_text("{}")
+    (tmp_path / "damaged/evaluation.json").write_text("{}")
+    (tmp_path / "old").mkdir()
+    table(walk(390)).write_parquet(tmp_path / "old" / "WALK.parquet")
+    places = {
+        "study": study, "broken": tmp_path / "broken.yaml", "no_bars": tmp_path / "no_bars.yaml",
+        "damaged": tmp_path / "damaged", "run": finished.folder, "bars": newer,
+        "old": tmp_path / "old" / "WALK.parquet",
+    }  # fmt: skip
+    called = barstack(*(argument.format(**places) for argument in arguments))
+    assert called.code == code, called.err
+    assert "Traceback" not in called.err
+    assert called.out == ""
+    assert re.search(said, " ".join(called.err.split())), called.err
+
+
+def test_a_fault_of_ours_is_shown_whole(
+    barstack: Callable[..., Called], finished: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*_: object) -> None:
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr("barstack.evaluation.Evaluation.from_json", fault)
+    called = barstack("leaderboard", finished.folder)
+    assert called.code == 3
+    assert "ZeroDivisionError: a fault" in called.err
+    assert called.out == ""
+
+
+KINDS = ["features", "models", "labels", "splits", "ensembles", "providers"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_lists(barstack: Callable[..., Called], kind: str) -> None:
+    listed = barstack("list", kind, "--json")
+    assert set(listed.json) == {kind}
+    assert all(each["name"] and each["about"] for each in listed.json[kind])
+    shown = barstack("list", kind)
+    assert shown.code == 0
+    assert listed.json[kind][0]["name"] in shown.out
+
+
+def test_schema(barstack: Callable[..., Called]) -> None:
+    schema = barstack("schema").json
+    assert set(schema["required"]) == {"bars", "label", "members"}
+
+
+def test_figures_in_json_are_numbers_or_null(finished: Run) -> None:
+    text = json.dumps(finished.to_json(), allow_nan=False)
+    assert np.isfinite(json.loads(text)["n_decisions"])

@@ -1,0 +1,201 @@
+"""What is made, what is reused, and what happens when what is stored is not whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from barstack import Run, run
+from barstack.core.errors import BarstackError, ConfigError, DataError, StorageError
+from barstack.experiments import Chain, Step, Workplace
+from barstack.experiments._study import NAIVE
+
+StudyFile = Callable[..., Path]
+
+
+def made(done: Run) -> set[str]:
+    """Steps that were made; bars are read afresh each time."""
+    return {step.name for step in done.steps if step.how == "made"} - {"bars"}
+
+
+@pytest.fixture
+def first(tmp_path: Path, finished: Run) -> Path:
+    """A folder with the study, its bars and its runs, to change as a test likes."""
+    source = finished.folder.parents[1]
+    shutil.copytree(source, tmp_path / "work")
+    return tmp_path / "work"
+
+
+def test_a_second_run_makes_nothing(first: Path, finished: Run) -> None:
+    again = run(first / "study.yaml", runs=first / "runs")
+    assert made(again) == set()
+    assert again.id == finished.id
+    assert again.evaluation == finished.evaluation
+
+
+def test_a_title_makes_nothing_again(first: Path, study_file: StudyFile, finished: Run) -> None:
+    again = run(study_file(first, title="Another name"), runs=first / "runs")
+    assert made(again) <= {"report"}  # which shows the title
+    assert again.id == finished.id
+    assert "Another name" in (again.folder / "study.yaml").read_text()
+
+
+def test_one_changed_member_is_fitted_and_no_other(first: Path, study_file: StudyFile) -> None:
+    members = {"ridge": {}, "strong": {"model": "ridge", "penalty": 20.0}}
+    again = run(study_file(first, members=members), runs=first / "runs")
+    assert made(again) == {"member strong", "ensemble", "evaluation", "artifact", "report"}
+
+
+def test_a_change_of_cost_fits_nothing(first: Path, study_file: StudyFile) -> None:
+    again = run(study_file(first, cost_bps=3.0), runs=first / "runs")
+    assert made(again) == {"evaluation", "artifact", "report"}
+
+
+def test_one_other_price_makes_everything_again(first: Path) -> None:
+    file = first / "bars" / "WALK.parquet"
+    table = pl.read_parquet(file)
+    high = table["high"].to_list()
+    high[200] *= 1.01
+    table.with_columns(high=pl.Series(high)).write_parquet(file)
+    again = run(first / "study.yaml", runs=first / "runs")
+    assert {step.name for step in again.steps if step.how == "reused"} == set()
+
+
+def test_the_same_bars_in_another_folder_are_the_same(first: Path) -> None:
+    (first / "bars").rename(first / "elsewhere")
+    file = first / "study.yaml"
+    file.write_text(file.read_text().replace("path: bars", "path: elsewhere"))
+    again = run(file, runs=first / "runs")
+    assert made(again) <= {"artifact", "report"}  # which tell where the bars came from
+
+
+def test_naive_names_are_kept_free(finished: Run) -> None:
+    found = {score.name for score in finished.evaluation.scores if score.role == "naive"}
+    assert found == set(NAIVE)
+
+
+def test_trials_add_up_and_count_once(first: Path, study_file: StudyFile) -> None:
+    def trials(file: Path) -> int:
+        return run(file, runs=first / "runs").verdict.trials
+
+    file = first / "study.yaml"
+    n_horizons, n_tried = 2, 4  # two members, two ensembles
+    assert trials(file) == trials(file) == n_horizons * n_tried
+    other = study_file(first, "other.yaml", members={"ridge": {"penalty": 7.0}})
+    assert trials(other) == n_horizons * (n_tried + 3)
+    # The first study is now judged among all that was tried since.
+    assert trials(file) == n_horizons * (n_tried + 3)
+
+
+def damage_file(file: Path, damage: str) -> None:
+    """Change the middle byte, cut off the second half, or take it away."""
+    content = bytearray(file.read_bytes())
+    middle = len(content) // 2
+    if damage == "gone":
+        file.unlink()
+    elif damage == "cut":
+        file.write_bytes(content[:middle])
+    else:
+        content[middle] ^= 1
+        file.write_bytes(content)
+
+
+# A change to the study that makes the run load what is stored of each step.
+LOADS: dict[str, dict[str, Any]] = {
+    "features": {"members": {"other": "ridge"}},
+    "labels": {"members": {"other": "ridge"}},
+    "split": {"members": {"other": "ridge"}},
+    "member": {"cost_bps": 4.0},
+    "ensemble": {"cost_bps": 4.0},
+    "evaluation": {},
+    "artifact": {},
+    "report": {},
+}
+
+
+@pytest.mark.parametrize("step", LOADS)
+@pytest.mark.parametrize("damage", ["changed", "cut", "gone"])
+def test_a_damaged_step_is_named(
+    first: Path, study_file: StudyFile, step: str, damage: str
+) -> None:
+    """Never a fault, never other numbers: a sentence with the folder to delete."""
+    stored = first / "runs" / ".store" / step
+    for file in [each for each in stored.rglob("*") if each.is_file()]:
+        damage_file(file, damage)
+    file = study_file(first, **LOADS[step])
+    with pytest.raises(StorageError, match=rf"step '{step}.*is damaged: .* Delete .*{step}/"):
+        run(file, runs=first / "runs")
+    shutil.rmtree(stored)
+    assert step in {name.split()[0] for name in made(run(file, runs=first / "runs"))}
+
+
+@pytest.mark.parametrize("damage", ["changed", "cut", "gone"])
+def test_damaged_forecasts_are_named(first: Path, damage: str, study_file: StudyFile) -> None:
+    stored = first / "runs" / ".store" / "forecasts"
+    for file in stored.glob("*.parquet"):
+        damage_file(file, damage)
+    with pytest.raises(StorageError, match=r"forecasts/.* missing or not what was saved\. Delete"):
+        run(study_file(first, ensembles=["average"]), runs=first / "runs")
+
+
+def test_a_ledger_that_is_none(first: Path) -> None:
+    ledger = first / "runs" / ".store" / "ledger.sqlite"
+    for file in ledger.parent.glob("ledger.sqlite*"):
+        file.unlink()
+    ledger.write_text("not a database, and long enough to be looked at as one" * 20)
+    with pytest.raises(StorageError, match=r"ledger of trials .*restore it from a copy"):
+        run(first / "study.yaml", runs=first / "runs")
+
+
+def test_a_runs_folder_that_cannot_be_written(tmp_path: Path, study_file: StudyFile) -> None:
+    file = study_file(tmp_path)
+    (tmp_path / "runs").write_text("a file in the way")
+    with pytest.raises(StorageError, match=r"Cannot write .*runs.*Check that the folder"):
+        run(file, runs=tmp_path / "runs")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_runs_folder(tmp_path: Path, study_file: StudyFile) -> None:
+    file = study_file(tmp_path)
+    (tmp_path / "runs").mkdir(mode=0o555)
+    with pytest.raises(StorageError, match=r"Cannot write .*Permission denied"):
+        run(file, runs=tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("bars", "changes", "said"),
+    [
+        (10, {}, r"within the warm-up of feature 'rsi_14'"),
+        (40, {"label": {"label": "return", "horizons": [60]}}, r"too short for horizon 60"),
+        (40, {"label": {"label": "return", "horizons": ["20d"]}}, r"too short for horizon 20d"),
+        (20, {"split": {"split": "walk_forward", "folds": 8}}, r"too few|Give more bars"),
+        (60, {"label": {"label": "return", "horizons": [30]}}, r"more bars"),
+        (60, {"label": {"label": "return", "horizons": ["1min"]}}, r"shorter than a bar"),
+        (200, {"split": {"split": "walk_forward", "embargo": "300d"}}, r"smaller embargo"),
+    ],
+)
+def test_too_few_bars(
+    tmp_path: Path, study_file: StudyFile, bars: int, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises((DataError, ConfigError), match=said):
+        run(study_file(tmp_path, n_bars=bars, **changes), runs=tmp_path / "runs")
+
+
+def test_steps_that_do_not_exist_or_twice(tmp_path: Path) -> None:
+    step = Step(name="one", needs=("two",), spec=dict, make=lambda inputs, key: 1)
+    chain = Chain([step], Workplace(tmp_path, tmp_path))
+    with pytest.raises(ConfigError, match=r"No stage makes 'two'; there are one"):
+        chain.run()
+    with pytest.raises(ConfigError, match="Two stages make 'one'"):
+        chain.add([step])
+
+
+def test_all_of_it_is_one_family_of_errors() -> None:
+    for error in (ConfigError, DataError, StorageError):
+        assert issubclass(error, BarstackError)

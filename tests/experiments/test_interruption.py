@@ -1,0 +1,107 @@
+"""Ctrl-C, a killed process and two at once: finished steps stay, results are the same."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from barstack import Run, run
+
+StudyFile = Callable[..., Path]
+
+# The real command line, with fits slow enough to be interrupted and written down as they begin.
+SLOW = """
+import sys, time
+from barstack.models.classical.ridge import Ridge
+from barstack.cli import main
+
+fit = Ridge.fit
+
+def slow(self, *arguments):
+    with open({fits!r}, "a") as file:
+        print(self.penalty, file=file)
+    time.sleep({seconds})
+    return fit(self, *arguments)
+
+Ridge.fit = slow
+sys.argv = ["barstack", "run", {study!r}, "--runs", {runs!r}]
+main()
+"""
+
+
+def start(study: Path, seconds: float) -> subprocess.Popen[str]:
+    """`barstack run` in a process of its own; each fit leaves a line in `fits`."""
+    folder = study.parent
+    code = SLOW.format(
+        fits=str(folder / "fits"), seconds=seconds, study=str(study), runs=str(folder / "runs")
+    )
+    pipe = subprocess.PIPE
+    return subprocess.Popen([sys.executable, "-c", code], stdout=pipe, stderr=pipe, text=True)
+
+
+def fits(folder: Path) -> list[str]:
+    file = folder / "fits"
+    return file.read_text().split() if file.exists() else []
+
+
+def wait_for_the_second_member(process: subprocess.Popen[str], folder: Path) -> None:
+    deadline = time.monotonic() + 60
+    while "10.0" not in fits(folder):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "the second member was never fitted"
+        time.sleep(0.02)
+
+
+def continued(study: Path, undisturbed: Run) -> None:
+    """Run again to the end: what was finished is reused, and the answer is the same."""
+    again = run(study, runs=study.parent / "runs")
+    how = {step.name: step.how for step in again.steps}
+    assert how["features"] == how["member ridge"] == "reused"
+    assert how["member strong"] == "made"
+    assert again.evaluation == undisturbed.evaluation
+
+
+def test_ctrl_c_keeps_what_is_finished(
+    tmp_path: Path, study_file: StudyFile, finished: Run
+) -> None:
+    study = study_file(tmp_path)
+    process = start(study, seconds=0.2)
+    wait_for_the_second_member(process, tmp_path)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "Interrupted. Finished steps are kept; the same command continues." in err
+    assert "Traceback" not in out + err
+    assert [each.name for each in (tmp_path / "runs").iterdir()] == [".store"]
+    assert not list((tmp_path / "runs").rglob("*.part"))
+    continued(study, finished)
+
+
+def test_a_killed_run_continues(tmp_path: Path, study_file: StudyFile, finished: Run) -> None:
+    study = study_file(tmp_path)
+    process = start(study, seconds=0.2)
+    wait_for_the_second_member(process, tmp_path)
+    process.kill()
+    process.communicate(timeout=30)
+    assert [each.name for each in (tmp_path / "runs").iterdir()] == [".store"]
+    continued(study, finished)
+
+
+def test_two_at_once_both_end_well(tmp_path: Path, study_file: StudyFile, finished: Run) -> None:
+    study = study_file(tmp_path)
+    both = [start(study, seconds=0.1) for _ in range(2)]
+    for process in both:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    (folder,) = (each for each in (tmp_path / "runs").iterdir() if each.name != ".store")
+    found = json.loads((folder / "evaluation.json").read_text())
+    assert found == json.loads((finished.folder / "evaluation.json").read_text())
+    assert not list((tmp_path / "runs").rglob("*.part"))
+    assert not list((tmp_path / "runs").rglob("*.old"))
+    again = run(study, runs=tmp_path / "runs")
+    assert {step.how for step in again.steps if step.name != "bars"} == {"reused"}
