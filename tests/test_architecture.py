@@ -19,7 +19,7 @@ ROOMS = [
     *("live", "cli"),
 ]
 FRONT = {"__init__", "__main__", "_api"}  # the doors of the package, which reach everywhere
-MOST_LINES = 360
+MOST_LINES = 300
 HEAVY = {
     "catboost", "exchange_calendars", "lightgbm", "numba", "pandas", "plotly", "polars",
     "scipy", "torch", "xgboost",

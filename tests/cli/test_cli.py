@@ -105,7 +105,8 @@ def test_run(barstack: Callable[..., Called], tmp_path: Path, study_file: StudyF
     assert "member ridge" in shown.err
     again = barstack("run", file, "--runs", runs, "--json")
     assert set(again.json) == {
-        "run", "folder", "report", "artifact", "verdict", "task", "n_decisions", "scores", "steps",
+        "run", "folder", "report", "artifact", "verdict", "task", "n_decisions",
+        "ensembles", "members", "naive", "steps",
     }  # fmt: skip
     assert Path(again.json["report"]).is_file()
     assert {step["how"] for step in again.json["steps"]} == {"made", "reused"}

@@ -82,6 +82,24 @@ def test_frozen() -> None:
         ridge.penalty = 2.0
 
 
+def test_what_a_spec_holds_is_frozen_too() -> None:
+    whole = study()
+    with pytest.raises(TypeError, match="cannot be changed"):
+        whole.members["other"] = MODELS.parse("lightgbm")
+    with pytest.raises(TypeError, match="cannot be changed"):
+        whole.members.update({})
+    with pytest.raises(TypeError, match="cannot be changed"):
+        whole.members.pop("ridge")
+    assert list(whole.members) == ["ridge"]
+
+
+def test_a_study_without_features_is_refused() -> None:
+    with pytest.raises(ConfigError, match="needs at least one feature"):
+        study(features=[])
+    with pytest.raises(ConfigError, match="given twice: rsi_14"):
+        study(features=["rsi", {"feature": "rsi", "params": {"window": 14}}])
+
+
 def test_a_copy_with_changes_is_checked_and_has_its_own_id() -> None:
     made = study()
     before = made.id

@@ -3,7 +3,8 @@
 python   run, all blocks of the page in one namespace; with a title, saved under that name and
          imported at the end
 text     titled "prints": what the block before it must have printed, to the letter
-console  lines that begin with `$ barstack` are run; a title "exit code N" says how they end
+console  lines that begin with `$ barstack` are run; a title "exit code N" says how they end,
+         and what the block shows of their output must be there, but for line breaks
 yaml     with a title, saved under that name, so that a later block can use it
 toml     a title pyproject.toml is installed as far as entry points go
 """
@@ -60,6 +61,7 @@ def _run(block: Block, page: Path, namespace: dict[str, Any], printed: str) -> s
         for command in commands(block):
             if command.startswith("barstack"):
                 printed = _console(command, _exit_code(block))
+                _check_shown(block, printed)
     elif block.language == "text" and block.title == "prints":
         expected, got = _lines(block.text), _lines(printed)
         if expected != got:
@@ -95,6 +97,13 @@ def _console(command: str, expected: int) -> str:
     if code != expected:
         raise PageError(f"`{command}` exits {code}, not {expected}:\n{out.getvalue()}")
     return out.getvalue()
+
+
+def _check_shown(block: Block, printed: str) -> None:
+    lines = [line for line in block.text.splitlines() if not line.startswith("$ ")]
+    shown = " ".join(" ".join(lines).split())
+    if shown not in " ".join(printed.split()):
+        raise PageError(f"the page shows\n{shown}\nand the command prints\n{printed}")
 
 
 def _exit_code(block: Block) -> int:

@@ -49,10 +49,10 @@ def outcomes(
         if isinstance(item, pytest.Function) and item.originalname == "test_page_runs"
     ]
 
-    def run(page: Path) -> Outcome:
+    def run(page: Path, folder: Path) -> Outcome:
         return subprocess.run(
             [sys.executable, "-m", "tests.docs.run_doc_page", str(page)],
-            cwd=tmp_path_factory.mktemp(page.stem),
+            cwd=folder,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
@@ -60,7 +60,7 @@ def outcomes(
         )
 
     pool = ThreadPoolExecutor(max_workers=2)
-    return {page: pool.submit(run, page) for page in selected}
+    return {page: pool.submit(run, page, tmp_path_factory.mktemp(page.stem)) for page in selected}
 
 
 @with_each_page

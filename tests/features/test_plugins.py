@@ -135,3 +135,11 @@ def test_mistakes_are_explained() -> None:
         FeatureSet(features=(Feature(feature="rsi"), Feature(feature="rsi")))
     with pytest.raises(ConfigError, match="Cannot make 1min bars from 30min bars"):
         FeatureSet(features=(Feature(feature="rsi", timeframe="1min"),)).compute(BARS)
+
+
+def test_a_default_written_out_is_the_same_feature() -> None:
+    plain, spelled = Feature(feature="rsi"), Feature(feature="rsi", params={"window": 14})
+    assert plain.id == spelled.id
+    assert plain.name == spelled.name
+    assert plain.id != Feature(feature="rsi", params={"window": 13}).id
+    assert plain.id != Feature(feature="rsi", timeframe="1d").id

@@ -63,3 +63,14 @@ def test_bars_too_few_for_the_horizon_are_refused() -> None:
 def test_horizon_behind_is_refused() -> None:
     with pytest.raises(ConfigError, match="does not lie ahead"):
         LABELS.parse({"label": "return", "horizons": [0]})
+
+
+@pytest.mark.parametrize("horizons", [[4, 4], ["60min", "1h"]])
+def test_a_horizon_given_twice_is_refused(horizons: list[str | int]) -> None:
+    with pytest.raises(ConfigError, match="would count its trials twice"):
+        LABELS.parse({"label": "return", "horizons": horizons})
+
+
+def test_truth_is_no_horizon() -> None:
+    with pytest.raises(ConfigError, match="write durations or numbers of bars"):
+        LABELS.parse({"label": "return", "horizons": [True]})

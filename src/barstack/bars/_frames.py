@@ -12,13 +12,20 @@ import numpy.typing as npt
 import polars as pl
 
 from barstack.core.errors import DataError, did_you_mean
-from barstack.core.times import DAY_US, format_duration, iso
+from barstack.core.times import DAY_US, iso
 
-from ._bars import BAR, PRICES, Bars
+from ._bars import BAR, Bars
+from ._checks import (
+    COLUMNS,
+    check_length,
+    check_order,
+    check_prices,
+    commonest_spacing,
+    first_row,
+)
 from ._sessions import ALWAYS, sessions
 
 TIME_NAMES = ("timestamp", "datetime", "date", "time", "ts")
-COLUMNS = (*PRICES, "volume")
 _ISO_8601 = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?$"
 
 
@@ -60,11 +67,11 @@ def bars_from_frame(
     named = _match_columns(table, where)
     stamps = _utc_microseconds(table[named["time"]], timezone, where)
     columns = {name: _numbers(table[named[name]], where) for name in COLUMNS}
-    _check_order(stamps, symbol, where)
-    _check_prices(stamps, columns, symbol, where)
+    check_order(stamps, symbol, where)
+    check_prices(stamps, columns, symbol, where)
     if length_us is None:
-        length_us = _commonest_spacing(stamps, symbol, where)
-    _check_length(stamps, symbol, length_us, calendar, where)
+        length_us = commonest_spacing(stamps, symbol, where)
+    check_length(stamps, symbol, length_us, calendar, where)
     if stamp == "close":
         # A day's end names its session, short or not; any other bar begins its length before.
         by_session = calendar != ALWAYS and length_us == DAY_US
@@ -112,7 +119,7 @@ def _with_sessions(
         records["closed_at"] = np.minimum(opened_at[keep] + length_us, closes[keep])
     repeats = np.diff(records["closed_at"]) <= 0
     if repeats.any():
-        at = iso(np.datetime64(int(opened_at[keep][_first(repeats) + 1]), "us"))
+        at = iso(np.datetime64(int(opened_at[keep][first_row(repeats) + 1]), "us"))
         raise DataError(
             f"{where}: the bar of {symbol} at {at} lies in the same session of {calendar} as the "
             "one before. Name the calendar the symbol trades on, or remove one of them."
@@ -167,7 +174,9 @@ def _match_columns(table: pl.DataFrame, where: str) -> dict[str, str]:
 
 def _utc_microseconds(column: pl.Series, timezone: str | None, where: str) -> npt.NDArray[np.int64]:
     if column.null_count():
-        raise DataError(f"{where}: row {_first(column.is_null())} of {column.name!r} has no time.")
+        raise DataError(
+            f"{where}: row {first_row(column.is_null())} of {column.name!r} has no time."
+        )
     if column.dtype == pl.String:
         column = _parse_text(column, where)
     if column.dtype == pl.Date:  # a date names a session, in no zone
@@ -203,7 +212,7 @@ def _parse_text(column: pl.Series, where: str) -> pl.Series:
             return column.str.to_datetime(time_unit="us")
     except pl.exceptions.PolarsError:
         pass  # such as month 13
-    row = _first([not _is_iso(text) for text in column])
+    row = first_row([not _is_iso(text) for text in column])
     raise DataError(
         f"{where}: cannot read {column[row]!r} in row {row} of {column.name!r} as a time. "
         "Use ISO 8601, such as 2026-01-05T14:30:00Z."
@@ -229,86 +238,3 @@ def _numbers(column: pl.Series, where: str) -> npt.NDArray[np.float64]:
             "not numbers. Convert it."
         )
     return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-
-
-def _check_order(stamps: npt.NDArray[np.int64], symbol: str, where: str) -> None:
-    steps = np.diff(stamps)
-    for wrong, what, mend in (
-        (steps < 0, "goes back in time", "Sort the rows by time"),
-        (steps == 0, "repeats the time of the row before", "Remove duplicates, keeping one"),
-    ):
-        if wrong.any():
-            row = _first(wrong) + 1
-            at = iso(np.datetime64(int(stamps[row]), "us"))
-            raise DataError(
-                f"{where}: row {row} of {symbol} ({at}) {what}; "
-                f"{int(wrong.sum())} such row(s) in all. {mend}."
-            )
-
-
-def _check_prices(
-    stamps: npt.NDArray[np.int64],
-    columns: dict[str, npt.NDArray[np.float64]],
-    symbol: str,
-    where: str,
-) -> None:
-    def refuse(wrong: npt.NDArray[np.bool_], what: str) -> None:
-        if wrong.any():
-            row = _first(wrong)
-            values = ", ".join(f"{name} {columns[name][row]:g}" for name in COLUMNS)
-            at = iso(np.datetime64(int(stamps[row]), "us"))
-            raise DataError(
-                f"{where}: row {row} of {symbol} ({at}) has {what}: {values}; "
-                f"{int(wrong.sum())} such row(s) in all. Repair or remove them."
-            )
-
-    high, low = columns["high"], columns["low"]
-    for name in COLUMNS:
-        refuse(~np.isfinite(columns[name]), f"no finite {name}")
-    for name in PRICES:
-        refuse(columns[name] <= 0, f"a {name} that is not positive")
-    refuse(columns["volume"] < 0, "a negative volume")
-    refuse(high < low, "a high below its low")
-    for name in ("open", "close"):
-        outside = (columns[name] > high) | (columns[name] < low)
-        refuse(outside, f"a {name} outside its low and high")
-
-
-def _commonest_spacing(stamps: npt.NDArray[np.int64], symbol: str, where: str) -> int:
-    if len(stamps) < 2:
-        raise DataError(
-            f"{where}: {symbol} has one bar, too few to see how long a bar is. "
-            "Give more bars, or say it with bar: 5min."
-        )
-    spacings, counts = np.unique(np.diff(stamps), return_counts=True)
-    length_us = int(spacings[np.argmax(counts)])
-    if counts.max() < 0.2 * counts.sum():
-        raise DataError(
-            f"{where}: bars of {symbol} have no regular spacing; the commonest, "
-            f"{format_duration(length_us)}, holds for {counts.max():,} of {counts.sum():,} steps. "
-            "Say how long a bar is with bar: 5min."
-        )
-    return length_us
-
-
-def _check_length(
-    stamps: npt.NDArray[np.int64], symbol: str, length_us: int, calendar: str, where: str
-) -> None:
-    if length_us > DAY_US and calendar != ALWAYS:
-        raise DataError(
-            f"{where}: bars of {symbol} are {format_duration(length_us)} long, longer than a "
-            f"session of {calendar}. Give daily bars and resample them, or use calendar: {ALWAYS}."
-        )
-    overlaps = np.diff(stamps) < length_us
-    if length_us < DAY_US and overlaps.any():  # days and months differ in length
-        row = _first(overlaps) + 1
-        raise DataError(
-            f"{where}: row {row} of {symbol} ({iso(np.datetime64(int(stamps[row]), 'us'))}) begins "
-            f"before the bar before it ends, {format_duration(length_us)} after its start; "
-            f"{int(overlaps.sum())} such row(s) in all. Remove them, or say how long a bar is "
-            "with bar: 5min."
-        )
-
-
-def _first(wrong: Any) -> int:
-    return int(np.argmax(np.asarray(wrong)))

@@ -23,6 +23,19 @@ def content_id(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+class FrozenDict(dict[str, Any]):
+    """A dict that cannot be changed, so that a spec that holds it keeps its id."""
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("A spec cannot be changed. Make another with model_copy(update=...).")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[str, Any]]]:
+        return FrozenDict, (dict(self),)
+
+
 class Spec(BaseModel):
     """A recipe: keyword-only, checked when made, never changed, hashable, equal by content.
 
@@ -46,6 +59,12 @@ class Spec(BaseModel):
         """An equal spec but for `update`, checked as any new one is."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self)(**(fields | dict(update or {})))
+
+    def model_post_init(self, _: Any) -> None:
+        """Freeze what pydantic leaves open to change."""
+        for name in type(self).model_fields:
+            if isinstance(value := getattr(self, name), dict):
+                self.__dict__[name] = FrozenDict(value)
 
     def content(self) -> dict[str, Any]:
         """Plain data from which an equal spec can be made."""

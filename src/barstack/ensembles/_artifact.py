@@ -40,7 +40,7 @@ class TrainedEnsemble:
     about     provenance: study, data fingerprint, scores; plain data
     """
 
-    format: ClassVar[int] = 2
+    format: ClassVar[int] = 1
     features: FeatureSet
     target: Target
     members: dict[str, FittedModel]

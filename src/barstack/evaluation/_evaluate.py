@@ -3,82 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from barstack.bars import Panel
-from barstack.core.decisions import Decisions, Rows
-from barstack.core.errors import DataError
-from barstack.core.forecast import Forecast, Target
-from barstack.core.times import KnownAt, TrainedThrough, format_duration, iso
+from barstack.core.forecast import Target
+from barstack.core.times import KnownAt, format_duration, iso
 from barstack.ensembles import FittedEnsemble, MemberForecasts
 from barstack.labels import LabelTable
 from barstack.tracking import OutOfFold
 
 from . import _metrics as metrics
+from ._case import Case, Forecaster, all_forecasters, make_case
 from ._curves import calibration_bins, equity_of
-from ._findings import CalibrationBin, Correlation, Evaluation, FoldAccuracy, Role, Score, Weights
+from ._findings import CalibrationBin, Correlation, Evaluation, FoldAccuracy, Score, Weights
 from ._jackknife import Blocks, blocks_of, chance_of_luck, for_all_trials, jackknife_se
-from ._naive import naive_forecasts
 from ._profit import Profit, follow
 from ._verdict import evidence, net_edge, verdict
 
 Values = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Forecaster:
-    """Anything to be judged: a member, an ensemble or a naive forecast.
-
-    signal  (n_rows, n_horizons) positive for up
-    values  (n_rows, n_horizons, n_outputs), or None for a forecast of direction only
-    side    (n_rows, n_horizons) +1, 0 or -1: what following it does
-    """
-
-    name: str
-    role: Role
-    signal: Values
-    values: Values | None
-    side: Values
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """The rows that all forecasters share, with what came of them."""
-
-    panel: Panel
-    decisions: Decisions
-    target: Target
-    y: Values
-    returns: Values
-    known_at: KnownAt
-    baseline: Values  # the historical mean, (n_rows, n_horizons, n_outputs)
-    fold: npt.NDArray[np.int64]
-    cost_bps: float
-    trials: int
-
-    def known(self, horizon: int) -> npt.NDArray[np.bool_]:
-        """Rows whose label of this horizon is known."""
-        return ~np.isnat(self.known_at[:, horizon])
-
-    @cached_property
-    def blocks(self) -> list[Blocks]:
-        """Blocks of time for each horizon, long against its labels."""
-        return [
-            blocks_of(self.decisions.decided_at, self.overlap(horizon))
-            for horizon in range(len(self.target.horizons))
-        ]
-
-    def overlap(self, horizon: int) -> int:
-        """Decision times that the longest label of a horizon spans."""
-        times = np.unique(self.decisions.decided_at)
-        known = self.known(horizon)
-        start = np.searchsorted(times, self.decisions.decided_at[known])
-        end = np.searchsorted(times, self.known_at[known, horizon])
-        return int((end - start).max(initial=1))
 
 
 def evaluate(
@@ -100,8 +44,8 @@ def evaluate(
     """
     first = next(iter(ensembles.values()))
     rows = labels.decisions.find(first.forecast.decisions)
-    case = _case(panel, labels, first, rows, cost_bps, trials)
-    forecasters = _forecasters(labels, members, ensembles, first.forecast.decisions, rows)
+    case = make_case(panel, labels, first, rows, cost_bps, trials)
+    forecasters = all_forecasters(labels, members, ensembles, first.forecast.decisions, rows)
     horizons = range(len(case.target.horizons))
     profits = {
         (each.name, horizon): _profit(case, each, horizon)
@@ -150,60 +94,6 @@ def evaluate(
         weights=_weights(fitted, case.target),
         verdict=verdict(judged, found, trials, cost_bps, profits[judged, 0].time),
     )
-
-
-def _case(
-    panel: Panel, labels: LabelTable, first: OutOfFold, rows: Rows, cost_bps: float, trials: int
-) -> Case:
-    naive = {each.name: each for each in naive_forecasts(labels, rows)}
-    baseline = naive["historical_mean"].values
-    assert baseline is not None
-    case = Case(
-        panel,
-        first.forecast.decisions,
-        labels.target,
-        labels.values[rows],
-        labels.returns[rows],
-        KnownAt(labels.known_at[rows]),
-        baseline,
-        first.fold,
-        cost_bps,
-        trials,
-    )
-    for place, horizon in enumerate(labels.target.horizons):
-        if case.known(place).sum() < 2:
-            raise DataError(
-                f"{case.known(place).sum()} labels of horizon {horizon} are known among the "
-                f"{len(rows)} decisions to judge by. Give more bars or a shorter horizon."
-            )
-    return case
-
-
-def _forecasters(
-    labels: LabelTable,
-    members: MemberForecasts,
-    ensembles: Mapping[str, OutOfFold],
-    decisions: Decisions,
-    rows: Rows,
-) -> list[Forecaster]:
-    """Ensembles, then members, then naive forecasts, all on the same rows."""
-    made = [_learner(name, "ensemble", each.forecast) for name, each in ensembles.items()]
-    shared = members.decisions.find(decisions)
-    for place, name in enumerate(members.names):
-        through = TrainedThrough(members.trained_through[shared])
-        values = members.member(place)[shared]
-        made.append(_learner(name, "member", Forecast(decisions, members.target, values, through)))
-    for naive in naive_forecasts(labels, rows):
-        side = np.sign(naive.signal)
-        made.append(Forecaster(naive.name, "naive", naive.signal, naive.values, side))
-    return made
-
-
-def _learner(name: str, role: Role, forecast: Forecast) -> Forecaster:
-    side = np.sign(forecast.signal)
-    if forecast.target.task == "three_class":  # HOLD stays out
-        side = forecast.values.argmax(axis=2) - 1.0
-    return Forecaster(name, role, forecast.signal, forecast.values, side)
 
 
 def _profit(case: Case, each: Forecaster, horizon: int) -> Profit:

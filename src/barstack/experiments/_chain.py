@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,17 @@ class Done:
     seconds: float
 
 
+@cache
+def code_id() -> str:
+    """Hash of barstack's own files: what is stored belongs to the code that made it."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for file in sorted(root.rglob("*")):
+        if file.is_file() and "__pycache__" not in file.parts:
+            digest.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 class Chain:
     """Runs steps in the order they need one another, reusing what is stored."""
 
@@ -122,7 +135,8 @@ class Chain:
             self._keys[name] = step.fingerprint(self._values[name])
             self._log(name, "made", start)
             return
-        key = content_id([name, step.spec(), {need: self._keys[need] for need in step.needs}])
+        needs = {need: self._keys[need] for need in step.needs}
+        key = content_id([name, code_id(), step.spec(), needs])
         folder = self._folder(name, key)
         if folder.is_dir():
             self._keys[name] = key

@@ -58,6 +58,7 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """What the command line prints with --json."""
+        scores = self.evaluation.to_json()["scores"]
         return {
             "run": self.id,
             "folder": str(self.folder),
@@ -66,7 +67,9 @@ class Run:
             "verdict": self.evaluation.to_json()["verdict"],
             "task": self.evaluation.task,
             "n_decisions": self.evaluation.n_decisions,
-            "scores": self.evaluation.to_json()["scores"],
+            "ensembles": [score for score in scores if score["role"] == "ensemble"],
+            "members": [score for score in scores if score["role"] == "member"],
+            "naive": [score for score in scores if score["role"] == "naive"],
             "steps": [
                 {"name": each.name, "how": each.how, "seconds": round(each.seconds, 3)}
                 for each in self.steps

@@ -87,6 +87,8 @@ class Study(Spec):
                 "A study's verdict needs forward forecasts, and this split trains on both sides "
                 "of its tests. Split with walk_forward or chronological."
             )
+        if not isinstance(self.features, str):
+            FeatureSet(features=self.features)  # refuses none, and the same one twice
         for name, model in self.members.items():
             if not name.replace("_", "").replace("-", "").isalnum():
                 raise ConfigError(f"Member name {name!r}: use letters, digits, _ and - only.")

@@ -48,8 +48,9 @@ class Feature(Spec):
         return self
 
     def identity(self) -> list[Any]:
-        """Beside the fields, the formula itself: an edited kernel is another feature."""
-        return [*super().identity(), self.kernel.code_id]
+        """The formula itself and all parameters: an edited kernel is another feature, while a
+        default written out is not."""
+        return [self.kernel.name, self.kernel.code_id, list(self.values), self.timeframe]
 
     @cached_property
     def kernel(self) -> Kernel:

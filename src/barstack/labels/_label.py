@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,14 @@ class Label(Spec):
     task: ClassVar[Task]
     horizons: tuple[str | int, ...]
 
+    @field_validator("horizons", mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        """Horizons as given; true is no number of bars."""
+        if isinstance(value, list | tuple) and any(isinstance(item, bool) for item in value):
+            raise ConfigError(f"Horizons {list(value)}: write durations or numbers of bars.")
+        return value
+
     @field_validator("horizons")
     @classmethod
     def _check(cls, horizons: tuple[str | int, ...]) -> tuple[str | int, ...]:
@@ -73,6 +81,14 @@ class Label(Spec):
                 )
             if isinstance(horizon, str):
                 parse_duration(horizon)
+        meant = [
+            parse_duration(each) / 1e6 if isinstance(each, str) else -each for each in horizons
+        ]
+        if len(meant) < len(horizons):
+            raise ConfigError(
+                f"Horizons {list(horizons)} repeat one, which would count its trials twice. Give "
+                "each once."
+            )
         return horizons
 
     @abstractmethod

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +35,7 @@ def report(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
     yield Step(
         name="report",
         needs=("bars", "evaluation", "artifact"),
-        spec=lambda: [study.id, study.title, version("barstack")],
+        spec=lambda: [study.id, study.title],
         make=make,
         save=save,
         load=lambda folder, key: (folder / "report.html").read_text(encoding="utf-8"),

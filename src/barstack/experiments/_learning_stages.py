@@ -1,4 +1,4 @@
-"""The stages of a study, from bars to artifact. Each says what it needs and how it is stored."""
+"""Stages from members to artifact. Each says what it needs and how it is stored."""
 
 from __future__ import annotations
 
@@ -11,134 +11,23 @@ from typing import Any
 import numpy as np
 
 from barstack.bars import READING, Panel, panel_fingerprint
-from barstack.core.decisions import Decisions
-from barstack.core.forecast import Target, concatenate
+from barstack.core.forecast import concatenate
 from barstack.core.seeds import derive_seed
-from barstack.core.spec import content_id
-from barstack.core.times import DecidedAt, KnownAt, as_time, iso
+from barstack.core.times import as_time
 from barstack.datasets import Dataset
 from barstack.ensembles import FittedEnsemble, TrainedEnsemble, align, fit_known, walk_forward
-from barstack.evaluation import Evaluation, assert_causal, evaluate
-from barstack.features import FeatureTable, decisions_of
+from barstack.evaluation import Evaluation, evaluate
 from barstack.labels import LabelTable
 from barstack.models import FittedModel, Model, train
 from barstack.splits import Fold
 from barstack.tracking import OutOfFold
 
 from ._chain import Chain, Step, Values, Workplace, stage
+from ._data_stages import length_us
 from ._study import Study
+from ._trials import count_trials
 
 FINAL = -1  # the fold number of what is fitted on everything, for the artifact
-
-
-def _code() -> str:
-    """Stored results belong to the version of barstack that made them."""
-    return version("barstack")
-
-
-@stage("bars")
-def bars(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
-    """Checked bars by symbol, read afresh each time; their content is their key."""
-    yield Step(
-        name="bars",
-        needs=(),
-        spec=dict,
-        make=lambda inputs, key: study.bars.load(workplace.folder),
-        fingerprint=panel_fingerprint,
-    )
-
-
-@stage("features")
-def features(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
-    """The feature table, after a proof that no feature reads the future."""
-
-    def make(inputs: Values, key: str) -> FeatureTable:
-        panel: Panel = inputs["bars"]
-        features = study.feature_set(_length_us(panel))
-        assert_causal(features, panel)
-        return features.compute(panel)
-
-    def save(table: FeatureTable, folder: Path, key: str) -> None:
-        _save_arrays(folder, table.decisions, values=table.values)
-        (folder / "columns.json").write_text(json.dumps(table.columns))
-
-    def load(folder: Path, key: str) -> FeatureTable:
-        decisions, arrays = _load_arrays(folder)
-        columns = tuple(json.loads((folder / "columns.json").read_text()))
-        return FeatureTable(decisions, columns, arrays["values"])
-
-    yield Step(
-        name="features",
-        needs=("bars",),
-        spec=lambda: [study.feature_set(_length_us(chain.value("bars"))).id, _code()],
-        make=make,
-        save=save,
-        load=load,
-    )
-
-
-@stage("labels")
-def labels(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
-    """The label table."""
-
-    def save(table: LabelTable, folder: Path, key: str) -> None:
-        _save_arrays(
-            folder,
-            table.decisions,
-            values=table.values,
-            known_at=table.known_at,
-            returns=table.returns,
-        )
-
-    def load(folder: Path, key: str) -> LabelTable:
-        decisions, arrays = _load_arrays(folder)
-        known_at = KnownAt(arrays["known_at"])
-        return LabelTable(
-            decisions, study.label.target, arrays["values"], known_at, arrays["returns"]
-        )
-
-    yield Step(
-        name="labels",
-        needs=("bars",),
-        spec=lambda: [study.label.id, _code()],
-        make=lambda inputs, key: study.label.compute(inputs["bars"]),
-        save=save,
-        load=load,
-    )
-
-
-@stage("split")
-def split(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
-    """Purged folds."""
-
-    def make(inputs: Values, key: str) -> list[Fold]:
-        dataset = Dataset(inputs["features"], inputs["labels"])
-        known_at = dataset.labels.all_known_at
-        return study.split.split(dataset.decisions, known_at, dataset.usable)
-
-    def save(folds: list[Fold], folder: Path, key: str) -> None:
-        arrays = {f"{part}_{i}": getattr(f, part) for i, f in enumerate(folds) for part in _PARTS}
-        np.savez(folder / "folds.npz", **arrays)
-
-    def load(folder: Path, key: str) -> list[Fold]:
-        with np.load(folder / "folds.npz", allow_pickle=False) as arrays:
-            count = len(arrays.files) // len(_PARTS)
-            return [
-                Fold(arrays[f"train_{i}"], arrays[f"test_{i}"], study.split.kind)
-                for i in range(count)
-            ]
-
-    yield Step(
-        name="split",
-        needs=("features", "labels"),
-        spec=lambda: [study.split.id, _code()],
-        make=make,
-        save=save,
-        load=load,
-    )
-
-
-_PARTS = ("train", "test")
 
 
 @stage("members")
@@ -171,7 +60,7 @@ def _member(name: str, model: Model, seed: int, workplace: Workplace) -> Step:
     return Step(
         name=f"member {name}",
         needs=("features", "labels", "split"),
-        spec=lambda: [model.id, seed, _code(), _versions(model.packages)],
+        spec=lambda: [model.id, seed, _versions(model.packages)],
         make=make,
         save=lambda final, folder, key: final.save(folder / "final"),
         load=lambda folder, key: FittedModel.load(folder / "final"),
@@ -219,7 +108,7 @@ def ensemble(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
     yield Step(
         name="ensemble",
         needs=(*needs, "labels"),
-        spec=lambda: [[each.id for each in study.ensembles], list(study.members), _code()],
+        spec=lambda: [[each.id for each in study.ensembles], list(study.members)],
         make=make,
         save=save,
         load=load,
@@ -242,13 +131,13 @@ def evaluation(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Ste
             },
             inputs["ensemble"],
             cost_bps=study.cost_bps,
-            trials=_count_trials(study, workplace, chain),
+            trials=count_trials(study, workplace, chain),
         )
 
     yield Step(
         name="evaluation",
         needs=("bars", "labels", "ensemble"),
-        spec=lambda: [study.cost_bps, _count_trials(study, workplace, chain), _code()],
+        spec=lambda: [study.cost_bps, count_trials(study, workplace, chain)],
         make=make,
         publish="evaluation.json",
         save=lambda found, folder, key: _write_json(folder / "evaluation.json", found.to_json()),
@@ -267,12 +156,12 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
         found: Evaluation = inputs["evaluation"]
         scores = [score for score in found.to_json()["scores"] if score["role"] == "ensemble"]
         return TrainedEnsemble(
-            features=study.feature_set(_length_us(panel)),
+            features=study.feature_set(length_us(panel)),
             target=study.label.target,
             members={name: inputs[f"member {name}"] for name in study.members},
             ensemble=inputs["ensemble"][study.ensemble_names[0]][FINAL],
             bars={
-                "length_us": _length_us(panel),
+                "length_us": length_us(panel),
                 "symbols": list(panel),
                 **{name: getattr(study.bars, name) for name in READING},
             },
@@ -288,7 +177,7 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
     yield Step(
         name="artifact",
         needs=("bars", "ensemble", "evaluation", *(f"member {name}" for name in study.members)),
-        spec=lambda: [study.id, TrainedEnsemble.format, _code()],
+        spec=lambda: [study.id, TrainedEnsemble.format],
         make=make,
         publish="artifact",
         save=lambda trained, folder, key: trained.save(folder / "artifact"),
@@ -300,34 +189,6 @@ def _out_of_fold(study: Study, workplace: Workplace, chain: Chain) -> dict[str, 
     return {name: workplace.forecasts.read(chain.key(f"member {name}")) for name in study.members}
 
 
-def _count_trials(study: Study, workplace: Workplace, chain: Chain) -> int:
-    """Enter this study's trials in the ledger and count all made on its symbols, ever.
-
-    A trial is a member or ensemble at one horizon. Its id leaves the bars out: the same
-    configuration on a few bars more is the same idea, not another one.
-    """
-    panel: Panel = chain.value("bars")
-    features_id = study.feature_set(_length_us(panel)).id
-    setting = [study.bars.resample, features_id, study.label.id, study.split.id, study.seed]
-    tried: dict[str, Any] = {name: model.id for name, model in study.members.items()}
-    for each, name in zip(study.ensembles, study.ensemble_names, strict=True):
-        tried[name] = [each.id, sorted(model.id for model in study.members.values())]
-    target: Target = study.label.target
-    trials = [
-        (content_id([spec, horizon, setting]), f"{name} {horizon}")
-        for name, spec in tried.items()
-        for horizon in target.horizons
-    ]
-    decided_at = decisions_of(panel).decided_at
-    ledger = workplace.ledger
-    ledger.record(trials, panel, iso(decided_at.min()), iso(decided_at.max()))
-    return ledger.count(panel)
-
-
-def _length_us(panel: Panel) -> int:
-    return next(iter(panel.values())).length_us
-
-
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:
     found = {}
     for package in packages:
@@ -336,21 +197,6 @@ def _versions(packages: tuple[str, ...]) -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "missing"
     return found
-
-
-def _save_arrays(folder: Path, decisions: Decisions, **arrays: Any) -> None:
-    for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array, allow_pickle=False)
-    np.save(folder / "symbol_code.npy", decisions.symbol_code, allow_pickle=False)
-    np.save(folder / "decided_at.npy", decisions.decided_at, allow_pickle=False)
-    (folder / "symbols.json").write_text(json.dumps(decisions.symbols))
-
-
-def _load_arrays(folder: Path) -> tuple[Decisions, dict[str, Any]]:
-    arrays = {file.stem: np.load(file, allow_pickle=False) for file in folder.glob("*.npy")}
-    symbols = tuple(json.loads((folder / "symbols.json").read_text()))
-    decided_at = DecidedAt(arrays.pop("decided_at"))
-    return Decisions(symbols, arrays.pop("symbol_code"), decided_at), arrays
 
 
 def _write_json(file: Path, content: Any) -> None:

@@ -1,0 +1,147 @@
+"""Stages from bars to folds. Each says what it needs and how it is stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from barstack.bars import Panel, panel_fingerprint
+from barstack.core.decisions import Decisions
+from barstack.core.times import DecidedAt, KnownAt
+from barstack.datasets import Dataset
+from barstack.evaluation import assert_causal
+from barstack.features import FeatureTable
+from barstack.labels import LabelTable
+from barstack.splits import Fold
+
+from ._chain import Chain, Step, Values, Workplace, stage
+from ._study import Study
+
+
+@stage("bars")
+def bars(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
+    """Checked bars by symbol, read afresh each time; their content is their key."""
+    yield Step(
+        name="bars",
+        needs=(),
+        spec=dict,
+        make=lambda inputs, key: study.bars.load(workplace.folder),
+        fingerprint=panel_fingerprint,
+    )
+
+
+@stage("features")
+def features(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
+    """The feature table, after a proof that no feature reads the future."""
+
+    def make(inputs: Values, key: str) -> FeatureTable:
+        panel: Panel = inputs["bars"]
+        features = study.feature_set(length_us(panel))
+        assert_causal(features, panel)
+        return features.compute(panel)
+
+    def save(table: FeatureTable, folder: Path, key: str) -> None:
+        _save_arrays(folder, table.decisions, values=table.values)
+        (folder / "columns.json").write_text(json.dumps(table.columns))
+
+    def load(folder: Path, key: str) -> FeatureTable:
+        decisions, arrays = _load_arrays(folder)
+        columns = tuple(json.loads((folder / "columns.json").read_text()))
+        return FeatureTable(decisions, columns, arrays["values"])
+
+    yield Step(
+        name="features",
+        needs=("bars",),
+        spec=lambda: [study.feature_set(length_us(chain.value("bars"))).id],
+        make=make,
+        save=save,
+        load=load,
+    )
+
+
+@stage("labels")
+def labels(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
+    """The label table."""
+
+    def save(table: LabelTable, folder: Path, key: str) -> None:
+        _save_arrays(
+            folder,
+            table.decisions,
+            values=table.values,
+            known_at=table.known_at,
+            returns=table.returns,
+        )
+
+    def load(folder: Path, key: str) -> LabelTable:
+        decisions, arrays = _load_arrays(folder)
+        known_at = KnownAt(arrays["known_at"])
+        return LabelTable(
+            decisions, study.label.target, arrays["values"], known_at, arrays["returns"]
+        )
+
+    yield Step(
+        name="labels",
+        needs=("bars",),
+        spec=lambda: [study.label.id],
+        make=lambda inputs, key: study.label.compute(inputs["bars"]),
+        save=save,
+        load=load,
+    )
+
+
+@stage("split")
+def split(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
+    """Purged folds."""
+
+    def make(inputs: Values, key: str) -> list[Fold]:
+        dataset = Dataset(inputs["features"], inputs["labels"])
+        known_at = dataset.labels.all_known_at
+        return study.split.split(dataset.decisions, known_at, dataset.usable)
+
+    def save(folds: list[Fold], folder: Path, key: str) -> None:
+        arrays = {f"{part}_{i}": getattr(f, part) for i, f in enumerate(folds) for part in _PARTS}
+        np.savez(folder / "folds.npz", **arrays)
+
+    def load(folder: Path, key: str) -> list[Fold]:
+        with np.load(folder / "folds.npz", allow_pickle=False) as arrays:
+            count = len(arrays.files) // len(_PARTS)
+            return [
+                Fold(arrays[f"train_{i}"], arrays[f"test_{i}"], study.split.kind)
+                for i in range(count)
+            ]
+
+    yield Step(
+        name="split",
+        needs=("features", "labels"),
+        spec=lambda: [study.split.id],
+        make=make,
+        save=save,
+        load=load,
+    )
+
+
+_PARTS = ("train", "test")
+
+
+def length_us(panel: Panel) -> int:
+    """Length of the bars, which is the same for all symbols."""
+    return next(iter(panel.values())).length_us
+
+
+def _save_arrays(folder: Path, decisions: Decisions, **arrays: Any) -> None:
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    np.save(folder / "symbol_code.npy", decisions.symbol_code, allow_pickle=False)
+    np.save(folder / "decided_at.npy", decisions.decided_at, allow_pickle=False)
+    (folder / "symbols.json").write_text(json.dumps(decisions.symbols))
+
+
+def _load_arrays(folder: Path) -> tuple[Decisions, dict[str, Any]]:
+    arrays = {file.stem: np.load(file, allow_pickle=False) for file in folder.glob("*.npy")}
+    symbols = tuple(json.loads((folder / "symbols.json").read_text()))
+    decided_at = DecidedAt(arrays.pop("decided_at"))
+    return Decisions(symbols, arrays.pop("symbol_code"), decided_at), arrays
