@@ -81,9 +81,9 @@ class Label(Spec):
                 )
             if isinstance(horizon, str):
                 parse_duration(horizon)
-        meant = [
-            parse_duration(each) / 1e6 if isinstance(each, str) else -each for each in horizons
-        ]
+        meant = {
+            each if isinstance(each, int) else f"{parse_duration(each)}us" for each in horizons
+        }
         if len(meant) < len(horizons):
             raise ConfigError(
                 f"Horizons {list(horizons)} repeat one, which would count its trials twice. Give "
