@@ -96,3 +96,35 @@ def test_starting_imports_nothing_heavy(module: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert not {name.split(".")[0] for name in loaded.stdout.split()} & HEAVY
+
+
+def test_a_study_needs_only_the_libraries_it_uses(tmp_path: Path) -> None:
+    """With PyTorch and the boosters out of reach, models are listed and ridge is run."""
+    code = """
+import sys
+
+class OutOfReach:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"torch", "safetensors", "lightgbm", "xgboost", "catboost"}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, OutOfReach())
+import barstack as bs
+from barstack.models import MODELS
+
+print(*MODELS.names())
+label = {"label": "return", "horizons": [1]}
+study = bs.Study(bars="sample", features=["rsi"], label=label, members=["ridge"])
+print(bs.run(study, runs=sys.argv[1]))
+try:
+    bs.run(bs.Study(bars="sample", label=label, members=["lstm"]), runs=sys.argv[1])
+except bs.BarstackError as error:
+    print(error)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    names, run, error = ran.stdout.splitlines()
+    assert names == "catboost lightgbm lstm ridge xgboost"
+    assert run.startswith("Run(")
+    assert "This model needs PyTorch: pip install 'barstack[neural]'" in error

@@ -224,6 +224,17 @@ def test_extended_hours() -> None:
         read(frame(times), calendar="CMES", hours="extended")
 
 
+@pytest.mark.parametrize("option", [{"stamp": "clsoe"}, {"hours": "extnded"}])
+def test_a_mistyped_option_is_no_default(option: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="Did you mean"):
+        read(frame(), **option)
+
+
+def test_bars_outside_sessions_are_counted() -> None:
+    times = pd.date_range("2026-01-05 04:00", periods=32, freq="30min", tz="America/New_York")
+    assert read(frame(times), calendar="XNYS").outside == 19
+
+
 def test_a_market_on_another_calendar_is_refused() -> None:
     day_and_night = pd.date_range("2026-01-05", periods=480, freq="1h", tz="UTC")
     with pytest.raises(DataError, match=r"of 480 bars of SPY lie outside .*XNYS.*24/7"):

@@ -77,7 +77,7 @@ def test_a_model_from_another_package_is_used_by_name(
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Predictor(median, ridge;")
 
-    (folder,) = (each for each in runs.iterdir() if each.name != ".store")
+    (folder,) = runs.glob("[!.]*")
     with pytest.raises(ArtifactError, match="'median'"):  # this process has no such package
         load(folder)
 

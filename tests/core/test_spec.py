@@ -100,6 +100,20 @@ def test_a_study_without_features_is_refused() -> None:
         study(features=["rsi", {"feature": "rsi", "params": {"window": 14}}])
 
 
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"split": {"split": "walk_forward", "embargo": "x"}}, "study.split.*walk_forward.embargo"),
+        ({"bars": {"provider": "sample", "resample": "xx"}}, "study.bars.*sample.resample"),
+        ({"bars": {"provider": "sample", "bar": "5"}}, "study.bars.*sample.bar"),
+        ({"bars": {"provider": "sample", "start": "soon"}}, "study.bars.*sample.start"),
+    ],
+)
+def test_texts_that_mean_nothing_are_refused_at_once(change: dict[str, Any], where: str) -> None:
+    with pytest.raises(ConfigError, match=where):
+        study(**change)
+
+
 def test_a_copy_with_changes_is_checked_and_has_its_own_id() -> None:
     made = study()
     before = made.id

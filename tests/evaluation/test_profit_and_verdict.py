@@ -12,7 +12,7 @@ from barstack.evaluation import Evidence
 from barstack.evaluation._jackknife import blocks_of
 from barstack.evaluation._naive import naive_forecasts
 from barstack.evaluation._profit import follow
-from barstack.evaluation._verdict import _sentence, net_edge
+from barstack.evaluation._verdict import _sentence, net_edge, verdict
 from barstack.labels import LABELS
 from barstack.testing import walk
 
@@ -63,7 +63,7 @@ def test_a_steady_position_has_no_timing_profit() -> None:
         {"WALK": bars}, decisions, np.ones(200), KnownAt(bars.closed_at[4:204]), cost_bps=0.0
     )
     np.testing.assert_allclose(profit.timing, 0.0, atol=1e-15)
-    assert net_edge(profit, blocks_of(profit.time, 4))[0] == pytest.approx(0.0, abs=1e-12)
+    assert net_edge(profit, blocks_of(profit.time, 4)).bps == pytest.approx(0.0, abs=1e-12)
 
 
 def test_naive_forecasts_use_what_was_known() -> None:
@@ -113,3 +113,12 @@ def test_the_verdict_is_one_sentence_without_statistics() -> None:
     for sentence in said.values():
         assert sentence.count(". ") == 0
         assert not {"p-value", "bps", "significant", "sigma"} & set(sentence.split())
+
+
+def test_a_horizon_without_an_error_does_not_hide_behind_a_losing_one() -> None:
+    losing = replace(EVIDENCE, horizon="1h", edge="none", net_edge_bps=-0.1, p_value=0.55)
+    unknown = replace(EVIDENCE, horizon="1d", t_value=None, net_edge_bps_se=None, p_value=1.0)
+    time = np.arange(100).astype("datetime64[h]").astype("datetime64[us]")
+    found = verdict("stack", [losing, unknown], 10, 1.0, time)
+    assert (found.edge, found.horizon) == ("unproven", "1d")
+    assert "too few bars" in found.sentence

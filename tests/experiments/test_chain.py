@@ -145,8 +145,8 @@ def test_damaged_forecasts_are_named(first: Path, damage: str, study_file: Study
 
 
 def test_a_ledger_that_is_none(first: Path) -> None:
-    ledger = first / "runs" / ".store" / "ledger.sqlite"
-    for file in ledger.parent.glob("ledger.sqlite*"):
+    ledger = first / "runs" / ".ledger.sqlite"
+    for file in ledger.parent.glob(".ledger.sqlite*"):
         file.unlink()
     ledger.write_text("not a database, and long enough to be looked at as one" * 20)
     with pytest.raises(StorageError, match=r"ledger of trials .*restore it from a copy"):

@@ -98,7 +98,7 @@ def test_two_at_once_both_end_well(tmp_path: Path, study_file: StudyFile, finish
     for process in both:
         _, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
-    (folder,) = (each for each in (tmp_path / "runs").iterdir() if each.name != ".store")
+    (folder,) = (tmp_path / "runs").glob("[!.]*")
     found = json.loads((folder / "evaluation.json").read_text())
     assert found == json.loads((finished.folder / "evaluation.json").read_text())
     assert not list((tmp_path / "runs").rglob("*.part"))

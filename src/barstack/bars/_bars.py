@@ -42,11 +42,13 @@ class Bars:
     symbol     name
     length_us  nominal length of a bar, microseconds; session ends may cut single bars short
     records    (n_bars,) of dtype `BAR`, read-only
+    outside    how many of the source's bars lay outside all sessions and were left out
     """
 
     symbol: str
     length_us: int
     records: npt.NDArray[Any]
+    outside: int = 0
 
     def __post_init__(self) -> None:
         self.records.flags.writeable = False

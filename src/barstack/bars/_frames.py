@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from barstack.core.errors import DataError, did_you_mean
+from barstack.core.errors import ConfigError, DataError, did_you_mean
 from barstack.core.times import DAY_US, iso
 
 from ._bars import BAR, Bars
@@ -25,6 +25,8 @@ from ._checks import (
 )
 from ._sessions import ALWAYS, sessions
 
+STAMPS = ("open", "close")
+HOURS = ("regular", "extended")
 TIME_NAMES = ("timestamp", "datetime", "date", "time", "ts")
 _ISO_8601 = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?$"
 
@@ -51,7 +53,8 @@ def bars_from_frame(
     length_us  length of a bar; by default the commonest spacing
     where      what error messages call the table
 
-    Raises `DataError` for anything that is not a clean series of bars. Nothing is repaired.
+    Raises `DataError` for anything that is not a clean series of bars, `ConfigError` for an
+    unknown option. Nothing is repaired.
 
     >>> import polars as pl
     >>> from datetime import datetime, timezone
@@ -61,6 +64,9 @@ def bars_from_frame(
     >>> bars_from_frame(frame, "TOY")
     Bars(TOY, 2 x 1h, 2026-01-05 14:00 UTC .. 2026-01-05 16:00 UTC)
     """
+    for name, value, choices in (("stamp", stamp, STAMPS), ("hours", hours, HOURS)):
+        if value not in choices:
+            raise ConfigError(f"Unknown {name} {value!r}. {did_you_mean(value, choices)}")
     table = _as_polars(frame, where)
     if not len(table):
         raise DataError(f"{where} holds no bars. Give {symbol} a file with rows.")
@@ -124,7 +130,7 @@ def _with_sessions(
             f"{where}: the bar of {symbol} at {at} lies in the same session of {calendar} as the "
             "one before. Name the calendar the symbol trades on, or remove one of them."
         )
-    return Bars(symbol, length_us, records)
+    return Bars(symbol, length_us, records, outside=int((~keep).sum()))
 
 
 def _as_polars(frame: Any, where: str) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import field_validator
 
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.registry import SpecRegistry
@@ -34,6 +35,20 @@ class Provider(Spec):
     resample: str | None = None  # length of the bars to work on; by default the source's
     start: str | None = None  # keep bars that open at or after this UTC time
     end: str | None = None  # keep bars that close at or before this UTC time
+
+    @field_validator("bar", "resample")
+    @classmethod
+    def _check_length(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_duration(text)
+        return text
+
+    @field_validator("start", "end")
+    @classmethod
+    def _check_moment(cls, text: str | None) -> str | None:
+        if text is not None:
+            _moment(text)
+        return text
 
     @abstractmethod
     def read(self, folder: Path) -> dict[str, Any]:
@@ -89,7 +104,7 @@ class Provider(Spec):
                 f"{bars!r} has no bar between start {self.start or 'any'} and end "
                 f"{self.end or 'any'}. Widen them."
             )
-        return Bars(bars.symbol, bars.length_us, bars.records[keep])
+        return Bars(bars.symbol, bars.length_us, bars.records[keep], bars.outside)
 
 
 def _moment(text: str) -> np.datetime64:

@@ -114,5 +114,5 @@ def resample(panel: Bars | Panel, length_us: int) -> dict[str, Bars]:
         closed = np.zeros(2 * len(bars), BAR)
         rows = np.empty(2 * len(bars), np.int64)
         count = aggregate(no_bar_forming(), bars.records, length_us, closed, rows)
-        resampled[symbol] = Bars(symbol, length_us, closed[:count].copy())
+        resampled[symbol] = Bars(symbol, length_us, closed[:count].copy(), bars.outside)
     return resampled

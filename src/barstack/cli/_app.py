@@ -92,7 +92,7 @@ def predict(
     symbol: Annotated[str | None, typer.Option(help="By default the file's name.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Forecast every bar of a file that is newer than the artifact's training."""
+    """Forecast the newest bar of each symbol; with --json, every bar newer than the training."""
     from barstack.bars import PROVIDERS, READING, Bars  # noqa: PLC0415
     from barstack.serving import load  # noqa: PLC0415
 
@@ -107,7 +107,8 @@ def predict(
         panel = {symbol: Bars(symbol, each.length_us, each.records)}
     frame = predictor.predict(panel)
     if as_json:
-        _print_json({"forecasts": json.loads(frame.to_json(orient="records", date_format="iso"))})
+        rows = frame.assign(decided_at=frame["decided_at"].map(lambda moment: moment.isoformat()))
+        _print_json({"forecasts": rows.to_dict(orient="records")})
         return
     from ._show import forecast_lines  # noqa: PLC0415
 

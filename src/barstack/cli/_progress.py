@@ -49,5 +49,8 @@ class ShownProgress(Progress):
         if self._task is not None:
             self._bars.advance(self._task, units)
 
+    def note(self, text: str) -> None:
+        self._console.print(f"  {text}", highlight=False, style="yellow")
+
     def done(self, name: str, how: str, seconds: float) -> None:
         self._console.print(f"  {name:<20} {how:<7} {seconds:7.2f} s", highlight=False)

@@ -21,5 +21,8 @@ class Progress:
     def advance(self, units: int = 1) -> None:
         """`units` more of the current step are done."""
 
+    def note(self, text: str) -> None:
+        """Something the user should know of the current step."""
+
     def done(self, name: str, how: str, seconds: float) -> None:
         """Step `name` ended; `how` is "made" or "reused"."""

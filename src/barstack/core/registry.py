@@ -133,7 +133,8 @@ def _import_all_below(room: str) -> None:
     try:
         package = importlib.import_module(room)
         for module in pkgutil.walk_packages(package.__path__, prefix=f"{room}."):
-            importlib.import_module(module.name)
+            if not module.name.rpartition(".")[2].startswith("_"):
+                importlib.import_module(module.name)
     except BaseException:
         _loaded.discard(room)
         raise

@@ -1,5 +1,6 @@
 """Ensembles: combining members from their out-of-fold forecasts, and the artifact of it all."""
 
+from . import _weighted  # noqa: F401 (registers them)
 from ._artifact import TrainedEnsemble
 from ._ensemble import (
     ENSEMBLES,

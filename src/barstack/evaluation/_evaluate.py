@@ -18,9 +18,9 @@ from . import _metrics as metrics
 from ._case import Case, Forecaster, all_forecasters, make_case
 from ._curves import calibration_bins, equity_of
 from ._findings import CalibrationBin, Correlation, Evaluation, FoldAccuracy, Score, Weights
-from ._jackknife import Blocks, blocks_of, chance_of_luck, for_all_trials, jackknife_se
+from ._jackknife import Blocks, blocks_of, for_all_trials, jackknife_se
 from ._profit import Profit, follow
-from ._verdict import evidence, net_edge, verdict
+from ._verdict import NetEdge, evidence, net_edge, verdict
 
 Values = npt.NDArray[np.float64]
 
@@ -52,19 +52,16 @@ def evaluate(
         for each in forecasters
         for horizon in horizons
     }
-    scores = [
-        _score(case, each, horizon, profits[each.name, horizon])
+    blocks = [_profit_blocks(case, h, profits[forecasters[0].name, h]) for h in horizons]
+    nets = {key: net_edge(profit, blocks[key[1]]) for key, profit in profits.items()}
+    scores = {
+        (each.name, horizon): _score(case, each, horizon, nets[each.name, horizon])
         for horizon in horizons
         for each in forecasters
-    ]
+    }
     judged = next(iter(ensembles))
     found = [
-        evidence(
-            next(s for s in scores if s.name == judged and s.horizon == case.target.horizons[h]),
-            profits[judged, h],
-            _profit_blocks(case, h, profits[judged, h]),
-            trials,
-        )
+        evidence(scores[judged, h], nets[judged, h], profits[judged, h], blocks[h], trials)
         for h in horizons
     ]
     learners = [each for each in forecasters if each.role != "naive"]
@@ -77,7 +74,7 @@ def evaluate(
         n_decisions=len(rows),
         first_at=iso(decided_at.min()),
         last_at=iso(decided_at.max()),
-        scores=scores,
+        scores=list(scores.values()),
         folds=[part for h in horizons for each in learners for part in _by_fold(case, each, h)],
         equity=[
             equity_of(each.name, case.target.horizons[h], profits[each.name, h])
@@ -110,14 +107,11 @@ def _profit_blocks(case: Case, horizon: int, profit: Profit) -> Blocks:
     return blocks_of(profit.time, case.overlap(horizon))
 
 
-def _score(case: Case, each: Forecaster, horizon: int, profit: Profit) -> Score:
+def _score(case: Case, each: Forecaster, horizon: int, net: NetEdge) -> Score:
     known = case.known(horizon)
     signal, returns = each.signal[known, horizon], case.returns[known, horizon]
     blocks = case.blocks[horizon].take(known)
-    edge, edge_se = net_edge(profit, _profit_blocks(case, horizon, profit))
-    p_value = None
-    if each.role != "naive" and edge_se:
-        p_value = chance_of_luck(edge / edge_se, case.blocks[horizon].count)
+    p_value = None if each.role == "naive" or net.t_value is None else net.p_value
 
     def pair(name: str, statistic: object) -> dict[str, float | None]:
         assert callable(statistic)
@@ -152,8 +146,8 @@ def _score(case: Case, each: Forecaster, horizon: int, profit: Profit) -> Score:
         horizon=case.target.horizons[horizon],
         n_decisions=int(known.sum()),
         rank_ic=rank_ic if np.isfinite(rank_ic) else None,
-        net_edge_bps=edge,
-        net_edge_bps_se=edge_se,
+        net_edge_bps=net.bps,
+        net_edge_bps_se=net.bps_se,
         p_value=p_value,
         p_adjusted=None if p_value is None else for_all_trials(p_value, case.trials),
         **figures,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,35 +14,52 @@ from ._jackknife import Blocks, chance_of_luck, for_all_trials, jackknife_se, t_
 from ._profit import Profit
 
 LEVEL = 0.05
+_RANK: dict[Edge, int] = {"supported": 0, "unproven": 1, "none": 2}
 _YEAR_DAYS = 365.25
 
 
-def net_edge(profit: Profit, blocks: Blocks) -> tuple[float, float | None]:
-    """Mean timing profit of a bar after costs and its standard error, in basis points."""
+@dataclass(frozen=True)
+class NetEdge:
+    """Mean timing profit of a bar after costs, and how easily luck makes as much.
+
+    bps, bps_se  basis points; no error with too few blocks of time
+    t_value      bps / bps_se
+    p_value      one-sided, were this the only trial; 1 where there is no error
+    """
+
+    bps: float
+    bps_se: float | None
+    t_value: float | None
+    p_value: float
+
+
+def net_edge(profit: Profit, blocks: Blocks) -> NetEdge:
+    """The net edge of one forecaster at one horizon."""
     timing = profit.timing * 1e4
-    return float(timing.mean()), jackknife_se(lambda rows: float(timing[rows].mean()), blocks)
+    mean = float(timing.mean())
+    se = jackknife_se(lambda rows: float(timing[rows].mean()), blocks)
+    if not se:
+        return NetEdge(mean, se, None, 1.0)
+    return NetEdge(mean, se, mean / se, chance_of_luck(mean / se, blocks.count))
 
 
-def evidence(score: Score, profit: Profit, blocks: Blocks, trials: int) -> Evidence:
+def evidence(score: Score, net: NetEdge, profit: Profit, blocks: Blocks, trials: int) -> Evidence:
     """What speaks for an edge of one forecaster at one horizon."""
-    mean, se = net_edge(profit, blocks)
-    t_value = mean / se if se else None
-    p_value = chance_of_luck(t_value, blocks.count) if t_value is not None else 1.0
-    p_adjusted = for_all_trials(p_value, trials)
+    p_adjusted = for_all_trials(net.p_value, trials)
     edge: Edge = "none"
-    if mean > 0.0 and np.any(profit.turnover):
+    if net.bps > 0.0 and np.any(profit.turnover):
         edge = "supported" if p_adjusted < LEVEL else "unproven"
     to_prove = None
-    if edge == "unproven" and t_value:
-        needed = len(profit.timing) * (t_needed(LEVEL, trials, blocks.count) / t_value) ** 2
+    if edge == "unproven" and net.t_value:
+        needed = len(profit.timing) * (t_needed(LEVEL, trials, blocks.count) / net.t_value) ** 2
         to_prove = math.ceil(needed - len(profit.timing)) if needed < 1e9 else None
     return Evidence(
         horizon=score.horizon,
         edge=edge,
-        net_edge_bps=mean,
-        net_edge_bps_se=se,
-        t_value=t_value,
-        p_value=p_value,
+        net_edge_bps=net.bps,
+        net_edge_bps_se=net.bps_se,
+        t_value=net.t_value,
+        p_value=net.p_value,
         p_adjusted=p_adjusted,
         ic=score.ic,
         ic_se=score.ic_se,
@@ -57,9 +75,8 @@ def verdict(
 
     Choosing that horizon afterwards is fair because every horizon counts among the trials.
     """
-    best = min(found, key=lambda each: (each.p_value, -each.net_edge_bps))
-    bars_a_year = _bars_a_year(time)
-    sentence = _sentence(best, trials, bars_a_year)
+    best = min(found, key=lambda each: (_RANK[each.edge], each.p_value, -each.net_edge_bps))
+    sentence = _sentence(best, trials, _bars_a_year(time))
     return Verdict(best.edge, sentence, best.horizon, ensemble, trials, cost_bps, found)
 
 

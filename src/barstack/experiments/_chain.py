@@ -26,7 +26,7 @@ Values = Mapping[str, Any]
 class Workplace:
     """Where a run reads and writes.
 
-    store   folder of finished steps, forecasts and the ledger, shared by all runs
+    store   folder of finished steps and forecasts, shared by all runs; the ledger lies beside it
     folder  where relative paths in the study start
     """
 
@@ -41,8 +41,8 @@ class Workplace:
 
     @property
     def ledger(self) -> Ledger:
-        """All trials made in this store."""
-        return Ledger(self.store / "ledger.sqlite")
+        """All trials ever made here; beside the store, as clearing that must not forget them."""
+        return Ledger(self.store.parent / ".ledger.sqlite")
 
 
 @dataclass(frozen=True, kw_only=True)

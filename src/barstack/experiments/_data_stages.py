@@ -25,11 +25,22 @@ from ._study import Study
 @stage("bars")
 def bars(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
     """Checked bars by symbol, read afresh each time; their content is their key."""
+
+    def make(inputs: Values, key: str) -> Panel:
+        panel = study.bars.load(workplace.folder)
+        outside = {symbol: each.outside for symbol, each in panel.items() if each.outside}
+        if outside:
+            workplace.progress.note(
+                f"left out {sum(outside.values()):,} bars outside the {study.bars.hours} sessions "
+                f"of {study.bars.calendar}: {_listed(outside)}"
+            )
+        return panel
+
     yield Step(
         name="bars",
         needs=(),
         spec=dict,
-        make=lambda inputs, key: study.bars.load(workplace.folder),
+        make=make,
         fingerprint=panel_fingerprint,
     )
 
@@ -125,6 +136,11 @@ def split(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
 
 
 _PARTS = ("train", "test")
+
+
+def _listed(counts: dict[str, int]) -> str:
+    shown = [f"{symbol} {count:,}" for symbol, count in list(counts.items())[:5]]
+    return ", ".join(shown) + (f" and {len(counts) - 5} more" if len(counts) > 5 else "")
 
 
 def length_us(panel: Panel) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from barstack.bars import Bars
+from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.files import new_folder
 from barstack.core.progress import Progress
 from barstack.ensembles import TrainedEnsemble
@@ -38,6 +39,9 @@ class Run:
     steps: list[Done]
     bars: dict[str, Bars]
 
+    def __repr__(self) -> str:
+        return f"Run({self.id}, edge {self.verdict.edge}, {self.folder})"
+
     @property
     def verdict(self) -> Verdict:
         """Whether there is an edge, with the evidence."""
@@ -49,6 +53,9 @@ class Run:
 
         frame = pd.DataFrame(self.evaluation.to_json()["scores"])
         if horizon is not None:
+            if horizon not in self.evaluation.horizons:
+                hint = did_you_mean(horizon, self.evaluation.horizons)
+                raise ConfigError(f"The run has no horizon {horizon!r}. {hint}")
             frame = frame[frame["horizon"] == horizon]
         order = {name: place for place, name in enumerate(self.evaluation.horizons)}
         place = frame["horizon"].map(order)

@@ -45,7 +45,9 @@ class Study(Spec):
     @field_validator("features", mode="before")
     @classmethod
     def _features(cls, value: Any) -> Any:
-        """A set's name, or a list of features given by name or in full."""
+        """A set's name, a set, or a list of features given by name or in full."""
+        if isinstance(value, FeatureSet):
+            return value.features
         if isinstance(value, str) and value not in FEATURE_SETS:
             named_set(value, 1)  # says which sets there are
         if isinstance(value, list | tuple):

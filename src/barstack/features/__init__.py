@@ -1,5 +1,15 @@
 """Features: incremental kernels, the columns made of them, and named sets."""
 
+from . import (  # noqa: F401 (each registers its features)
+    _calendar,
+    _candles,
+    _levels,
+    _momentum,
+    _statistics,
+    _trend,
+    _volatility,
+    _volume,
+)
 from ._feature_set import (
     Feature,
     FeatureSet,

@@ -1,5 +1,6 @@
 """Splits: folds in time, purged by the labels' own `known_at`."""
 
+from . import _crossed  # noqa: F401 (registers it)
 from ._forward import Chronological, WalkForward
 from ._splitter import SPLITTERS, Fold, Span, Splitter, early_stop_split, register
 

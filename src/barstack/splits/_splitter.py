@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import field_validator
 
 from barstack.core.decisions import Decisions, Rows
 from barstack.core.errors import ConfigError, DataError
@@ -53,6 +54,13 @@ class Splitter(Spec):
 
     kind: ClassVar[Kind] = "forward"
     embargo: str | None = None  # a further distance beyond the purge, such as 1d
+
+    @field_validator("embargo")
+    @classmethod
+    def _check_embargo(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_duration(text)
+        return text
 
     @abstractmethod
     def spans(self, n_times: int) -> list[Span]:
