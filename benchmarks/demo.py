@@ -65,7 +65,9 @@ def stream_differences(source: dict[str, Any], seed: int, runs: Path) -> tuple[i
     streamed = np.concatenate([answer.values for answer in answers if answer is not None])
     whole = forecast.values[-STREAMED_BARS:]
     assert streamed.shape == whole.shape
-    worst = np.abs(streamed - whole).max(axis=0) / whole.std(axis=0)
+    worst, deviation = np.abs(streamed - whole).max(axis=0), whole.std(axis=0)
+    # An ensemble that trusts no member forecasts zero throughout: then nothing may differ at all.
+    worst = np.where(deviation > 0.0, worst / np.where(deviation > 0.0, deviation, 1.0), worst)
     return unequal, float(worst.max()), seconds / STREAMED_BARS * 1e6
 
 

@@ -177,6 +177,13 @@ def _line_at(level: float) -> dict[str, Any]:
     return place | {"type": "line", "line": line, "layer": "below"}
 
 
+_CALIBRATION_TITLES = {
+    "return": ("Forecast, bps", "What came, bps"),
+    "direction": ("Forecast of up, %", "Went up, %"),
+    "three_class": ("Forecast of BUY, %", "Was BUY, %"),
+}
+
+
 def calibration(evaluation: Evaluation, horizon: str) -> go.Figure | None:
     """What was forecast against what came."""
     bins = [item for item in evaluation.calibration if item.horizon == horizon]
@@ -185,7 +192,7 @@ def calibration(evaluation: Evaluation, horizon: str) -> go.Figure | None:
         return None
     returns = evaluation.task == "return"
     scale, unit = (1e4, "bps") if returns else (100.0, "%")
-    titles = ("Forecast, bps", "What came, bps") if returns else ("Forecast of up, %", "Went up, %")
+    titles = _CALIBRATION_TITLES[evaluation.task]
     look = looks(evaluation)
     first = _first_ahead(bins, evaluation.verdict.ensemble)[0].name
     names = dict.fromkeys([first] + [item.name for item in bins])
