@@ -1,20 +1,27 @@
 """What following forecasts earns, worked out by hand, and what the verdict says of it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from barstack.bars import BAR, Bars
 from barstack.core.decisions import Decisions
-from barstack.core.times import DecidedAt, KnownAt, decide_at_close
+from barstack.core.forecast import Forecast
+from barstack.core.times import DecidedAt, KnownAt, TrainedThrough, decide_at_close
 from barstack.evaluation import Evidence
+from barstack.evaluation._case import _side, make_case
 from barstack.evaluation._jackknife import blocks_of
 from barstack.evaluation._naive import naive_forecasts
 from barstack.evaluation._profit import follow
 from barstack.evaluation._verdict import _sentence, net_edge, verdict
 from barstack.labels import LABELS
 from barstack.testing import walk
+from barstack.tracking import OutOfFold
+
+Column = npt.NDArray[np.float64]
 
 
 def bars_of(close: list[float]) -> Bars:
@@ -38,11 +45,14 @@ def test_one_bar_positions_earn_the_next_bar_and_pay_for_every_change() -> None:
     decisions, known_at = held(bars, [0, 1, 2, 3], 1)
     profit = follow({"X": bars}, decisions, np.array([1.0, -1.0, 0.0, 1.0]), known_at, 10.0)
     np.testing.assert_allclose(profit.gross, [0.1, 0.1, 0.0, 0.1])
-    np.testing.assert_allclose(profit.turnover, [1.0, 2.0, 1.0, 1.0])
-    np.testing.assert_allclose(profit.cost, np.array([1.0, 2.0, 1.0, 1.0]) * 0.001)
+    # The last is bought and, with the last bar, sold.
+    np.testing.assert_allclose(profit.turnover, [1.0, 2.0, 1.0, 2.0])
+    np.testing.assert_allclose(profit.cost, np.array([1.0, 2.0, 1.0, 2.0]) * 0.001)
     np.testing.assert_allclose(profit.hold, [0.1, -0.1, 0.0, 0.1])
-    steady = 0.25 * profit.hold
-    np.testing.assert_allclose(profit.timing, profit.net - steady)
+    steady = np.array([1.0, 0.0, 0.0, 0.25])  # mean positions so far
+    drift = np.array([0.0, 0.1, 0.0, 0.0])  # mean returns up to each decision
+    beyond = profit.net - steady * profit.hold - (profit.position - steady) * drift
+    np.testing.assert_allclose(profit.timing, beyond, atol=1e-15)
 
 
 def test_overlapping_decisions_share_one_unit() -> None:
@@ -63,7 +73,57 @@ def test_a_steady_position_has_no_timing_profit() -> None:
         {"WALK": bars}, decisions, np.ones(200), KnownAt(bars.closed_at[4:204]), cost_bps=0.0
     )
     np.testing.assert_allclose(profit.timing, 0.0, atol=1e-15)
+    assert profit.turnover.sum() == 2.0  # in and out
     assert net_edge(profit, blocks_of(profit.time, 4)).bps == pytest.approx(0.0, abs=1e-12)
+
+
+def luck_of(rule: Callable[[Column, int], float], drift: float = 0.0) -> list[float]:
+    """p-values of a rule on random walks, which it cannot foresee."""
+    p_values = []
+    for seed in range(300):
+        returns = drift + 0.01 * np.random.default_rng(seed).normal(size=1200)
+        bars = bars_of(list(100.0 * np.exp(np.cumsum(returns))))
+        log_price = np.log(bars.close)
+        rows = list(range(480, 1199))
+        decisions, known_at = held(bars, rows, 1)
+        side = np.array([rule(log_price, row) for row in rows])
+        profit = follow({"X": bars}, decisions, side, known_at, 0.0)
+        p_values.append(net_edge(profit, blocks_of(profit.time, 1)).p_value)
+    return p_values
+
+
+def test_leaning_against_slow_swings_is_no_skill() -> None:
+    # Demeaned over the whole test, such a rule looks skilled on a random walk twice too often.
+    p_values = luck_of(lambda price, row: -np.sign(price[row] - price[row - 400 : row].mean()))
+    assert 0.02 < np.mean(np.array(p_values) < 0.05) < 0.08
+
+
+def test_growing_into_a_rising_market_is_no_skill() -> None:
+    # Out for half the test and long for the rest: the market's own drift is not its merit.
+    p_values = luck_of(lambda price, row: float(row > 840), drift=0.001)
+    assert np.mean(np.array(p_values) < 0.05) < 0.08
+
+
+def test_a_pause_of_one_symbol_leaves_the_others_their_errors() -> None:
+    panel = {name: walk(900, seed=i, symbol=name) for i, name in enumerate("ABC")}
+    whole = panel["C"]
+    kept = np.r_[0:500, 700:900]
+    panel["C"] = Bars("C", whole.length_us, whole.records[kept])
+    labels = LABELS.parse({"label": "return", "horizons": [1]}).compute(panel)
+    every = np.arange(len(labels.decisions))
+    through = TrainedThrough(labels.decisions.decided_at - np.timedelta64(1, "h"))
+    zeros = np.zeros((len(every), 1, 1))
+    forecast = Forecast(labels.decisions, labels.target, zeros, through)
+    judged = OutOfFold(forecast, np.zeros(len(every), np.int64))
+    case = make_case(panel, labels, judged, every, cost_bps=1.0, trials=1)
+    assert case.overlap(0) == 1
+    assert case.blocks[0].count == 20
+
+
+def test_of_three_classes_a_tie_takes_no_side() -> None:
+    shares = np.array([[0.4, 0.2, 0.4], [1 / 3] * 3, [0.3, 0.3, 0.4], [0.5, 0.3, 0.2]])[:, None]
+    side = _side(shares[:, :, 2] - shares[:, :, 0], shares)
+    np.testing.assert_array_equal(side[:, 0], [0.0, 0.0, 1.0, -1.0])
 
 
 def test_naive_forecasts_use_what_was_known() -> None:

@@ -1,14 +1,19 @@
-"""Every registered model, for every task it does."""
+"""Every registered model, for every task it does, and for data in which nothing happens."""
 
+import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from barstack.core.errors import DataError
 from barstack.core.forecast import Task
 from barstack.datasets import Dataset
-from barstack.models import MODELS, Model
-from barstack.testing import MODEL_CHECKS, small_dataset
+from barstack.models import MODELS, FittedModel, Model, train
+from barstack.testing import MODEL_CHECKS, small_dataset, training_rows
 
 dataset_for: Callable[[Task], Dataset] = cache(small_dataset)
 CASES = [(name, task) for name in MODELS.names() for task in MODELS.get(name).tasks]
@@ -18,3 +23,37 @@ CASES = [(name, task) for name in MODELS.names() for task in MODELS.get(name).ta
 @pytest.mark.parametrize(("name", "task"), CASES, ids=[f"{n}-{t}" for n, t in CASES])
 def test_model(name: str, task: Task, check: Callable[[Model, Dataset], None]) -> None:
     check(MODELS.get(name)(), dataset_for(task))
+
+
+@pytest.mark.parametrize(("name", "task"), CASES, ids=[f"{n}-{t}" for n, t in CASES])
+def test_labels_that_never_differ(name: str, task: Task) -> None:
+    dataset = dataset_for(task)
+    known = ~np.isnan(dataset.labels.values)
+    still = replace(dataset.labels, values=np.where(known, 1.0, np.nan))
+    rows = training_rows(dataset)
+    fitted = train(MODELS.get(name)(), Dataset(dataset.features, still), rows, seed=0)
+    with tempfile.TemporaryDirectory() as folder:
+        fitted.save(Path(folder) / "model")
+        loaded = FittedModel.load(Path(folder) / "model")
+    values = loaded.predict(dataset.features, rows[-50:])
+    assert np.isfinite(values).all()
+    likeliest = values.argmax(axis=2) if task == "three_class" else values[:, :, 0].round()
+    assert (likeliest == 1.0).all()
+
+
+@pytest.mark.parametrize(("name", "task"), CASES, ids=[f"{n}-{t}" for n, t in CASES])
+def test_features_that_never_differ(name: str, task: Task) -> None:
+    dataset = dataset_for(task)
+    flat = replace(dataset.features, values=np.ones_like(dataset.features.values))
+    rows = training_rows(dataset)
+    fitted = train(MODELS.get(name)(), Dataset(flat, dataset.labels), rows, seed=0)
+    values = fitted.predict(flat, rows[-50:])
+    assert np.isfinite(values).all()
+    np.testing.assert_allclose(values, values[:1].repeat(50, axis=0))
+
+
+def test_a_lookback_beyond_the_training_rows_is_named() -> None:
+    dataset = dataset_for("return")
+    model = MODELS.parse({"model": "lstm", "lookback": 500})
+    with pytest.raises(DataError, match=r"0 rows are too few .* looks back 500 bars"):
+        train(model, dataset, training_rows(dataset)[:300], seed=0)

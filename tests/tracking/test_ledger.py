@@ -29,10 +29,22 @@ def test_a_trial_counts_once_ever(tmp_path: Path) -> None:
 def test_what_is_entered_stays_as_it_is(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.sqlite")
     record(ledger, ["a"], ["SPY"])
-    ledger.record([("a", "another name")], ["SPY"], "2030-01-01", "2030-02-01")
+    ledger.record([("a", "another name")], ["SPY"], "2026-01-15", "2026-03-01")
     with closing(sqlite3.connect(ledger.file)) as database:
         (entry,) = database.execute("SELECT what, first_at FROM trials").fetchall()
     assert entry == ("a", "2026-01-01")
+
+
+def test_another_stretch_of_time_is_another_trial(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    for first_at, last_at in (
+        ("2026-01-01", "2026-02-01"),
+        ("2026-01-01", "2026-02-03"),  # a few bars more: the same idea
+        ("2026-03-01", "2026-04-01"),
+        ("2025-01-01", "2025-02-01"),
+    ):
+        ledger.record([("a", "ridge 4h"), ("b", "stack 4h")], ["SPY"], first_at, last_at)
+    assert ledger.count(["SPY"]) == 6
 
 
 def test_many_at_once(tmp_path: Path) -> None:

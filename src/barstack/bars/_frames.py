@@ -40,6 +40,7 @@ def bars_from_frame(
     stamp: str = "open",
     timezone: str | None = None,
     length_us: int | None = None,
+    mostly_inside: bool = True,
     where: str = "frame",
 ) -> Bars:
     """Bars from a pandas or polars table.
@@ -51,6 +52,7 @@ def bars_from_frame(
     stamp      "open" or "close": which end of the bar the time column names
     timezone   zone of times that carry none; without it such times are refused
     length_us  length of a bar; by default the commonest spacing
+    mostly_inside  whether to refuse a table that lies mostly outside the sessions
     where      what error messages call the table
 
     Raises `DataError` for anything that is not a clean series of bars, `ConfigError` for an
@@ -82,7 +84,7 @@ def bars_from_frame(
         # A day's end names its session, short or not; any other bar begins its length before.
         by_session = calendar != ALWAYS and length_us == DAY_US
         stamps = stamps - (1 if by_session else length_us)
-    return _with_sessions(stamps, columns, symbol, length_us, calendar, hours, where)
+    return _with_sessions(stamps, columns, symbol, length_us, calendar, hours, mostly_inside, where)
 
 
 def _with_sessions(
@@ -92,13 +94,14 @@ def _with_sessions(
     length_us: int,
     calendar: str,
     hours: str,
+    mostly_inside: bool,
     where: str,
 ) -> Bars:
     day, opens, closes, inside = sessions(calendar, hours).locate(opened_at, length_us)
     keep = inside == 1
     # US shares trade 6.5 of 16 hours in the regular session; markets open day and night have less
     # than a third of their bars in it, and days lie inside one session or in none.
-    if keep.mean() < (1 if length_us >= DAY_US else 1 / 3):
+    if mostly_inside and keep.mean() < (1 if length_us >= DAY_US else 1 / 3):
         first = iso(np.datetime64(int(opened_at[~keep][0]), "us"))
         raise DataError(
             f"{where}: {(~keep).sum():,} of {len(keep):,} bars of {symbol} lie outside the "

@@ -22,8 +22,9 @@ class Profit:
     gross     (n_times,) position times return
     cost      (n_times,) paid for changes of position
     hold      (n_times,) return of holding all symbols
-    timing    (n_times,) net return less that of holding the strategy's own mean position:
-              what is left is skill at choosing when
+    timing    (n_times,) net return, less what the strategy's own mean position so far earned,
+              less what the market's mean drift so far gave its deviation from that: what is
+              left is skill at choosing when
     position  (n_times,) held over the bar
     turnover  (n_times,) change of position at the bar's start
     """
@@ -51,7 +52,11 @@ def follow(
     cost_bps  paid on every unit of position bought or sold, in hundredths of a percent
 
     Decisions overlap, so the position over a bar is the mean side of all decisions that are
-    open, which never exceeds one unit. Symbols share the money equally.
+    open, which never exceeds one unit; what is left at the end is closed with the last bar.
+    Symbols share the money equally.
+
+    Both means in `timing` look back only. With means over the whole test, a rule that leans
+    against slow swings would seem skilled on a random walk.
     """
     parts = [
         _follow_one(panel, decisions, code, side, known_at, cost_bps)
@@ -89,9 +94,14 @@ def _follow_one(
     sides = np.concatenate([[0.0], np.cumsum(side[own])])
     count = entered - ended
     position = np.where(count > 0, (sides[entered] - sides[ended]) / np.maximum(count, 1), 0.0)
-    returns = close[held + 1] / close[held] - 1.0
+    every_return = close[1:] / close[:-1] - 1.0
+    returns = every_return[held]
     turnover = np.abs(np.diff(position, prepend=0.0))
+    turnover[-1] += abs(position[-1])
     cost = turnover * cost_bps * 1e-4
     gross = position * returns
-    timing = gross - cost - position.mean() * returns
+    steady = np.cumsum(position) / np.arange(1, len(position) + 1)
+    drift = (np.cumsum(every_return) / np.arange(1, len(close)))[np.maximum(held - 1, 0)]
+    drift = np.where(held > 0, drift, 0.0)  # at the close of the first bar none is known
+    timing = gross - cost - steady * returns - (position - steady) * drift
     return Profit(closed_at[held + 1], gross, cost, returns, timing, position, turnover)

@@ -97,7 +97,7 @@ def _sentence(best: Evidence, trials: int, bars_a_year: float) -> str:
     if best.edge == "supported":
         return (
             f"The bars support an edge: {followed} more than holding a steady position, costs "
-            f"paid, and even with {trials} things tried luck alone does this well only {luck}; it "
+            f"paid, and even with {trials} things tried luck alone does this well {luck}; it "
             "is the past all the same, and edges fade."
         )
     more = "more bars than will ever exist"

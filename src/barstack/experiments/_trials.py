@@ -18,12 +18,15 @@ from ._study import Study
 def count_trials(study: Study, workplace: Workplace, chain: Chain) -> int:
     """Enter this study's trials in the ledger and count all made on its symbols, ever.
 
-    A trial is a member or ensemble at one horizon. Its id leaves the bars out: the same
-    configuration on a few bars more is the same idea, not another one.
+    A trial is a member or ensemble at one horizon. Its id holds how the bars were chosen, not
+    the bars: the same configuration on a few bars more is the same idea, while another period,
+    basket, bar length or session is another one. Costs change no forecast and are left out.
     """
     panel: Panel = chain.value("bars")
     features_id = study.feature_set(length_us(panel)).id
-    setting = [study.bars.resample, features_id, study.label.id, study.split.id, study.seed]
+    source = study.bars
+    chosen = [length_us(panel), source.calendar, source.hours, source.start, source.end]
+    setting = [*chosen, sorted(panel), features_id, study.label.id, study.split.id, study.seed]
     tried: dict[str, Any] = {name: model.id for name, model in study.members.items()}
     for each, name in zip(study.ensembles, study.ensemble_names, strict=True):
         tried[name] = [each.id, sorted(model.id for model in study.members.values())]

@@ -226,5 +226,7 @@ def higher_timeframe(bar_length_us: int) -> str:
         if length_us > bar_length_us and (length_us % bar_length_us == 0 or timeframe != "1h"):
             return timeframe
     raise ConfigError(
-        f"No higher timeframe for {format_duration(bar_length_us)} bars; list the features."
+        f"Named feature sets look up to hours, days or weeks, and nothing is higher than "
+        f"{format_duration(bar_length_us)} bars. List features instead, "
+        "such as features: [log_return, rsi]."
     )

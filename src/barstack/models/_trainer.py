@@ -138,15 +138,15 @@ def train(model: Model, dataset: Dataset, rows: Rows, seed: int) -> FittedModel:
             f"{', '.join(model.tasks)}, not {dataset.target.task}. Choose another label or model."
         )
     rows = dataset.with_history(rows, model.lookback_bars)
+    if len(rows) < 2:
+        raise DataError(
+            f"{len(rows)} rows are too few to train on; the model looks back "
+            f"{model.lookback_bars} bars. Give more bars, or let it look back less."
+        )
     known_at = dataset.labels.all_known_at
     fit_rows, stop_rows = rows, rows[:0]
     if model.stops_early:
         fit_rows, stop_rows = early_stop_split(dataset.decisions, known_at, rows)
-    if len(fit_rows) < 2:
-        raise DataError(
-            f"{len(fit_rows)} rows are too few to train on; the model looks back "
-            f"{model.lookback_bars} bars. Give more bars."
-        )
     scaler = dataset.scaler(fit_rows)
     y_scale = _label_scale(dataset, fit_rows)
     fit = dataset.samples(fit_rows, scaler, y_scale)

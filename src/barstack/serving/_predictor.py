@@ -13,7 +13,7 @@ from barstack.bars import Bars, Panel, as_panel, bars_from_frame
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError, DataError, LeakError
 from barstack.core.forecast import Forecast
-from barstack.core.times import decide_at_close, format_duration, iso
+from barstack.core.times import decide_at_close, format_duration, iso, parse_duration
 from barstack.datasets import rows_with_history
 from barstack.ensembles import TrainedEnsemble
 from barstack.features import FeatureTable
@@ -90,7 +90,13 @@ class Predictor:
             panel = as_panel(bars)
         else:
             name = symbol or self._only_symbol()
-            panel = {name: _from_table(bars, name, self.trained.bars)}
+            about = self.trained.bars
+            length_us = parse_duration(about["bar"]) if about["bar"] else None
+            if (
+                hasattr(bars, "__len__") and len(bars) == 1 and not about["resample"]
+            ):  # too few to see how long they are
+                length_us = about["length_us"]
+            panel = {name: _from_table(bars, name, about, length_us)}
         _check_length(panel, self.trained.bars["length_us"])
         return panel
 
@@ -121,10 +127,13 @@ class Stream:
         bar  `Bars` of length one, or a mapping with timestamp (stamped as in training), open,
              high, low, close and volume
 
-        None while features warm up, and for bars that closed before training ended. Raises
-        `DataError` for a bar that is not valid or not newer than the last.
+        None while features warm up, for bars that closed before training ended, and for bars
+        outside the sessions it was trained on, which are passed by as they were in training.
+        Raises `DataError` for a bar that is not valid or not newer than the last.
         """
         bars = bar if isinstance(bar, Bars) else _from_mapping(bar, self.symbol, self.trained.bars)
+        if bars.outside and not len(bars):
+            return None
         if len(bars) != 1:
             raise DataError(f"update takes one bar at a time, got {len(bars)}.")
         self._take(bars)
@@ -182,7 +191,11 @@ def _frame(forecasts: dict[str, Forecast]) -> pd.DataFrame:
 
 
 def _from_table(
-    frame: Any, symbol: str, about: dict[str, Any], length_us: int | None = None
+    frame: Any,
+    symbol: str,
+    about: dict[str, Any],
+    length_us: int | None,
+    mostly_inside: bool = True,
 ) -> Bars:
     return bars_from_frame(
         frame,
@@ -192,6 +205,7 @@ def _from_table(
         stamp=about["stamp"],
         timezone=about["timezone"],
         length_us=length_us,
+        mostly_inside=mostly_inside,
         where=f"bars of {symbol}",
     )
 
@@ -199,7 +213,9 @@ def _from_table(
 def _from_mapping(bar: Mapping[str, Any], symbol: str, about: dict[str, Any]) -> Bars:
     import polars as pl  # noqa: PLC0415 (streams of Bars need no tables)
 
-    return _from_table(pl.DataFrame([dict(bar)]), symbol, about, about["length_us"])
+    return _from_table(
+        pl.DataFrame([dict(bar)]), symbol, about, about["length_us"], mostly_inside=False
+    )
 
 
 def _check_length(panel: Panel, length_us: int) -> None:

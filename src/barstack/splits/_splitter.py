@@ -129,7 +129,8 @@ def early_stop_split(
     if len(fit) < 2:
         raise DataError(
             f"{len(rows)} training rows up to {iso(times[-1])} leave {len(fit)} to fit on once "
-            "early stopping has its own. Give more bars or fewer folds."
+            "early stopping has its own. Give more bars, fewer folds, or a model that looks "
+            "back less."
         )
     return fit, stop
 

@@ -18,13 +18,24 @@ CREATE TABLE IF NOT EXISTS trials (
     first_at TEXT NOT NULL,     -- of the decisions it was judged by
     last_at TEXT NOT NULL,
     recorded_at TEXT NOT NULL,
-    PRIMARY KEY (trial, symbol)
+    PRIMARY KEY (trial, symbol, first_at)
+)
+"""
+
+_ENTER = """
+INSERT OR IGNORE INTO trials SELECT ?, ?, ?, ?, ?, ?
+WHERE NOT EXISTS (
+    SELECT 1 FROM trials WHERE trial = ? AND symbol = ? AND first_at <= ? AND last_at >= ?
 )
 """
 
 
 class Ledger:
-    """A SQLite file of trials, safe for several processes. A trial is counted once, ever."""
+    """A SQLite file of trials, safe for several processes.
+
+    A trial is counted once for bars that overlap, so that the same idea on a few bars more stays
+    one, and again for each other stretch of time that it is tried on.
+    """
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -32,22 +43,26 @@ class Ledger:
     def record(
         self, trials: Iterable[tuple[str, str]], symbols: Iterable[str], first_at: str, last_at: str
     ) -> None:
-        """Enter trials, given as (id, what), on each symbol; known ones stay as they are."""
+        """Enter trials, given as (id, what), on each symbol, judged from first_at to last_at.
+
+        Those known on overlapping bars stay as they are.
+        """
         now = datetime.now(UTC).isoformat(timespec="seconds")
         each_symbol = list(symbols)
         rows = [
-            (trial, symbol, what, first_at, last_at, now)
+            (trial, symbol, what, first_at, last_at, now, trial, symbol, last_at, first_at)
             for trial, what in trials
             for symbol in each_symbol
         ]
         with self._open() as database:
-            database.executemany("INSERT OR IGNORE INTO trials VALUES (?, ?, ?, ?, ?, ?)", rows)
+            database.executemany(_ENTER, rows)
 
     def count(self, symbols: Iterable[str]) -> int:
         """How many different trials have been made on any of the symbols."""
         names = sorted(set(symbols))
         marks = ", ".join("?" * len(names))
-        query = f"SELECT COUNT(DISTINCT trial) FROM trials WHERE symbol IN ({marks})"
+        distinct = f"SELECT DISTINCT trial, first_at FROM trials WHERE symbol IN ({marks})"
+        query = f"SELECT COUNT(*) FROM ({distinct})"
         with self._open() as database:
             return int(database.execute(query, names).fetchone()[0])
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -57,28 +58,66 @@ class Boosting(Model):
     def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> list[Any]:
         assert stop is not None  # stops_early
         X, stop_X = train.last(), stop.last()
-        return [
-            self.fit_one(
-                X, train.y[:, place], stop_X, stop.y[:, place], target.task, derive_seed(seed, name)
-            )
-            for place, name in enumerate(target.horizons)
-        ]
+        learned: list[Any] = []
+        for place, name in enumerate(target.horizons):
+            y, stop_y = train.y[:, place], stop.y[:, place]
+            if np.ptp(y) == 0.0 or not np.ptp(X, axis=0).any():
+                learned.append(Unchanging.fit(y, target))
+            else:
+                seed_here = derive_seed(seed, name)
+                learned.append(self.fit_one(X, y, stop_X, stop_y, target.task, seed_here))
+        return learned
 
     def predict(self, learned: list[Any], inputs: Inputs, target: Target) -> Values:
         X = inputs.last()
-        each = [self.predict_one(booster, X, target.task) for booster in learned]
-        return np.stack(each, axis=1).reshape(len(X), len(learned), len(target.outputs))
+        each = [
+            booster.predict(len(X))
+            if isinstance(booster, Unchanging)
+            else self.predict_one(booster, X, target.task)
+            for booster in learned
+        ]
+        each = [values.reshape(len(X), len(target.outputs)) for values in each]
+        return np.stack(each, axis=1)
 
     def save(self, learned: list[Any], folder: Path) -> None:
         for place, booster in enumerate(learned):
-            self.save_one(booster, folder / f"horizon_{place}.{self.suffix}")
+            file = folder / f"horizon_{place}.{self.suffix}"
+            if isinstance(booster, Unchanging):
+                file.with_suffix(".json").write_text(json.dumps(booster.values))
+            else:
+                self.save_one(booster, file)
 
     def load(self, folder: Path, target: Target) -> list[Any]:
-        files = [folder / f"horizon_{i}.{self.suffix}" for i in range(len(target.horizons))]
-        for file in files:
-            if not file.is_file():
+        learned: list[Any] = []
+        for place in range(len(target.horizons)):
+            file = folder / f"horizon_{place}.{self.suffix}"
+            unchanging = file.with_suffix(".json")
+            if unchanging.is_file():
+                learned.append(Unchanging(tuple(json.loads(unchanging.read_text()))))
+            elif file.is_file():
+                learned.append(self.load_one(file))
+            else:
                 raise ArtifactError(f"{file} is missing. Restore it from a copy.")
-        return [self.load_one(file) for file in files]
+        return learned
+
+
+class Unchanging(NamedTuple):
+    """One forecast for every row, where labels or features never differ and trees cannot grow."""
+
+    values: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, y: Values, target: Target) -> Unchanging:
+        """The mean, or the classes' shares with one more of each, as none is impossible."""
+        if target.task == "return":
+            return cls((float(y.mean()),))
+        counts = np.bincount(y.astype(np.int64), minlength=max(len(target.outputs), 2)) + 1.0
+        shares = counts / counts.sum()
+        return cls(tuple(map(float, shares if len(target.outputs) > 1 else shares[1:])))
+
+    def predict(self, n_rows: int) -> Values:
+        """(n_rows, n_outputs)."""
+        return np.tile(np.array(self.values), (n_rows, 1))
 
 
 def threads_for(rows: int) -> int:

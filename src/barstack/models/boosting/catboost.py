@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -55,6 +56,7 @@ class CatBoost(Boosting):
             catboost.Pool(X, y),
             eval_set=catboost.Pool(stop_X, stop_y),
             early_stopping_rounds=self.patience,
+            log_cerr=io.StringIO(),  # it warns past its own silence when a class is absent
         )
         return booster
 
