@@ -199,3 +199,24 @@ def test_steps_that_do_not_exist_or_twice(tmp_path: Path) -> None:
 def test_all_of_it_is_one_family_of_errors() -> None:
     for error in (ConfigError, DataError, StorageError):
         assert issubclass(error, BarstackError)
+
+
+@pytest.mark.parametrize(
+    ("change", "more"),
+    [
+        ({}, 0),
+        ({"title": "again"}, 0),
+        ({"cost_bps": 3.0}, 0),  # the same forecasts, judged again
+        ({"bars": {"provider": "files", "path": "bars", "end": "2026-02-20"}}, 8),
+        ({"bars": {"provider": "files", "path": "bars", "resample": "1h"}}, 8),
+        ({"bars": {"provider": "files", "path": "bars", "calendar": "XNYS"}}, 8),
+        ({"seed": 1}, 8),
+    ],
+)
+def test_what_counts_as_another_trial(
+    tmp_path: Path, study_file: StudyFile, change: dict[str, Any], more: int
+) -> None:
+    before = run(study_file(tmp_path), runs=tmp_path / "runs").verdict.trials
+    after = run(study_file(tmp_path, "next.yaml", **change), runs=tmp_path / "runs").verdict.trials
+    # Two members and two ensembles at two horizons.
+    assert (before, after) == (8, 8 + more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,6 +63,18 @@ def test_a_feed_of_mappings_equals_bars(predictor: Predictor, newer: Bars) -> No
         assert from_bars is not None
         assert from_feed is not None
         np.testing.assert_array_equal(from_bars.values, from_feed.values)
+
+
+def test_bars_outside_the_sessions_are_passed_by(predictor: Predictor, newer: Bars) -> None:
+    trained = replace(predictor.trained, bars=predictor.trained.bars | {"calendar": "XNYS"})
+    stream, plain = Predictor(trained).stream(newer[:-1]), predictor.stream(newer[:-1])
+    before_the_open = mapping(newer, len(newer) - 1)
+    before_the_open["timestamp"] = before_the_open["timestamp"].replace(hour=11)
+    assert stream.update(before_the_open) is None
+    last, expected = stream.update(newer[-1:]), plain.update(newer[-1:])
+    assert last is not None
+    assert expected is not None
+    np.testing.assert_array_equal(last.values, expected.values)
 
 
 @pytest.mark.parametrize(
