@@ -1,5 +1,5 @@
 # Every target sets up what it needs; a second call does no set-up again.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
