@@ -43,11 +43,6 @@ def decide_at_close(closed_at: ClosedAt) -> DecidedAt:
     return DecidedAt(closed_at)
 
 
-def as_times(values: Any) -> Times:
-    """Times in UTC as `datetime64[us]`; the caller has already refused zone-less local times."""
-    return np.asarray(values, dtype="datetime64[us]")
-
-
 def as_time(text: str) -> np.datetime64:
     """One time in UTC from ISO text."""
     return np.datetime64(text, "us")

@@ -37,9 +37,6 @@ class ForecastStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def __contains__(self, key: str) -> bool:
-        return self._file(key).is_file()
-
     def write(self, key: str, forecasts: OutOfFold) -> None:
         """Store under `key`, whole or not at all."""
         forecast = forecasts.forecast
