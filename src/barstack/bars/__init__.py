@@ -1,7 +1,7 @@
 """Market bars: what a bar is, when it could be known, and where bars come from."""
 
 from ._bars import BAR, Bars, Panel, as_panel, panel_fingerprint
-from ._frames import bars_from_frame
+from ._frames import bars_from_frame, bars_from_table, table_from_frame
 from ._provider import PROVIDERS, READING, Provider, register
 from ._resample import aggregate, check_higher, no_bar_forming, resample
 from ._sessions import ALWAYS, Sessions, sessions
@@ -18,10 +18,12 @@ __all__ = [
     "aggregate",
     "as_panel",
     "bars_from_frame",
+    "bars_from_table",
     "check_higher",
     "no_bar_forming",
     "panel_fingerprint",
     "register",
     "resample",
     "sessions",
+    "table_from_frame",
 ]

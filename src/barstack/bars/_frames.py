@@ -69,12 +69,47 @@ def bars_from_frame(
     for name, value, choices in (("stamp", stamp, STAMPS), ("hours", hours, HOURS)):
         if value not in choices:
             raise ConfigError(f"Unknown {name} {value!r}. {did_you_mean(value, choices)}")
-    table = _as_polars(frame, where)
-    if not len(table):
+    table, length_us = table_from_frame(
+        frame,
+        symbol,
+        calendar=calendar,
+        stamp=stamp,
+        timezone=timezone,
+        length_us=length_us,
+        where=where,
+    )
+    return bars_from_table(
+        table,
+        symbol,
+        length_us=length_us,
+        calendar=calendar,
+        hours=hours,
+        mostly_inside=mostly_inside,
+        where=where,
+    )
+
+
+def table_from_frame(
+    frame: Any,
+    symbol: str,
+    *,
+    calendar: str = ALWAYS,
+    stamp: str = "open",
+    timezone: str | None = None,
+    length_us: int | None = None,
+    where: str = "frame",
+) -> tuple[pl.DataFrame, int]:
+    """A checked table in the one form that is stored, and how long its bars are.
+
+    Arguments and errors as in `bars_from_frame`. The table has `timestamp` (datetime64[us, UTC],
+    the start of the bar, rising, each once) and float64 open, high, low, close, volume.
+    """
+    given = _as_polars(frame, where)
+    if not len(given):
         raise DataError(f"{where} holds no bars. Give {symbol} a file with rows.")
-    named = _match_columns(table, where)
-    stamps = _utc_microseconds(table[named["time"]], timezone, where)
-    columns = {name: _numbers(table[named[name]], where) for name in COLUMNS}
+    named = _match_columns(given, where)
+    stamps = _utc_microseconds(given[named["time"]], timezone, where)
+    columns = {name: _numbers(given[named[name]], where) for name in COLUMNS}
     check_order(stamps, symbol, where)
     check_prices(stamps, columns, symbol, where)
     if length_us is None:
@@ -84,7 +119,26 @@ def bars_from_frame(
         # A day's end names its session, short or not; any other bar begins its length before.
         by_session = calendar != ALWAYS and length_us == DAY_US
         stamps = stamps - (1 if by_session else length_us)
-    return _with_sessions(stamps, columns, symbol, length_us, calendar, hours, mostly_inside, where)
+    start = pl.Series("timestamp", stamps).cast(pl.Datetime("us", "UTC"))
+    return pl.DataFrame([start, *(pl.Series(name, columns[name]) for name in COLUMNS)]), length_us
+
+
+def bars_from_table(
+    table: pl.DataFrame,
+    symbol: str,
+    *,
+    length_us: int,
+    calendar: str = ALWAYS,
+    hours: str = "regular",
+    mostly_inside: bool = True,
+    where: str = "table",
+) -> Bars:
+    """Bars from a table in the form that `table_from_frame` gives: sessions found, times closed."""
+    opened_at = table["timestamp"].to_physical().to_numpy()
+    columns = {name: table[name].to_numpy() for name in COLUMNS}
+    return _with_sessions(
+        opened_at, columns, symbol, length_us, calendar, hours, mostly_inside, where
+    )
 
 
 def _with_sessions(

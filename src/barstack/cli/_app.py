@@ -11,23 +11,14 @@ import typer
 
 from barstack.core.errors import BarstackError, ConfigError, StorageError
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from ._root import app
+from ._terminal import Json, print_json, stderr, stdout
 
+if TYPE_CHECKING:
     from barstack.experiments import Run
 
 INTERRUPTED = 130  # what shells expect after Ctrl-C
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # drawing help takes rich a sixth of a second to import
-    help="Learns ensembles from market bars and says honestly whether they predict anything.",
-    epilog="Start with: barstack demo. Then write a study and: barstack run study.yaml",
-)
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Runs = Annotated[Path, typer.Option(help="Folder that receives a folder for each run.")]
 
 
@@ -36,15 +27,15 @@ def main() -> None:
     try:
         app()
     except BarstackError as error:
-        _stderr().print(f"[bold red]{type(error).__name__}[/]  ", end="")
-        _stderr().print(str(error), markup=False, highlight=False, soft_wrap=True)
+        stderr().print(f"[bold red]{type(error).__name__}[/]  ", end="")
+        stderr().print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:  # typer has turned Ctrl-C into this
-            _stderr().print("\nInterrupted. Finished steps are kept; the same command continues.")
+            stderr().print("\nInterrupted. Finished steps are kept; the same command continues.")
         raise
     except Exception:  # noqa: BLE001 (a fault of ours: shown whole, and exit code 3)
-        _stderr().print_exception(max_frames=8)
+        stderr().print_exception(max_frames=8)
         sys.exit(BarstackError.exit_code)
 
 
@@ -58,11 +49,11 @@ def demo(runs: Runs = Path("runs"), as_json: Json = False) -> None:
     newest = next(iter(predictor.forecasts(run.bars).values()))
     answer = run.to_json() | {"newest": _newest(newest)}
     if as_json:
-        _print_json(answer)
+        print_json(answer)
         return
     from ._show import forecast_lines  # noqa: PLC0415
 
-    console = _stdout()
+    console = stdout()
     console.print("\n[bold]The newest bar, from the saved artifact[/]")
     for line in forecast_lines(newest):
         console.print(f"  {line}", highlight=False)
@@ -82,7 +73,7 @@ def run(
     """
     done = _run(study, runs, as_json)
     if as_json:
-        _print_json(done.to_json())
+        print_json(done.to_json())
 
 
 @app.command(epilog="Example: barstack predict runs/3f2a... bars/SPY.parquet")
@@ -108,12 +99,12 @@ def predict(
     frame = predictor.predict(panel)
     if as_json:
         rows = frame.assign(decided_at=frame["decided_at"].map(lambda moment: moment.isoformat()))
-        _print_json({"forecasts": rows.to_dict(orient="records")})
+        print_json({"forecasts": rows.to_dict(orient="records")})
         return
     from ._show import forecast_lines  # noqa: PLC0415
 
     for line in forecast_lines(next(iter(predictor.forecasts(panel).values()))):
-        _stdout().print(line, highlight=False)
+        stdout().print(line, highlight=False)
 
 
 @app.command(epilog="Example: barstack leaderboard runs/3f2a... --horizon 4h")
@@ -140,10 +131,10 @@ def leaderboard(
         raise ConfigError(f"The run has no horizon {horizon!r}, but {', '.join(found.horizons)}.")
     if as_json:
         scores = [s for s in found.to_json()["scores"] if horizon in (None, s["horizon"])]
-        _print_json({"verdict": found.to_json()["verdict"], "scores": scores})
+        print_json({"verdict": found.to_json()["verdict"], "scores": scores})
         return
-    _stdout().print(leaderboard_table(found, horizon))
-    show_verdict(found.verdict, _stdout())
+    stdout().print(leaderboard_table(found, horizon))
+    show_verdict(found.verdict, stdout())
 
 
 @app.command(name="list", epilog="Example: barstack list models")
@@ -156,14 +147,14 @@ def list_(
     """What study files can name, plugins included."""
     rows = _registered(kind)
     if as_json:
-        _print_json({kind: rows})
+        print_json({kind: rows})
         return
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(*rows[0])
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
-    _stdout().print(table)
+    stdout().print(table)
 
 
 @app.command(epilog="Example: barstack schema > study.schema.json, then point your editor at it.")
@@ -171,7 +162,7 @@ def schema() -> None:
     """The JSON Schema of study files."""
     from barstack.experiments import Study  # noqa: PLC0415
 
-    _print_json(Study.model_json_schema())
+    print_json(Study.model_json_schema())
 
 
 def _run(study: Path, runs: Path, as_json: bool) -> Run:
@@ -180,9 +171,9 @@ def _run(study: Path, runs: Path, as_json: bool) -> Run:
     from ._progress import ShownProgress  # noqa: PLC0415
     from ._show import show_run  # noqa: PLC0415
 
-    done = run_study_file(study, runs=runs, progress=ShownProgress(_stderr()))
+    done = run_study_file(study, runs=runs, progress=ShownProgress(stderr()))
     if not as_json:
-        show_run(done, _stdout())
+        show_run(done, stdout())
     return done
 
 
@@ -236,19 +227,3 @@ def _newest(forecast: Any) -> list[dict[str, Any]]:
         }
         for row in range(len(forecast))
     ]
-
-
-def _print_json(content: Any) -> None:
-    print(json.dumps(content, indent=1, allow_nan=False))
-
-
-def _stdout() -> Console:
-    from rich.console import Console  # noqa: PLC0415
-
-    return Console()
-
-
-def _stderr() -> Console:
-    from rich.console import Console  # noqa: PLC0415
-
-    return Console(stderr=True)
