@@ -21,7 +21,7 @@ from rich.console import Console
 from barstack import Run
 from barstack.bars import Bars
 from barstack.cli import main
-from barstack.cli._app import app
+from barstack.cli._root import app
 from barstack.cli._show import leaderboard_table
 from barstack.testing import walk
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -23,12 +20,11 @@ from ._checks import (
     commonest_spacing,
     first_row,
 )
+from ._columns import as_polars, match_columns, numbers, utc_microseconds
 from ._sessions import ALWAYS, sessions
 
 STAMPS = ("open", "close")
 HOURS = ("regular", "extended")
-TIME_NAMES = ("timestamp", "datetime", "date", "time", "ts")
-_ISO_8601 = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?$"
 
 
 def bars_from_frame(
@@ -104,12 +100,12 @@ def table_from_frame(
     Arguments and errors as in `bars_from_frame`. The table has `timestamp` (datetime64[us, UTC],
     the start of the bar, rising, each once) and float64 open, high, low, close, volume.
     """
-    given = _as_polars(frame, where)
+    given = as_polars(frame, where)
     if not len(given):
         raise DataError(f"{where} holds no bars. Give {symbol} a file with rows.")
-    named = _match_columns(given, where)
-    stamps = _utc_microseconds(given[named["time"]], timezone, where)
-    columns = {name: _numbers(given[named[name]], where) for name in COLUMNS}
+    named = match_columns(given, where)
+    stamps = utc_microseconds(given[named["time"]], timezone, where)
+    columns = {name: numbers(given[named[name]], where) for name in COLUMNS}
     check_order(stamps, symbol, where)
     check_prices(stamps, columns, symbol, where)
     if length_us is None:
@@ -188,116 +184,3 @@ def _with_sessions(
             "one before. Name the calendar the symbol trades on, or remove one of them."
         )
     return Bars(symbol, length_us, records, outside=int((~keep).sum()))
-
-
-def _as_polars(frame: Any, where: str) -> pl.DataFrame:
-    if isinstance(frame, pl.DataFrame):
-        return frame
-    if not hasattr(frame, "reset_index"):
-        raise DataError(f"{where} is a {type(frame).__name__}; give a pandas or polars DataFrame.")
-    names = [str(name).lower() for name in frame.columns]
-    is_time = frame.index.dtype.kind == "M" or str(frame.index.name).lower() in TIME_NAMES
-    if is_time and not set(names) & set(TIME_NAMES):
-        frame = frame.rename_axis("timestamp").reset_index()
-    _refuse_repeated(map(str, frame.columns), where)
-    return pl.DataFrame([_from_pandas(str(name), frame[name]) for name in frame.columns])
-
-
-def _from_pandas(name: str, column: Any) -> pl.Series:
-    # Column by column, as polars' own conversion needs pyarrow and warns about timezones.
-    if getattr(column.dtype, "tz", None) is not None:
-        utc = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
-        return pl.Series(name, utc).dt.replace_time_zone("UTC")
-    values = column.to_numpy()
-    return pl.Series(name, values.tolist() if values.dtype == object else values)
-
-
-def _refuse_repeated(columns: Iterable[str], where: str) -> None:
-    for name, count in Counter(name.lower() for name in columns).items():
-        if count > 1 and name in (*COLUMNS, *TIME_NAMES):
-            raise DataError(f"{where} has {count} columns called {name!r}. Keep one of them.")
-
-
-def _match_columns(table: pl.DataFrame, where: str) -> dict[str, str]:
-    _refuse_repeated(table.columns, where)
-    by_lower = {name.lower(): name for name in table.columns}
-    time = next((by_lower[name] for name in TIME_NAMES if name in by_lower), None)
-    if time is None:
-        raise DataError(
-            f"{where} has no time column. Name it {' or '.join(TIME_NAMES)}; "
-            f"it has {', '.join(table.columns)}."
-        )
-    for name in COLUMNS:
-        if name not in by_lower:
-            hint = did_you_mean(name, table.columns)
-            extra = " Add one of zeros if the source has none." if name == "volume" else ""
-            raise DataError(f"{where} has no column {name!r}. {hint}{extra}")
-    return {name: by_lower[name] for name in COLUMNS} | {"time": time}
-
-
-def _utc_microseconds(column: pl.Series, timezone: str | None, where: str) -> npt.NDArray[np.int64]:
-    if column.null_count():
-        raise DataError(
-            f"{where}: row {first_row(column.is_null())} of {column.name!r} has no time."
-        )
-    if column.dtype == pl.String:
-        column = _parse_text(column, where)
-    if column.dtype == pl.Date:  # a date names a session, in no zone
-        return column.cast(pl.Datetime("us")).to_physical().to_numpy()
-    if not isinstance(column.dtype, pl.Datetime):
-        raise DataError(
-            f"{where}: column {column.name!r} holds {column.dtype}, not times. "
-            "Store datetimes, or ISO 8601 text such as 2026-01-05T14:30:00Z."
-        )
-    column = column.dt.cast_time_unit("us")
-    if column.dtype.time_zone is None:  # type: ignore[attr-defined]  # checked to be Datetime
-        if timezone is None and (column.to_physical() % DAY_US == 0).all():
-            return column.to_physical().to_numpy()  # whole dates, as above
-        if timezone is None:
-            raise DataError(
-                f"{where}: times in {column.name!r} carry no timezone, for instance {column[0]}. "
-                "Say which with timezone: America/New_York (or UTC)."
-            )
-        try:
-            column = column.dt.replace_time_zone(timezone)
-        except pl.exceptions.PolarsError as error:
-            raise DataError(
-                f"{where}: cannot read the times as {timezone}: {_first_sentence(error)}. Name a "
-                "zone such as America/New_York, or store UTC."
-            ) from None
-    return column.dt.convert_time_zone("UTC").to_physical().to_numpy()
-
-
-def _parse_text(column: pl.Series, where: str) -> pl.Series:
-    try:
-        # Only ISO 8601: in 01/05/2026 nobody can tell the day from the month.
-        if column.str.contains(_ISO_8601).all():
-            return column.str.to_datetime(time_unit="us")
-    except pl.exceptions.PolarsError:
-        pass  # such as month 13
-    row = first_row([not _is_iso(text) for text in column])
-    raise DataError(
-        f"{where}: cannot read {column[row]!r} in row {row} of {column.name!r} as a time. "
-        "Use ISO 8601, such as 2026-01-05T14:30:00Z."
-    )
-
-
-def _is_iso(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _first_sentence(error: Exception) -> str:
-    return str(error).splitlines()[0].split(". ")[0]
-
-
-def _numbers(column: pl.Series, where: str) -> npt.NDArray[np.float64]:
-    if not column.dtype.is_numeric():
-        raise DataError(
-            f"{where}: column {column.name!r} holds {column.dtype} ({column[0]!r} in row 0), "
-            "not numbers. Convert it."
-        )
-    return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()

@@ -1,0 +1,137 @@
+"""Columns of a table somebody else made: found by name, times to UTC, prices to numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from barstack.core.errors import DataError, did_you_mean
+from barstack.core.times import DAY_US
+
+from ._checks import COLUMNS, first_row
+
+TIME_NAMES = ("timestamp", "datetime", "date", "time", "ts")
+_ISO_8601 = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?$"
+
+
+def as_polars(frame: Any, where: str) -> pl.DataFrame:
+    """The table with a time column, whatever library it came in."""
+    if isinstance(frame, pl.DataFrame):
+        return frame
+    if not hasattr(frame, "reset_index"):
+        raise DataError(f"{where} is a {type(frame).__name__}; give a pandas or polars DataFrame.")
+    names = [str(name).lower() for name in frame.columns]
+    is_time = frame.index.dtype.kind == "M" or str(frame.index.name).lower() in TIME_NAMES
+    if is_time and not set(names) & set(TIME_NAMES):
+        frame = frame.rename_axis("timestamp").reset_index()
+    _refuse_repeated(map(str, frame.columns), where)
+    return pl.DataFrame([_from_pandas(str(name), frame[name]) for name in frame.columns])
+
+
+def _from_pandas(name: str, column: Any) -> pl.Series:
+    # Column by column, as polars' own conversion needs pyarrow and warns about timezones.
+    if getattr(column.dtype, "tz", None) is not None:
+        utc = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
+        return pl.Series(name, utc).dt.replace_time_zone("UTC")
+    values = column.to_numpy()
+    return pl.Series(name, values.tolist() if values.dtype == object else values)
+
+
+def _refuse_repeated(columns: Iterable[str], where: str) -> None:
+    for name, count in Counter(name.lower() for name in columns).items():
+        if count > 1 and name in (*COLUMNS, *TIME_NAMES):
+            raise DataError(f"{where} has {count} columns called {name!r}. Keep one of them.")
+
+
+def match_columns(table: pl.DataFrame, where: str) -> dict[str, str]:
+    """Own names of the price columns, of volume, and under `time` of the time column."""
+    _refuse_repeated(table.columns, where)
+    by_lower = {name.lower(): name for name in table.columns}
+    time = next((by_lower[name] for name in TIME_NAMES if name in by_lower), None)
+    if time is None:
+        raise DataError(
+            f"{where} has no time column. Name it {' or '.join(TIME_NAMES)}; "
+            f"it has {', '.join(table.columns)}."
+        )
+    for name in COLUMNS:
+        if name not in by_lower:
+            hint = did_you_mean(name, table.columns)
+            extra = " Add one of zeros if the source has none." if name == "volume" else ""
+            raise DataError(f"{where} has no column {name!r}. {hint}{extra}")
+    return {name: by_lower[name] for name in COLUMNS} | {"time": time}
+
+
+def utc_microseconds(column: pl.Series, timezone: str | None, where: str) -> npt.NDArray[np.int64]:
+    """Microseconds UTC; `DataError` for times that cannot be told for certain."""
+    if column.null_count():
+        raise DataError(
+            f"{where}: row {first_row(column.is_null())} of {column.name!r} has no time."
+        )
+    if column.dtype == pl.String:
+        column = _parse_text(column, where)
+    if column.dtype == pl.Date:  # a date names a session, in no zone
+        return column.cast(pl.Datetime("us")).to_physical().to_numpy()
+    if not isinstance(column.dtype, pl.Datetime):
+        raise DataError(
+            f"{where}: column {column.name!r} holds {column.dtype}, not times. "
+            "Store datetimes, or ISO 8601 text such as 2026-01-05T14:30:00Z."
+        )
+    column = column.dt.cast_time_unit("us")
+    if column.dtype.time_zone is None:  # type: ignore[attr-defined]  # checked to be Datetime
+        if timezone is None and (column.to_physical() % DAY_US == 0).all():
+            return column.to_physical().to_numpy()  # whole dates, as above
+        if timezone is None:
+            raise DataError(
+                f"{where}: times in {column.name!r} carry no timezone, for instance {column[0]}. "
+                "Say which with timezone: America/New_York (or UTC)."
+            )
+        try:
+            column = column.dt.replace_time_zone(timezone)
+        except pl.exceptions.PolarsError as error:
+            raise DataError(
+                f"{where}: cannot read the times as {timezone}: {_first_sentence(error)}. Name a "
+                "zone such as America/New_York, or store UTC."
+            ) from None
+    return column.dt.convert_time_zone("UTC").to_physical().to_numpy()
+
+
+def _parse_text(column: pl.Series, where: str) -> pl.Series:
+    try:
+        # Only ISO 8601: in 01/05/2026 nobody can tell the day from the month.
+        if column.str.contains(_ISO_8601).all():
+            return column.str.to_datetime(time_unit="us")
+    except pl.exceptions.PolarsError:
+        pass  # such as month 13
+    row = first_row([not _is_iso(text) for text in column])
+    raise DataError(
+        f"{where}: cannot read {column[row]!r} in row {row} of {column.name!r} as a time. "
+        "Use ISO 8601, such as 2026-01-05T14:30:00Z."
+    )
+
+
+def _is_iso(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _first_sentence(error: Exception) -> str:
+    return str(error).splitlines()[0].split(". ")[0]
+
+
+def numbers(column: pl.Series, where: str) -> npt.NDArray[np.float64]:
+    """Floats, NaN where the source has none."""
+    if not column.dtype.is_numeric():
+        raise DataError(
+            f"{where}: column {column.name!r} holds {column.dtype} ({column[0]!r} in row 0), "
+            "not numbers. Convert it."
+        )
+    return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
