@@ -43,6 +43,12 @@ class StorageError(BarstackError):
     exit_code = 3
 
 
+class SourceError(BarstackError):
+    """A source of bars cannot be reached, answers with faults, or refuses what it is asked."""
+
+    exit_code = 3
+
+
 class MissingPackageError(BarstackError, ImportError):
     """An optional package is needed here and is not installed."""
 

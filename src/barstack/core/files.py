@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -37,17 +38,52 @@ def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[Path]:
-    """A scratch file that becomes `path` when the block ends well; errors as in `new_folder`."""
+def new_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """A scratch file that becomes `path` when the block ends well; errors as in `new_folder`.
+
+    durable  whether to wait until the disk has it, name and all: it then outlasts a power cut
+    """
     scratch = _beside(path, "part")
     try:
         with _writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield scratch
+            if durable:
+                _sync(scratch)
             scratch.replace(path)
+            if durable:
+                sync_folder(path.parent)
     finally:
         with suppress(OSError):
             scratch.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, and wait until the disk has their names."""
+    with _writing(path):
+        missing = [each for each in (path, *path.parents) if not each.exists()]
+        path.mkdir(parents=True, exist_ok=True)
+        for each in reversed(missing):
+            sync_folder(each.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Wait until the disk has the names that a folder holds."""
+    if os.name != "nt":  # Windows does not open folders, and needs no such call
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    opened = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def is_scratch(path: Path) -> bool:
+    """Whether this is what an interrupted `new_file` or `new_folder` could leave when killed."""
+    return path.name.startswith(".") and path.suffix in (".part", ".old")
 
 
 @contextmanager

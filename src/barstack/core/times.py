@@ -6,7 +6,7 @@ ways from one to the next are functions that say why the step is allowed.
 
     closed_at        first moment anyone could know a bar
     decided_at       moment a forecast is made
-    known_at         moment a label could be known; NaT while it is still open
+    known_at         moment a label, or a row of a series, could be known; NaT while it is open
     trained_through  latest `known_at` that anything behind a forecast has seen
 """
 
