@@ -166,16 +166,14 @@ def _with_sessions(
         opens[keep],
         closes[keep],
     )
-    # Exchanges stamp a bar with its open. We keep the close: the first moment anyone could know
-    # it. Where the session ends inside a bar, that is the session's close, half days included.
+    starts = opened_at[keep]
     if calendar == ALWAYS:
-        records["opened_at"] = opened_at
-        records["closed_at"] = opened_at + length_us
-    elif length_us >= DAY_US:
-        records["opened_at"], records["closed_at"] = opens[keep], closes[keep]
+        records["opened_at"] = starts
     else:
-        records["opened_at"] = np.maximum(opened_at[keep], opens[keep])
-        records["closed_at"] = np.minimum(opened_at[keep] + length_us, closes[keep])
+        records["opened_at"] = (
+            opens[keep] if length_us >= DAY_US else np.maximum(starts, opens[keep])
+        )
+    records["closed_at"] = _closed_at(starts, length_us, calendar, closes[keep])
     repeats = np.diff(records["closed_at"]) <= 0
     if repeats.any():
         at = iso(np.datetime64(int(opened_at[keep][first_row(repeats) + 1]), "us"))
@@ -184,3 +182,30 @@ def _with_sessions(
             "one before. Name the calendar the symbol trades on, or remove one of them."
         )
     return Bars(symbol, length_us, records, outside=int((~keep).sum()))
+
+
+def closed_at(
+    opened_at: npt.NDArray[np.int64], length_us: int, calendar: str, hours: str
+) -> npt.NDArray[np.int64]:
+    """(n_bars,) first moment at which bars that start at `opened_at` could be known, in UTC.
+
+    Those outside all sessions, which `bars_from_table` leaves out, end with their own length.
+    """
+    _, _, closes, inside = sessions(calendar, hours).locate(opened_at, length_us)
+    ends = _closed_at(opened_at, length_us, calendar, closes)
+    return np.where(inside, ends, opened_at + length_us)
+
+
+def _closed_at(
+    opened_at: npt.NDArray[np.int64],
+    length_us: int,
+    calendar: str,
+    session_close: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int64]:
+    # Exchanges stamp a bar with its open. We keep the close: the first moment anyone could know
+    # it. Where the session ends inside a bar, that is the session's close, half days included.
+    if calendar == ALWAYS:
+        return opened_at + length_us
+    return (
+        session_close if length_us >= DAY_US else np.minimum(opened_at + length_us, session_close)
+    )

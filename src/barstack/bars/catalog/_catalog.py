@@ -1,0 +1,82 @@
+"""The catalog: a folder of named collections."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from barstack.core.errors import ConfigError, did_you_mean
+from barstack.core.files import make_folder
+
+from .._sessions import sessions
+from ._collection import Collection
+from ._facts import ABOUT, Facts
+from ._lock import locked
+from ._names import check_collection_name
+
+
+def catalog_folder() -> Path:
+    """Where bars are kept: the folder in $BARSTACK_CATALOG, else `catalog` in the current one."""
+    return Path(os.environ.get("BARSTACK_CATALOG") or "catalog").expanduser()
+
+
+class Catalog:
+    """A folder of collections. It is made when something is first written.
+
+    folder  by default `catalog_folder()`
+    """
+
+    def __init__(self, folder: Path | str | None = None) -> None:
+        self.folder = catalog_folder() if folder is None else Path(folder).expanduser()
+
+    def __repr__(self) -> str:
+        return f"Catalog({str(self.folder)!r})"
+
+    def names(self) -> list[str]:
+        """Names of all collections, sorted."""
+        return sorted(file.parent.name for file in self.folder.glob(f"*/{ABOUT}"))
+
+    def collection(self, name: str) -> Collection:
+        """The collection called `name`; `ConfigError` when there is none."""
+        check_collection_name(name)
+        folder = self.folder / name
+        try:
+            return Collection(folder, Facts.load(folder))
+        except FileNotFoundError:
+            pass
+        if not self.folder.is_dir():
+            raise ConfigError(
+                f"There is no catalog at {self.folder.resolve()}, where collection {name!r} is "
+                "looked for. Set BARSTACK_CATALOG to the catalog's folder, or bring bars in with "
+                "barstack import."
+            )
+        hint = did_you_mean(name, self.names())
+        raise ConfigError(f"The catalog at {self.folder.resolve()} has no {name!r}. {hint}")
+
+    def create(self, name: str, facts: Facts) -> Collection:
+        """A new collection, or the one of that name when its bar and calendar are the same.
+
+        What is there keeps its facts. `ConfigError` when bar or calendar differ, or when there is
+        no such calendar.
+        """
+        check_collection_name(name)
+        folder = self.folder / name
+        if not (folder / ABOUT).is_file():
+            sessions(facts.calendar, facts.hours)  # refuses what is none, before anything is made
+        make_folder(folder)
+        with locked(folder / ".lock"):
+            try:
+                found = Facts.load(folder)
+            except FileNotFoundError:
+                facts.save(folder)
+                return Collection(folder, facts)
+        for what, theirs, ours, differ in (
+            ("bars", found.bar, facts.bar, found.length_us != facts.length_us),
+            ("calendar", found.calendar, facts.calendar, found.calendar != facts.calendar),
+        ):
+            if differ:
+                raise ConfigError(
+                    f"Collection {name!r} has {what} {theirs}, not {ours}. A collection holds bars "
+                    "of one length on one calendar: choose another name for these."
+                )
+        return Collection(folder, found)

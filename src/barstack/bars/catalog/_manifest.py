@@ -1,0 +1,149 @@
+"""What is stored of one symbol: the one file whose replacement makes new bars visible."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from barstack.core.errors import StorageError
+from barstack.core.files import new_file
+
+MANIFEST = "manifest.json"
+_FORMAT = 1
+WAY_OUT = (
+    "Restore the symbol's folder from a backup, or remove the symbol (Collection.remove) and bring "
+    "its bars in again."
+)
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One parquet file, never changed once it is written."""
+
+    file: str
+    rows: int
+    first_us: int  # start of its first bar
+    last_us: int  # start of its last bar
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Period:
+    """Bars of one stretch of time; its parts follow each other and never overlap."""
+
+    fingerprint: str  # SHA-256 of the bars, however they are cut into parts
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is stored of one symbol.
+
+    first_us, last_us  starts of its first and last bar, microseconds UTC; None without bars
+    fingerprint        SHA-256 of all its bars, however they came and however they are stored
+    bytes              of its files
+    """
+
+    symbol: str
+    rows: int
+    first_us: int | None
+    last_us: int | None
+    fingerprint: str
+    parts: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All that is stored of one symbol.
+
+    periods  by name, in time order
+    covered  [from, to) in microseconds UTC: stretches that the source was asked for whole
+    retired  files that newer ones have replaced, and when, in seconds since 1970
+    """
+
+    symbol: str
+    periods: dict[str, Period] = field(default_factory=dict)
+    covered: tuple[Span, ...] = ()
+    retired: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """All parts in time order."""
+        return [part for period in self.periods.values() for part in period.parts]
+
+    @cached_property
+    def summary(self) -> Summary:
+        content = [[name, period.fingerprint] for name, period in self.periods.items()]
+        return Summary(
+            symbol=self.symbol,
+            rows=sum(part.rows for part in self.parts),
+            first_us=self.parts[0].first_us if self.parts else None,
+            last_us=self.parts[-1].last_us if self.parts else None,
+            fingerprint=sha256_of_json([self.symbol, content]),
+            parts=len(self.parts),
+            bytes=sum(part.bytes for part in self.parts),
+        )
+
+    def save(self, folder: Path) -> None:
+        """Replace what the folder shows, all at once; returns when the disk has it."""
+        content = asdict(self)
+        text = json.dumps({"format": _FORMAT, "sha256": sha256_of_json(content)} | content)
+        with new_file(folder / MANIFEST, durable=True) as scratch:
+            scratch.write_text(text)
+
+    @classmethod
+    def load(cls, folder: Path) -> Manifest:
+        """Read it; FileNotFoundError where there is none, `StorageError` where it is damaged."""
+        file = folder / MANIFEST
+        text = file.read_bytes()
+        try:
+            content = json.loads(text)
+            written_as, sha256 = content.pop("format"), content.pop("sha256")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StorageError(f"{file} is damaged: {error!r}. {WAY_OUT}") from None
+        if written_as != _FORMAT:
+            raise StorageError(
+                f"{file} has format {written_as}, and this barstack reads {_FORMAT}. "
+                "Use the version of barstack that wrote it."
+            )
+        if sha256_of_json(content) != sha256:
+            raise StorageError(f"{file} is damaged: its SHA-256 is not what it says. {WAY_OUT}")
+        return cls(
+            symbol=content["symbol"],
+            periods={
+                name: Period(each["fingerprint"], tuple(Part(**part) for part in each["parts"]))
+                for name, each in content["periods"].items()
+            },
+            covered=tuple((start, end) for start, end in content["covered"]),
+            retired=content["retired"],
+        )
+
+
+def merged_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Spans sorted, with those that touch or overlap joined.
+
+    >>> merged_spans([(5, 7), (0, 2), (2, 3), (6, 9)])
+    ((0, 3), (5, 9))
+    """
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return tuple(merged)
+
+
+def sha256_of_json(content: Any) -> str:
+    """Hex SHA-256 of plain data."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

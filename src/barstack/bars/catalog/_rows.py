@@ -1,0 +1,184 @@
+"""Rows that come, against rows that are stored: which are new, the same, or another story."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from barstack.core.errors import DataError
+from barstack.core.times import DAY_US, format_duration, iso
+
+from .._bars import PRICES
+from .._checks import COLUMNS, check_length, check_order, check_prices, first_row
+from ._parts import CANONICAL
+
+_ENOUGH = 30  # rows that tell how long their bars are
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of the rows of one `add`.
+
+    new      were not stored before
+    same     were stored already, to the bit
+    revised  replaced others of the same time
+    """
+
+    new: int
+    same: int
+    revised: int
+
+
+@dataclass(frozen=True, eq=False)
+class Overlap:
+    """How given rows stand to stored ones.
+
+    new      (n_given,) whether no bar of that time is stored
+    differs  (n_given,) whether one is, with other values
+    stored   the stored rows of the times that both have
+    given    the given ones, row by row
+    """
+
+    new: npt.NDArray[np.bool_]
+    differs: npt.NDArray[np.bool_]
+    stored: pl.DataFrame
+    given: pl.DataFrame
+
+    @classmethod
+    def of(cls, stored: pl.DataFrame, given: pl.DataFrame) -> Overlap:
+        """Compare two canonical tables."""
+        stamps = stamps_of(given)
+        both = np.isin(stamps, stamps_of(stored), assume_unique=True)
+        ours = stored.filter(np.isin(stamps_of(stored), stamps, assume_unique=True))
+        theirs = given.filter(both)
+        differs = np.zeros(len(given), bool)
+        differs[both] = np.any([(ours[name] != theirs[name]).to_numpy() for name in COLUMNS], 0)
+        return cls(~both, differs, ours, theirs)
+
+    @property
+    def ratio(self) -> float | None:
+        """Given over stored prices where one ratio, other than 1, holds for all of them."""
+        given, stored = (table.select(PRICES).to_numpy() for table in (self.given, self.stored))
+        if not len(given):
+            return None
+        ratio = float(np.median(given / stored))
+        spread = np.abs(given / stored / ratio - 1).max()  # prices are rounded after adjusting
+        steady = spread < 0.005 and abs(ratio - 1) > 5 * spread + 1e-6
+        return ratio if steady else None
+
+
+def canonical(
+    table: pl.DataFrame, symbol: str, length_us: int, calendar: str, where: str
+) -> pl.DataFrame:
+    """A table that can be stored, or `DataError`: the last door before the disk."""
+    if not isinstance(table, pl.DataFrame) or dict(table.schema) != dict(CANONICAL):
+        found = getattr(table, "schema", type(table).__name__)
+        raise DataError(
+            f"{where}: {symbol} comes as {found}, not in the form that is stored. Make the table "
+            "with barstack.bars.table_from_frame."
+        )
+    table = table.select(list(CANONICAL))
+    if table.null_count().sum_horizontal().item():
+        raise DataError(f"{where}: {symbol} has empty cells. Fill them or remove their rows.")
+    stamps = stamps_of(table)
+    check_order(stamps, symbol, where)
+    check_prices(stamps, {name: table[name].to_numpy() for name in COLUMNS}, symbol, where)
+    check_length(stamps, symbol, length_us, calendar, where)
+    _refuse_longer_bars(stamps, symbol, length_us, where)
+    return table.with_columns(pl.col("volume") + 0.0)  # a volume of -0.0 is 0.0
+
+
+def _refuse_longer_bars(
+    stamps: npt.NDArray[np.int64], symbol: str, length_us: int, where: str
+) -> None:
+    # Hourly bars taken for bars of 5 minutes would each be known 55 minutes too early.
+    if len(stamps) < _ENOUGH:
+        return
+    spacings, counts = np.unique(np.diff(stamps), return_counts=True)
+    commonest = int(spacings[np.argmax(counts)])
+    regular = counts.max() >= 0.5 * counts.sum()
+    # A share that trades once a day, in the auction, has true bars of 5 minutes a day apart.
+    once_a_day = commonest >= DAY_US and bool((stamps % DAY_US).any())
+    if spacings[0] > length_us and regular and not once_a_day:
+        raise DataError(
+            f"{where}: no two of {len(stamps):,} bars of {symbol} are {format_duration(length_us)} "
+            f"apart, most are {format_duration(commonest)}, the first at {_at(stamps[0])}. Bring "
+            "longer bars into a collection of their own length."
+        )
+
+
+def refuse_conflicts(overlap: Overlap, symbol: str, where: str) -> None:
+    """`DataError` where a stored row would change."""
+    if not overlap.differs.any():
+        return
+    row = first_row(overlap.differs[~overlap.new])
+    stored, given = overlap.stored.row(row, named=True), overlap.given.row(row, named=True)
+    differ = [name for name in COLUMNS if stored[name] != given[name]]
+    said = (
+        f"{where}: {symbol} at {_at(stamps_of(overlap.given)[row])} is stored with "
+        f"{_values(stored, differ)} and comes with {_values(given, differ)}; "
+        f"{int(overlap.differs.sum()):,} of {len(overlap.given):,} rows that both have differ."
+    )
+    if overlap.ratio is not None:
+        raise DataError(
+            f"{said} All prices differ by one ratio, {overlap.ratio:.6g}: the source has "
+            "re-adjusted its prices. Remove the symbol (Collection.remove) and fetch all of it "
+            "again, or add its whole history with revise."
+        )
+    raise DataError(f"{said} Keep what is stored, or add with revise to replace it.")
+
+
+def refuse_half_adjusted(
+    overlap: Overlap, first_us: int, last_us: int, symbol: str, where: str
+) -> None:
+    """`DataError` where revising would leave a history adjusted in one half only.
+
+    first_us, last_us  starts of the first and last stored bar
+
+    A source that re-adjusts changes all that it has. Rows that reach one end of what is stored and
+    not the other, all off by one ratio, are a page of such a history: the seam would look like a
+    crash. A stretch inside is a repair, and all of it a new history: those pass.
+    """
+    ratio = overlap.ratio
+    if ratio is None:
+        return
+    stamps = stamps_of(overlap.given)
+    if (stamps[0] == first_us) != (stamps[-1] == last_us):
+        raise DataError(
+            f"{where}: the source has re-adjusted the prices of {symbol} (ratio {ratio:.6g}), and "
+            f"these rows from {_at(stamps[0])} to {_at(stamps[-1])} are a part of what is stored, "
+            f"{_at(first_us)} to {_at(last_us)}. Half of it would stay as it was. Remove the "
+            "symbol (Collection.remove) and fetch all of it again, or add its whole history with "
+            "revise."
+        )
+
+
+def refuse_tangles(stamps: npt.NDArray[np.int64], symbol: str, length_us: int, where: str) -> None:
+    """`DataError` where a stored bar and a given one share time without being the same bar."""
+    overlaps = np.diff(stamps) < length_us
+    if length_us < DAY_US and overlaps.any():
+        row = first_row(overlaps)
+        raise DataError(
+            f"{where}: bars of {symbol} at {_at(stamps[row])} and {_at(stamps[row + 1])} overlap, "
+            f"each being {format_duration(length_us)} long; one is stored, one comes. Look whether "
+            "the source stamps bars with their end (stamp: close), or keep it in a collection of "
+            "its own."
+        )
+
+
+def stamps_of(table: pl.DataFrame) -> npt.NDArray[np.int64]:
+    """(n_rows,) starts of the bars, microseconds UTC."""
+    return table["timestamp"].to_physical().to_numpy()
+
+
+def _values(row: dict[str, Any], names: list[str]) -> str:
+    # Every digit: two sources may part in the last.
+    return ", ".join(f"{name} {row[name]!r}" for name in names)
+
+
+def _at(stamp: int) -> str:
+    return iso(np.datetime64(int(stamp), "us"))

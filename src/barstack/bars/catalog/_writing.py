@@ -1,0 +1,166 @@
+"""How rows become stored: new part files first, then the one manifest that lists them.
+
+Whatever stops a writer in between leaves files that no manifest lists. Nobody reads those, and
+the next writer removes them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from barstack.core.files import is_scratch
+from barstack.core.times import DAY_US
+
+from .._frames import bars_from_table, closed_at
+from ._facts import Facts
+from ._manifest import Manifest, Period, Span, merged_spans
+from ._parts import CANONICAL, STORED, fingerprint, missing, periods, read_part, write_part
+from ._rows import Added, Overlap, refuse_conflicts, refuse_half_adjusted, refuse_tangles, stamps_of
+
+MOST_PARTS = 8  # of one period: the next top-up makes them one
+# Files that newer ones replaced stay this long, for lazy scans that were planned before.
+RETIRED_STAY_S = 3600
+# A few days may be all pre-market; a fortnight outside the sessions means a wrong calendar.
+LONG_US = 14 * DAY_US
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes one symbol's folder. Whoever uses it holds the symbol's lock."""
+
+    folder: Path
+    symbol: str
+    facts: Facts
+    where: str  # the collection, in sentences
+
+    def add(self, given: pl.DataFrame, covered: Iterable[Span], revise: bool) -> Added:
+        """Store a canonical table's rows; returns when the disk has them."""
+        before = self.manifest()
+        self.sweep(before)
+        after, added = self._with_rows(before, given, revise)
+        after = replace(after, covered=merged_spans([*before.covered, *covered]))
+        if after != before:
+            self._retire(before, after).save(self.folder)
+        return added
+
+    def manifest(self) -> Manifest:
+        """What is listed now, nothing for a new symbol."""
+        try:
+            return Manifest.load(self.folder)
+        except FileNotFoundError:
+            return Manifest(self.symbol)
+
+    def sweep(self, manifest: Manifest) -> None:
+        """Remove what killed writers left, and what was replaced long enough ago."""
+        stay = {part.file for part in manifest.parts} | _fresh(manifest.retired).keys()
+        for file in self.folder.iterdir():
+            if is_scratch(file) or (file.suffix == ".parquet" and file.name not in stay):
+                with suppress(PermissionError):  # on Windows while a reader has it open
+                    file.unlink(missing_ok=True)
+
+    def _with_rows(
+        self, before: Manifest, given: pl.DataFrame, revise: bool
+    ) -> tuple[Manifest, Added]:
+        """The manifest that lists `given` too. Its new files are on disk, and not yet seen."""
+        spans = dict(periods(stamps_of(given), self.facts.length_us))
+        known = [name for name in spans if name in before.periods]
+        stored = {name: self._read(before.periods[name]) for name in known}
+        overlap = Overlap.of(_canonical(stored.values()), given)
+        if overlap.differs.any() and before.parts:
+            if not revise:
+                refuse_conflicts(overlap, self.symbol, self.where)
+            ends = before.parts[0].first_us, before.parts[-1].last_us
+            refuse_half_adjusted(overlap, *ends, self.symbol, self.where)
+        changed = overlap.new | overlap.differs
+        after = dict(before.periods)
+        for name, rows in spans.items():
+            if changed[rows].any():
+                fresh = given[rows].filter(changed[rows])
+                after[name] = self._changed(name, after.get(name), stored.get(name), fresh)
+        by_time = dict(sorted(after.items(), key=lambda item: item[1].parts[0].first_us))
+        manifest = replace(before, periods=by_time)
+        self._refuse_tangled_periods(manifest)
+        new, revised = int(overlap.new.sum()), int(overlap.differs.sum())
+        return manifest, Added(new, len(given) - new - revised, revised)
+
+    def _changed(
+        self, name: str, period: Period | None, stored: pl.DataFrame | None, fresh: pl.DataFrame
+    ) -> Period:
+        """A period with `fresh` rows in it, which replace stored ones of the same time."""
+        fresh = self._completed(fresh)
+        if period is None or stored is None:
+            return Period(fingerprint(fresh), (write_part(self.folder, name, fresh),))
+        whole = pl.concat([stored.join(fresh, on="timestamp", how="anti"), fresh])
+        whole = whole.sort("timestamp")
+        self._check(whole)
+        stamps = stamps_of(fresh)
+        apart = all(stamps[-1] < part.first_us or stamps[0] > part.last_us for part in period.parts)
+        if apart and len(period.parts) < MOST_PARTS:
+            parts = [*period.parts, write_part(self.folder, name, fresh)]
+            parts.sort(key=lambda part: part.first_us)
+        else:
+            parts = [write_part(self.folder, name, whole)]
+        return Period(fingerprint(whole), tuple(parts))
+
+    def _completed(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Canonical rows with the columns that follow from them and the collection's facts."""
+        facts = self.facts
+        closes = closed_at(stamps_of(rows), facts.length_us, facts.calendar, facts.hours)
+        self._check(rows)
+        return rows.select(
+            pl.lit(self.symbol).alias("symbol"),
+            "timestamp",
+            pl.Series("closed_at", closes).cast(STORED["closed_at"]),
+            *list(CANONICAL)[1:],
+        )
+
+    def _check(self, rows: pl.DataFrame) -> None:
+        """What makes a series of bars, over all rows of a period."""
+        stamps, length_us = stamps_of(rows), self.facts.length_us
+        refuse_tangles(stamps, self.symbol, length_us, self.where)
+        bars_from_table(
+            rows,
+            self.symbol,
+            length_us=length_us,
+            calendar=self.facts.calendar,
+            hours=self.facts.hours,
+            mostly_inside=length_us >= DAY_US or int(stamps[-1] - stamps[0]) >= LONG_US,
+            where=self.where,
+        )
+
+    def _refuse_tangled_periods(self, manifest: Manifest) -> None:
+        for earlier, later in pairwise(manifest.parts):
+            stamps = np.array([earlier.last_us, later.first_us])
+            refuse_tangles(stamps, self.symbol, self.facts.length_us, self.where)
+
+    def _read(self, period: Period) -> pl.DataFrame:
+        try:
+            return pl.concat([read_part(self.folder, part) for part in period.parts])
+        except FileNotFoundError as gone:  # nobody removes a listed file while we hold the lock
+            raise missing(gone) from None
+
+    def _retire(self, before: Manifest, after: Manifest) -> Manifest:
+        listed = {part.file for part in after.parts}
+        replaced = {part.file for part in before.parts} - listed
+        now = int(time.time())
+        retired = _fresh(before.retired) | dict.fromkeys(sorted(replaced), now)
+        stay = {file: at for file, at in retired.items() if file not in listed}
+        return replace(after, retired=stay)
+
+
+def _fresh(retired: dict[str, int]) -> dict[str, int]:
+    """Those replaced so lately that a scan may still want them."""
+    oldest = time.time() - RETIRED_STAY_S
+    return {file: at for file, at in retired.items() if at > oldest}
+
+
+def _canonical(tables: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat([CANONICAL.to_frame(), *(table.select(list(CANONICAL)) for table in tables)])
