@@ -1,0 +1,98 @@
+"""What went wrong with one request, and whether asking again can help."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+_TOO_FAST = (429, 418)  # 418 is what Binance sends to those who go on after a 429
+_TOO_LATE = 408
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One failed request.
+
+    what    the fault in words, without a full stop at the end
+    again   whether the same request may do better later
+    slower  whether the source asks everybody to slow down
+    wait_s  seconds the source asks to wait; None when it does not say
+    """
+
+    what: str
+    again: bool
+    slower: bool = False
+    wait_s: float | None = None
+
+
+def http_fault(error: BaseException) -> Fault | None:
+    """The fault behind an exception of a client that speaks HTTP; None when it is none.
+
+    Looks along the chain of causes for a response with a status and headers, as those of
+    requests, httpx and curl_cffi have them.
+    """
+    for cause in causes(error):
+        response = getattr(cause, "response", None)
+        status = getattr(response, "status_code", None)
+        if status:
+            return status_fault(status, getattr(response, "headers", {}), _said(response))
+    return None
+
+
+def status_fault(status: int, headers: Mapping[str, str], said: str) -> Fault | None:
+    """What an HTTP status means; None below 400."""
+    if status < 400:
+        return None
+    if status in _TOO_FAST:
+        return Fault("too many requests (429)", again=True, slower=True, wait_s=wait_s(headers))
+    if status >= 500 or status == _TOO_LATE:
+        # A source that is being mended may say for how long (503).
+        return Fault(f"answer {status}", again=True, wait_s=wait_s(headers))
+    return Fault(f"answer {status}: {said}" if said else f"answer {status}", again=False)
+
+
+def wait_s(headers: Mapping[str, str], now_s: float | None = None) -> float | None:
+    """Seconds to wait by `Retry-After` (seconds or a date) or `X-RateLimit-Reset` (a time).
+
+    >>> wait_s({"Retry-After": "12"})
+    12.0
+    >>> wait_s({"Retry-After": "Thu, 01 Jan 1970 00:01:00 GMT"}, now_s=45.0)
+    15.0
+    """
+    now_s = time.time() if now_s is None else now_s
+    after, reset = headers.get("Retry-After"), headers.get("X-RateLimit-Reset")
+    try:
+        if after is not None and after.strip().replace(".", "", 1).isdigit():
+            return float(after)
+        if after is not None:
+            moment = parsedate_to_datetime(after)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return max(0.0, moment.timestamp() - now_s)
+        return None if reset is None else max(0.0, float(reset) - now_s)
+    except ValueError:  # a header nobody can read says nothing
+        return None
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception, and those that led to it."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def in_words(error: BaseException, most: int = 200) -> str:
+    """The first line of an exception, cut where it is long."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def _said(response: Any) -> str:
+    text = " ".join(str(getattr(response, "text", "")).split())
+    return text if len(text) <= 200 else f"{text[:200]}..."

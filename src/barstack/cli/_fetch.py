@@ -1,0 +1,149 @@
+"""Fetch bars from a source into the catalog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from barstack.core.errors import ConfigError, SourceError
+
+from ._root import app
+from ._terminal import Json, print_json, stderr, stdout
+
+if TYPE_CHECKING:
+    from barstack.bars.catalog import Collection
+    from barstack.bars.fetching import Fetched, Remote
+
+Source = Annotated[str, typer.Argument(help="alpaca, ccxt, sql, yfinance; or a study file.")]
+Symbols = Annotated[list[str] | None, typer.Argument(help="Such as SPY AAPL, or BTC/USDT.")]
+Bar = Annotated[str | None, typer.Option(help="Length of a bar, such as 5min or 1d.")]
+Start = Annotated[str | None, typer.Option(help="UTC, such as 2024-01-01.")]
+End = Annotated[str | None, typer.Option(help="UTC; by default the last closed bar.")]
+Into = Annotated[str | None, typer.Option(help="Collection; by default SOURCE_BAR.")]
+Folder = Annotated[Path | None, typer.Option(help="The catalog, if not $BARSTACK_CATALOG.")]
+Setting = Annotated[
+    list[str] | None, typer.Option("--option", help="Of the source, feed=sip; repeat it.")
+]
+Workers = Annotated[int, typer.Option(help="Symbols asked for at the same time.")]
+Again = Annotated[bool, typer.Option("--again", help="Ask for all, and revise what differs.")]
+
+
+@app.command(epilog="Example: barstack fetch alpaca SPY AAPL --bar 5min --start 2024-01-01")
+def fetch(
+    source: Source,
+    symbols: Symbols = None,
+    bar: Bar = None,
+    start: Start = None,
+    end: End = None,
+    into: Into = None,
+    catalog: Folder = None,
+    option: Setting = None,
+    workers: Workers = 4,
+    again: Again = False,
+    as_json: Json = False,
+) -> None:
+    """Fetch bars into the catalog: only what is missing there, each page kept as it comes.
+
+    Exit code 3 when the source failed for a symbol; what arrived is kept, and the same command
+    continues.
+    """
+    from barstack.bars.catalog import Catalog  # noqa: PLC0415 (numpy is slow to import)
+    from barstack.bars.fetching import fetch as fetch_missing  # noqa: PLC0415
+
+    from ._progress import ShownProgress  # noqa: PLC0415
+
+    given = {
+        "symbols": symbols or None,
+        "bar": bar,
+        "start": start,
+        "end": end,
+        "collection": into,
+    } | _settings(option or [])
+    remote = _remote(source, {name: value for name, value in given.items() if value is not None})
+    collection = remote.collection_in(Catalog(catalog))
+    fetched = fetch_missing(
+        remote, collection, ShownProgress(stderr()), again=again, workers=workers
+    )
+    if as_json:
+        print_json(fetched.to_json() | {"folder": str(collection.folder)})
+    else:
+        _show(fetched, collection)
+    if fetched.errors:
+        raise typer.Exit(SourceError.exit_code)
+
+
+def _remote(source: str, given: dict[str, Any]) -> Remote:
+    from barstack.bars import PROVIDERS  # noqa: PLC0415
+    from barstack.bars.fetching import Remote  # noqa: PLC0415
+
+    if source.endswith((".yaml", ".yml")):
+        from barstack.experiments import Study  # noqa: PLC0415
+
+        bars = Study.from_yaml(Path(source)).bars
+        if isinstance(bars, Remote):
+            return bars.model_copy(update=given)
+    elif issubclass(PROVIDERS.get(source), Remote):
+        found = PROVIDERS.parse({"provider": source} | given)
+        assert isinstance(found, Remote)
+        return found
+    known = [name for name in PROVIDERS.names() if issubclass(PROVIDERS.get(name), Remote)]
+    raise ConfigError(
+        f"The bars of {source} are not fetched from anywhere. Sources to fetch from: "
+        f"{', '.join(known)}."
+    )
+
+
+def _settings(options: list[str]) -> dict[str, Any]:
+    import yaml  # noqa: PLC0415
+
+    settings = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals:
+            raise ConfigError(f"--option {option} has no value. Write --option NAME=VALUE.")
+        settings[name] = yaml.safe_load(value)
+    return settings
+
+
+def _show(fetched: Fetched, collection: Collection) -> None:
+    import numpy as np  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from barstack.core.times import iso  # noqa: PLC0415
+
+    console = stdout()
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("symbol")
+    for heading in ("new bars", "pages", "retries"):
+        table.add_column(heading, justify="right")
+    table.add_column("from")
+    table.add_column("to")
+    known = set(collection.symbols())
+    for symbol, each in fetched.symbols.items():
+        ends = ["–", "–"]
+        if symbol in known and (summary := collection.summary(symbol)).rows:
+            ends = [iso(np.datetime64(t, "us"))[:16] for t in (summary.first_us, summary.last_us)]
+        counts = (f"{count:,}" for count in (each.new, each.pages, each.tries.retries))
+        table.add_row(symbol, *counts, *ends, style="red" if each.error else "")
+    console.print(table)
+    for symbol, each in fetched.symbols.items():
+        for sentence in _sentences(symbol, each):
+            console.print(f"  {sentence}", style="yellow", highlight=False)
+    for sentence in fetched.errors.values():
+        stderr().print(f"[bold red]failed[/]  {sentence}", highlight=False, soft_wrap=True)
+    console.print(f"  in {collection.folder}", highlight=False, soft_wrap=True)
+
+
+def _sentences(symbol: str, each: Any) -> list[str]:
+    found = []
+    if not each.asked:
+        found.append(f"{symbol}: nothing was missing")
+    if each.revised:
+        found.append(f"{symbol}: {each.revised:,} bars came with other values and were replaced")
+    if each.disordered:
+        found.append(f"{symbol}: {each.disordered} pages came out of order and were sorted")
+    if each.repeats:
+        found.append(f"{symbol}: {each.repeats:,} rows came twice, one of each is kept")
+    return found
