@@ -32,7 +32,7 @@ from barstack.reports._leaderboard import leaderboard
 
 CHROMIUM = "chromium"
 CHARTS = ["equity", "accuracy", "calibration", "correlation", "weights"]
-SECTIONS = ["verdict", *CHARTS, "leaderboard", "steps", "guide"]
+SECTIONS = ["verdict", *CHARTS, "leaderboard", "bars", "steps", "guide"]
 HORIZONS = ["1h", "4h"]
 HOSTILE = "</script><script>document.title='owned'</script>"
 

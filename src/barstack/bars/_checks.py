@@ -1,7 +1,9 @@
-"""What a series of bars must be. Each check refuses with the symbol, the row and its values."""
+"""What a series of bars must be. The door refuses the first fault; the checks list them all."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,55 +16,95 @@ from ._bars import PRICES
 from ._sessions import ALWAYS
 
 COLUMNS = (*PRICES, "volume")
+Stamps = npt.NDArray[np.int64]
+Columns = dict[str, npt.NDArray[np.float64]]
 
 
-def check_order(stamps: npt.NDArray[np.int64], symbol: str, where: str) -> None:
+@dataclass(frozen=True, eq=False)
+class Fault:
+    """One kind of thing that is wrong with a table.
+
+    name  of the check that finds it
+    rows  (n_rows,) which rows are wrong
+    what  in words, such as "has a high below its low"
+    mend  what to do
+    """
+
+    name: str
+    rows: npt.NDArray[np.bool_]
+    what: str
+    mend: str = "Repair or remove them"
+    shows_values: bool = True
+
+
+def order_faults(stamps: Stamps) -> Iterator[Fault]:
     """Times rise, each once."""
-    steps = np.diff(stamps)
-    for wrong, what, mend in (
-        (steps < 0, "goes back in time", "Sort the rows by time"),
-        (steps == 0, "repeats the time of the row before", "Remove duplicates, keeping one"),
-    ):
-        if wrong.any():
-            row = first_row(wrong) + 1
-            at = iso(np.datetime64(int(stamps[row]), "us"))
-            raise DataError(
-                f"{where}: row {row} of {symbol} ({at}) {what}; "
-                f"{int(wrong.sum())} such row(s) in all. {mend}."
-            )
+    steps = np.diff(stamps, prepend=stamps[:1] - 1)
+    yield Fault("time_order", steps < 0, "goes back in time", "Sort the rows by time", False)
+    repeats = "repeats the time of the row before"
+    yield Fault("duplicates", steps == 0, repeats, "Remove duplicates, keeping one", False)
 
 
-def check_prices(
-    stamps: npt.NDArray[np.int64],
-    columns: dict[str, npt.NDArray[np.float64]],
-    symbol: str,
-    where: str,
-) -> None:
+def price_faults(columns: Columns) -> Iterator[Fault]:
     """Finite positive prices, none outside its bar's low and high, no negative volume."""
-
-    def refuse(wrong: npt.NDArray[np.bool_], what: str) -> None:
-        if wrong.any():
-            row = first_row(wrong)
-            values = ", ".join(f"{name} {columns[name][row]:g}" for name in COLUMNS)
-            at = iso(np.datetime64(int(stamps[row]), "us"))
-            raise DataError(
-                f"{where}: row {row} of {symbol} ({at}) has {what}: {values}; "
-                f"{int(wrong.sum())} such row(s) in all. Repair or remove them."
-            )
-
     high, low = columns["high"], columns["low"]
     for name in COLUMNS:
-        refuse(~np.isfinite(columns[name]), f"no finite {name}")
+        yield Fault("not_a_number", ~np.isfinite(columns[name]), f"has no finite {name}")
     for name in PRICES:
-        refuse(columns[name] <= 0, f"a {name} that is not positive")
-    refuse(columns["volume"] < 0, "a negative volume")
-    refuse(high < low, "a high below its low")
+        yield Fault("not_positive", columns[name] <= 0, f"has a {name} that is not positive")
+    yield Fault("negative_volume", columns["volume"] < 0, "has a negative volume")
+    yield Fault("price_order", high < low, "has a high below its low")
     for name in ("open", "close"):
         outside = (columns[name] > high) | (columns[name] < low)
-        refuse(outside, f"a {name} outside its low and high")
+        yield Fault("price_order", outside, f"has a {name} outside its low and high")
 
 
-def commonest_spacing(stamps: npt.NDArray[np.int64], symbol: str, where: str) -> int:
+def length_faults(stamps: Stamps, length_us: int) -> Iterator[Fault]:
+    """No bar begins before the one before it ends."""
+    overlaps = np.diff(stamps, prepend=stamps[:1] - length_us) < length_us
+    if length_us < DAY_US:  # days and months differ in length
+        yield Fault(
+            "overlaps",
+            overlaps,
+            f"begins before the bar before it ends, {format_duration(length_us)} after its start",
+            "Remove them, or say how long a bar is with bar: 5min",
+            False,
+        )
+
+
+def check_order(stamps: Stamps, symbol: str, where: str) -> None:
+    """`DataError` unless times rise, each once."""
+    _refuse_first(order_faults(stamps), stamps, {}, symbol, where)
+
+
+def check_prices(stamps: Stamps, columns: Columns, symbol: str, where: str) -> None:
+    """`DataError` unless every bar could have been traded."""
+    _refuse_first(price_faults(columns), stamps, columns, symbol, where)
+
+
+def _refuse_first(
+    faults: Iterator[Fault], stamps: Stamps, columns: Columns, symbol: str, where: str
+) -> None:
+    for fault in faults:
+        if fault.rows.any():
+            row = first_row(fault.rows)
+            values = f": {values_at(columns, row)}" if fault.shows_values else ""
+            raise DataError(
+                f"{where}: row {row} of {symbol} ({iso(np.datetime64(int(stamps[row]), 'us'))}) "
+                f"{fault.what}{values}; {int(fault.rows.sum())} such row(s) in all. {fault.mend}."
+            )
+
+
+def values_at(columns: Columns, row: int) -> str:
+    """Prices and volume of one row.
+
+    >>> values_at({name: np.array([2.5]) for name in COLUMNS}, 0)
+    'open 2.5, high 2.5, low 2.5, close 2.5, volume 2.5'
+    """
+    return ", ".join(f"{name} {columns[name][row]:g}" for name in COLUMNS)
+
+
+def commonest_spacing(stamps: Stamps, symbol: str, where: str) -> int:
     """Microseconds between most bars and the next."""
     if len(stamps) < 2:
         raise DataError(
@@ -80,24 +122,14 @@ def commonest_spacing(stamps: npt.NDArray[np.int64], symbol: str, where: str) ->
     return length_us
 
 
-def check_length(
-    stamps: npt.NDArray[np.int64], symbol: str, length_us: int, calendar: str, where: str
-) -> None:
+def check_length(stamps: Stamps, symbol: str, length_us: int, calendar: str, where: str) -> None:
     """No bar begins before the one before it ends, and none is longer than its session."""
     if length_us > DAY_US and calendar != ALWAYS:
         raise DataError(
             f"{where}: bars of {symbol} are {format_duration(length_us)} long, longer than a "
             f"session of {calendar}. Give daily bars and resample them, or use calendar: {ALWAYS}."
         )
-    overlaps = np.diff(stamps) < length_us
-    if length_us < DAY_US and overlaps.any():  # days and months differ in length
-        row = first_row(overlaps) + 1
-        raise DataError(
-            f"{where}: row {row} of {symbol} ({iso(np.datetime64(int(stamps[row]), 'us'))}) begins "
-            f"before the bar before it ends, {format_duration(length_us)} after its start; "
-            f"{int(overlaps.sum())} such row(s) in all. Remove them, or say how long a bar is "
-            "with bar: 5min."
-        )
+    _refuse_first(length_faults(stamps, length_us), stamps, {}, symbol, where)
 
 
 def first_row(wrong: Any) -> int:

@@ -14,6 +14,8 @@ from barstack.core.times import DAY_US
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 ALWAYS = "24/7"
+FX = "FX"
+_NEW_YORK = "America/New_York"
 
 # US shares trade from 04:00 to 20:00 New York around a regular session of 09:30 to 16:00.
 _BEFORE_OPEN_US = 5 * 3_600_000_000 + 1_800_000_000
@@ -28,12 +30,15 @@ class Sessions:
     open   (n_sessions,) microseconds UTC
     close  (n_sessions,) microseconds UTC, half days included
 
+    zone   where the market's clock hangs, such as America/New_York
+
     With calendar `24/7` the arrays are empty and every UTC day is a session.
     """
 
     day: Ints
     open: Ints
     close: Ints
+    zone: str = "UTC"
 
     def locate(self, opened_at: Ints, length_us: int) -> tuple[Ints, Ints, Ints, Flags]:
         """(session day, session open, session close, inside) of bars that start at `opened_at`.
@@ -55,7 +60,7 @@ class Sessions:
 
 @lru_cache(maxsize=8)
 def sessions(calendar: str, hours: str = "regular") -> Sessions:
-    """Sessions of an exchange calendar by its code, such as XNYS, CMES or 24/7.
+    """Sessions of an exchange calendar by its code, such as XNYS or CMES, of FX, or 24/7.
 
     hours  "regular", or "extended" for the US pre- and post-market
 
@@ -64,12 +69,17 @@ def sessions(calendar: str, hours: str = "regular") -> Sessions:
     if calendar == ALWAYS:
         nothing = np.empty(0, np.int64)
         return Sessions(nothing, nothing, nothing)
+    if calendar == FX:
+        if hours == "extended":
+            raise _no_extended_hours(calendar)
+        return _currencies()
     import exchange_calendars  # noqa: PLC0415 (a second to import, and many markets need none)
     import pandas as pd  # noqa: PLC0415 (comes with it)
 
     known = exchange_calendars.get_calendar_names()
     if calendar not in known:
-        raise ConfigError(f"Unknown calendar {calendar!r}. {did_you_mean(calendar, known)}")
+        hint = did_you_mean(calendar, [*known, FX])
+        raise ConfigError(f"Unknown calendar {calendar!r}. {hint}")
     earliest = exchange_calendars.get_calendar(calendar).bound_min() or pd.Timestamp(0)
     start = max(earliest, pd.Timestamp(0))
     found = exchange_calendars.get_calendar(calendar, start=start)
@@ -83,8 +93,29 @@ def sessions(calendar: str, hours: str = "regular") -> Sessions:
     if hours == "extended":
         open_us, close_us = open_us - _BEFORE_OPEN_US, close_us + _AFTER_CLOSE_US
         if (open_us[1:] < close_us[:-1]).any():
-            raise ConfigError(
-                f"Calendar {calendar} trades nearly around the clock and has no extended hours. "
-                "Use hours: regular."
-            )
-    return Sessions(day, open_us, close_us)
+            raise _no_extended_hours(calendar)
+    return Sessions(day, open_us, close_us, str(found.tz))
+
+
+def _no_extended_hours(calendar: str) -> ConfigError:
+    return ConfigError(
+        f"Calendar {calendar} trades nearly around the clock and has no extended hours. "
+        "Use hours: regular."
+    )
+
+
+def _currencies() -> Sessions:
+    """Monday to Friday, each from 17:00 New York of the day before to 17:00 New York.
+
+    Currencies have no exchange; by custom their day turns when New York stops work. No holiday
+    is left out, as no holiday closes all of them.
+    """
+    import polars as pl  # noqa: PLC0415 (its clock changes are vectorised, and it is loaded anyway)
+
+    day = np.arange(47_482)  # to the end of 2099
+    five_pm = pl.Series(day * DAY_US + 17 * 3_600_000_000).cast(pl.Datetime("us"))
+    turn = five_pm.dt.replace_time_zone(_NEW_YORK).dt.convert_time_zone("UTC")
+    turn_us = turn.to_physical().to_numpy()
+    weekday = np.flatnonzero((day + 3) % 7 < 5)  # 1970-01-01 was a Thursday
+    weekday = weekday[weekday > 0]
+    return Sessions(day[weekday], turn_us[weekday - 1], turn_us[weekday], _NEW_YORK)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from ._findings import findings_table
+from ._html import chart, file_text, tabs
 from ._leaderboard import leaderboard
 from ._tables import (
     EDGE_WORDS,
@@ -20,10 +21,12 @@ from ._tables import (
 from ._theme import DARK, number, say
 
 if TYPE_CHECKING:
+    from barstack.bars.checks import Finding
     from barstack.evaluation import Evaluation
 
 Draw = Callable[["Evaluation", str], Any]
 NAMES_SHOWN = 8
+FINDINGS_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -45,19 +48,21 @@ def render(
     run_id: str,
     facts: list[tuple[str, str]],
     steps: list[tuple[str, str, float]],
+    findings: Sequence[Finding] = (),
 ) -> str:
     """The report as one HTML page, charts and all.
 
     facts   (label, value) about the data and the study
     steps   (name, "made" or "reused", seconds)
+    findings  what the checks of the bars found
     """
     # Drawing takes seconds to import, and only a report needs it.
     from plotly.offline import get_plotlyjs  # noqa: PLC0415
 
     verdict = evaluation.verdict
-    return Template(_file("page.html")).substitute(
-        style=_file("style.css"),
-        script=_file("page.js"),
+    return Template(file_text("page.html")).substitute(
+        style=file_text("style.css"),
+        script=file_text("page.js"),
         plotly=get_plotlyjs(),
         dark=json.dumps(DARK),
         title=say(title),
@@ -72,6 +77,7 @@ def render(
         evidence=evidence_table(verdict.evidence),
         sections="".join(_section(part, evaluation) for part in _sections(evaluation)),
         steps=steps_table(steps),
+        findings=findings_table(findings, most=FINDINGS_SHOWN),
     )
 
 
@@ -142,24 +148,13 @@ def _sections(evaluation: Evaluation) -> list[Section]:
 def _section(part: Section, evaluation: Evaluation) -> str:
     horizons = evaluation.horizons
     panels = "".join(_panel(part, evaluation, horizon) for horizon in horizons)
-    return Template(_file("section.html")).substitute(
+    return Template(file_text("section.html")).substitute(
         id=part.id,
         title=say(part.title),
         look_for=say(part.look_for),
-        tabs=_tabs(horizons),
+        tabs=tabs(horizons, "Horizon"),
         panels=panels or f'<p class="nothing">{say(part.nothing)}</p>',
     )
-
-
-def _tabs(horizons: list[str]) -> str:
-    """One button a horizon; nothing to choose from, no buttons."""
-    if len(horizons) < 2:
-        return ""
-    buttons = (
-        f'<button type="button" data-horizon="{say(name)}">{say(name)}</button>'
-        for name in horizons
-    )
-    return f'<div class="tabs" role="group" aria-label="Horizon">{"".join(buttons)}</div>'
 
 
 def _panel(part: Section, evaluation: Evaluation, horizon: str) -> str:
@@ -169,20 +164,11 @@ def _panel(part: Section, evaluation: Evaluation, horizon: str) -> str:
     elif isinstance(drawn, str):
         body = drawn
     else:
-        body = _chart(drawn.to_json(), f"{part.title} Horizon {horizon}.")
+        body = chart(drawn.to_json(), f"{part.title} Horizon {horizon}.")
     below = part.below(evaluation, horizon) if part.below else ""
     return (
         f'<div class="panel" data-horizon="{say(horizon)}">'
         f'<h3 class="of-horizon">Horizon {say(horizon)}</h3>{body}{below}</div>'
-    )
-
-
-def _chart(figure_json: str, label: str) -> str:
-    # plotly writes < as \u003c, so that no text within can end the script element.
-    return (
-        f'<div class="chart"><script type="application/json">{figure_json}</script>'
-        f'<div class="plot" role="img" aria-label="{say(label)}"></div>'
-        '<div class="legend"></div></div>'
     )
 
 
@@ -209,7 +195,3 @@ def _tried(evaluation: Evaluation) -> str:
     return (
         f"{verdict.ensemble} at {verdict.horizon}, after costs of {cost} bps and counting {trials}"
     )
-
-
-def _file(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")

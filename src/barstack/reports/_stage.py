@@ -27,6 +27,7 @@ def report(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
             run_id=study.run_id(chain.key("bars")),
             facts=_facts(study, chain.value("bars"), chain.value("evaluation")),
             steps=[(done.name, done.how, done.seconds) for done in chain.done],
+            findings=chain.value("findings"),
         )
 
     def save(page: str, folder: Path, key: str) -> None:
@@ -34,7 +35,7 @@ def report(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
 
     yield Step(
         name="report",
-        needs=("bars", "evaluation", "artifact"),
+        needs=("bars", "findings", "evaluation", "artifact"),
         spec=lambda: [study.id, study.title],
         make=make,
         save=save,
@@ -50,13 +51,14 @@ def _facts(study: Study, panel: Panel, found: Evaluation) -> list[tuple[str, str
     length = format_duration(next(iter(panel.values())).length_us)
     first = min(bars.opened_at[0] for bars in panel.values())
     last = max(bars.closed_at[-1] for bars in panel.values())
+    own = study.features if isinstance(study.features, str) else "listed by hand"
     return [
         ("symbols", shown),
         ("bars", f"{n_bars:,} of {length}"),
         ("from, to", f"{iso(first)[:10]}, {iso(last)[:10]}"),
         ("judged by", f"{found.n_decisions:,} decisions from {found.first_at[:10]}"),
         ("calendar", study.bars.calendar),
-        ("features", study.features if isinstance(study.features, str) else "listed by hand"),
+        ("features", ", ".join([own, *(f"series {name}" for name in study.series)])),
         ("members", ", ".join(study.members)),
         ("costs", f"{study.cost_bps:g} bps of all bought or sold"),
     ]

@@ -71,7 +71,8 @@
     for (const button of all(".tabs button"))
       button.setAttribute("aria-pressed", button.dataset.horizon === horizon);
     for (const panel of panels) {
-      panel.hidden = !printing && panel.dataset.horizon !== horizon;
+      const always = panel.dataset.horizon === undefined;
+      panel.hidden = !printing && !always && panel.dataset.horizon !== horizon;
       if (!panel.hidden) all(".chart", panel).forEach(draw);
     }
   }

@@ -1,0 +1,29 @@
+"""What may be wrong with whole bars: small functions that look, findings that say what to do."""
+
+from ._examine import Examined, examine
+from ._find import LEVELS, find, levels_of
+from ._finding import Defect, Finding, Level
+from ._registry import CHECKS, Check, check
+from ._saying import in_short, refuse
+from ._structure import STRUCTURAL, structural
+from ._subject import Gaps, Subject
+
+__all__ = [
+    "CHECKS",
+    "LEVELS",
+    "STRUCTURAL",
+    "Check",
+    "Defect",
+    "Examined",
+    "Finding",
+    "Gaps",
+    "Level",
+    "Subject",
+    "check",
+    "examine",
+    "find",
+    "in_short",
+    "levels_of",
+    "refuse",
+    "structural",
+]

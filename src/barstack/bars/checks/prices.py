@@ -1,0 +1,110 @@
+"""Single prices that do not fit: prints that revert at once, and moves far beyond the usual."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from barstack.core.times import iso
+
+from ._finding import Defect
+from ._moves import usual_size
+from ._registry import check
+from ._subject import Flags, Floats, Subject
+
+SPIKE = 15.0  # times the usual size, there and back
+WICK = 60.0
+JUMP = 40.0
+_BACK = 0.2  # of the way there may be left over when a spike has reverted
+
+
+@check("warn", "a price far off that reverts at once, the typical bad print")
+def bad_prints(subject: Subject) -> Defect | None:
+    """A close or open far from the prices on either side, which agree; or a high or low far out."""
+    opens, close = subject.logs["open"], subject.logs["close"]
+    if len(close) < 3:
+        return None
+    move = np.diff(close, prepend=close[:1])
+    usual = _positive(usual_size(subject, move))
+    gap = np.concatenate([[0.0], opens[1:] - close[:-1]])
+    above = subject.logs["high"] - np.maximum(close, opens)
+    below = np.minimum(close, opens) - subject.logs["low"]
+    reach = np.maximum(above, below)
+    far_out = reach > WICK * _positive(usual_size(subject, reach))
+    prints = {
+        "close": _there_and_back(move, np.append(move[1:], 0.0), usual, np.append(usual[1:], 1.0)),
+        "open": _there_and_back(gap, close - opens, usual, usual),
+        "high": far_out & (above > below),
+        "low": far_out & (above <= below),
+    }
+    rows = np.logical_or.reduce(list(prints.values()))
+    if not rows.any():
+        return None
+    row = int(np.argmax(rows))
+    seen = _seen(subject, row, next(name for name in prints if prints[name][row]))
+    sums = {name: int(found.sum()) for name, found in prints.items()}
+    counts = ", ".join(f"{count} {name}" for name, count in sums.items() if count)
+    what = (
+        f"{int(rows.sum()):,} bar(s) hold a price far off that is back at once ({counts}); first "
+        f"{seen} at {_at(subject, row)}."
+    )
+    advice = "Compare with another source; such prints are seldom trades that one could have had."
+    return _found(subject, rows, (seen, what, advice))
+
+
+def _there_and_back(there: Floats, back: Floats, usual: Floats, usual_back: Floats) -> Flags:
+    far = (np.abs(there) > SPIKE * usual) & (np.abs(back) > SPIKE * usual_back)
+    return far & (np.abs(there + back) < _BACK * np.minimum(np.abs(there), np.abs(back)))
+
+
+def _seen(subject: Subject, row: int, name: str) -> str:
+    bars = subject.bars.records
+    if name == "close":
+        return (
+            f"close {bars[name][row]:g} between {bars[name][row - 1]:g} and {bars[name][row + 1]:g}"
+        )
+    if name == "open":
+        before, after = bars["close"][row - 1], bars["close"][row]
+        return f"open {bars[name][row]:g} between closes of {before:g} and {after:g}"
+    return (
+        f"{name} {bars[name][row]:g} in a bar from {bars['open'][row]:g} to {bars['close'][row]:g}"
+    )
+
+
+@check("warn", "a move far beyond what is usual for its time of day and its days")
+def jumps(subject: Subject) -> Defect | None:
+    """Moves from one close to the next that stay, tens of times the usual size."""
+    close = subject.logs["close"]
+    if len(close) < 3:
+        return None
+    moves = np.diff(close, prepend=close[:1])
+    times = np.abs(moves) / _positive(usual_size(subject, moves))
+    back = np.append(moves[1:], 0.0)
+    far = times > JUMP
+    reverts = far & (np.abs(moves + back) < _BACK * np.abs(moves))
+    rows = far & ~reverts & ~np.roll(reverts, 1)  # neither the way there nor the way back
+    if not rows.any():
+        return None
+    row = int(np.argmax(np.where(rows, times, 0.0)))
+    before, after = subject.bars.records["close"][[row - 1, row]]
+    change = f"{100 * math.expm1(moves[row]):+.2g} %, {times[row]:.0f} times the usual"
+    what = (
+        f"{int(rows.sum()):,} move(s) far beyond the usual, the widest from {before:g} to "
+        f"{after:g} at {_at(subject, row)} ({change})."
+    )
+    advice = "News explains most; without news look for an unadjusted dividend, split or roll."
+    return _found(subject, rows, (change, what, advice))
+
+
+def _found(subject: Subject, rows: Flags, story: tuple[str, str, str]) -> Defect:
+    values, what, advice = story
+    return Defect(int(rows.sum()), values, what, advice, subject.opened_at[rows])
+
+
+def _positive(sizes: Floats) -> Floats:
+    return np.where(sizes > 0, sizes, np.inf)
+
+
+def _at(subject: Subject, row: int) -> str:
+    return iso(np.datetime64(int(subject.opened_at[row]), "us"))

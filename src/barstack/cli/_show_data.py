@@ -1,0 +1,131 @@
+"""Collections and findings on a terminal of eighty columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from barstack.bars.checks import Finding
+from barstack.core.times import iso
+from barstack.reports import Survey, facts, sentence
+
+_ROWS = 30
+_SENTENCES = 10
+_COLOURS = {"refuse": "red", "warn": "yellow"}
+
+
+def collections_table(rows: list[dict[str, Any]], folder: str) -> Table:
+    """A collection in two lines: what it holds, and where from."""
+    table = _table(f"Catalog {folder}")
+    table.add_column("collection", overflow="fold")
+    for heading in ("bar", "calendar"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("symbols", "rows", "first", "last", "size"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            row["collection"],
+            row["bar"],
+            row["calendar"],
+            f"{row['symbols']:,}",
+            f"{row['rows']:,}",
+            _day(row["first_us"]),
+            _day(row["last_us"]),
+            size(row["bytes"]),
+        )
+        about = f"{row['fingerprint'][:12]} {row['source']}".strip()
+        table.add_row(Text(about, style="dim"))
+    return table
+
+
+def show_survey(survey: Survey, console: Console, html: Path | None) -> None:
+    """Facts, a table of findings, and below it what to do about each kind."""
+    known = dict(facts(survey))
+    span = known["from, to"].replace(", ", " to ") if "from, to" in known else "none"
+    console.print(Text(survey.title, style="bold"))
+    console.print(
+        f"{known['symbols']} symbol(s), {known['bars']} bars of {known.get('length', '?')}, "
+        f"{span}; {known['hours']} sessions of {known['calendar']}",
+        highlight=False,
+    )
+    console.print()
+    if survey.findings:
+        console.print(findings_table(survey))
+        console.print()
+        _sentences(survey.in_order(), console)
+    console.print(Text(sentence(survey), style="bold"))
+    if html is not None:
+        console.print(Text(f"Page with pictures: {html}"), soft_wrap=True)
+
+
+def findings_table(survey: Survey) -> Table:
+    """A row a finding, those that refuse first."""
+    table = _table("")
+    table.add_column("symbol", no_wrap=True, max_width=12)
+    table.add_column("check", no_wrap=True)
+    table.add_column("level", no_wrap=True)
+    table.add_column("count", justify="right", no_wrap=True)
+    table.add_column("first", no_wrap=True)
+    table.add_column("last", no_wrap=True)
+    found = survey.in_order()
+    for each in found[:_ROWS]:
+        table.add_row(
+            Text(each.symbol),
+            each.check,
+            Text(each.level, style=_COLOURS[each.level]),
+            f"{each.count:,}",
+            _day(each.first_at_us),
+            _day(each.last_at_us),
+        )
+    if len(found) > _ROWS:
+        table.add_row("…", f"and {len(found) - _ROWS:,} more: --json or --html has all")
+    return table
+
+
+def _sentences(found: list[Finding], console: Console) -> None:
+    """One sentence of each kind first, so that no kind is lost among many symbols."""
+    kinds: dict[str, list[Finding]] = {}
+    for each in found:
+        kinds.setdefault(each.check, []).append(each)
+    shown = [group[0] for group in kinds.values()][:_SENTENCES]
+    for each in shown:
+        console.print(Text(f"{each.check}: {each.sentence}"))
+        others = len(kinds[each.check]) - 1
+        if others:
+            console.print(Text(f"  and {others:,} more such finding(s)", style="dim"))
+    console.print()
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        header_style="bold",
+    )
+
+
+def _day(at_us: int | None) -> str:
+    return "–" if at_us is None else iso(np.datetime64(at_us, "us"))[:10]
+
+
+def size(n_bytes: int) -> str:
+    """Bytes as people read them.
+
+    >>> size(512), size(2_500_000), size(3_200_000_000)
+    ('512 B', '2.5 MB', '3.2 GB')
+    """
+    amount = float(n_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
