@@ -1,6 +1,6 @@
 """Experiments: a study, its chain of stages, and one run of it."""
 
-from . import _data_stages, _learning_stages  # noqa: F401 (each registers its stages)
+from . import _data_stages, _learning_stages, _series_stage  # noqa: F401 (each registers its stages)
 from ._chain import STAGES, Chain, Done, Step, Workplace, stage
 from ._run import Run, run_study
 from ._study import Study

@@ -10,30 +10,40 @@ from typing import Any
 import numpy as np
 
 from barstack.bars import Panel, panel_fingerprint
+from barstack.bars.checks import Finding, find, in_short, refuse
 from barstack.core.decisions import Decisions
 from barstack.core.times import DecidedAt, KnownAt
 from barstack.datasets import Dataset
 from barstack.evaluation import assert_causal
-from barstack.features import FeatureTable
+from barstack.features import FeatureTable, check_known
 from barstack.labels import LabelTable
 from barstack.splits import Fold
 
 from ._chain import Chain, Step, Values, Workplace, stage
+from ._series_stage import series_of
 from ._study import Study
 
 
 @stage("bars")
 def bars(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
-    """Checked bars by symbol, read afresh each time; their content is their key."""
+    """Checked bars by symbol, read afresh each time; their content is their key.
+
+    Beside them, what the checks found: `DataError` where one refuses.
+    """
+    found: list[Finding] = []
 
     def make(inputs: Values, key: str) -> Panel:
         panel = study.bars.load(workplace.folder)
-        outside = {symbol: each.outside for symbol, each in panel.items() if each.outside}
-        if outside:
-            workplace.progress.note(
-                f"left out {sum(outside.values()):,} bars outside the {study.bars.hours} sessions "
-                f"of {study.bars.calendar}: {_listed(outside)}"
-            )
+        reading = study.bars.reading(workplace.folder)
+        found[:] = find(
+            panel,
+            calendar=reading["calendar"],
+            hours=reading["hours"],
+            levels=study.bars.checks,
+        )
+        refuse(found)
+        if found:
+            workplace.progress.note(in_short(found))
         return panel
 
     yield Step(
@@ -44,6 +54,24 @@ def bars(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
         fingerprint=panel_fingerprint,
     )
 
+    def save(findings: list[Finding], folder: Path, key: str) -> None:
+        content = [each.to_json() for each in findings]
+        (folder / "findings.json").write_text(json.dumps(content, indent=1))
+
+    def load(folder: Path, key: str) -> list[Finding]:
+        content = json.loads((folder / "findings.json").read_text())
+        return [Finding.from_json(each) for each in content]
+
+    yield Step(
+        name="findings",
+        needs=("bars",),
+        spec=lambda: [each.to_json() for each in found],
+        make=lambda inputs, key: found,
+        save=save,
+        load=load,
+        publish="findings.json",
+    )
+
 
 @stage("features")
 def features(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
@@ -52,8 +80,10 @@ def features(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
     def make(inputs: Values, key: str) -> FeatureTable:
         panel: Panel = inputs["bars"]
         features = study.feature_set(length_us(panel))
-        assert_causal(features, panel)
-        return features.compute(panel)
+        tables = series_of(study, chain)
+        check_known(features.series, tables, panel)
+        assert_causal(features, panel, tables)
+        return features.compute(panel, tables)
 
     def save(table: FeatureTable, folder: Path, key: str) -> None:
         _save_arrays(folder, table.decisions, values=table.values)
@@ -66,7 +96,7 @@ def features(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
 
     yield Step(
         name="features",
-        needs=("bars",),
+        needs=("bars", "series") if study.series else ("bars",),
         spec=lambda: [study.feature_set(length_us(chain.value("bars"))).id],
         make=make,
         save=save,
@@ -136,11 +166,6 @@ def split(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
 
 
 _PARTS = ("train", "test")
-
-
-def _listed(counts: dict[str, int]) -> str:
-    shown = [f"{symbol} {count:,}" for symbol, count in list(counts.items())[:5]]
-    return ", ".join(shown) + (f" and {len(counts) - 5} more" if len(counts) > 5 else "")
 
 
 def length_us(panel: Panel) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from barstack.bars import READING, Panel, panel_fingerprint
+from barstack.bars import Panel
 from barstack.core.forecast import concatenate
 from barstack.core.seeds import derive_seed
 from barstack.core.times import as_time
@@ -24,6 +24,7 @@ from barstack.tracking import OutOfFold
 
 from ._chain import Chain, Step, Values, Workplace, stage
 from ._data_stages import length_us
+from ._series_stage import data_fingerprint, series_of
 from ._study import Study
 from ._trials import count_trials
 
@@ -163,12 +164,16 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
             bars={
                 "length_us": length_us(panel),
                 "symbols": list(panel),
-                **{name: getattr(study.bars, name) for name in READING},
+                **study.bars.reading(workplace.folder),
             },
             about={
                 "study": study.content(),
                 "study_id": study.id,
-                "data_sha256": panel_fingerprint(panel),
+                "data_sha256": data_fingerprint(study, chain),
+                "series": {
+                    name: {"sha256": table.fingerprint, "rows": len(table)}
+                    for name, table in series_of(study, chain).items()
+                },
                 "verdict": found.to_json()["verdict"],
                 "scores": scores,
             },

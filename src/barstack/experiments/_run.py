@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from barstack.bars import Bars
+from barstack.bars import Bars, SeriesTable
+from barstack.bars.checks import Finding
 from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.files import new_folder
 from barstack.core.progress import Progress
@@ -15,6 +16,7 @@ from barstack.ensembles import TrainedEnsemble
 from barstack.evaluation import Evaluation, Verdict
 
 from ._chain import STAGES, Chain, Done, Workplace
+from ._series_stage import data_fingerprint, series_of
 from ._study import Study
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class Run:
     folder      with study.yaml, evaluation.json, report.html and artifact/
     steps       how each step ended, and its seconds
     bars        by symbol, as the study used them
+    series      tables of other numbers by name, as the study used them
+    findings    what the checks of the bars warned of
     """
 
     id: str
@@ -38,6 +42,8 @@ class Run:
     artifact: TrainedEnsemble
     steps: list[Done]
     bars: dict[str, Bars]
+    series: dict[str, SeriesTable]
+    findings: list[Finding]
 
     def __repr__(self) -> str:
         return f"Run({self.id}, edge {self.verdict.edge}, {self.folder})"
@@ -77,6 +83,7 @@ class Run:
             "ensembles": [score for score in scores if score["role"] == "ensemble"],
             "members": [score for score in scores if score["role"] == "member"],
             "naive": [score for score in scores if score["role"] == "naive"],
+            "findings": [each.to_json() for each in self.findings],
             "steps": [
                 {"name": each.name, "how": each.how, "seconds": round(each.seconds, 3)}
                 for each in self.steps
@@ -103,14 +110,24 @@ def run_study(
         chain.add(STAGES.get(name)(study, workplace, chain))
     chain.run()
     evaluation, artifact = chain.value("evaluation"), chain.value("artifact")
-    run_id = study.run_id(chain.key("bars"))
+    run_id = study.run_id(data_fingerprint(study, chain))
     published = chain.published()
     with new_folder(runs / run_id) as scratch:
         (scratch / "study.yaml").write_text(study.to_yaml())
         for name, stored in published.items():
             _copy(stored, scratch / name)
-    bars = chain.value("bars")
-    return Run(run_id, study, runs / run_id, evaluation, artifact, chain.done, bars)
+    bars, series = chain.value("bars"), series_of(study, chain)
+    return Run(
+        run_id,
+        study,
+        runs / run_id,
+        evaluation,
+        artifact,
+        chain.done,
+        bars,
+        series,
+        chain.value("findings"),
+    )
 
 
 def _copy(source: Path, target: Path) -> None:

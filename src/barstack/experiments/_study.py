@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from barstack.bars import PROVIDERS, Provider
+from barstack.bars import PROVIDERS, Provider, SeriesFile
 from barstack.core.errors import ConfigError
 from barstack.core.spec import Spec, content_id
 from barstack.ensembles import ENSEMBLES, Ensemble
@@ -33,6 +33,7 @@ class Study(Spec):
     title: str = ""  # for people; changes nothing
     bars: Annotated[Provider, PROVIDERS]
     features: str | tuple[Feature, ...] = "fast25"
+    series: dict[str, SeriesFile] = Field(default_factory=dict)  # other tables, as of when known
     label: Annotated[Label, LABELS]
     split: Annotated[Splitter, SPLITTERS] = WalkForward()
     members: dict[str, Annotated[Model, MODELS]]
@@ -89,8 +90,8 @@ class Study(Spec):
                 "A study's verdict needs forward forecasts, and this split trains on both sides "
                 "of its tests. Split with walk_forward or chronological."
             )
-        if not isinstance(self.features, str):
-            FeatureSet(features=self.features)  # refuses none, and the same one twice
+        some = (Feature(feature="body"),) if isinstance(self.features, str) else self.features
+        self._with_series(some)  # refuses none, the same one twice, and names it cannot use
         for name, model in self.members.items():
             if not name.replace("_", "").replace("-", "").isalnum():
                 raise ConfigError(f"Member name {name!r}: use letters, digits, _ and - only.")
@@ -118,16 +119,21 @@ class Study(Spec):
     def feature_set(self, bar_length_us: int) -> FeatureSet:
         """The features for bars of this length."""
         if isinstance(self.features, str):
-            return named_set(self.features, bar_length_us)
-        return FeatureSet(features=self.features)
+            return self._with_series(named_set(self.features, bar_length_us).features)
+        return self._with_series(self.features)
+
+    def _with_series(self, features: tuple[Feature, ...]) -> FeatureSet:
+        series = {name: file.series for name, file in self.series.items()}
+        return FeatureSet(features=features, series=series)
 
     def identity(self) -> list[Any]:
-        """Everything but the title."""
+        """Everything but the title; without series, what it was before there were any."""
         *front, fields = super().identity()
-        return [*front, {name: item for name, item in fields.items() if name != "title"}]
+        kept = {name: item for name, item in fields.items() if item or name != "series"}
+        return [*front, {name: item for name, item in kept.items() if name != "title"}]
 
     def run_id(self, data_fingerprint: str) -> str:
-        """Id of a run: the study on these very bars."""
+        """Id of a run: the study on these very bars and series."""
         return content_id([self.id, data_fingerprint])
 
     def to_yaml(self) -> str:

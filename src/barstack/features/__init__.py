@@ -19,6 +19,7 @@ from ._feature_set import (
     higher_timeframe,
 )
 from ._kernel import FEATURES, Kernel, feature
+from ._series_stream import check_known, read_series
 from ._sets import FEATURE_SETS, named_set
 
 __all__ = [
@@ -29,8 +30,10 @@ __all__ = [
     "FeatureStream",
     "FeatureTable",
     "Kernel",
+    "check_known",
     "decisions_of",
     "feature",
     "higher_timeframe",
     "named_set",
+    "read_series",
 ]

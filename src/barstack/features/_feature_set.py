@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from barstack.bars import BAR, Bars, Panel, aggregate, as_panel, check_higher, no_bar_forming
+from barstack.bars import (
+    BAR,
+    Bars,
+    Panel,
+    Series,
+    aggregate,
+    as_panel,
+    check_higher,
+    no_bar_forming,
+)
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.spec import Spec
-from barstack.core.times import decide_at_close, format_duration, parse_duration
+from barstack.core.times import ClosedAt, decide_at_close, format_duration, parse_duration
 
 from ._kernel import FEATURES, Kernel, run_loop
+from ._series_stream import SeriesStream, read_series
 
 # Bars fed to one kernel before the next: this many stay in the processor's cache.
 _BLOCK_BARS = 2048
@@ -77,9 +88,16 @@ class Feature(Spec):
 
 
 class FeatureSet(Spec):
-    """Several features, in column order."""
+    """Several features of the bars, in column order, then the columns of series."""
 
     features: tuple[Feature, ...]
+    series: dict[str, Series] = Field(default_factory=dict)
+
+    @field_validator("series")
+    @classmethod
+    def _sort(cls, series: dict[str, Series]) -> dict[str, Series]:
+        """By name, as equal sets must have equal columns in whatever order they were written."""
+        return dict(sorted(series.items()))
 
     @model_validator(mode="after")
     def _check(self) -> FeatureSet:
@@ -88,19 +106,39 @@ class FeatureSet(Spec):
         repeated = {name for name in self.columns if self.columns.count(name) > 1}
         if repeated:
             raise ConfigError(f"Features given twice: {', '.join(sorted(repeated))}. Remove one.")
+        for name in self.series:
+            if not name.replace("_", "").isalnum():
+                raise ConfigError(f"Series name {name!r}: use letters, digits and _ only.")
         return self
+
+    def identity(self) -> list[Any]:
+        """Without series, what it was before there were any."""
+        *front, fields = super().identity()
+        return [*front, {name: item for name, item in fields.items() if item or name != "series"}]
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Column names in order."""
-        return tuple(feature.name for feature in self.features)
+        """Column names in order; those of series such as `news.sentiment`."""
+        own = (feature.name for feature in self.features)
+        joined = (
+            f"{name}.{column}" for name, spec in self.series.items() for column in spec.column_names
+        )
+        return (*own, *joined)
 
-    def stream(self, bar_length_us: int) -> FeatureStream:
-        """A stream before its first bar, for bars of this length."""
-        return FeatureStream(self, bar_length_us)
+    def stream(
+        self, bar_length_us: int, symbol: str = "", series: Mapping[str, Any] | None = None
+    ) -> FeatureStream:
+        """A stream before its first bar, for bars of this length.
 
-    def compute(self, bars: Bars | Panel) -> FeatureTable:
+        symbol, series  needed where there are series: whom it is about, and what is known so far
+        """
+        known = SeriesStream(self.series, read_series(self.series, series), symbol)
+        return FeatureStream(self, bar_length_us, known)
+
+    def compute(self, bars: Bars | Panel, series: Mapping[str, Any] | None = None) -> FeatureTable:
         """All features of all bars, each symbol by itself: its stream, fed everything at once.
+
+        series  where the set has any: a `SeriesTable`, or a pandas or polars table, by name
 
         >>> from barstack.testing import walk
         >>> features = FeatureSet(features=[Feature(feature="rsi"), Feature(feature="body")])
@@ -108,7 +146,11 @@ class FeatureSet(Spec):
         (50, 2)
         """
         panel = as_panel(bars)
-        blocks = [self.stream(bars.length_us).update(bars.records) for bars in panel.values()]
+        known = read_series(self.series, series)
+        blocks = [
+            self.stream(bars.length_us, symbol, known).update(bars.records)
+            for symbol, bars in panel.items()
+        ]
         return FeatureTable(decisions_of(panel), self.columns, np.concatenate(blocks))
 
 
@@ -136,8 +178,9 @@ def decisions_of(panel: Panel) -> Decisions:
 class FeatureStream:
     """All features of one symbol, bar by bar. History is the same stream fed in one piece."""
 
-    def __init__(self, features: FeatureSet, bar_length_us: int) -> None:
+    def __init__(self, features: FeatureSet, bar_length_us: int, series: SeriesStream) -> None:
         self.columns = features.columns
+        self._series = series
         by_timeframe: dict[str | None, list[int]] = {}
         for column, feature in enumerate(features.features):
             by_timeframe.setdefault(feature.timeframe, []).append(column)
@@ -166,7 +209,16 @@ class FeatureStream:
                 self._run(column, block, part[column])
             for higher in self._higher:
                 self._run_higher(higher, block, part)
-        return np.ascontiguousarray(out.T)
+        closed_at = ClosedAt(np.ascontiguousarray(records["closed_at"]).view("datetime64[us]"))
+        known = self._series.update(decide_at_close(closed_at))
+        return np.ascontiguousarray(np.column_stack([out.T, *known]))
+
+    def know(self, name: str, row: Mapping[str, Any]) -> None:
+        """One more row of a series, seen by decisions from its `known_at` on.
+
+        row  as in the series' table: known_at, symbol where rows are about one, and the numbers
+        """
+        self._series.know(name, row)
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Copies of all state, as plain arrays; `restore` continues from them to the same bits."""
@@ -174,7 +226,7 @@ class FeatureStream:
         for i, higher in enumerate(self._higher):
             arrays[f"forming_{i}"] = higher.forming.copy()
             arrays[f"latest_{i}"] = higher.latest.copy()
-        return arrays
+        return arrays | self._series.snapshot()
 
     def restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         """Take over the state of `snapshot`, of a stream of the same features."""
@@ -183,6 +235,7 @@ class FeatureStream:
         for i, higher in enumerate(self._higher):
             higher.forming[:] = arrays[f"forming_{i}"]
             higher.latest[:] = arrays[f"latest_{i}"]
+        self._series.restore(arrays)
 
     def _run(self, column: int, records: npt.NDArray[Any], out: npt.NDArray[np.float64]) -> None:
         feature = self._features[column]

@@ -16,7 +16,7 @@ from barstack.core.forecast import Forecast
 from barstack.core.times import decide_at_close, format_duration, iso, parse_duration
 from barstack.datasets import rows_with_history
 from barstack.ensembles import TrainedEnsemble
-from barstack.features import FeatureTable
+from barstack.features import FeatureTable, check_known, read_series
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,17 +38,24 @@ class Predictor:
         """Where the artifact comes from: study, data fingerprint, scores, verdict."""
         return self.trained.about
 
-    def forecasts(self, bars: Any, *, symbol: str | None = None) -> dict[str, Forecast]:
+    def forecasts(
+        self, bars: Any, *, symbol: str | None = None, series: Mapping[str, Any] | None = None
+    ) -> dict[str, Forecast]:
         """Forward forecasts of the ensemble and of every member, by name.
 
         bars    `Bars`, several by symbol, or a pandas or polars table of one symbol
         symbol  of a table; by default the only one the artifact was trained on
+        series  a table for each series that the artifact was trained with, by name, read as its
+                study said
 
-        Forecasts the rows decided at or after the last training label was known and past every
-        warm-up. Raises `LeakError` when there is none of the former, `DataError` of the latter.
+        Forecasts the rows decided at or after the last training label was known, past every
+        warm-up and with every series known. Raises `LeakError` when there is none of the
+        former, `DataError` of the latter.
         """
-        panel = self._panel(bars, symbol)
-        table = self.trained.features.compute(panel)
+        features = self.trained.features
+        panel, known = self._panel(bars, symbol), read_series(features.series, series)
+        check_known(features.series, known, panel)
+        table = features.compute(panel, known)
         unseen = table.decisions.decided_at >= self.trained.trained_through
         if not unseen.any():
             raise LeakError(
@@ -59,25 +66,38 @@ class Predictor:
         rows = rows_with_history(table, np.flatnonzero(unseen), self.trained.lookback_bars)
         if not len(rows):
             raise DataError(
-                f"All {unseen.sum():,} bars to forecast lie within the warm-up of the features. "
-                "Give the bars before them too."
+                f"All {unseen.sum():,} bars to forecast lie within the warm-up of the features"
+                + (f", or {', '.join(known)} says nothing at them" if known else "")
+                + ". Give the bars before them too."
             )
         return self.trained.forecast(table, rows)
 
-    def predict(self, bars: Any, *, symbol: str | None = None) -> pd.DataFrame:
+    def predict(
+        self, bars: Any, *, symbol: str | None = None, series: Mapping[str, Any] | None = None
+    ) -> pd.DataFrame:
         """Forecasts as a pandas frame, one row for each decision.
 
         Columns decided_at, symbol, the ensemble's forecasts such as return_4h, then those of
         each member such as ridge.return_4h. Arguments and errors as in `forecasts`.
         """
-        return _frame(self.forecasts(bars, symbol=symbol))
+        return _frame(self.forecasts(bars, symbol=symbol, series=series))
 
-    def stream(self, history: Any = None, *, symbol: str | None = None) -> Stream:
-        """A stream of one symbol, warmed up by `history` where given."""
+    def stream(
+        self,
+        history: Any = None,
+        *,
+        symbol: str | None = None,
+        series: Mapping[str, Any] | None = None,
+    ) -> Stream:
+        """A stream of one symbol, warmed up by `history` where given.
+
+        series  what is known so far of each series, as in `forecasts`; hand in the rest with
+                `know` as it becomes known
+        """
         if symbol is None and isinstance(history, Bars):
             symbol = history.symbol
         symbol = symbol or self._only_symbol()
-        stream = Stream(self.trained, symbol)
+        stream = Stream(self.trained, symbol, series)
         if history is not None:
             panel = self._panel(history, symbol)
             if symbol not in panel:
@@ -110,16 +130,29 @@ class Predictor:
 class Stream:
     """One symbol, bar by bar: the features of history to the bit."""
 
-    def __init__(self, trained: TrainedEnsemble, symbol: str) -> None:
+    def __init__(
+        self, trained: TrainedEnsemble, symbol: str, series: Mapping[str, Any] | None = None
+    ) -> None:
         self.trained = trained
         self.symbol = symbol
         self.features = np.empty((0, len(trained.features.columns)))  # the latest rows
-        self._stream = trained.features.stream(trained.bars["length_us"])
+        self._stream = trained.features.stream(trained.bars["length_us"], symbol, series)
         self._decided_at = np.empty(0, "datetime64[us]")
 
     def warm_up(self, bars: Bars) -> None:
         """Pass by bars without forecasting."""
         self._take(bars)
+
+    def know(self, series: str, row: Mapping[str, Any]) -> None:
+        """One more row of a series, now that it is known; the next `update` may use it.
+
+        row  as in the table the study read: known_at, symbol where rows are about one, numbers
+
+        A bar's decision sees it if it was known by the bar's close. Raises `DataError` for a row
+        that says it was known at or before the close of a bar already given: its decision was
+        made without it. Rows about other symbols are passed by.
+        """
+        self._stream.know(series, row)
 
     def update(self, bar: Bars | Mapping[str, Any]) -> Forecast | None:
         """The ensemble's forecast after one more bar.
@@ -127,9 +160,10 @@ class Stream:
         bar  `Bars` of length one, or a mapping with timestamp (stamped as in training), open,
              high, low, close and volume
 
-        None while features warm up, for bars that closed before training ended, and for bars
-        outside the sessions it was trained on, which are passed by as they were in training.
-        Raises `DataError` for a bar that is not valid or not newer than the last.
+        None while features warm up, where a series says nothing, for bars that closed before
+        training ended, and for bars outside the sessions it was trained on, which are passed by
+        as they were in training. Raises `DataError` for a bar that is not valid or not newer than
+        the last.
         """
         bars = bar if isinstance(bar, Bars) else _from_mapping(bar, self.symbol, self.trained.bars)
         if bars.outside and not len(bars):

@@ -1,0 +1,82 @@
+"""Moments at which rows were known. A calendar date is none, however it is written."""
+
+from __future__ import annotations
+
+from datetime import time
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from barstack.core.errors import DataError
+from barstack.core.times import parse_duration
+
+from ._checks import first_row
+from ._columns import parse_text, utc_microseconds
+
+AT_ONCE = "0s"  # no duration elsewhere, as it says nothing there
+_BARE_DATE = r"^\s*\d{4}-\d{2}-\d{2}\s*$"
+
+
+def read_moments(
+    column: pl.Series, known_after: str | None, timezone: str | None, where: str
+) -> npt.NDArray[np.int64]:
+    """(n_rows,) microseconds UTC at which each row was known.
+
+    known_after  how much later than the column says: from a date on the clock of `timezone`,
+                 from a moment as time passes
+    timezone     of dates and moments that carry none
+
+    Raises `DataError` for dates without `known_after`, as text, as dates or as midnights, and
+    for times without a zone.
+    """
+    if not len(column):
+        return np.empty(0, np.int64)
+    if column.dtype == pl.String and not column.null_count():
+        column = _from_text(column, where)
+    named_dates = column.dtype == pl.Date
+    if named_dates:
+        column = column.cast(pl.Datetime("us"))
+    if not isinstance(column.dtype, pl.Datetime) or column.null_count():
+        return utc_microseconds(column, timezone, where)  # which says what is wrong
+    if known_after is None and (named_dates or _are_dates(column, timezone)):
+        raise DataError(
+            f"{where}: {column.name!r} holds calendar dates such as {column[0]:%Y-%m-%d}, and a "
+            "date does not say when on that day, or after it, a row could be known. Give moments "
+            "such as 2026-01-05T21:30Z, or say how long after each date's midnight it was known "
+            f"with known_after: 16h and timezone: America/New_York ({AT_ONCE}: at midnight)."
+        )
+    if column.dtype.time_zone is None and timezone is None:
+        raise DataError(
+            f"{where}: times in {column.name!r} carry no timezone, for instance {column[0]}. Say "
+            "which with timezone: America/New_York (or UTC)."
+        )
+    later_us = 0 if known_after in (None, AT_ONCE) else parse_duration(str(known_after))
+    # From a date it counts on the clock: 16h is four o'clock also on the day the clocks change.
+    # Row by row, so that a live row means what it means in history.
+    on_the_clock = _at_midnight(column).to_numpy() * later_us
+    moved = column + pl.Series(on_the_clock).cast(pl.Duration("us"))
+    return np.asarray(utc_microseconds(moved, timezone, where) + (later_us - on_the_clock))
+
+
+def _from_text(column: pl.Series, where: str) -> pl.Series:
+    bare = column.str.contains(_BARE_DATE)
+    if bare.any() and not bare.all():
+        row = first_row(bare)
+        raise DataError(
+            f"{where}: row {row} of {column.name!r} is a date, {column[row]!r}, among moments. "
+            "Say at what time it was known."
+        )
+    moments = parse_text(column, where)
+    return moments.cast(pl.Date) if bare.all() else moments
+
+
+def _at_midnight(column: pl.Series) -> pl.Series:
+    return column.dt.time() == time()
+
+
+def _are_dates(column: pl.Series, timezone: str | None) -> bool:
+    """Whether all lie at midnight; that of a single row with a zone may be chance."""
+    assert isinstance(column.dtype, pl.Datetime)
+    zoned = column.dtype.time_zone is not None or timezone is not None
+    return bool(_at_midnight(column).all()) and not (zoned and len(column) == 1)

@@ -1,0 +1,221 @@
+"""Series: which numbers of a table to use, when each was known, and how long it holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import field_validator, model_validator
+
+from barstack.core.errors import ConfigError, DataError, did_you_mean
+from barstack.core.spec import Spec
+from barstack.core.times import DecidedAt, KnownAt, parse_duration
+
+from ._checks import first_row
+from ._columns import as_polars, numbers
+from ._moments import AT_ONCE, read_moments
+from ._series_table import SeriesTable
+
+_HOUR = np.timedelta64(1, "h")
+
+
+class Series(Spec):
+    """Numbers other than bars: how their table is read, and what a decision sees of it.
+
+    A row says what was known of one symbol, or of all, from `known_at` on: the first moment at
+    which you could have read it. A decision sees the latest row known by then, one known at that
+    very moment included, as a bar that closes at that moment is. A later row of a symbol takes
+    the place of the one before as a whole. A correction is one more row: the past stays as it
+    was known.
+    """
+
+    columns: tuple[str, ...]
+    per_symbol: bool = True  # column `symbol` says whom a row is about; false: about all
+    known_at: str = "known_at"  # the column that holds the moments
+    known_after: str | None = None  # how much later than that column says a row was known
+    timezone: str | None = None  # of moments that carry none
+    max_age: str | None = None  # a row known for longer says nothing any more
+    fill: float | None = None  # stands for what is unknown once the series has begun
+    age: bool = False  # also a column `age_hours`: for how long the latest row has been known
+
+    @field_validator("max_age")
+    @classmethod
+    def _check_max_age(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_duration(text)
+        return text
+
+    @field_validator("known_after")
+    @classmethod
+    def _check_known_after(cls, text: str | None) -> str | None:
+        if text not in (None, AT_ONCE):
+            parse_duration(str(text))
+        return text
+
+    @model_validator(mode="after")
+    def _check(self) -> Series:
+        if not self.columns:
+            raise ConfigError("A series needs at least one column of numbers. List them.")
+        other = [self.known_at, "symbol", "age_hours"]
+        for name in self.columns:
+            if name in other or self.columns.count(name) > 1:
+                raise ConfigError(
+                    f"Columns {list(self.columns)}: {name!r} is there twice or is none of the "
+                    f"numbers. List each number once; {', '.join(other)} have a meaning of their "
+                    "own."
+                )
+        return self
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """What it gives, in order."""
+        return (*self.columns, "age_hours") if self.age else self.columns
+
+    def read(self, frame: Any, where: str = "series") -> SeriesTable:
+        """A checked table from a pandas or polars one.
+
+        frame  the moments, `symbol` where each row is about one, and the numbers, empty where
+               unknown; rows in any order, and other columns are left alone
+        where  what error messages call it
+
+        Raises `DataError` for anything that cannot be told for certain: no `known_at`, dates
+        instead of moments, times without a zone, rows that contradict each other.
+        """
+        if hasattr(frame, "reset_index") and frame.index.name == self.known_at:
+            frame = frame.reset_index()
+        given = [str(name) for name in getattr(frame, "columns", ())]
+        for name in (self.known_at, "symbol", *self.columns):
+            if given.count(name) > 1:
+                raise DataError(f"{where} has {given.count(name)} columns {name!r}. Keep one.")
+        table = as_polars(frame, where)
+        self._check_columns(table.columns, where)
+        known_at = read_moments(table[self.known_at], self.known_after, self.timezone, where)
+        symbols, code = self._symbols(table, where)
+        values = np.column_stack([_finite(table[name], where) for name in self.columns])
+        moments = KnownAt(known_at.view("datetime64[us]"))
+        return SeriesTable.of_rows(self.columns, symbols, code, moments, values, where)
+
+    def join(
+        self, table: SeriesTable, symbol: str, decided_at: DecidedAt
+    ) -> npt.NDArray[np.float64]:
+        """(n, n_column_names) what was known of a symbol at each of its decisions.
+
+        NaN before the first row, past `max_age` and where a row leaves a number open, unless
+        `fill` says otherwise; never filled before the table's first row of any symbol.
+        """
+        values, known_at = table.as_of(symbol, decided_at)
+        if self.max_age is not None:
+            longest = np.timedelta64(parse_duration(self.max_age), "us")
+            values[decided_at - known_at > longest] = np.nan
+        if self.fill is not None:
+            begun = np.asarray(decided_at >= table.began_at)
+            values[np.isnan(values) & begun[:, None]] = self.fill
+            # Of a symbol without a row, nothing has been heard for as long as there was news.
+            silent = begun & np.isnat(known_at)
+            known_at = KnownAt(np.where(silent, table.began_at, known_at))
+        if not self.age:
+            return values
+        return np.column_stack([values, (decided_at - known_at) / _HOUR])
+
+    def check_fits(self, table: SeriesTable, where: str) -> None:
+        """`ConfigError` unless the table was read for these columns and symbols."""
+        if table.columns != self.columns or (table.symbols is None) == self.per_symbol:
+            raise ConfigError(
+                f"{where} is {table!r}; columns {', '.join(self.columns)} with per_symbol: "
+                f"{str(self.per_symbol).lower()} are asked for. Give the table it was read from."
+            )
+
+    def _check_columns(self, given: list[str], where: str) -> None:
+        if self.known_at not in given:
+            raise DataError(
+                f"{where} has no column {self.known_at!r}, but {', '.join(given)}. The date of "
+                "which a row tells is not the moment at which you could know it. Add that moment "
+                "as known_at; or name the column to count from with known_at: COLUMN, and say "
+                "with known_after: 16h how much later a row was known."
+            )
+        for name in self.columns:
+            if name not in given:
+                raise DataError(f"{where} has no column {name!r}. {did_you_mean(name, given)}")
+        if self.per_symbol and "symbol" not in given:
+            raise DataError(
+                f"{where} has no column 'symbol', but {', '.join(given)}. Add it; or, where every "
+                "row is about every symbol, say per_symbol: false."
+            )
+        if not self.per_symbol and "symbol" in given:
+            raise DataError(
+                f"{where} has a column 'symbol', while per_symbol: false says that every row is "
+                "about every symbol. Drop one of the two."
+            )
+
+    def _symbols(
+        self, table: pl.DataFrame, where: str
+    ) -> tuple[tuple[str, ...] | None, npt.NDArray[np.int32]]:
+        if not self.per_symbol:
+            return None, np.zeros(len(table), np.int32)
+        column = table["symbol"]
+        if column.dtype not in (pl.String, pl.Categorical, pl.Enum, pl.Null):
+            raise DataError(
+                f"{where}: column 'symbol' holds {column.dtype} ({column[0]!r} in row 0), not "
+                "names. Store text."
+            )
+        column = column.cast(pl.String).str.strip_chars().fill_null("")
+        if (nameless := column == "").any():
+            raise DataError(
+                f"{where}: row {first_row(nameless)} has no symbol; {nameless.sum()} such row(s) "
+                "in all. Name it, or keep rows about every symbol in a series of their own, with "
+                "per_symbol: false."
+            )
+        names = sorted(column.unique().to_list())
+        code = column.cast(pl.Enum(names)).to_physical().to_numpy()
+        return tuple(names), code.astype(np.int32)
+
+
+class SeriesFile(Series):
+    """A series in a parquet or CSV file."""
+
+    path: str  # relative paths start at the study file's folder
+
+    @property
+    def series(self) -> Series:
+        """The same wherever it is kept: what a model learns from."""
+        return Series(**{name: getattr(self, name) for name in Series.model_fields})
+
+    def load(self, folder: Path | str = ".", name: str = "series") -> SeriesTable:
+        """Read the file; errors as in `read`, with the series' name."""
+        file = Path(folder) / Path(self.path).expanduser()
+        return self.read(_table_of(file), where=f"series {name} ({self.path})")
+
+
+def _finite(column: pl.Series, where: str) -> npt.NDArray[np.float64]:
+    if column.dtype == pl.Null or not len(column):  # such as a live row that says "unknown"
+        return np.full(len(column), np.nan)
+    values = numbers(column, where)
+    if (infinite := np.isinf(values)).any():
+        raise DataError(
+            f"{where}: {column.name!r} is {values[first_row(infinite)]} in row "
+            f"{first_row(infinite)}. Leave it empty where it is unknown."
+        )
+    return values
+
+
+def _table_of(file: Path) -> pl.DataFrame:
+    kind = file.suffix.lower()
+    if kind not in (".parquet", ".csv") or not file.is_file():
+        raise DataError(
+            f"{file} is not a .parquet or .csv file (looked at {file.resolve()}). Paths in a "
+            "study start at the study file's folder."
+        )
+    try:
+        if kind == ".parquet":
+            return pl.read_parquet(file)
+        # Numbers that begin whole and go on in fractions are told by the whole file only.
+        return pl.read_csv(file, infer_schema_length=None)
+    # A damaged parquet file can make polars panic, which is no ordinary exception.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise DataError(
+            f"{file} cannot be read as {kind[1:]}: {str(error).splitlines()[0]}. "
+            "Check that it is complete and that its ending tells what it is."
+        ) from None
