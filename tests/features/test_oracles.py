@@ -106,6 +106,10 @@ PANDAS: dict[str, Callable[[], Any]] = {
     "body": lambda: (C - O) / (H - L),
     "upper_wick": lambda: (H - np.maximum(O, C)) / (H - L),
     "lower_wick": lambda: (np.minimum(O, C) - L) / (H - L),
+    "wick_balance": lambda: (
+        ((np.minimum(O, C) - L) - (H - np.maximum(O, C))) / ((H - L) - (C - O).abs())
+    ),
+    "log_volume": lambda: np.log1p(V),
     "gap": _gap,
     "streak": _streak,
     "distance_to_high": lambda: np.log(C / H.rolling(50).max()),

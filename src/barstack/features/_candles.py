@@ -30,6 +30,14 @@ def lower_wick(state, bar):
     return (min(bar.open, bar.close) - bar.low) / spread if spread > 0.0 else 0.0
 
 
+@feature(group="candles", memory=0, warmup=0, unit="fraction", low=-1, high=1)
+def wick_balance(state, bar):
+    """(lower wick - upper wick) / (lower wick + upper wick); 0 without wicks."""
+    upper = bar.high - max(bar.open, bar.close)
+    lower = min(bar.open, bar.close) - bar.low
+    return (lower - upper) / (lower + upper) if lower + upper > 0.0 else 0.0
+
+
 @feature(group="candles", memory=3, warmup=1, unit="log")
 def gap(state, bar):
     """ln(first open of this session / last close of the session before), through the session.

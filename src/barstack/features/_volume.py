@@ -10,6 +10,12 @@ from ._kernel import feature
 from ._rolling import MOMENTS, SUM, rolling_mean, rolling_moments, rolling_sum
 
 
+@feature(group="volume", memory=0, warmup=0, unit="log", low=0)
+def log_volume(state, bar):
+    """ln(1 + volume)."""
+    return math.log(1.0 + bar.volume)
+
+
 @feature(
     group="volume",
     memory=lambda window: SUM + window,

@@ -1,6 +1,9 @@
-"""Reports: an evaluation as one page to look at, with no network."""
+"""Reports: an evaluation, or a collection of bars, as one page to look at, with no network."""
 
 from ._page import render
 from ._stage import report
+from ._survey import Survey
+from ._survey_page import facts, render_survey, sentence
+from ._world_page import render_world
 
-__all__ = ["render", "report"]
+__all__ = ["Survey", "facts", "render", "render_survey", "render_world", "report", "sentence"]

@@ -5,6 +5,7 @@ from ._ensembles import ENSEMBLE_CHECKS, member_forecasts
 from ._features import FEATURE_CHECKS
 from ._labels_and_splits import LABEL_CHECKS, SPLITTER_CHECKS, shared_steps
 from ._models import MODEL_CHECKS, small_dataset, training_rows
+from ._worlds import WORLD_CHECKS, z_scores
 
 __all__ = [
     "ENSEMBLE_CHECKS",
@@ -12,9 +13,11 @@ __all__ = [
     "LABEL_CHECKS",
     "MODEL_CHECKS",
     "SPLITTER_CHECKS",
+    "WORLD_CHECKS",
     "member_forecasts",
     "shared_steps",
     "small_dataset",
     "training_rows",
     "walk",
+    "z_scores",
 ]

@@ -1,0 +1,188 @@
+"""Make worlds: bars whose best possible forecast is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from barstack.core.errors import ConfigError, did_you_mean
+
+from ._root import app
+from ._terminal import Json, print_json, stderr, stdout
+
+if TYPE_CHECKING:
+    from barstack.bars import Bars, Catalog
+    from barstack.worlds import World
+
+Folder = Annotated[Path | None, typer.Option(help="The catalog, if not $BARSTACK_CATALOG.")]
+
+world = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Made-up markets whose best possible forecast is known.",
+    epilog="Example: barstack world make --kind linear --into toy",
+)
+app.add_typer(world, name="world")
+
+
+@world.command(epilog="Example: barstack world make --kind interaction --r2 0.01 --into toy")
+def make(
+    kind: Annotated[str, typer.Option(help="See: barstack world list.")],
+    into: Annotated[str, typer.Option(help="Name of the collection to write.")],
+    r2: Annotated[float | None, typer.Option(help="Of the best forecast, 1 bar ahead.")] = None,
+    symbols: Annotated[int | None, typer.Option(help="How many.")] = None,
+    bars: Annotated[int | None, typer.Option(help="For each symbol.")] = None,
+    bar: Annotated[str | None, typer.Option(help="Length of a bar, such as 5min.")] = None,
+    calendar: Annotated[str | None, typer.Option(help="XNYS, CMES, 24/7 ...")] = None,
+    noise: Annotated[str | None, typer.Option(help="gaussian, garch, market ...")] = None,
+    horizon: Annotated[
+        list[str] | None,
+        typer.Option(metavar="<str>", help="Duration or number of bars; repeat it."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed is another world.")] = None,
+    with_: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="<field=value>", help="Any other setting; repeat it."),
+    ] = None,
+    catalog: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Write a world into the catalog, and how good its best forecast is beside it.
+
+    The same options give the same bytes.
+    """
+    from barstack.bars import Catalog  # noqa: PLC0415 (numpy is slow to import)
+    from barstack.worlds import WORLDS, store  # noqa: PLC0415
+
+    from ._progress import ShownProgress  # noqa: PLC0415
+
+    given: dict[str, Any] = {
+        "r2": r2,
+        "symbols": symbols,
+        "bars": bars,
+        "bar": bar,
+        "calendar": calendar,
+        "noise": noise,
+        "horizons": [int(each) if each.isdigit() else each for each in horizon or ()] or None,
+        "seed": seed,
+    }
+    fields = {name: value for name, value in given.items() if value is not None}
+    made = WORLDS.parse({"world": kind} | fields | _extra(with_ or []))
+    kept = Catalog(catalog)
+    store(made, kept, into, ShownProgress(stderr()))
+    _show(kept, into, as_json)
+
+
+@world.command(name="list", epilog="Example: barstack world list")
+def list_(as_json: Json = False) -> None:
+    """The kinds of worlds, and the noises that any of them can have."""
+    from barstack.worlds import NOISES, WORLDS  # noqa: PLC0415
+
+    kinds = {name: WORLDS.get(name) for name in WORLDS.names()}
+    if as_json:
+        rows = [
+            {"name": name, "signal": each.about_signal, "about": _about(each)}
+            for name, each in kinds.items()
+        ]
+        noises = {name: noise.content() for name, noise in NOISES.items()}
+        print_json({"worlds": rows, "noises": noises})
+        return
+    from ._show_world import kinds_table  # noqa: PLC0415
+
+    stdout().print(kinds_table([(name, _about(each)) for name, each in kinds.items()]))
+    stdout().print(f"Noises: {', '.join(NOISES)}.", highlight=False)
+
+
+@world.command(epilog="Example: barstack world show toy --against us_equities_5m --html toy.html")
+def show(
+    name: Annotated[str, typer.Argument(help="A collection that barstack world make wrote.")],
+    against: Annotated[
+        str | None, typer.Option(help="Real bars to compare: a collection, file or folder.")
+    ] = None,
+    symbol: Annotated[
+        list[str] | None,
+        typer.Option(metavar="<str>", help="Of the real bars, only these; repeat it."),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with pictures here.")] = None,
+    catalog: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """How good the best forecast of a world is, and how much its bars resemble real ones."""
+    from barstack.bars import Catalog  # noqa: PLC0415
+
+    kept = Catalog(catalog)
+    if against is None and html is None:
+        _show(kept, name, as_json)
+        return
+    from barstack.reports import render_world  # noqa: PLC0415
+    from barstack.worlds import likeness, stored  # noqa: PLC0415
+
+    made, content = stored(kept, name)
+    collection = kept.collection(name)
+    own = [likeness(collection.bars(each)) for each in collection.symbols()[:1]]
+    real = _real(kept, against, symbol, made) if against is not None else []
+    facts = [likeness(bars) for bars in real]
+    if html is not None:
+        html.write_text(render_world(name, made, content["figures"], own, facts), encoding="utf-8")
+    if as_json:
+        rows = [each.summary() for each in (*own, *facts)]
+        print_json(content | {"likeness": rows, "html": str(html) if html else None})
+        return
+    from ._show_world import likeness_table  # noqa: PLC0415
+
+    _show(kept, name, as_json)
+    stdout().print("\nWhat the bars are like, the world first:")
+    stdout().print(likeness_table([*own, *facts]))
+    if html is not None:
+        stdout().print(f"  page  {html}", highlight=False, soft_wrap=True)
+
+
+def _show(catalog: Catalog, name: str, as_json: bool) -> None:
+    from barstack.worlds import stored  # noqa: PLC0415
+
+    made, content = stored(catalog, name)
+    if as_json:
+        print_json({"collection": name, "folder": str(catalog.folder / name)} | content)
+        return
+    from ._show_world import figures_table, headline  # noqa: PLC0415
+
+    stdout().print(headline(name, made), highlight=False)
+    stdout().print(figures_table(content["figures"]))
+
+
+def _extra(given: list[str]) -> dict[str, Any]:
+    import yaml  # noqa: PLC0415
+
+    fields = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals:
+            raise ConfigError(f"Cannot use --with {each}. Write FIELD=VALUE, such as memory=0.5.")
+        try:
+            fields[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ConfigError(f"Cannot read {value!r} in --with {each} as YAML.") from None
+    return fields
+
+
+def _real(catalog: Catalog, against: str, wanted: list[str] | None, made: World) -> list[Bars]:
+    """Bars to compare with; files are read with the calendar of the world."""
+    if against in catalog.names():
+        collection = catalog.collection(against)
+        names = wanted or collection.symbols()
+        return [collection.bars(symbol) for symbol in names]
+    if not Path(against).exists():
+        raise ConfigError(
+            f"{against!r} is no file, no folder and no collection of {catalog.folder}. "
+            f"{did_you_mean(against, catalog.names())}"
+        )
+    from barstack.bars import PROVIDERS  # noqa: PLC0415
+
+    source = {"provider": "files", "path": str(Path(against).resolve()), "symbols": wanted}
+    return list(PROVIDERS.parse(source | {"calendar": made.calendar}).load().values())
+
+
+def _about(kind: type[World]) -> str:
+    return " ".join((kind.__doc__ or "").split("\n\n")[0].split())

@@ -1,0 +1,159 @@
+"""From a path of returns to whole bars: opens, wicks and volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from ._clock import Clock
+from ._noise import Noise
+from ._streams import Streams
+
+Column = npt.NDArray[np.float64]
+WICK_SLOPE = 0.75  # of ln(lower wick / upper wick) against `wick`
+VOLUME_SPREAD = 0.4  # of ln(volume) against `volume`
+_REGIME_VOLUME = 0.7  # how far ln(volume) usually lies from its middle where regimes show in it
+_COLUMNS = ("wick", "volume", "regime", "move", "v", "scale")
+_DRIFT_SHARE = 0.004  # of a bar's variance that falls between the last close and its open
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What one symbol is made of. All but `move` and `v` can be read off each bar exactly.
+
+    wick     (n_bars,) Gaussian, variance 1: ln(lower wick / upper wick) / WICK_SLOPE
+    volume   (n_bars,) Gaussian, variance 1: how far volume lies from what is usual, in logs
+    regime   (n_bars,) -1 or +1: below or above usual volume, where the world has regimes
+    move     (n_bars,) the part of the return that nobody could forecast
+    v        (n_bars,) variance of the move over what the calendar says
+    scale    (n_bars,) standard deviation of the move that the calendar says
+    usual    root mean square of `scale` over a usual session
+    """
+
+    wick: Column
+    volume: Column
+    regime: Column
+    move: Column
+    v: Column
+    scale: Column
+    usual: float
+
+    def before(self, row: int) -> Parts:
+        """The parts as far as a row, without it."""
+        columns = {name: getattr(self, name)[:row] for name in _COLUMNS}
+        return replace(self, **columns)
+
+
+@njit(cache=True)
+def _autoregress(shocks: Any, memory: float) -> None:
+    """Gaussian shocks into an AR(1) of variance 1, in place."""
+    fresh = np.sqrt(1.0 - memory * memory)
+    for t in range(1, len(shocks)):
+        shocks[t] = memory * shocks[t - 1] + fresh * shocks[t]
+
+
+def parts(
+    noise: Noise,
+    times: Clock,
+    streams: Streams,
+    wick_memory: float,
+    volume_memory: float,
+    correlation: float,
+) -> Parts:
+    """The parts of one symbol at all bars of the clock."""
+    n = len(times.records)
+    wick = streams("wick").standard_normal(n)
+    volume = streams("volume").standard_normal(n)
+    _autoregress(wick, wick_memory)
+    _autoregress(volume, volume_memory)
+    regime = noise.regimes(streams, n)
+    scale, _, usual = times.scale(noise)
+    move, v = noise.moves(streams, scale, regime, correlation)
+    return Parts(wick, volume, regime, move, v, scale, usual)
+
+
+def candles(
+    made: Parts,
+    expected: Column,
+    noise: Noise,
+    times: Clock,
+    streams: Streams,
+    *,
+    price: float,
+    shares: float,
+    regimes_show: bool,
+) -> npt.NDArray[Any]:
+    """(bars,) BAR.
+
+    expected  (n_bars,) the part of each return that was known at the close before
+    price     before the first bar
+    shares    traded in a usual quiet bar
+    """
+    n = times.bars
+    _, night, _ = times.scale(noise)
+    before_open = np.where(times.first, night, _DRIFT_SHARE)
+    records = times.records[:n].copy()
+    _draw(
+        records,
+        made.move,
+        expected,
+        made.scale * np.sqrt(made.v),
+        before_open,
+        made.wick,
+        streams("open").standard_normal(n),
+        streams("high").standard_exponential(n),
+        streams("low").standard_exponential(n),
+        price,
+    )
+    surprise = VOLUME_SPREAD * made.volume[:n]
+    if regimes_show:
+        # The distance from the middle is never 0, so that the side tells the regime for certain.
+        surprise = made.regime[:n] * _REGIME_VOLUME * np.exp(surprise)
+    if noise.volume_link:
+        surprise = surprise + 0.5 * noise.volume_link * np.log(made.v[:n])
+    length = (records["closed_at"] - records["opened_at"]) / times.length_us
+    usual = shares * np.minimum(length, 1.0) * times.volume_shape(noise.seasonality)[:n]
+    records["volume"] = usual * np.exp(surprise)
+    return records
+
+
+@njit(cache=True)
+def _draw(
+    records: Any,
+    move: Any,
+    expected: Any,
+    deviation: Any,
+    before_open: Any,
+    wick: Any,
+    gap: Any,
+    high: Any,
+    low: Any,
+    price: float,
+) -> None:
+    """Open, high, low and close, bar by bar.
+
+    The move splits into a gap before the open and the rest. High and low lie as far beyond open
+    and close as a Brownian bridge between them would reach: half of sqrt(d^2 + 2 s^2 E) - |d|, E
+    exponential, d = close - open (Karatzas, Shreve 1991, section 4.3). How the sum of the two is
+    shared between upper and lower wick is what `wick` says.
+    """
+    last = price
+    for t in range(len(records)):
+        share = before_open[t]
+        opening = share * move[t] + np.sqrt(share * (1.0 - share)) * deviation[t] * gap[t]
+        first = last * (1.0 + min(max(opening, -0.5), 0.5))
+        close = last * (1.0 + expected[t] + move[t])
+        top, bottom = max(first, close), min(first, close)
+        body = top - bottom
+        spread = 2.0 * (1.0 - share) * (last * deviation[t]) ** 2
+        beyond = np.sqrt(body * body + spread * high[t]) + np.sqrt(body * body + spread * low[t])
+        wicks = min(0.5 * beyond - body, 0.5 * bottom)
+        lower = wicks / (1.0 + np.exp(-WICK_SLOPE * wick[t]))
+        row = records[t]
+        row.open, row.close = first, close
+        row.high, row.low = top + (wicks - lower), bottom - lower
+        last = close
