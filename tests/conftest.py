@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 import yaml
@@ -75,3 +76,42 @@ def two_symbols(tmp_path_factory: pytest.TempPathFactory) -> Run:
     file = write_study(folder, members=["ridge"])
     table_of(walk(400, seed=1, symbol="OTHER")).write_parquet(folder / "bars" / "OTHER.parquet")
     return run(file, runs=folder / "runs")
+
+
+def series_tables(n_rows: int = 400) -> dict[str, pl.DataFrame]:
+    """News about two symbols and a macro figure, over the days of `walk`; some at a bar's close."""
+    rng = np.random.default_rng(5)
+    closes = walk(1400).closed_at
+    spread = closes[0] + rng.integers(-86_400, 130 * 86_400, n_rows).astype("timedelta64[s]")
+    times = np.unique(np.where(rng.random(n_rows) < 0.3, rng.choice(closes, n_rows), spread))
+    known_at = pl.Series("known_at", times).dt.replace_time_zone("UTC")
+    symbol = pl.Series("symbol", rng.choice(["OTHER", "WALK"], len(times)))
+    news = pl.DataFrame([known_at, symbol, pl.Series("mood", rng.normal(size=len(times)))])
+    macro = pl.DataFrame([known_at, pl.Series("rate", rng.normal(size=len(times)).cumsum())])
+    return {"news": news, "macro": macro[::20]}
+
+
+def write_series_study(folder: Path, **changes: Any) -> Path:
+    """A study of two symbols with two series, and all its files."""
+    tables = series_tables()
+    series = {
+        "news": {"path": "news.parquet", "columns": ["mood"], "max_age": "1d", "fill": 0.0},
+        "macro": {"path": "macro.csv", "columns": ["rate"], "per_symbol": False, "age": True},
+    }
+    file = write_study(folder, **({"members": ["ridge"], "series": series} | changes))
+    table_of(walk(400, seed=1, symbol="OTHER")).write_parquet(folder / "bars" / "OTHER.parquet")
+    tables["news"].write_parquet(folder / "news.parquet")
+    tables["macro"].write_csv(folder / "macro.csv")
+    return file
+
+
+@pytest.fixture(scope="session")
+def series_study() -> StudyFile:
+    return write_series_study
+
+
+@pytest.fixture(scope="session")
+def with_series(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run of two symbols with two series; for reading only."""
+    folder = tmp_path_factory.mktemp("series")
+    return run(write_series_study(folder), runs=folder / "runs")

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from barstack.bars import PROVIDERS, Bars
+from barstack.bars import PROVIDERS, Bars, bars_from_frame
 from barstack.core.errors import ConfigError, DataError
 from barstack.testing import walk
 
@@ -45,11 +45,65 @@ def test_what_is_not_there(tmp_path: Path, table: Table) -> None:
         load(tmp_path, symbols=["SPI"])
 
 
-def test_two_files_of_one_symbol(tmp_path: Path, table: Table) -> None:
-    table(walk(30)).write_parquet(tmp_path / "SPY.parquet")
-    table(walk(40)).write_csv(tmp_path / "SPY.csv")
-    with pytest.raises(DataError, match=r"SPY\.csv and SPY\.parquet are both for SPY"):
+def test_several_files_of_one_symbol(tmp_path: Path, table: Table) -> None:
+    """One after the other; rows that both have once, and rows that differ not at all."""
+    whole = table(walk(40))
+    whole[:25].write_parquet(tmp_path / "SPY.parquet")
+    whole[20:].write_csv(tmp_path / "SPY.csv")
+    joined = load(tmp_path)["SPY"]
+    assert joined.fingerprint == bars_from_frame(whole, "SPY").fingerprint
+    other = whole[20:].with_columns(pl.col("volume") + 1.0)
+    other.write_csv(tmp_path / "SPY.csv")
+    with pytest.raises(DataError, match=r"SPY\.csv and SPY\.parquet tell different bars of SPY at"):
         load(tmp_path)
+
+
+def test_patterns(tmp_path: Path, table: Table) -> None:
+    for folder, symbol in (("a", "SPY"), ("b", "QQQ")):
+        (tmp_path / folder).mkdir()
+        table(walk(30)).write_parquet(tmp_path / folder / f"{symbol}_5min_2026.parquet")
+    assert list(load(tmp_path / "a" / "*_5min_2026.parquet")) == ["SPY"]
+    assert list(load(tmp_path / "**" / "*_5min_2026.parquet")) == ["QQQ", "SPY"]
+    assert list(load(tmp_path / "*" / "{symbol}_5min_*.parquet")) == ["QQQ", "SPY"]
+    with pytest.raises(DataError, match=r"which star is the symbol\. Write \{symbol\}"):
+        load(tmp_path / "a" / "*_5min_*.parquet")
+    with pytest.raises(DataError, match=r"No \.parquet or \.csv file fits"):
+        load(tmp_path / "*.parquet")
+
+
+def test_many_symbols_in_one_file(tmp_path: Path, table: Table) -> None:
+    made = {symbol: table(walk(30, seed=seed)) for seed, symbol in enumerate("BA")}
+    rows = [each.with_columns(pl.lit(symbol).alias("Name")) for symbol, each in made.items()]
+    pl.concat(rows).sort("timestamp").write_csv(tmp_path / "all.csv.gz", compression="gzip")
+    panel = load(tmp_path / "all.csv.gz", symbol_column="Name")
+    assert {symbol: len(bars) for symbol, bars in panel.items()} == {"A": 30, "B": 30}
+    assert panel["A"].fingerprint == bars_from_frame(made["A"], "A").fingerprint
+    assert list(load(tmp_path, symbol_column="Name", symbols=["B"])) == ["B"]
+    with pytest.raises(DataError, match=r"No file for C in .*Known: A, B"):
+        load(tmp_path, symbol_column="Name", symbols=["C"])
+
+
+def test_a_layout_that_is_said(tmp_path: Path, table: Table) -> None:
+    made = table(walk(30)).select(
+        pl.col("timestamp").dt.strftime("%d/%m/%Y").alias("Day"),
+        pl.col("timestamp").dt.strftime("%H:%M").alias("Clock"),
+        *(pl.col(name).alias(f"px_{name}") for name in ("open", "high", "low", "close")),
+    )
+    made.write_csv(tmp_path / "SPY.tsv", separator="\t")
+    columns = {name: f"px_{name}" for name in ("open", "high", "low", "close")}
+    layout: dict[str, Any] = {
+        "columns": columns | {"date": "Day", "time": "Clock", "volume": "zeros"},
+        "time_format": "%d/%m/%Y %H:%M", "separator": "\t", "timezone": "UTC",
+    }  # fmt: skip
+    bars = load(tmp_path, **layout)["SPY"]
+    whole = table(walk(30)).with_columns(pl.lit(0.0).alias("volume"))
+    assert bars.fingerprint == bars_from_frame(whole, "SPY").fingerprint
+    with pytest.raises(DataError, match=r"cannot read '05/01/2026 14:30' in row 0"):
+        load(tmp_path, **layout | {"time_format": "%Y-%m-%d %H:%M"})
+    with pytest.raises(DataError, match=r"no column 'px_last'\. Did you mean"):
+        load(tmp_path, **layout | {"columns": {**columns, "time": "Clock", "close": "px_last"}})
+    with pytest.raises(ConfigError, match=r"Unknown column 'clsoe'\. Did you mean 'close'"):
+        load(tmp_path, columns={"clsoe": "x"})
 
 
 @pytest.mark.parametrize(
@@ -61,7 +115,8 @@ def test_two_files_of_one_symbol(tmp_path: Path, table: Table) -> None:
         ("A.parquet", b"timestamp,open\n", r"A\.parquet cannot be read as parquet"),
         ("A.csv", b"\xff\xfe\x00\x01\n\xff,\x00", r"A\.csv|A has no"),
         ("A.csv", b"timestamp,open,high,low,close,volume\n1,2\n3,4,5,6,7,8,9,9\n", r"A"),
-        ("A.txt", b"timestamp\n", r"ends in '\.txt'\. Give a \.parquet or \.csv file"),
+        ("A.doc", b"timestamp\n", r"ends in '\.doc'\. Give a file of \.csv, "),
+        ("A.csv.gz", b"timestamp\n", r"A\.csv\.gz cannot be read as csv\.gz: Not a gzipped file"),
     ],
 )
 def test_files_that_are_no_bars(tmp_path: Path, name: str, content: bytes, said: str) -> None:

@@ -20,7 +20,8 @@ FIVE_MIN = 300_000_000
 
 
 def oracle(bars: Bars, length: str) -> pd.DataFrame:
-    """Group base bars by session and distance from its open; drop the group still forming."""
+    """Group base bars by session and distance from its open; drop the group still forming, and the
+    first where it began before the first base bar."""
     length_us = parse_duration(length)
     base = pd.DataFrame({name: bars.records[name] for name in bars.records.dtype.names or ()})
     if length_us < 86_400_000_000:
@@ -50,7 +51,14 @@ def oracle(bars: Bars, length: str) -> pd.DataFrame:
         end = end.clip(upper=higher["session_close"])
     higher["closed_at"] = np.maximum(end, higher["last_known"])
     forming = higher["last_known"].iloc[-1] < end.iloc[-1]
-    return higher.iloc[:-1] if forming else higher
+    first = base.iloc[0]
+    begins = (
+        first["session_open"] + first["part"] * length_us if days < 1 else first["session_open"]
+    )
+    late = first["opened_at"] > begins
+    if days > 1:
+        late |= (bars.records["session"][0] - 4) % days != 0  # not the first Monday
+    return higher.iloc[int(late) : len(higher) - int(forming)]
 
 
 def assert_equals_oracle(bars: Bars, length: str) -> None:
@@ -68,12 +76,14 @@ def assert_equals_oracle(bars: Bars, length: str) -> None:
     n_bars=st.integers(20, 800),
     missing=st.sampled_from([0.0, 0.1, 0.6]),
     length=st.sampled_from(["10min", "30min", "35min", "1h", "2h", "4h", "1d", "1w", "2w"]),
+    start=st.integers(0, 200),
 )
-def test_equals_the_oracle(seed: int, n_bars: int, missing: float, length: str) -> None:
-    """Half days, bars missing anywhere, a last bar still forming, sessions of odd length."""
+def test_equals_the_oracle(seed: int, n_bars: int, missing: float, length: str, start: int) -> None:
+    """Half days, bars missing anywhere, sessions of odd length, a history that begins anywhere and
+    ends in a bar still forming."""
     bars = walk(n_bars, seed=seed, length_us=FIVE_MIN, missing=missing)
-    if len(bars):
-        assert_equals_oracle(bars, length)
+    if len(bars) > start:
+        assert_equals_oracle(bars[start:], length)
 
 
 def test_a_half_day_of_the_new_york_stock_exchange() -> None:
@@ -96,6 +106,31 @@ def test_a_bar_that_is_still_forming_is_left_out() -> None:
     assert len(resample(bars, parse_duration("1d"))["WALK"]) == 1
 
 
+def test_a_bar_that_was_forming_before_the_history_begins_is_left_out() -> None:
+    bars = walk(60, length_us=FIVE_MIN)
+    hours = resample(bars, parse_duration("1h"))["WALK"]
+    for first in range(1, 12):
+        assert (
+            resample(bars[first:], parse_duration("1h"))["WALK"].records == hours[1:].records
+        ).all()
+    assert (resample(bars[12:], parse_duration("1h"))["WALK"].records == hours[1:].records).all()
+
+
+def test_a_week_that_began_before_the_history_is_left_out() -> None:
+    """Days from a Wednesday on: the first week is that of the next Monday."""
+    days = resample(walk(13 * 30), parse_duration("1d"))["WALK"]
+    weeks = resample(days, parse_duration("1w"))["WALK"]
+    later = resample(days[2:], parse_duration("1w"))["WALK"]
+    assert days.opened_at[2].astype("datetime64[D]").item().isoweekday() == 3
+    assert (later.records == weeks[1:].records).all()
+
+
+def test_a_stub_at_the_open_begins_its_session() -> None:
+    """The hour stamped 09:00 holds 09:30 to 10:00: nothing of the day came before it."""
+    assert len(resample(hourly_with_a_stub(), parse_duration("1d"))["SPY"]) == 1
+    assert len(resample(hourly_with_a_stub()[1:], parse_duration("1d"))["SPY"]) == 0
+
+
 def hourly_with_a_stub() -> Bars:
     """Hours on the clock in a session that opens at half past: 09:30-10:00, 10:00-11:00, ..."""
     times = pd.date_range("2026-01-05 09:00", periods=7, freq="1h", tz="America/New_York")
@@ -113,7 +148,7 @@ def test_no_higher_bar_is_known_before_what_it_is_made_of(length: str) -> None:
 
 
 def test_a_futures_week_begins_on_sunday_evening() -> None:
-    times = pd.date_range("2026-02-16 00:00", "2026-03-06 00:00", freq="1h", tz="UTC")
+    times = pd.date_range("2026-02-15 23:00", "2026-03-06 00:00", freq="1h", tz="UTC")
     prices = np.arange(1.0, len(times) + 1)
     columns = dict.fromkeys(("open", "high", "low", "close", "volume"), prices)
     bars = bars_from_frame(pd.DataFrame({"timestamp": times} | columns), "ES", calendar="CMES")

@@ -32,16 +32,19 @@ def barstack(*arguments: str) -> str:
     return done.stdout
 
 
-def command_names() -> list[str]:
-    """Every command, in the order of `barstack --help`."""
-    listed = barstack("--help").partition("Commands:\n")[2].partition("\n\n")[0]
-    return re.findall(r"^  (\w[\w-]*)", listed, re.MULTILINE)
+def command_names(*group: str) -> list[str]:
+    """Every command, in the order of `barstack --help`; a group is followed by its own."""
+    listed = barstack(*group, "--help").partition("Commands:\n")[2].partition("\n\n")[0]
+    names = []
+    for name in re.findall(r"^  (\w[\w-]*)", listed, re.MULTILINE):
+        names += [" ".join((*group, name)), *command_names(*group, name)]
+    return names
 
 
 def _help() -> str:
     parts = [_text(barstack("--help"))]
     for name in command_names():
-        parts += [f"## barstack {name}", _text(barstack(name, "--help"))]
+        parts += [f"## barstack {name}", _text(barstack(*name.split(), "--help"))]
     return "\n\n".join(parts)
 
 
@@ -55,6 +58,11 @@ def _models() -> str:
     return _table(
         ("name", "tasks", "about"), json.loads(barstack("list", "models", "--json"))["models"]
     )
+
+
+def _checks() -> str:
+    listed: list[dict[str, Any]] = json.loads(barstack("list", "checks", "--json"))["checks"]
+    return _table(("name", "by default", "about"), listed)
 
 
 def _text(output: str) -> str:
@@ -71,7 +79,12 @@ def _table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-MAKERS: dict[str, Callable[[], str]] = {"features": _features, "help": _help, "models": _models}
+MAKERS: dict[str, Callable[[], str]] = {
+    "checks": _checks,
+    "features": _features,
+    "help": _help,
+    "models": _models,
+}
 
 
 def regenerated(page: str) -> str:

@@ -17,7 +17,8 @@ from tests.docs.doc_pages import ROOT, blocks, commands, pages, without_blocks
 from tests.docs.generate_docs import barstack, command_names, regenerated
 
 import barstack as bs
-from barstack.bars import PROVIDERS, Provider
+from barstack.bars import PROVIDERS, Provider, SeriesFile
+from barstack.bars.fetching import Remote
 from barstack.core import errors
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
@@ -26,6 +27,7 @@ from barstack.labels import LABELS, Label
 from barstack.models import MODELS
 from barstack.models.boosting._horizons import Boosting
 from barstack.splits import SPLITTERS, Splitter
+from barstack.worlds import NOISES, WORLDS, Noise, Planted, World
 
 LANGUAGES = ("python", "console", "yaml", "toml", "text")
 Outcome = subprocess.CompletedProcess[str]
@@ -136,7 +138,7 @@ def test_every_command_and_option_is_documented() -> None:
     assert len(command_names()) >= 6
     for command in command_names():
         assert f"barstack {command}" in sections, f"docs/cli.md has no section on {command}."
-        for option in re.findall(r"^  (--[\w-]+)", barstack(command, "--help"), re.M):
+        for option in re.findall(r"^  (--[\w-]+)", barstack(*command.split(), "--help"), re.M):
             assert option in sections[f"barstack {command}"], f"{command} {option}"
 
 
@@ -148,11 +150,12 @@ def test_every_feature_is_documented() -> None:
 
 # For each registry: the page with its settings, and what base classes share, with its heading.
 SETTINGS: list[tuple[SpecRegistry[Any], str, dict[type[Spec], str]]] = [
-    (PROVIDERS, "study.md", {Provider: "bars"}),
+    (PROVIDERS, "study.md", {Remote: "Sources that are fetched from", Provider: "bars"}),
     (LABELS, "study.md", {Label: "label"}),
     (SPLITTERS, "study.md", {Splitter: "split"}),
     (ENSEMBLES, "study.md", {}),
     (MODELS, "models.md", {Boosting: "Boosted trees"}),
+    (WORLDS, "worlds.md", {Planted: "Every signal", World: "Every world"}),
 ]
 
 
@@ -181,6 +184,18 @@ def test_every_study_key_is_documented_with_its_default() -> None:
     _compare(bs.Study, documented, "study.md")
 
 
+def test_every_setting_of_a_series_is_documented_with_its_default() -> None:
+    documented = _rows(_sections(ROOT / "docs" / "series.md")["Settings"])
+    assert set(documented) == set(SeriesFile.model_fields)
+    _compare(SeriesFile, documented, "series.md")
+
+
+def test_every_setting_of_noise_is_documented_with_its_default() -> None:
+    documented = _rows(_sections(ROOT / "docs" / "worlds.md")["Noise"])
+    assert set(documented) == set(Noise.model_fields)
+    _compare(Noise, documented, "worlds.md")
+
+
 def test_every_error_is_documented_with_its_exit_code() -> None:
     rows = _rows(_sections(ROOT / "docs" / "python.md")["Errors"], column=-1)
     classes = [each for each in vars(errors).values() if isinstance(each, type)]
@@ -205,17 +220,25 @@ def test_map_of_the_house_lists_the_rooms() -> None:
 def _compare(spec: type[Spec], documented: dict[str, str], where: str) -> None:
     for field, info in spec.model_fields.items():
         assert field in documented, f"{where}: {field} is not documented"
-        default = "required" if info.is_required() else _written(info.default)
+        default = (
+            "required"
+            if info.is_required()
+            else _written(info.get_default(call_default_factory=True))
+        )
         shown = documented[field].strip("`")
         assert shown == default, f"{where}: {field} is {default}, the page says {shown}"
 
 
 def _written(default: Any) -> str:
     """A default as the pages write it."""
+    if isinstance(default, Noise):
+        return next(name for name, noise in NOISES.items() if noise == default)
     if isinstance(default, Spec):
         return str((default.registered_as or ("", ""))[1])
     if isinstance(default, tuple):
         return f"[{', '.join(map(str, default))}]"
+    if isinstance(default, dict):
+        return str(default)
     return {None: "none", "": "empty"}.get(default, str(default))
 
 

@@ -4,21 +4,33 @@ from ._bars import BAR, Bars, Panel, as_panel, panel_fingerprint
 from ._frames import bars_from_frame, bars_from_table, table_from_frame
 from ._provider import PROVIDERS, READING, Provider, register
 from ._resample import aggregate, check_higher, no_bar_forming, resample
+from ._series import Series, SeriesFile
+from ._series_table import SeriesTable
 from ._sessions import ALWAYS, Sessions, sessions
+from .catalog import Added, Catalog, Collection, Facts, Summary, catalog_folder
 
 __all__ = [
     "ALWAYS",
     "BAR",
     "PROVIDERS",
     "READING",
+    "Added",
     "Bars",
+    "Catalog",
+    "Collection",
+    "Facts",
     "Panel",
     "Provider",
+    "Series",
+    "SeriesFile",
+    "SeriesTable",
     "Sessions",
+    "Summary",
     "aggregate",
     "as_panel",
     "bars_from_frame",
     "bars_from_table",
+    "catalog_folder",
     "check_higher",
     "no_bar_forming",
     "panel_fingerprint",

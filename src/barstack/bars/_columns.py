@@ -17,7 +17,7 @@ from barstack.core.times import DAY_US
 from ._checks import COLUMNS, first_row
 
 TIME_NAMES = ("timestamp", "datetime", "date", "time", "ts")
-_ISO_8601 = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?$"
+ISO_8601 = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?$"
 
 
 def as_polars(frame: Any, where: str) -> pl.DataFrame:
@@ -74,7 +74,7 @@ def utc_microseconds(column: pl.Series, timezone: str | None, where: str) -> npt
             f"{where}: row {first_row(column.is_null())} of {column.name!r} has no time."
         )
     if column.dtype == pl.String:
-        column = _parse_text(column, where)
+        column = parse_text(column, where)
     if column.dtype == pl.Date:  # a date names a session, in no zone
         return column.cast(pl.Datetime("us")).to_physical().to_numpy()
     if not isinstance(column.dtype, pl.Datetime):
@@ -101,10 +101,10 @@ def utc_microseconds(column: pl.Series, timezone: str | None, where: str) -> npt
     return column.dt.convert_time_zone("UTC").to_physical().to_numpy()
 
 
-def _parse_text(column: pl.Series, where: str) -> pl.Series:
+def parse_text(column: pl.Series, where: str) -> pl.Series:
     try:
         # Only ISO 8601: in 01/05/2026 nobody can tell the day from the month.
-        if column.str.contains(_ISO_8601).all():
+        if column.str.contains(ISO_8601).all():
             return column.str.to_datetime(time_unit="us")
     except pl.exceptions.PolarsError:
         pass  # such as month 13

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.registry import SpecRegistry
@@ -35,6 +35,8 @@ class Provider(Spec):
     resample: str | None = None  # length of the bars to work on; by default the source's
     start: str | None = None  # keep bars that open at or after this UTC time
     end: str | None = None  # keep bars that close at or before this UTC time
+    # What checks are to do, where not as they do by default.
+    checks: dict[str, Literal["refuse", "warn", "ignore"]] = Field(default_factory=dict)
 
     @field_validator("bar", "resample")
     @classmethod
@@ -50,26 +52,22 @@ class Provider(Spec):
             _moment(text)
         return text
 
+    @field_validator("checks")
+    @classmethod
+    def _check_checks(cls, levels: dict[str, str]) -> dict[str, str]:
+        if levels:
+            from .checks import levels_of  # noqa: PLC0415 (plugins' checks are looked up late)
+
+            levels_of(levels)
+        return levels
+
     @abstractmethod
     def read(self, folder: Path) -> dict[str, Any]:
         """A pandas or polars table for each symbol; relative paths start at `folder`."""
 
     def load(self, folder: Path | str = ".") -> dict[str, Bars]:
         """Checked bars by symbol, resampled where asked, all of one length."""
-        length_us = parse_duration(self.bar) if self.bar else None
-        panel = {
-            symbol: bars_from_frame(
-                frame,
-                symbol,
-                calendar=self.calendar,
-                hours=self.hours,
-                stamp=self.stamp,
-                timezone=self.timezone,
-                length_us=length_us,
-                where=f"{symbol}",
-            )
-            for symbol, frame in sorted(self.read(Path(folder)).items())
-        }
+        panel = self.bars(Path(folder))
         if self.resample:
             panel = {
                 symbol: self._resampled(bars, parse_duration(self.resample))
@@ -82,6 +80,31 @@ class Provider(Spec):
             )
             raise DataError(f"Symbols differ in bar length ({listed}). Set resample to one length.")
         return {symbol: self._between(bars) for symbol, bars in panel.items()}
+
+    def bars(self, folder: Path) -> dict[str, Bars]:
+        """Checked bars by symbol, in order, as long as the source's are.
+
+        They hold at least those that open from `start` on and close by `end`, and where `resample`
+        is asked for, the last one before and the first one after.
+        """
+        length_us = parse_duration(self.bar) if self.bar else None
+        return {
+            symbol: bars_from_frame(
+                frame,
+                symbol,
+                calendar=self.calendar,
+                hours=self.hours,
+                stamp=self.stamp,
+                timezone=self.timezone,
+                length_us=length_us,
+                where=f"{symbol}",
+            )
+            for symbol, frame in sorted(self.read(folder).items())
+        }
+
+    def reading(self, folder: Path) -> dict[str, Any]:
+        """The settings `READING`, with which other tables are read the same way."""
+        return {name: getattr(self, name) for name in READING}
 
     def _resampled(self, bars: Bars, length_us: int) -> Bars:
         if bars.length_us == length_us:
@@ -116,6 +139,11 @@ def _moment(text: str) -> np.datetime64:
         ) from None
     utc = moment.astimezone(UTC) if moment.tzinfo else moment
     return np.datetime64(utc.replace(tzinfo=None), "us")
+
+
+def moment_us(text: str) -> int:
+    """Microseconds since 1970 of a UTC time as studies write it."""
+    return int(_moment(text).astype(np.int64))
 
 
 PROVIDERS: SpecRegistry[Provider] = SpecRegistry("provider", "barstack.bars.providers")

@@ -15,6 +15,12 @@ from ._bars import BAR, Bars, Panel, as_panel
 
 _MONDAY = 4 * DAY_US  # 1970-01-05, so that weeks begin on Mondays
 
+# What `volume` of the forming bar says when no bar is forming. A stretch that was under way when
+# the first base bar came is only partly seen, so it never becomes a bar.
+_NONE_FORMING = -1.0
+_BEFORE_FIRST = -2.0
+_PARTLY_SEEN = -3.0
+
 
 @njit(cache=True)
 def _bin_of(bar, length_us, bin_times):
@@ -39,10 +45,22 @@ def _bin_of(bar, length_us, bin_times):
 
 
 @njit(cache=True)
+def _seen_from_its_start(bar, length_us, bin_start):
+    """Whether no part of the bin came before `bar`, the first there is.
+
+    A week is seen from its start when its Monday is: a week whose Monday is a holiday is left out
+    where a history begins, as nothing here knows holidays.
+    """
+    if length_us <= DAY_US:
+        return bar.opened_at <= bin_start
+    return bar.session * DAY_US == bin_start and bar.opened_at <= bar.session_open
+
+
+@njit(cache=True)
 def aggregate(forming, bars, length_us, closed, known_at_row):
     """Feed base bars into the forming higher bar; write those that close, return how many.
 
-    forming       (1,) BAR, the unfinished higher bar between calls; `volume` -1 when there is none
+    forming       (1,) BAR, the unfinished higher bar between calls, first `no_bar_forming()`
     bars          (n,) BAR, base bars
     closed        (2 * n,) BAR, receives the higher bars that closed
     known_at_row  (2 * n,) receives the row of `bars` at which each could first be known
@@ -50,6 +68,9 @@ def aggregate(forming, bars, length_us, closed, known_at_row):
     A higher bar closes with the base bar that reaches its end, or, when bars are missing there,
     with the first base bar after it. A base bar that reaches past the end delays the close: an
     hourly bar of 11:00 to 12:00 falls into the two hours from 09:30, known at 12:00.
+
+    Where the first base bar does not open with its higher bar, that one is left out: nobody knows
+    what came before. A first minute without a trade costs a history its first higher bar.
     """
     bin_times = np.empty(2, np.int64)
     part = forming[0]
@@ -57,11 +78,20 @@ def aggregate(forming, bars, length_us, closed, known_at_row):
     for row in range(len(bars)):
         bar = bars[row]
         _bin_of(bar, length_us, bin_times)
+        if part.volume == _BEFORE_FIRST:
+            if _seen_from_its_start(bar, length_us, bin_times[0]):
+                part.volume = _NONE_FORMING
+            else:
+                part.volume, part.opened_at = _PARTLY_SEEN, bin_times[0]
+        if part.volume == _PARTLY_SEEN:
+            if bin_times[0] == part.opened_at:
+                continue
+            part.volume = _NONE_FORMING
         if part.volume >= 0.0 and bin_times[0] != part.opened_at:
             closed[count] = part
             known_at_row[count] = row
             count += 1
-            part.volume = -1.0
+            part.volume = _NONE_FORMING
         if part.volume < 0.0:
             part.opened_at, part.closed_at = bin_times[0], bin_times[1]
             part.session = bar.session
@@ -77,14 +107,14 @@ def aggregate(forming, bars, length_us, closed, known_at_row):
             closed[count] = part
             known_at_row[count] = row
             count += 1
-            part.volume = -1.0
+            part.volume = _NONE_FORMING
     return count
 
 
 def no_bar_forming() -> npt.NDArray[Any]:
     """The state of `aggregate` before its first base bar."""
     forming = np.zeros(1, BAR)
-    forming["volume"] = -1.0
+    forming["volume"] = _BEFORE_FIRST
     return forming
 
 
@@ -103,7 +133,10 @@ def check_higher(base_us: int, length_us: int) -> None:
 
 
 def resample(panel: Bars | Panel, length_us: int) -> dict[str, Bars]:
-    """Bars of a higher timeframe from complete base bars; one still forming at the end is left out.
+    """Bars of a higher timeframe, made of all their base bars.
+
+    A bar still forming at the end is left out, and so is one under way when the first base bar
+    opens: half an hour or half a week must not pass as whole.
 
     length_us  length of the new bars in microseconds: a multiple of the base length, a day
                (one bar a session) or whole weeks

@@ -15,6 +15,9 @@ from ._root import app
 from ._terminal import Json, print_json, stderr, stdout
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from barstack.bars import Series, SeriesTable
     from barstack.experiments import Run
 
 INTERRUPTED = 130  # what shells expect after Ctrl-C
@@ -81,6 +84,10 @@ def predict(
     artifact: Annotated[Path, typer.Argument(help="An artifact, or the folder of a run.")],
     bars: Annotated[Path, typer.Argument(help="A file of bars, with enough before the newest.")],
     symbol: Annotated[str | None, typer.Option(help="By default the file's name.")] = None,
+    series: Annotated[
+        list[str] | None,
+        typer.Option(metavar="<name=file>", help="A series the study used; once for each."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Forecast the newest bar of each symbol; with --json, every bar newer than the training."""
@@ -96,15 +103,33 @@ def predict(
     if symbol is not None and symbol not in panel:  # a file of another name
         (each,) = panel.values()
         panel = {symbol: Bars(symbol, each.length_us, each.records)}
-    frame = predictor.predict(panel)
+    tables = _series(predictor.trained.features.series, series or [])
+    frame = predictor.predict(panel, series=tables)
     if as_json:
         rows = frame.assign(decided_at=frame["decided_at"].map(lambda moment: moment.isoformat()))
         print_json({"forecasts": rows.to_dict(orient="records")})
         return
     from ._show import forecast_lines  # noqa: PLC0415
 
-    for line in forecast_lines(next(iter(predictor.forecasts(panel).values()))):
+    for line in forecast_lines(next(iter(predictor.forecasts(panel, series=tables).values()))):
         stdout().print(line, highlight=False)
+
+
+def _series(specs: Mapping[str, Series], given: list[str]) -> dict[str, SeriesTable]:
+    """The files that `--series` names, read as the study read its own."""
+    from barstack.bars import SeriesFile  # noqa: PLC0415
+    from barstack.core.errors import did_you_mean  # noqa: PLC0415
+
+    tables = {}
+    for each in given:
+        name, equals, file = each.partition("=")
+        if not equals or name not in specs or name in tables:
+            raise ConfigError(
+                f"Cannot use --series {each}. Write NAME=FILE, once for each series. "
+                f"{did_you_mean(name, specs)}"
+            )
+        tables[name] = SeriesFile(path=file, **specs[name].content()).load(".", name)
+    return tables
 
 
 @app.command(epilog="Example: barstack leaderboard runs/3f2a... --horizon 4h")
@@ -140,7 +165,8 @@ def leaderboard(
 @app.command(name="list", epilog="Example: barstack list models")
 def list_(
     kind: Annotated[
-        str, typer.Argument(help="features, models, labels, splits, ensembles or providers.")
+        str,
+        typer.Argument(help="features, models, labels, splits, ensembles, providers or checks."),
     ],
     as_json: Json = False,
 ) -> None:
@@ -197,6 +223,15 @@ def _registered(kind: str) -> list[dict[str, Any]]:
             }
             for name in FEATURES.names()
         ]
+    if kind == "checks":
+        from barstack.bars.checks import CHECKS, STRUCTURAL  # noqa: PLC0415
+
+        named = [CHECKS.get(name) for name in CHECKS.names()]
+        always = [(name, "always refuses", about) for name, about in STRUCTURAL.items()]
+        listed = [(each.name, f"{each.level}s", each.about) for each in named] + always
+        return [
+            {"name": name, "by default": level, "about": about} for name, level, about in listed
+        ]
     registries: dict[str, Any] = {
         "models": MODELS,
         "labels": LABELS,
@@ -205,9 +240,8 @@ def _registered(kind: str) -> list[dict[str, Any]]:
         "providers": PROVIDERS,
     }
     if kind not in registries:
-        raise ConfigError(
-            f"Nothing is listed as {kind!r}. {did_you_mean(kind, [*registries, 'features'])}"
-        )
+        kinds = [*registries, "checks", "features"]
+        raise ConfigError(f"Nothing is listed as {kind!r}. {did_you_mean(kind, kinds)}")
     registry = registries[kind]
     rows = []
     for name in registry.names():

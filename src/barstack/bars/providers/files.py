@@ -2,75 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from barstack.core.errors import DataError, did_you_mean
+from barstack.core.errors import BarstackError, DataError, did_you_mean
 
 from .._provider import Provider, register
-
-_READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
-    ".parquet": pl.read_parquet,
-    ".csv": pl.read_csv,
-}
+from ..reading import Layout, Reading, batches, find_files, guess, named_table, sentence, together
 
 
 @register("files")
-class Files(Provider):
-    """A parquet or CSV file for each symbol; the file's name without its ending is the symbol."""
+class Files(Layout, Provider):
+    """CSV or parquet files, by symbol or with many symbols in one; also a folder or a pattern."""
 
-    path: str  # a file, or a folder of files
-    symbols: tuple[str, ...] | None = None  # from a folder: only these
+    path: str  # a file, a folder of files, or a pattern such as data/*_5min.csv
+    symbols: tuple[str, ...] | None = None  # only these
 
     def read(self, folder: Path) -> dict[str, Any]:
-        path = folder / Path(self.path).expanduser()
-        if path.is_dir():
-            found = _by_symbol(sorted(file for file in path.iterdir() if _readable(file)))
-        elif path.is_file():
-            found = {path.stem: path}
-        else:
-            raise DataError(
-                f"{self.path} is neither a file nor a folder (looked at {path.resolve()}). "
-                "Paths in a study start at the study file's folder."
+        tables: dict[str, list[tuple[str, pl.DataFrame]]] = {}
+        files = find_files(self.path, folder)
+        for symbol, paths in files.items():
+            if self.symbols and self.symbol_column is None and symbol not in self.symbols:
+                continue
+            for file in paths:
+                for name, part in self._by_symbol(self._table(file), symbol).items():
+                    tables.setdefault(name, []).append((file.name, part))
+        for symbol in self.symbols or ():
+            if symbol not in tables:
+                found = tables if self.symbol_column else files
+                hint = did_you_mean(symbol, found)
+                raise DataError(f"No file for {symbol} in {folder / self.path}. {hint}")
+        return {
+            symbol: together(parts, symbol, self.timezone)
+            for symbol, parts in sorted(tables.items())
+            if symbol in (self.symbols or tables)
+        }
+
+    def _table(self, file: Path) -> pl.DataFrame:
+        layout = Layout(**{name: getattr(self, name) for name in Layout.model_fields})
+        try:
+            return pl.concat(
+                [named_table(batch, layout, file.name) for batch in batches(file, layout)]
             )
-        wanted = self.symbols or tuple(found)
-        for symbol in wanted:
-            if symbol not in found:
-                raise DataError(f"No file for {symbol} in {path}. {did_you_mean(symbol, found)}")
-        if not wanted:
-            raise DataError(f"{path} holds no .parquet or .csv file.")
-        return {symbol: _table(found[symbol]) for symbol in wanted}
+        except DataError as refused:
+            raise DataError(f"{refused}{self._suggestion(file)}") from None
 
+    def _by_symbol(self, table: pl.DataFrame, symbol: str) -> dict[str, pl.DataFrame]:
+        if self.symbol_column is None:
+            return {symbol: table}
+        parts = table.partition_by("symbol", as_dict=True, include_key=False)
+        return {str(name): part for (name,), part in parts.items()}
 
-def _by_symbol(files: list[Path]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for file in files:
-        if file.stem in found:
-            raise DataError(
-                f"{found[file.stem]} and {file.name} are both for {file.stem}. Remove one of them."
-            )
-        found[file.stem] = file
-    return found
+    def _suggestion(self, file: Path) -> str:
+        """How the file looks to be laid out, as settings to write down."""
+        import yaml  # noqa: PLC0415 (only to show)
 
-
-def _readable(file: Path) -> bool:
-    return file.suffix.lower() in _READERS and not file.name.startswith(".")
-
-
-def _table(file: Path) -> pl.DataFrame:
-    if not _readable(file):
-        raise DataError(f"{file} ends in {file.suffix!r}. Give a .parquet or .csv file.")
-    if file.stat().st_size == 0:
-        raise DataError(f"{file} is empty: 0 bytes. Fetch or export it again.")
-    kind = file.suffix.lower()
-    try:
-        return _READERS[kind](file)
-    # A damaged parquet file can make polars panic, which is no ordinary exception.
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise DataError(
-            f"{file} cannot be read as {kind[1:]}: {str(error).splitlines()[0]}. "
-            "Check that it is complete and that its ending tells what it is."
-        ) from None
+        defaults = Reading().content()
+        said = {name: getattr(self, name) for name in defaults}
+        said = {name: value for name, value in said.items() if value != defaults[name]}
+        try:
+            guessed = guess(file, said)
+        except BarstackError:  # no table at all: the sentence before has said so
+            return ""
+        settings = guessed.likeliest.settings()
+        if not settings or settings == {key: said[key] for key in settings if key in said}:
+            return ""
+        shown = {"bars": {"provider": "files", "path": self.path} | settings}
+        text = yaml.safe_dump(shown, sort_keys=False, default_flow_style=None, width=88)
+        unanswered = f"\n{sentence(guessed.open)}" if guessed.open else ""
+        return f"\nIt looks laid out so; check it and write it down:\n{text}{unanswered}"

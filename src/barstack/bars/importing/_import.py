@@ -1,0 +1,209 @@
+"""Files into the catalog: one at a time, in bounded memory, each symbol whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from barstack.core.errors import BarstackError, ConfigError, DataError, StorageError
+from barstack.core.files import sha256_of
+from barstack.core.progress import Progress
+
+from .._checks import COLUMNS
+from .._columns import utc_microseconds
+from .._frames import table_from_frame
+from ..catalog import Catalog, Collection, Facts
+from ..reading import Reading, batches, named_table
+from ._agree import check_agrees
+from ._outcome import Outcome, write_down
+from ._repairs import Repairs, refuse_faults, repaired
+from ._staged import MOST_ROWS, Staged
+
+_MB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Import:
+    """What to bring in, and how.
+
+    into     name of the collection
+    files    by symbol; a file with a symbol column says its symbols itself
+    reading  how to read all of them; `bar` must be said
+    revise   whether rows that differ from stored ones replace them
+    guessed  whether calendar, zone and stamps were guessed, so that all rows must bear them out
+    """
+
+    into: str
+    files: dict[str, list[Path]]
+    reading: Reading
+    source: str = ""
+    repairs: Repairs = field(default_factory=Repairs)
+    revise: bool = False
+    guessed: bool = True
+    most_rows: int = MOST_ROWS
+
+
+def run_import(job: Import, catalog: Catalog, progress: Progress | None = None) -> list[Outcome]:
+    """Bring files into a collection of the catalog; what became of each symbol of each file.
+
+    A file that cannot be taken is an outcome with an error, and the others go on. What was taken
+    is on disk for good, so the same import after an interruption goes on where it stopped. Raises
+    `ConfigError` when the collection holds other bars, `StorageError` when the disk refuses.
+    """
+    reading = job.reading
+    if reading.bar is None:
+        raise ConfigError("Say how long a bar is with bar: 5min.")
+    facts = Facts(
+        bar=reading.bar, calendar=reading.calendar, hours=reading.hours, source=job.source
+    )
+    collection = catalog.create(job.into, facts)
+    files = [(symbol, file) for symbol, files in job.files.items() for file in files]
+    sizes = {file: file.stat().st_size // _MB + 1 for _, file in files}
+    outcomes: list[Outcome] = []
+    with (progress or Progress()).step(f"import {job.into}", sum(sizes.values())) as step:
+        for symbol, file in files:
+            outcomes += _import_file(job, collection, symbol, file, _Steps(step, sizes[file]))
+    return outcomes
+
+
+class _Steps:
+    """Megabytes of one file, as they are read; what is left over when it is done."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._left = progress, total
+
+    def read(self, table: pl.DataFrame) -> None:
+        self._advance(min(self._left, int(table.estimated_size()) // _MB))
+
+    def done(self) -> None:
+        self._advance(self._left)
+
+    def _advance(self, units: int) -> None:
+        self._left -= units
+        if units:
+            self._progress.advance(units)
+
+
+def _import_file(
+    job: Import, collection: Collection, symbol: str, file: Path, steps: _Steps
+) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    with Staged(collection.folder, job.most_rows) as staged:
+        try:
+            for name, table in _timed(job, file, symbol, steps):
+                staged.add(name, table)
+            if not staged.symbols():
+                raise DataError(f"{file.name} holds no bars.")
+        except StorageError:
+            raise
+        except BarstackError as error:
+            outcomes.append(Outcome(str(file), symbol, error=str(error)))
+        else:
+            for name in staged.symbols():
+                outcomes.append(_import_symbol(job, collection, name, file, staged))
+    taken = [each for each in outcomes if each.error is None]
+    if taken:
+        write_down(collection.folder, taken, sha256_of(file), job.reading.settings())
+    steps.done()
+    return outcomes
+
+
+def _timed(
+    job: Import, file: Path, symbol: str, steps: _Steps
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Pieces of each symbol with times in UTC, as the file stamps them."""
+    reading, lenient = job.reading, job.repairs.drop_bad_rows
+    for raw in batches(file, reading.layout):
+        table = named_table(raw, reading.layout, file.name, lenient=lenient)
+        steps.read(raw)
+        if not len(table):
+            continue
+        whole = table.filter(pl.col("timestamp").is_not_null()) if lenient else table
+        stamps = utc_microseconds(whole["timestamp"], reading.timezone, file.name)
+        timed = whole.with_columns(pl.Series("timestamp", stamps).cast(pl.Datetime("us", "UTC")))
+        if len(whole) < len(table):  # they are counted among the rows that are dropped
+            nowhere = table.filter(pl.col("timestamp").is_null())
+            timed = pl.concat(
+                [
+                    timed,
+                    nowhere.with_columns(pl.lit(None, pl.Datetime("us", "UTC")).alias("timestamp")),
+                ]
+            )
+        if reading.symbol_column is None:
+            yield symbol, timed.select("timestamp", *COLUMNS)
+            continue
+        parts = timed.partition_by("symbol", as_dict=True, include_key=False, maintain_order=True)
+        for (name,), part in parts.items():
+            if not name:
+                raise DataError(
+                    f"{file.name}: {len(part):,} row(s) have no symbol in "
+                    f"{reading.symbol_column!r}, the first at {part['timestamp'][0]}. Remove them."
+                )
+            yield str(name), part.select("timestamp", *COLUMNS)
+
+
+def _import_symbol(
+    job: Import, collection: Collection, symbol: str, file: Path, staged: Staged
+) -> Outcome:
+    try:
+        repairs: dict[str, int] = {}
+        rows, held = 0, list[pl.DataFrame]()
+        # Nothing is stored before all of it is found clean.
+        for piece in _checked(job, collection, symbol, file, staged, repairs):
+            rows += len(piece)
+            held = [*held, piece] if rows <= job.most_rows else []
+        again = (
+            iter([pl.concat(held)]) if held else _checked(job, collection, symbol, file, staged, {})
+        )
+        new = same = revised = 0
+        for piece in again:
+            added = collection.add(symbol, piece, revise=job.revise)
+            new, same, revised = new + added.new, same + added.same, revised + added.revised
+    except StorageError:
+        raise
+    except BarstackError as error:
+        return Outcome(str(file), symbol, error=str(error))
+    dropped = sum(count for repair, count in repairs.items() if repair != "sort")
+    return Outcome(str(file), symbol, rows + dropped, new, same, revised, repairs)
+
+
+def _checked(
+    job: Import,
+    collection: Collection,
+    symbol: str,
+    file: Path,
+    staged: Staged,
+    repairs: dict[str, int],
+) -> Iterator[pl.DataFrame]:
+    """The symbol's rows in the form that is stored, piece by piece; `repairs` counts them."""
+    pieces: Iterator[pl.DataFrame] = staged.pieces(symbol)
+    if job.repairs.sort or job.repairs.keep:  # rows anywhere in the file may belong together
+        pieces = iter([pl.concat(list(pieces))])
+    length_us = collection.facts.length_us
+    before_us: int | None = None
+    for piece in pieces:
+        clean, done = repaired(piece, job.repairs, length_us)
+        for repair, count in done.items():
+            repairs[repair] = repairs.get(repair, 0) + count
+        if not len(clean):
+            continue
+        refuse_faults(clean, symbol, length_us, file.name, before_us)
+        before_us = int(clean["timestamp"].to_physical()[-1])
+        table, _ = table_from_frame(
+            clean,
+            symbol,
+            calendar=job.reading.calendar,
+            stamp=job.reading.stamp,
+            length_us=length_us,
+            where=file.name,
+        )
+        if job.guessed:
+            starts = np.asarray(table["timestamp"].to_physical().to_numpy())
+            check_agrees(starts, symbol, length_us, job.reading, file.name)
+        yield table
+    if before_us is None:
+        raise DataError(f"{file.name}: no row of {symbol} is left. Look at the file.")

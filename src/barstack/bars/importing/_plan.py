@@ -1,0 +1,108 @@
+"""What a path holds: which files go into which collection, and how they look to be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from barstack.core.errors import ConfigError, DataError
+from barstack.core.times import parse_duration
+
+from .._bars import Bars
+from .._frames import bars_from_frame
+from ..reading import Given, Guess, find_files, guess, is_pattern
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One collection to be.
+
+    into   its name
+    path   where the files were looked for
+    files  by symbol
+    guess  how to read them
+    """
+
+    into: str
+    path: str
+    files: dict[str, list[Path]]
+    guess: Guess
+
+    @property
+    def n_files(self) -> int:
+        return sum(map(len, self.files.values()))
+
+
+def plan_import(path: str, into: str | None, said: Given) -> list[Plan]:
+    """A plan for the files at `path`; for a folder of folders one for each, by its name.
+
+    said  what need not be guessed, as `guess` takes it; `symbol` gives all files to one symbol
+
+    Raises `DataError` where there is nothing to read, `ConfigError` without a name.
+    """
+    whole = Path(path).expanduser()
+    folders = _folders_of_files(whole) if whole.is_dir() else []
+    if folders:
+        if into is not None:
+            raise ConfigError(
+                f"{path} holds {len(folders)} folders of files, such as {folders[0].name}; each "
+                "becomes a collection of its own name. Leave --into out, or name one of them."
+            )
+        return [_plan(str(folder), folder.name, said) for folder in folders]
+    if into is None:
+        if is_pattern(path) or not whole.is_dir():
+            find_files(path)  # that nothing is there comes before what it shall be called
+            raise ConfigError(f"Name the collection that {path} goes into: --into NAME.")
+        into = whole.resolve().name
+    return [_plan(path, into, said)]
+
+
+def _folders_of_files(whole: Path) -> list[Path]:
+    try:
+        find_files(whole)
+    except DataError:
+        below = sorted(each for each in whole.iterdir() if each.is_dir())
+        return [each for each in below if not each.name.startswith(".") and _has_files(each)]
+    return []
+
+
+def _has_files(folder: Path) -> bool:
+    try:
+        return bool(find_files(folder))
+    except DataError:
+        return False
+
+
+def _plan(path: str, into: str, said: Given) -> Plan:
+    files = find_files(path)
+    every = [file for each in files.values() for file in each]
+    if "symbol" in said:
+        files = {str(said["symbol"]): every}
+    hints = {name: value for name, value in said.items() if name != "symbol"}
+    return Plan(into, path, files, guess(every, hints))
+
+
+def preview(plan: Plan) -> Bars | None:
+    """The first bars, read as guessed; None while something is open. May raise `DataError`."""
+    found = plan.guess
+    if found.open or found.first is None:
+        return None
+    reading = found.reading
+    table = found.first
+    if "symbol" in table.columns:
+        table = table.filter(pl.col("symbol") == table["symbol"][0])
+    symbol = str(table["symbol"][0]) if "symbol" in table.columns else next(iter(plan.files))
+    in_order = table.unique("timestamp", keep="first", maintain_order=True).sort("timestamp")
+    return bars_from_frame(
+        in_order,
+        symbol,
+        calendar=reading.calendar,
+        hours=reading.hours,
+        stamp=reading.stamp,
+        timezone=reading.timezone,
+        length_us=parse_duration(reading.bar or "1d"),
+        mostly_inside=False,
+        where=plan.path,
+    )

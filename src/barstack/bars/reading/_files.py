@@ -1,0 +1,164 @@
+"""Files of any size as tables of bounded size, one after the other."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+import polars as pl
+
+from barstack.core.errors import DataError
+
+from ._layout import Layout
+
+TEXT = (".csv", ".tsv", ".txt")
+COLUMNAR = (".parquet", ".feather", ".arrow")
+ENDINGS = (*TEXT, *(f"{ending}.gz" for ending in TEXT), *COLUMNAR)
+BLOCK_BYTES = 32 << 20
+BLOCK_ROWS = 1_000_000
+
+
+def ending_of(file: Path) -> str | None:
+    """The ending by which a file is known to hold a table, or None.
+
+    >>> ending_of(Path("bars/SPY.csv.gz")), ending_of(Path("notes.md"))
+    ('.csv.gz', None)
+    """
+    name = file.name.lower()
+    fitting = [ending for ending in ENDINGS if name.endswith(ending) and name != ending]
+    return max(fitting, key=len) if fitting and not name.startswith(".") else None
+
+
+def stem_of(file: Path) -> str:
+    """A file's name without its ending: by default the symbol."""
+    return file.name[: -len(ending_of(file) or "")] if ending_of(file) else file.stem
+
+
+def is_text(file: Path) -> bool:
+    """Whether the file holds lines of text."""
+    return (ending_of(file) or "").removesuffix(".gz") in TEXT
+
+
+def check_file(file: Path) -> None:
+    """`DataError` unless the file can hold a table."""
+    if ending_of(file) is None:
+        raise DataError(f"{file} ends in {file.suffix!r}. Give a file of {', '.join(ENDINGS)}.")
+    if file.stat().st_size == 0:
+        raise DataError(f"{file} is empty: 0 bytes. Fetch or export it again.")
+
+
+def batches(
+    file: Path, layout: Layout, *, block_bytes: int = BLOCK_BYTES, block_rows: int = BLOCK_ROWS
+) -> Iterator[pl.DataFrame]:
+    """The table in a file, in order, a bounded part at a time; columns of text are all String.
+
+    Raises `DataError` when the file is no such table.
+    """
+    check_file(file)
+    try:
+        if is_text(file):
+            yield from _text_batches(file, layout, block_bytes)
+        else:
+            yield from _columnar_batches(file, block_rows)
+    # A damaged parquet file can make polars panic, which is no ordinary exception.
+    except (
+        pl.exceptions.PolarsError,
+        pl.exceptions.PanicException,
+        OSError,
+        EOFError,
+        UnicodeError,
+        zlib.error,
+    ) as error:
+        raise DataError(
+            f"{file} cannot be read as {(ending_of(file) or '')[1:]}: "
+            f"{str(error).splitlines()[0]}. Check that it is complete and that its ending tells "
+            "what it is."
+        ) from None
+
+
+def _columnar_batches(file: Path, block_rows: int) -> Iterator[pl.DataFrame]:
+    scan = pl.scan_parquet if ending_of(file) == ".parquet" else pl.scan_ipc
+    n_rows = int(scan(file).select(pl.len()).collect().item())
+    for start in range(0, max(n_rows, 1), block_rows):
+        yield scan(file).slice(start, block_rows).collect()
+
+
+def opened(file: Path) -> IO[bytes]:
+    """The file's bytes, unpacked."""
+    return (
+        cast(IO[bytes], gzip.open(file)) if file.name.lower().endswith(".gz") else file.open("rb")
+    )
+
+
+def blocks(file: Path, encoding: str, block_bytes: int) -> Iterator[bytes]:
+    """Whole lines as UTF-8, at most about `block_bytes` at a time."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    rest, first = b"", True
+    with opened(file) as stream:
+        while chunk := stream.read(block_bytes):
+            text = decoder.decode(chunk)
+            if first:
+                text, first = text.removeprefix("\ufeff"), False
+            block = rest + text.encode()
+            end = block.rfind(b"\n") + 1
+            rest = block[end:]
+            if end:
+                yield block[:end]
+    if last := rest + decoder.decode(b"", final=True).encode():
+        yield last
+
+
+def _text_batches(file: Path, layout: Layout, block_bytes: int) -> Iterator[pl.DataFrame]:
+    names: list[str] = []
+    for block in blocks(file, layout.encoding, block_bytes):
+        body = block
+        if not names:
+            n_above = layout.skip_lines + max(layout.header_lines, 1)
+            lines = block.split(b"\n", n_above)
+            head = lines[layout.skip_lines : n_above]
+            names = column_names([line.decode().rstrip("\r") for line in head], layout)
+            body = b"\n".join(lines[layout.skip_lines + layout.header_lines :])
+        if body.count(b'"') % 2:
+            raise DataError(f"{file}: a quotation mark is opened and not closed. Mend that line.")
+        yield _parsed(body, names, layout, file)
+
+
+def column_names(head: list[str], layout: Layout) -> list[str]:
+    """Names of the columns from the lines of the header.
+
+    >>> column_names(["Date;Close"], Layout(separator=";"))
+    ['Date', 'Close']
+    >>> column_names(["Price,Close", "Ticker,SPY", "Date,"], Layout(header_lines=3))
+    ['Date', 'Close']
+    """
+    import csv  # noqa: PLC0415 (only its rules of quoting are needed, for one line)
+
+    rows = list(csv.reader(head, delimiter=layout.separator))
+    if not layout.header_lines:
+        return [f"column_{number}" for number in range(1, len(rows[0]) + 1)]
+    names = [name.strip() for name in rows[0]]
+    if layout.header_lines > 1 and rows[-1] and not any(rows[-1][1:]):
+        names[0] = rows[-1][0].strip()  # tables with several header lines name the index last
+    return names
+
+
+def _parsed(block: bytes, names: list[str], layout: Layout, file: Path) -> pl.DataFrame:
+    # Several columns of one name, such as the empty one of an index, must stay apart for polars.
+    apart = [f"{place}" for place in range(len(names))]
+    if not block.strip():
+        table = pl.DataFrame({name: [] for name in apart}, schema=dict.fromkeys(apart, pl.String))
+    else:
+        table = pl.read_csv(
+            block,
+            separator=layout.separator,
+            has_header=False,
+            schema=dict.fromkeys(apart, pl.String),
+        )
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DataError(f"{file} has several columns called {repeated[0]!r}. Rename or remove one.")
+    return table.rename(dict(zip(apart, names, strict=True)))
