@@ -14,6 +14,7 @@ import barstack as bs
 from barstack.core.errors import ConfigError, LeakError
 from barstack.experiments import Study, run_study
 from barstack.features import FEATURES, Feature, FeatureSet, Kernel, feature
+from barstack.features._view import REAL
 from barstack.testing import FEATURE_CHECKS, walk
 
 BARS = walk(300)
@@ -55,14 +56,24 @@ def test_a_feature_that_looks_into_an_array_is_refused() -> None:
         FeatureSet(features=(Feature(feature="reads_tomorrow"),)).compute(BARS)
 
 
+def test_a_feature_that_reads_what_a_bar_has_not_is_told_what_it_has() -> None:
+    @feature(group="test", memory=0, unit="price")
+    def reads_closing(state, bar):  # type: ignore[no-untyped-def]
+        return bar.closee
+
+    with pytest.raises(ConfigError, match=r"reads bar\.closee\. Did you mean 'close'\?"):
+        FeatureSet(features=(Feature(feature="reads_closing"),)).compute(BARS)
+
+
 @dataclass(frozen=True, eq=False)
 class ReadsTheNextBar(Kernel):
     """A plugin that goes round the loop: history with the next bar's close at hand."""
 
     @property
     def loop(self):  # type: ignore[no-untyped-def]
-        def loop(state, records, out):  # type: ignore[no-untyped-def]
-            out[:] = np.roll(records["close"], -1) / records["close"] - 1
+        def loop(state, whole, real, out):  # type: ignore[no-untyped-def]
+            close = real[REAL.index("close"), : len(out)]
+            out[:] = np.roll(close, -1) / close - 1
 
         return loop
 

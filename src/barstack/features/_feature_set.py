@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,16 +13,17 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from barstack.bars import BAR, Bars, Panel, aggregate, as_panel, check_higher, no_bar_forming
+from barstack.bars import Bars, Panel, as_panel
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.spec import Spec
 from barstack.core.times import decide_at_close, format_duration, parse_duration
 
-from ._kernel import FEATURES, Kernel, run_loop
+from ._kernel import FEATURES, Kernel
+from ._stream import FeatureStream
 
-# Bars fed to one kernel before the next: this many stay in the processor's cache.
-_BLOCK_BARS = 2048
+# Fewer values than this are computed sooner than threads are started.
+_WORTH_THREADS = 1_000_000
 
 
 class Feature(Spec):
@@ -97,10 +101,13 @@ class FeatureSet(Spec):
 
     def stream(self, bar_length_us: int) -> FeatureStream:
         """A stream before its first bar, for bars of this length."""
-        return FeatureStream(self, bar_length_us)
+        return FeatureStream(self.features, bar_length_us)
 
-    def compute(self, bars: Bars | Panel) -> FeatureTable:
+    def compute(self, bars: Bars | Panel, *, threads: int | None = None) -> FeatureTable:
         """All features of all bars, each symbol by itself: its stream, fed everything at once.
+
+        threads  at most so many at a time; by default as many as there are processors. It
+                 changes nothing but the time.
 
         >>> from barstack.testing import walk
         >>> features = FeatureSet(features=[Feature(feature="rsi"), Feature(feature="body")])
@@ -108,8 +115,36 @@ class FeatureSet(Spec):
         (50, 2)
         """
         panel = as_panel(bars)
-        blocks = [self.stream(bars.length_us).update(bars.records) for bars in panel.values()]
-        return FeatureTable(decisions_of(panel), self.columns, np.concatenate(blocks))
+        n_rows = sum(len(each) for each in panel.values())
+        out = np.empty((n_rows, len(self.features)))
+        if threads is None:
+            threads = len(os.sched_getaffinity(0)) if out.size >= _WORTH_THREADS else 1
+        parts = min(-(-threads // len(panel)), len(self.features))  # of each symbol's columns
+        tasks = []
+        start = 0
+        for each in panel.values():
+            rows = out[start : start + len(each)]
+            start += len(each)
+            tasks += [self._task(each, rows, part, parts) for part in range(parts)]
+        _run(tasks, threads)
+        return FeatureTable(decisions_of(panel), self.columns, out)
+
+    def _task(
+        self, bars: Bars, out: npt.NDArray[np.float64], part: int, parts: int
+    ) -> Callable[[], None]:
+        columns = range(part, len(self.features), parts)
+        stream = FeatureStream(self.features, bars.length_us, columns)
+        return lambda: stream.update_into(out, bars.records)
+
+
+def _run(tasks: list[Callable[[], None]], threads: int) -> None:
+    if threads == 1 or len(tasks) == 1:
+        for task in tasks:
+            task()
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(task) for task in tasks]:
+            done.result()
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,88 +166,6 @@ def decisions_of(panel: Panel) -> Decisions:
     return Decisions.concatenate(
         {symbol: decide_at_close(bars.closed_at) for symbol, bars in as_panel(panel).items()}
     )
-
-
-class FeatureStream:
-    """All features of one symbol, bar by bar. History is the same stream fed in one piece."""
-
-    def __init__(self, features: FeatureSet, bar_length_us: int) -> None:
-        self.columns = features.columns
-        by_timeframe: dict[str | None, list[int]] = {}
-        for column, feature in enumerate(features.features):
-            by_timeframe.setdefault(feature.timeframe, []).append(column)
-        self._states = [
-            np.zeros(feature.kernel.memory_for(feature.values)) for feature in features.features
-        ]
-        self._features = features.features
-        self._own = by_timeframe.pop(None, [])
-        self._higher = [
-            _Higher(parse_duration(timeframe), columns, bar_length_us)
-            for timeframe, columns in by_timeframe.items()
-            if timeframe is not None
-        ]
-
-    def update(self, records: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """Features after each of the next bars.
-
-        records  (n_bars,) of dtype `BAR`, later than all given before
-        returns  (n_bars, n_columns)
-        """
-        out = np.empty((len(self._features), len(records)))
-        for start in range(0, len(records), _BLOCK_BARS):
-            block = records[start : start + _BLOCK_BARS]
-            part = out[:, start : start + len(block)]
-            for column in self._own:
-                self._run(column, block, part[column])
-            for higher in self._higher:
-                self._run_higher(higher, block, part)
-        return np.ascontiguousarray(out.T)
-
-    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
-        """Copies of all state, as plain arrays; `restore` continues from them to the same bits."""
-        arrays = {f"state_{i}": state.copy() for i, state in enumerate(self._states)}
-        for i, higher in enumerate(self._higher):
-            arrays[f"forming_{i}"] = higher.forming.copy()
-            arrays[f"latest_{i}"] = higher.latest.copy()
-        return arrays
-
-    def restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        """Take over the state of `snapshot`, of a stream of the same features."""
-        for i, state in enumerate(self._states):
-            state[:] = arrays[f"state_{i}"]
-        for i, higher in enumerate(self._higher):
-            higher.forming[:] = arrays[f"forming_{i}"]
-            higher.latest[:] = arrays[f"latest_{i}"]
-
-    def _run(self, column: int, records: npt.NDArray[Any], out: npt.NDArray[np.float64]) -> None:
-        feature = self._features[column]
-        run_loop(feature.kernel, self._states[column], records, out, feature.values)
-
-    def _run_higher(
-        self, higher: _Higher, records: npt.NDArray[Any], out: npt.NDArray[np.float64]
-    ) -> None:
-        """Step on the higher bars that close in this block; between them, repeat the latest."""
-        closed = np.zeros(2 * len(records), BAR)
-        known_at_row = np.empty(2 * len(records), np.int64)
-        count = aggregate(higher.forming, records, higher.length_us, closed, known_at_row)
-        newest = np.searchsorted(known_at_row[:count], np.arange(len(records)), side="right")
-        for place, column in enumerate(higher.columns):
-            values = np.empty(count + 1)
-            values[0] = higher.latest[place]
-            self._run(column, closed[:count], values[1:])
-            out[column] = values[newest]
-            higher.latest[place] = values[-1]
-
-
-class _Higher:
-    """The bar of a higher timeframe that is forming, and the latest value of each column on it."""
-
-    def __init__(self, length_us: int, columns: list[int], bar_length_us: int) -> None:
-        check_higher(bar_length_us, length_us)
-        self.length_us = length_us
-        self.columns = columns
-        self.forming = no_bar_forming()
-        self.latest = np.full(len(columns), np.nan)
 
 
 def higher_timeframe(bar_length_us: int) -> str:

@@ -9,6 +9,7 @@ import math
 import os
 import tempfile
 import textwrap
+from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,11 +19,13 @@ from typing import Any
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import platformdirs
 
-from barstack.core.errors import ConfigError
+from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.registry import Registry
+
+from ._rolling import piece
+from ._view import FIELDS, REAL, WHOLE
 
 Step = Callable[..., float]
 Size = int | Callable[..., int]
@@ -33,8 +36,9 @@ class Kernel:
     """A registered feature: `step(state, bar, *params) -> value` and what is promised of it.
 
     state   (memory,) float64, zeros before the first bar, kept between calls
-    bar     one record of `barstack.bars.BAR`
-    value   float; NaN in the first `warmup` bars and never after, infinite never
+    bar     what it sees of the newest bar: `FIELDS`
+    value   float; NaN in the first `warmup` bars, or before `sessions` whole sessions have gone
+            by where that is later, and never after; infinite never
     """
 
     name: str
@@ -47,7 +51,9 @@ class Kernel:
     low: float
     high: float
     scale_free: bool  # multiplying all prices by a constant changes nothing
-    about: str
+    about: str  # the formula first, then what to know
+    sessions: Size = 0
+    source: str = ""  # paper or book
 
     def memory_for(self, params: tuple[int | float, ...]) -> int:
         """Floats of state that `step` needs for these parameters."""
@@ -56,6 +62,15 @@ class Kernel:
     def warmup_for(self, params: tuple[int | float, ...]) -> int:
         """Bars before the first value for these parameters."""
         return self.warmup if isinstance(self.warmup, int) else int(self.warmup(*params))
+
+    def sessions_for(self, params: tuple[int | float, ...]) -> int:
+        """Sessions that must have ended before the first value for these parameters."""
+        return self.sessions if isinstance(self.sessions, int) else int(self.sessions(*params))
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """What of the bar the formula reads."""
+        return _fields_read(_python_function(self.step))
 
     @property
     def origin(self) -> str:
@@ -70,21 +85,34 @@ class Kernel:
 
     @cached_property
     def loop(self) -> Callable[..., None]:
-        """Compiled `loop(state, records, out, *params)`: `step` for each record in turn."""
-        compiled = numba.njit(_python_function(self.step))
+        """Compiled `loop(state, whole, real, out, *params)`: `step` for each bar of `view` in turn.
+
+        Fills `out`, (n_bars,), from the first n_bars columns of `whole` and `real`.
+        """
         arguments = "".join(f", p{index}" for index in range(len(self.params)))
+        reads = ", ".join(
+            f"whole[{WHOLE.index(name)}, row]"
+            if name in WHOLE
+            else f"real[{REAL.index(name)}, row]"
+            for name in self.inputs
+        )
         source = (
-            f"def loop(state, records, out{arguments}):\n"
-            "    for row in range(len(records)):\n"
-            f"        out[row] = step(state, records[row]{arguments})\n"
+            f"def loop(state, whole, real, out{arguments}):\n"
+            "    for row in range(len(out)):\n"
+            f"        out[row] = step(state, Seen({reads}){arguments})\n"
         )
         # numba finds a cached compilation by the file a function was written in and does not
         # look into the functions it calls. So each loop has a file of its own, named by the hash
         # of everything it runs: an edited formula is another file, never a stale machine code.
         path = _cached_source(f"{self.name}-{self.code_id}", source)
-        names: dict[str, Any] = {"step": compiled, "__name__": __name__}
+        names: dict[str, Any] = {
+            "step": piece(_python_function(self.step)),
+            "Seen": namedtuple("Seen", self.inputs),
+            "__name__": __name__,
+        }
         exec(compile(source, str(path), "exec"), names)
-        return numba.njit(cache=True)(names["loop"])
+        options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+        return numba.njit(cache=True, **options)(names["loop"])
 
 
 FEATURES: Registry[Kernel] = Registry("feature", "barstack.features")
@@ -94,25 +122,29 @@ def feature(
     *,
     group: str,
     memory: Size,
-    warmup: Size,
     unit: str,
+    warmup: Size = 0,
+    sessions: Size = 0,
     low: float = -math.inf,
     high: float = math.inf,
     scale_free: bool = True,
+    source: str = "",
 ) -> Callable[[Step], Step]:
     """Register `step(state, bar, *params)` as a feature under the function's name.
 
     group       trend, momentum, volatility, volume, candles, calendar, levels, statistics, ...
     memory      floats of state: a number, or a function of the parameters
     warmup      bars before the first value: a number, or a function of the parameters
+    sessions    sessions that must have ended before the first value, likewise
     unit        of the value, such as "fraction" or "bars"
     low, high   bounds of the value
     scale_free  whether multiplying all prices by a constant leaves the value as it is
+    source      paper or book
 
     Keyword defaults of the function are the parameters' defaults; whole numbers stay whole.
     The function may use only its arguments, numbers, `math`, `np` and compiled functions.
 
-    >>> @feature(group="candles", memory=0, warmup=0, unit="fraction", low=0)
+    >>> @feature(group="candles", memory=0, unit="fraction", low=0)
     ... def example_range(state, bar):
     ...     "High minus low, as a fraction of the close."
     ...     return (bar.high - bar.low) / bar.close
@@ -138,11 +170,13 @@ def feature(
                 params={parameter.name: parameter.default for parameter in defaults},
                 memory=memory,
                 warmup=warmup,
+                sessions=sessions,
                 unit=unit,
                 low=low,
                 high=high,
                 scale_free=scale_free,
                 about=inspect.getdoc(function) or "",
+                source=source,
             ),
         )
         return step
@@ -177,6 +211,27 @@ def _code_parts(feature: str, step: Any, found: dict[int, str]) -> dict[int, str
                 "future; helper functions need @numba.njit."
             )
     return found
+
+
+def _fields_read(function: FunctionType) -> tuple[str, ...]:
+    """Fields of the bar that a step reads; all of them when it hands the bar on or hides them."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    except (OSError, SyntaxError):  # typed in a shell, or a lambda within a longer line
+        return FIELDS
+    bar = list(inspect.signature(function).parameters)[1]
+    uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == bar]
+    read = [
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.value in uses
+    ]
+    for name in read:
+        if name not in FIELDS:
+            raise ConfigError(
+                f"Feature {function.__name__!r} reads {bar}.{name}. {did_you_mean(name, FIELDS)}"
+            )
+    return tuple(name for name in FIELDS if name in read) if len(read) == len(uses) else FIELDS
 
 
 def _kind(value: object) -> str:
@@ -219,14 +274,3 @@ def _cached_source(name: str, source: str) -> Path:
                 "Set BARSTACK_CACHE to a folder that can be written."
             ) from None
     return path
-
-
-def run_loop(
-    kernel: Kernel,
-    state: npt.NDArray[np.float64],
-    records: npt.NDArray[Any],
-    out: npt.NDArray[np.float64],
-    params: tuple[int | float, ...],
-) -> None:
-    """Advance `state` over `records` and write one value for each into `out`."""
-    kernel.loop(state, records, out, *params)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ._kernel import feature
 from ._rolling import EXTREME, rolling_max, rolling_min
 
@@ -34,28 +36,30 @@ def distance_to_low(state, bar, window=50):
     return math.log(bar.close / low)
 
 
-@feature(group="levels", memory=3, warmup=0, unit="fraction", low=0, high=1)
+@feature(group="levels", memory=2, unit="fraction", low=0, high=1)
 def session_position(state, bar):
     """(close - low) / (high - low) of the session so far; 0.5 without a range."""
-    if state[1] == 0.0 or state[0] != bar.session:
-        state[0], state[1], state[2] = bar.session, bar.high, bar.low
-    state[1] = max(state[1], bar.high)
-    state[2] = min(state[2], bar.low)
-    spread = state[1] - state[2]
-    return (bar.close - state[2]) / spread if spread > 0.0 else 0.5
+    if bar.new_session:
+        state[0], state[1] = bar.high, bar.low
+    state[0] = max(state[0], bar.high)
+    state[1] = min(state[1], bar.low)
+    spread = state[0] - state[1]
+    return (bar.close - state[1]) / spread if spread > 0.0 else 0.5
 
 
-@feature(group="levels", memory=5, warmup=0, unit="fraction")
+@feature(group="levels", memory=4, sessions=1, unit="fraction")
 def prior_session_position(state, bar):
-    """(close - low) / (high - low) of the session before; 0.5 in the first and without a range.
+    """(close - low) / (high - low) of the session before; 0.5 where it had no range.
 
-    Below 0 price has left that range downwards, above 1 upwards. state: session, its high and
-    low, high and low of the one before.
+    Below 0 price has left that range downwards, above 1 upwards. state: high and low of the
+    session, and of the one before.
     """
-    if state[0] != bar.session or state[1] == 0.0:
-        state[3], state[4] = state[1], state[2]
-        state[0], state[1], state[2] = bar.session, bar.high, bar.low
-    state[1] = max(state[1], bar.high)
-    state[2] = min(state[2], bar.low)
-    spread = state[3] - state[4]
-    return (bar.close - state[4]) / spread if spread > 0.0 else 0.5
+    if bar.new_session:
+        state[2], state[3] = state[0], state[1]
+        state[0], state[1] = bar.high, bar.low
+    state[0] = max(state[0], bar.high)
+    state[1] = min(state[1], bar.low)
+    if state[2] == 0.0:
+        return np.nan
+    spread = state[2] - state[3]
+    return (bar.close - state[3]) / spread if spread > 0.0 else 0.5

@@ -20,7 +20,7 @@ def log_return(state, bar, window=1):
 
 @feature(
     group="momentum",
-    memory=1 + 2 * WILDER,
+    memory=2 * WILDER,
     warmup=lambda window: window,
     unit="index",
     low=0,
@@ -31,13 +31,11 @@ def rsi(state, bar, window=14):
 
     50 where nothing moved. Wilder (1978).
     """
-    previous = state[0]
-    state[0] = bar.close
-    if previous == 0.0:
+    move = bar.close - bar.previous_close
+    if math.isnan(move):
         return np.nan
-    move = bar.close - previous
-    gain = wilder(state[1 : 1 + WILDER], max(move, 0.0), window)
-    loss = wilder(state[1 + WILDER :], max(-move, 0.0), window)
+    gain = wilder(state[:WILDER], max(move, 0.0), window)
+    loss = wilder(state[WILDER:], max(-move, 0.0), window)
     return 100.0 * gain / (gain + loss) if gain + loss != 0.0 else 50.0
 
 
@@ -72,7 +70,7 @@ def cci(state, bar, window=20):
     Typical price is (high + low + close) / 3; 0 without deviation. Lambert (1980). The mean
     deviation is taken about the newest mean, so it costs one pass over the window.
     """
-    typical = (bar.high + bar.low + bar.close) / 3.0
+    typical = bar.typical
     mean = rolling_mean(state, typical, window)
     deviation = 0.0
     for place in range(window):

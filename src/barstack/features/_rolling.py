@@ -19,45 +19,52 @@ EMA = 2
 WILDER = 2
 
 
-@njit
+# x / 0 is infinite or NaN as in numpy: checking every division would cost more than dividing.
+# Inlined and without reference counts, which would cost more than most features.
+piece = njit(error_model="numpy", forceinline=True, _nrt=False)
+
+
+@piece
 def lag(m, x, window):
     """The value given `window` calls ago, NaN before there is one. Memory: LAG + window."""
     head = int(m[1])
-    old = m[LAG + head] if m[0] == window else np.nan
+    old = m[LAG + head]
     m[LAG + head] = x
-    m[1] = (head + 1) % window
-    m[0] = min(m[0] + 1, window)
+    head += 1
+    m[1] = head if head < window else 0
+    if m[0] < window:
+        m[0] += 1
+        return np.nan
     return old
 
 
-@njit
+@piece
 def rolling_sum(m, x, window):
     """Sum of the last `window` values, NaN until there are that many. Memory: SUM + window."""
     head = int(m[1])
-    if m[0] == window:
-        m[2] -= m[SUM + head]
-    else:
-        m[0] += 1
+    total = m[2] + x - m[SUM + head]
     m[SUM + head] = x
-    m[2] += x
     head += 1
     if head == window:
         head = 0
         total = 0.0
         for place in range(window):
             total += m[SUM + place]
-        m[2] = total
-    m[1] = head
-    return m[2] if m[0] == window else np.nan
+    m[1], m[2] = head, total
+    if m[0] < window:
+        m[0] += 1
+        if m[0] < window:
+            return np.nan
+    return total
 
 
-@njit
+@piece
 def rolling_mean(m, x, window):
     """Mean of the last `window` values, NaN until there are that many. Memory: SUM + window."""
-    return rolling_sum(m, x, window) / window
+    return rolling_sum(m, x, window) * (1.0 / window)
 
 
-@njit
+@piece
 def rolling_moments(m, x, window):
     """(mean, sample variance) of the last `window` values. Memory: MOMENTS + window.
 
@@ -71,10 +78,10 @@ def rolling_moments(m, x, window):
         m[2] += step / m[0]
         m[3] += step * (x - m[2])
     else:
-        old = m[MOMENTS + head]
-        mean = m[2]
-        m[2] += (x - old) / window
-        m[3] += (x - old) * (x - m[2] + old - mean)
+        old, mean = m[MOMENTS + head], m[2]
+        step = x - old
+        m[2] = mean + step * (1.0 / window)
+        m[3] += step * (x - m[2] + old - mean)
     m[MOMENTS + head] = x
     head += 1
     if head == window:
@@ -90,54 +97,60 @@ def rolling_moments(m, x, window):
     m[1] = head
     if m[0] < window:
         return np.nan, np.nan
-    return m[2], max(m[3], 0.0) / (window - 1)
+    return m[2], max(m[3], 0.0) * (1.0 / (window - 1.0))
 
 
-@njit
+@piece
 def rolling_max(m, x, window):
     """(largest of the last `window` values, its age in values). Memory: EXTREME + 2 * window.
 
     A queue of candidates in falling order, each with its number: what is newer and not smaller
     makes all before it irrelevant. Equal values count as the newest. NaN until the window is full.
     """
-    number = m[0]
-    first, last = int(m[1]), int(m[2])  # places used are first .. last - 1, modulo the window
+    number, first, size = m[0], int(m[1]), int(m[2])
     # The oldest goes before the newest comes: in a long one-way run all places are taken.
-    if last > first and m[EXTREME + window + first % window] <= number - window:
-        first += 1
-    while last > first and m[EXTREME + (last - 1) % window] <= x:
-        last -= 1
-    m[EXTREME + last % window] = x
-    m[EXTREME + window + last % window] = number
-    last += 1
-    if first >= window:
-        first -= window
+    if size > 0 and m[EXTREME + window + first] <= number - window:
+        first = first + 1 if first + 1 < window else 0
+        size -= 1
+    last = first + size
+    if last >= window:
         last -= window
-    m[0], m[1], m[2] = number + 1, first, last
+    while size > 0:
+        before = last - 1 if last > 0 else window - 1
+        if m[EXTREME + before] > x:
+            break
+        last = before
+        size -= 1
+    m[EXTREME + last] = x
+    m[EXTREME + window + last] = number
+    m[0], m[1], m[2] = number + 1, first, size + 1
     if number + 1 < window:
         return np.nan, np.nan
-    return m[EXTREME + first % window], number - m[EXTREME + window + first % window]
+    return m[EXTREME + first], number - m[EXTREME + window + first]
 
 
-@njit
+@piece
 def rolling_min(m, x, window):
     """(smallest of the last `window` values, its age in values). Memory: EXTREME + 2 * window."""
     value, age = rolling_max(m, -x, window)
     return -value, age
 
 
-@njit
+@piece
 def ema(m, x, span):
     """Exponential mean with weight 2 / (span + 1), begun at the first value. Memory: EMA.
 
     NaN for the first `span - 1` values, as their mean still leans on the start.
     """
-    m[1] = x if m[0] == 0 else m[1] + (x - m[1]) * (2.0 / (span + 1.0))
-    m[0] = min(m[0] + 1, span)
-    return m[1] if m[0] == span else np.nan
+    if m[0] < span:
+        m[1] = x if m[0] == 0 else m[1] + (x - m[1]) * (2.0 / (span + 1.0))
+        m[0] += 1
+        return m[1] if m[0] == span else np.nan
+    m[1] += (x - m[1]) * (2.0 / (span + 1.0))
+    return m[1]
 
 
-@njit
+@piece
 def wilder(m, x, window):
     """Wilder's mean: the plain mean of the first `window` values, then weight 1 / window.
 
@@ -147,13 +160,5 @@ def wilder(m, x, window):
         m[0] += 1
         m[1] += x / window
         return m[1] if m[0] == window else np.nan
-    m[1] += (x - m[1]) / window
+    m[1] += (x - m[1]) * (1.0 / window)
     return m[1]
-
-
-@njit
-def change(m, x):
-    """`x / previous`, NaN for the first value. Memory: 1; values must be positive."""
-    previous = m[0]
-    m[0] = x
-    return x / previous if previous > 0.0 else np.nan

@@ -7,12 +7,12 @@ import math
 import numpy as np
 
 from ._kernel import feature
-from ._rolling import SUM, change, rolling_sum
+from ._rolling import SUM, rolling_sum
 
 
 @feature(
     group="statistics",
-    memory=lambda window: 3 + 3 * (SUM + window),
+    memory=lambda window: 2 + 3 * (SUM + window),
     warmup=lambda window: window + 1,
     unit="correlation",
     low=-1,
@@ -23,18 +23,17 @@ def autocorrelation(state, bar, window=20):
 
     Returns are log and not demeaned: over one window the mean is noise. 0 where nothing moved.
     """
-    ratio = change(state[:1], bar.close)
-    if math.isnan(ratio):
+    move = bar.log_return
+    if math.isnan(move):
         return np.nan
-    move = math.log(ratio)
-    before, seen = state[1], state[2]
-    state[1], state[2] = move, 1.0
+    before, seen = state[0], state[1]
+    state[0], state[1] = move, 1.0
     if seen == 0.0:  # the first return has none before it
         return np.nan
-    third = (len(state) - 3) // 3
-    products = rolling_sum(state[3 : 3 + third], move * before, window)
-    squares = rolling_sum(state[3 + third : 3 + 2 * third], move * move, window)
-    squares_before = rolling_sum(state[3 + 2 * third :], before * before, window)
+    third = (len(state) - 2) // 3
+    products = rolling_sum(state[2 : 2 + third], move * before, window)
+    squares = rolling_sum(state[2 + third : 2 + 2 * third], move * move, window)
+    squares_before = rolling_sum(state[2 + 2 * third :], before * before, window)
     if math.isnan(products):
         return np.nan
     scale = max(squares, 0.0) * max(squares_before, 0.0)
@@ -43,18 +42,17 @@ def autocorrelation(state, bar, window=20):
 
 @feature(
     group="statistics",
-    memory=lambda window: 1 + 2 * (SUM + window),
+    memory=lambda window: 2 * (SUM + window),
     warmup=lambda window: window,
     unit="skewness",
 )
 def skewness(state, bar, window=20):
     """mean(return^3) / mean(return^2)^1.5 of `window` log returns about zero; 0 without moves."""
-    ratio = change(state[:1], bar.close)
-    if math.isnan(ratio):
+    move = bar.log_return
+    if math.isnan(move):
         return np.nan
-    move = math.log(ratio)
-    half = 1 + (len(state) - 1) // 2
-    squares = rolling_sum(state[1:half], move * move, window) / window
+    half = len(state) // 2
+    squares = rolling_sum(state[:half], move * move, window) / window
     cubes = rolling_sum(state[half:], move * move * move, window) / window
     if math.isnan(squares):
         return np.nan

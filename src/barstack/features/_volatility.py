@@ -7,36 +7,37 @@ import math
 import numpy as np
 
 from ._kernel import feature
-from ._rolling import MOMENTS, SUM, WILDER, change, rolling_mean, rolling_moments, wilder
+from ._rolling import MOMENTS, SUM, WILDER, rolling_mean, rolling_moments, wilder
 
 
 @feature(
     group="volatility",
-    memory=lambda window: 1 + MOMENTS + window,
+    memory=lambda window: MOMENTS + window,
     warmup=lambda window: window,
     unit="log per bar",
     low=0,
 )
 def realized_volatility(state, bar, window=20):
     """Sample standard deviation of `window` log returns, close to close."""
-    ratio = change(state[:1], bar.close)
-    if math.isnan(ratio):
+    if math.isnan(bar.log_return):
         return np.nan
-    _, variance = rolling_moments(state[1:], math.log(ratio), window)
+    _, variance = rolling_moments(state, bar.log_return, window)
     return math.sqrt(variance)
 
 
 @feature(
-    group="volatility", memory=1 + WILDER, warmup=lambda window: window, unit="fraction", low=0
+    group="volatility",
+    memory=WILDER,
+    warmup=lambda window: window,
+    unit="fraction",
+    low=0,
+    source="Wilder (1978)",
 )
 def atr(state, bar, window=14):
-    """Average true range (Wilder's mean) divided by the close. Wilder (1978)."""
-    previous = state[0]
-    state[0] = bar.close
-    if previous == 0.0:
+    """Average true range (Wilder's mean) / close."""
+    if math.isnan(bar.true_range):
         return np.nan
-    true_range = max(bar.high, previous) - min(bar.low, previous)
-    return wilder(state[1:], true_range, window) / bar.close
+    return wilder(state, bar.true_range, window) / bar.close
 
 
 @feature(
@@ -48,7 +49,7 @@ def atr(state, bar, window=14):
 )
 def parkinson(state, bar, window=20):
     """sqrt(mean(ln(high / low)^2) / (4 ln 2)). Parkinson (1980)."""
-    mean = rolling_mean(state, math.log(bar.high / bar.low) ** 2, window)
+    mean = rolling_mean(state, (bar.log_high - bar.log_low) ** 2, window)
     return math.sqrt(max(mean, 0.0) / (4.0 * math.log(2.0))) if not math.isnan(mean) else np.nan
 
 
@@ -61,8 +62,8 @@ def parkinson(state, bar, window=20):
 )
 def garman_klass(state, bar, window=20):
     """sqrt(mean(ln(high / low)^2 / 2 - (2 ln 2 - 1) ln(close / open)^2)). Garman, Klass (1980)."""
-    spread = 0.5 * math.log(bar.high / bar.low) ** 2
-    body = (2.0 * math.log(2.0) - 1.0) * math.log(bar.close / bar.open) ** 2
+    spread = 0.5 * (bar.log_high - bar.log_low) ** 2
+    body = (2.0 * math.log(2.0) - 1.0) * bar.log_close**2
     mean = rolling_mean(state, spread - body, window)
     return math.sqrt(max(mean, 0.0)) if not math.isnan(mean) else np.nan
 
@@ -98,7 +99,7 @@ def bollinger_width(state, bar, window=20):
 
 @feature(
     group="volatility",
-    memory=lambda window: 1 + 2 * (SUM + window),
+    memory=lambda window: 2 * (SUM + window),
     warmup=lambda window: window,
     unit="fraction",
     low=0,
@@ -106,13 +107,11 @@ def bollinger_width(state, bar, window=20):
 )
 def downside_share(state, bar, window=20):
     """Share of the sum of squared log returns that came from falls; 0.5 where nothing moved."""
-    ratio = change(state[:1], bar.close)
-    if math.isnan(ratio):
+    if math.isnan(bar.log_return):
         return np.nan
-    half = 1 + (len(state) - 1) // 2
-    move = math.log(ratio)
-    falls = rolling_mean(state[1:half], min(move, 0.0) ** 2, window)
-    rises = rolling_mean(state[half:], max(move, 0.0) ** 2, window)
+    half = len(state) // 2
+    falls = rolling_mean(state[:half], min(bar.log_return, 0.0) ** 2, window)
+    rises = rolling_mean(state[half:], max(bar.log_return, 0.0) ** 2, window)
     if math.isnan(falls):
         return np.nan
     falls, rises = max(falls, 0.0), max(rises, 0.0)

@@ -43,7 +43,7 @@ def volume_zscore(state, bar, window=20):
 def vwap_distance(state, bar, window=20):
     """close / volume-weighted mean of typical prices over `window` bars - 1; 0 without volume."""
     half = len(state) // 2
-    typical = (bar.high + bar.low + bar.close) / 3.0
+    typical = bar.typical
     money = rolling_sum(state[:half], typical * bar.volume, window)
     volume = rolling_sum(state[half:], bar.volume, window)
     if math.isnan(volume):
@@ -87,7 +87,7 @@ def money_flow_index(state, bar, window=14):
 
     50 where no money flowed. Quong, Soudack (1989).
     """
-    typical = (bar.high + bar.low + bar.close) / 3.0
+    typical = bar.typical
     previous = state[0]
     state[0] = typical
     if previous == 0.0:

@@ -46,12 +46,21 @@ def check_marks_only_its_warmup(feature: Feature, bars: Bars) -> None:
     seen = np.flatnonzero(~np.isnan(values))
     first = int(seen[0]) if len(seen) else len(values)
     if feature.timeframe is None:
-        assert first == feature.warmup, f"{feature.name}: declares {feature.warmup}, takes {first}."
+        declared = _first_row(feature, bars)
+        assert first == declared, f"{feature.name}: declares {declared} bars, takes {first}."
     rest = values[first:]
     assert np.isfinite(rest).all(), f"{feature.name} is not finite after its warm-up."
     kernel = feature.kernel
     assert (rest >= kernel.low - 1e-9).all(), f"{feature.name} falls below {kernel.low}."
     assert (rest <= kernel.high + 1e-9).all(), f"{feature.name} rises above {kernel.high}."
+
+
+def _first_row(feature: Feature, bars: Bars) -> int:
+    """The row at which the declared warm-up is over."""
+    days, starts = np.unique(bars.records["session"], return_index=True)
+    sessions = feature.kernel.sessions_for(feature.values)
+    by_session = starts[sessions] if sessions < len(days) else len(bars)
+    return max(feature.warmup, int(by_session))
 
 
 def check_price_scale(feature: Feature, bars: Bars) -> None:
