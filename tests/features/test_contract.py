@@ -11,8 +11,14 @@ from barstack.testing import FEATURE_CHECKS, walk
 BARS = walk(1200, missing=0.03)
 
 
-@pytest.mark.parametrize("timeframe", [None, "1d"])
+CASES = [
+    pytest.param(name, timeframe, id=f"{name}@{timeframe}" if timeframe else name)
+    for name in FEATURES.names()
+    for timeframe in ((None,) if Feature(feature=name).needs_market else (None, "1d"))
+]
+
+
 @pytest.mark.parametrize("check", FEATURE_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", FEATURES.names())
+@pytest.mark.parametrize(("name", "timeframe"), CASES)
 def test_feature(name: str, check: Callable[[Feature, Bars], None], timeframe: str | None) -> None:
     check(Feature(feature=name, timeframe=timeframe), BARS)

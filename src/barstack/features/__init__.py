@@ -3,6 +3,7 @@
 from . import (  # noqa: F401 (each registers its features)
     _calendar,
     _candles,
+    _cross_symbol,
     _levels,
     _momentum,
     _statistics,
@@ -13,13 +14,14 @@ from . import (  # noqa: F401 (each registers its features)
 from ._feature_set import (
     Feature,
     FeatureSet,
-    FeatureStream,
     FeatureTable,
     decisions_of,
     higher_timeframe,
 )
 from ._kernel import FEATURES, Kernel, feature
+from ._panel_stream import PanelStream
 from ._sets import FEATURE_SETS, named_set
+from ._stream import FeatureStream
 
 __all__ = [
     "FEATURES",
@@ -29,6 +31,7 @@ __all__ = [
     "FeatureStream",
     "FeatureTable",
     "Kernel",
+    "PanelStream",
     "decisions_of",
     "feature",
     "higher_timeframe",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +20,12 @@ from barstack.core.spec import Spec
 from barstack.core.times import decide_at_close, format_duration, parse_duration
 
 from ._kernel import FEATURES, Kernel
+from ._market import MARKET, market_of
+from ._panel_stream import PanelStream
 from ._stream import FeatureStream
+from ._view import NO_MARKET
+
+Floats = npt.NDArray[np.float64]
 
 # Fewer values than this are computed sooner than threads are started.
 _WORTH_THREADS = 1_000_000
@@ -49,6 +54,11 @@ class Feature(Spec):
                 )
         if self.timeframe is not None:
             parse_duration(self.timeframe)
+            if self.needs_market:
+                raise ConfigError(
+                    f"Feature {self.feature!r} looks at other symbols and has no timeframe "
+                    f"{self.timeframe}: leave it out, or resample all bars."
+                )
         return self
 
     def identity(self) -> list[Any]:
@@ -75,6 +85,11 @@ class Feature(Spec):
         return f"{text}@{self.timeframe}" if self.timeframe else text
 
     @property
+    def needs_market(self) -> bool:
+        """Whether it looks at other symbols."""
+        return not set(self.kernel.inputs).isdisjoint(MARKET)
+
+    @property
     def warmup(self) -> int:
         """Bars of its timeframe before the first value."""
         return self.kernel.warmup_for(self.values)
@@ -99,9 +114,23 @@ class FeatureSet(Spec):
         """Column names in order."""
         return tuple(feature.name for feature in self.features)
 
+    @property
+    def needs_market(self) -> bool:
+        """Whether any feature looks at other symbols."""
+        return any(feature.needs_market for feature in self.features)
+
     def stream(self, bar_length_us: int) -> FeatureStream:
         """A stream before its first bar, for bars of this length."""
+        if self.needs_market:
+            named = ", ".join(each.name for each in self.features if each.needs_market)
+            raise ConfigError(
+                f"{named}: a symbol against others. Stream them together, with panel_stream."
+            )
         return FeatureStream(self.features, bar_length_us)
+
+    def panel_stream(self, symbols: Sequence[str], bar_length_us: int) -> PanelStream:
+        """A stream of several symbols before their first bars, for bars of this length."""
+        return PanelStream(self.features, symbols, bar_length_us)
 
     def compute(self, bars: Bars | Panel, *, threads: int | None = None) -> FeatureTable:
         """All features of all bars, each symbol by itself: its stream, fed everything at once.
@@ -115,6 +144,7 @@ class FeatureSet(Spec):
         (50, 2)
         """
         panel = as_panel(bars)
+        market = self._market(panel)
         n_rows = sum(len(each) for each in panel.values())
         out = np.empty((n_rows, len(self.features)))
         if threads is None:
@@ -122,19 +152,31 @@ class FeatureSet(Spec):
         parts = min(-(-threads // len(panel)), len(self.features))  # of each symbol's columns
         tasks = []
         start = 0
-        for each in panel.values():
+        for symbol, each in panel.items():
             rows = out[start : start + len(each)]
             start += len(each)
-            tasks += [self._task(each, rows, part, parts) for part in range(parts)]
+            others = market.get(symbol, NO_MARKET)
+            tasks += [self._task(each, others, rows, part, parts) for part in range(parts)]
         _run(tasks, threads)
         return FeatureTable(decisions_of(panel), self.columns, out)
 
+    def _market(self, panel: Panel) -> dict[str, Floats]:
+        if not self.needs_market:
+            return {}
+        if len(panel) == 1:
+            named = ", ".join(each.name for each in self.features if each.needs_market)
+            raise ConfigError(
+                f"{named}: a symbol against others, and there is only {next(iter(panel))}. Give "
+                "bars of several symbols, or leave these features out."
+            )
+        return market_of(panel)
+
     def _task(
-        self, bars: Bars, out: npt.NDArray[np.float64], part: int, parts: int
+        self, bars: Bars, market: Floats, out: Floats, part: int, parts: int
     ) -> Callable[[], None]:
         columns = range(part, len(self.features), parts)
         stream = FeatureStream(self.features, bars.length_us, columns)
-        return lambda: stream.update_into(out, bars.records)
+        return lambda: stream.update_into(out, bars.records, market)
 
 
 def _run(tasks: list[Callable[[], None]], threads: int) -> None:

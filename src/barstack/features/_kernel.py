@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dis
 import hashlib
 import inspect
 import math
@@ -112,7 +113,8 @@ class Kernel:
         }
         exec(compile(source, str(path), "exec"), names)
         options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-        return numba.njit(cache=True, **options)(names["loop"])
+        compiled: Callable[..., None] = numba.njit(cache=True, **options)(names["loop"])
+        return compiled
 
 
 FEATURES: Registry[Kernel] = Registry("feature", "barstack.features")
@@ -196,8 +198,7 @@ def _code_parts(feature: str, step: Any, found: dict[int, str]) -> dict[int, str
     if id(function) in found:
         return found
     found[id(function)] = _formula(function)
-    used = inspect.getclosurevars(function)
-    for name, value in {**used.globals, **used.nonlocals}.items():
+    for name, value in _names_used(function).items():
         if hasattr(value, "py_func"):
             _code_parts(feature, value, found)
         elif isinstance(value, int | float | np.number):
@@ -211,6 +212,16 @@ def _code_parts(feature: str, step: Any, found: dict[int, str]) -> dict[int, str
                 "future; helper functions need @numba.njit."
             )
     return found
+
+
+def _names_used(function: FunctionType) -> dict[str, Any]:
+    """What a function reads from outside, by name."""
+    # Not all that inspect finds: to it `bar.beta` is a use of a global `beta` too.
+    read = {each.argval for each in dis.get_instructions(function) if each.opname == "LOAD_GLOBAL"}
+    used = inspect.getclosurevars(function)
+    return {name: value for name, value in used.globals.items() if name in read} | dict(
+        used.nonlocals
+    )
 
 
 def _fields_read(function: FunctionType) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from numba import njit
 from barstack.bars import BAR, aggregate, check_higher, no_bar_forming
 from barstack.core.times import parse_duration
 
-from ._view import REAL, WHOLE, nothing_seen, view
+from ._view import NO_MARKET, REAL, WHOLE, nothing_seen, view
 
 if TYPE_CHECKING:
     from ._feature_set import Feature
@@ -38,22 +38,25 @@ class FeatureStream:
             _Timeframe(timeframe, own, bar_length_us) for timeframe, own in by_timeframe.items()
         ]
 
-    def update(self, records: npt.NDArray[Any]) -> Floats:
+    def update(self, records: npt.NDArray[Any], market: Floats = NO_MARKET) -> Floats:
         """Features after each of the next bars.
 
         records  (n_bars,) of dtype `BAR`, later than all given before
+        market   (n_bars, 4) what the other symbols do, as `Market` says
         returns  (n_bars, n_columns)
         """
         out = np.empty((len(records), len(self.columns)))
-        self.update_into(out, records)
+        self.update_into(out, records, market)
         return out
 
-    def update_into(self, out: Floats, records: npt.NDArray[Any]) -> None:
+    def update_into(
+        self, out: Floats, records: npt.NDArray[Any], market: Floats = NO_MARKET
+    ) -> None:
         """The same into an array of shape (n_bars, n_columns), which may be part of another."""
         for start in range(0, len(records), _BLOCK_BARS):
-            block = records[start : start + _BLOCK_BARS]
+            block = slice(start, min(start + _BLOCK_BARS, len(records)))
             for timeframe in self._timeframes:
-                timeframe.update(block, out[start : start + len(block)])
+                timeframe.update(records[block], market[block], out[block])
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Copies of all state, as plain arrays; `restore` continues from them to the same bits."""
@@ -98,10 +101,10 @@ class _Timeframe:
         held = {"last": self._last, "latest": self._latest, "forming": self._forming}
         return states | held
 
-    def update(self, records: npt.NDArray[Any], out: Floats) -> None:
+    def update(self, records: npt.NDArray[Any], market: Floats, out: Floats) -> None:
         """Write this timeframe's columns of `out`, (n_bars, all columns)."""
         if not self._length_us:
-            _put(self._values(records), self._columns, out)
+            _put(self._values(records, market), self._columns, out)
             return
         # Step on the longer bars that close in this block; between them, repeat the latest.
         closed = np.zeros(2 * len(records), BAR)
@@ -112,8 +115,8 @@ class _Timeframe:
         self._latest[:] = values[:, -1]
         _put(values[:, newest], self._columns, out)
 
-    def _values(self, records: npt.NDArray[Any]) -> Floats:
-        view(self._last, records, self._whole, self._real)
+    def _values(self, records: npt.NDArray[Any], market: Floats = NO_MARKET) -> Floats:
+        view(self._last, records, market, self._whole, self._real)
         values = np.empty((len(self._kernels), len(records)))
         for place, (loop, parameters) in enumerate(self._kernels):
             loop(self._states[place], self._whole, self._real, values[place], *parameters)
@@ -121,7 +124,7 @@ class _Timeframe:
 
 
 @njit(cache=True, nogil=True)
-def _put(values, columns, out):
+def _put(values: Any, columns: Any, out: Any) -> None:
     """`out[:, columns] = values.T`, while both are in the processor's cache."""
     for row in range(values.shape[1]):
         for place in range(len(columns)):

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from ._market import MARKET
+
 # Whole numbers: microseconds UTC and days since 1970.
 WHOLE = (
     "opened_at",
@@ -23,7 +25,7 @@ WHOLE = (
     "new_session",  # 1 in the first bar of a session and in the very first bar, else 0
 )
 # NaN in the very first bar: what needs the bar before.
-REAL = (
+REAL_OF_ONE = (
     "open",
     "high",
     "low",
@@ -38,7 +40,10 @@ REAL = (
     "log_low",  # ln(low / open)
     "log_close",  # ln(close / open)
 )
+# NaN unless several symbols are given.
+REAL = (*REAL_OF_ONE, *MARKET)
 FIELDS = (*WHOLE, *REAL)
+NO_MARKET = np.empty((0, len(MARKET)))
 
 
 def nothing_seen() -> npt.NDArray[np.float64]:
@@ -47,13 +52,14 @@ def nothing_seen() -> npt.NDArray[np.float64]:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def view(last: Any, records: Any, whole: Any, real: Any) -> None:
+def view(last: Any, records: Any, market: Any, whole: Any, real: Any) -> None:
     """Write what features see of each record.
 
     last     (2,) close and session of the bar before; kept up to date between calls
     records  (n,) BAR
+    market   (n, 4) as in `MARKET`, or (0, 4) where there is none
     whole    (6, at least n) int64, one row for each of `WHOLE`
-    real     (13, at least n) float64, one row for each of `REAL`
+    real     (17, at least n) float64, one row for each of `REAL`
     """
     previous, session = last[0], last[1]
     for row in range(len(records)):
@@ -80,5 +86,7 @@ def view(last: Any, records: Any, whole: Any, real: Any) -> None:
         real[10, row] = math.log(bar.high / bar.open)
         real[11, row] = math.log(bar.low / bar.open)
         real[12, row] = math.log(bar.close / bar.open)
+        for column in range(4):
+            real[13 + column, row] = market[row, column] if len(market) else np.nan
         previous, session = bar.close, float(bar.session)
     last[0], last[1] = previous, session
