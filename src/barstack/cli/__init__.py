@@ -1,6 +1,7 @@
 """The command line: parse, call, print."""
 
 # Importing a module adds its commands; `--help` lists them in this order.
-from ._app import main
+from ._app import main  # isort: skip
+from . import _audit  # noqa: F401
 
 __all__ = ["main"]
