@@ -187,9 +187,9 @@ def full_sample_scaling(whole: Any, real: Any, out: Any) -> None:
     out[:] = (close - close.mean()) / (close.std() if len(close) > 1 else 1.0)
 
 
-def hour_before_it_closed(whole: Any, real: Any, out: Any) -> None:
-    hour = whole[WHOLE.index("opened_at"), : len(out)] // 3_600_000_000
-    out[:] = close_of(real, out).groupby(hour).transform("last")
+def day_before_it_closed(whole: Any, real: Any, out: Any) -> None:
+    day = whole[WHOLE.index("session"), : len(out)]
+    out[:] = close_of(real, out).groupby(day).transform("last")
 
 
 def filled_from_the_future(whole: Any, real: Any, out: Any) -> None:
@@ -205,7 +205,7 @@ def label_derived(whole: Any, real: Any, out: Any) -> None:
 LEAKS = [
     centred_window,
     full_sample_scaling,
-    hour_before_it_closed,
+    day_before_it_closed,
     filled_from_the_future,
     label_derived,
 ]
