@@ -1,61 +1,73 @@
 """Compiled pieces that kernels are made of: each takes a slice of state and the newest value.
 
-Every piece costs O(1) a value. A window's memory begins with a count of values seen (at most the
-window) and the ring's next place; the constants give how many floats each piece needs beside
-the window itself. Running sums are taken afresh from the ring once a window, so rounding errors
-cannot pile up however long the series.
+A window is kept in turns. Its memory is filled from front to back; when it is full, one pass from
+back to front leaves at each place the sum (or the extreme) from there to the end, and the next
+turn begins at the front. The window's own sum is then what came since the turn plus what the turn
+before left behind the newest place:
+
+    turn before    . . . . [c d e f]      place of the newest value: 3
+    this turn              [g h i j]      sum of the window = (g + h + i + j) + left[4 ...]
+
+Nothing is ever taken away from a sum. So rounding errors cannot pile up, nor outlive the large
+values that caused them, and a window of zeros sums to zero: a million bars later it is as good as
+a fresh computation. It costs O(1) a bar, about a nanosecond of which is the pass once a window.
+
+A window's memory begins with 1 once a turn has ended, then the next place; the constants say how
+many floats each piece needs beside the windows themselves. `_moments.py`, `_regression.py`,
+`_extremes.py` and `_sorted.py` hold more of them.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numba import njit
 
 LAG = 2
 SUM = 3
-MOMENTS = 4
-EXTREME = 3
+WEIGHTED = 4
 EMA = 2
 WILDER = 2
 
 
 # x / 0 is infinite or NaN as in numpy: checking every division would cost more than dividing.
 # Inlined and without reference counts, which would cost more than most features.
-piece = njit(error_model="numpy", forceinline=True, _nrt=False)
+COMPILED: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
+piece = njit(forceinline=True, **COMPILED)
 
 
 @piece
 def lag(m, x, window):
     """The value given `window` calls ago, NaN before there is one. Memory: LAG + window."""
-    head = int(m[1])
-    old = m[LAG + head]
-    m[LAG + head] = x
-    head += 1
-    m[1] = head if head < window else 0
-    if m[0] < window:
-        m[0] += 1
-        return np.nan
-    return old
+    place = int(m[1])
+    old = m[LAG + place]
+    m[LAG + place] = x
+    if place < window - 1:
+        # Counted as a float: turning numbers into integers and back costs more than the rest.
+        m[1] += 1.0
+        return old if m[0] == 1.0 else np.nan
+    full = m[0] == 1.0
+    m[0], m[1] = 1.0, 0.0
+    return old if full else np.nan
 
 
 @piece
 def rolling_sum(m, x, window):
     """Sum of the last `window` values, NaN until there are that many. Memory: SUM + window."""
-    head = int(m[1])
-    total = m[2] + x - m[SUM + head]
-    m[SUM + head] = x
-    head += 1
-    if head == window:
-        head = 0
-        total = 0.0
-        for place in range(window):
-            total += m[SUM + place]
-    m[1], m[2] = head, total
-    if m[0] < window:
-        m[0] += 1
-        if m[0] < window:
-            return np.nan
-    return total
+    place = int(m[1])
+    since = m[2] + x
+    m[SUM + place] = x
+    if place < window - 1:
+        m[1] += 1.0
+        m[2] = since
+        return since + m[SUM + place + 1] if m[0] == 1.0 else np.nan
+    left = 0.0
+    for back in range(SUM + window - 1, SUM - 1, -1):
+        left += m[back]
+        m[back] = left
+    m[0], m[1], m[2] = 1.0, 0.0, 0.0
+    return left
 
 
 @piece
@@ -65,75 +77,30 @@ def rolling_mean(m, x, window):
 
 
 @piece
-def rolling_moments(m, x, window):
-    """(mean, sample variance) of the last `window` values. Memory: MOMENTS + window.
+def weighted_mean(m, x, window):
+    """Mean with weights `window` for the newest value down to 1 for the oldest.
 
-    Mean and sum of squared deviations are updated together (Welford 1962, for a moving window),
-    which does not cancel where prices are large against their moves.
+    NaN until there are `window` values. Memory: WEIGHTED + window.
     """
-    head = int(m[1])
-    if m[0] < window:
-        m[0] += 1
-        step = x - m[2]
-        m[2] += step / m[0]
-        m[3] += step * (x - m[2])
-    else:
-        old, mean = m[MOMENTS + head], m[2]
-        step = x - old
-        m[2] = mean + step * (1.0 / window)
-        m[3] += step * (x - m[2] + old - mean)
-    m[MOMENTS + head] = x
-    head += 1
-    if head == window:
-        head = 0
-        mean = 0.0
-        for place in range(window):
-            mean += m[MOMENTS + place]
-        mean /= window
-        squares = 0.0
-        for place in range(window):
-            squares += (m[MOMENTS + place] - mean) ** 2
-        m[2], m[3] = mean, squares
-    m[1] = head
-    if m[0] < window:
-        return np.nan, np.nan
-    return m[2], max(m[3], 0.0) * (1.0 / (window - 1.0))
-
-
-@piece
-def rolling_max(m, x, window):
-    """(largest of the last `window` values, its age in values). Memory: EXTREME + 2 * window.
-
-    A queue of candidates in falling order, each with its number: what is newer and not smaller
-    makes all before it irrelevant. Equal values count as the newest. NaN until the window is full.
-    """
-    number, first, size = m[0], int(m[1]), int(m[2])
-    # The oldest goes before the newest comes: in a long one-way run all places are taken.
-    if size > 0 and m[EXTREME + window + first] <= number - window:
-        first = first + 1 if first + 1 < window else 0
-        size -= 1
-    last = first + size
-    if last >= window:
-        last -= window
-    while size > 0:
-        before = last - 1 if last > 0 else window - 1
-        if m[EXTREME + before] > x:
-            break
-        last = before
-        size -= 1
-    m[EXTREME + last] = x
-    m[EXTREME + window + last] = number
-    m[0], m[1], m[2] = number + 1, first, size + 1
-    if number + 1 < window:
-        return np.nan, np.nan
-    return m[EXTREME + first], number - m[EXTREME + window + first]
-
-
-@piece
-def rolling_min(m, x, window):
-    """(smallest of the last `window` values, its age in values). Memory: EXTREME + 2 * window."""
-    value, age = rolling_max(m, -x, window)
-    return -value, age
+    place = int(m[1])
+    since = m[2] + x
+    rising = m[3] + (m[1] + 1.0) * x  # since the turn, weighted 1, 2, 3, ...
+    m[WEIGHTED + place] = x
+    scale = 2.0 / (window * (window + 1.0))
+    if place < window - 1:
+        m[1] += 1.0
+        m[2], m[3] = since, rising
+        if m[0] == 0.0:
+            return np.nan
+        newer = (window - m[1]) * since + rising
+        return (newer + m[WEIGHTED + place + 1]) * scale
+    left, weighted = 0.0, 0.0
+    for back in range(WEIGHTED + window - 1, WEIGHTED - 1, -1):
+        left += m[back]
+        weighted += left  # what is one place nearer to the end has had one turn of the loop more
+        m[back] = weighted
+    m[0], m[1], m[2], m[3] = 1.0, 0.0, 0.0, 0.0
+    return rising * scale
 
 
 @piece

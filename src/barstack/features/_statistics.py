@@ -7,53 +7,84 @@ import math
 import numpy as np
 
 from ._kernel import feature
-from ._rolling import SUM, rolling_sum
-
-
-@feature(
-    group="statistics",
-    memory=lambda window: 2 + 3 * (SUM + window),
-    warmup=lambda window: window + 1,
-    unit="correlation",
-    low=-1,
-    high=1,
+from ._moments import (
+    COVARIANCE,
+    MOMENTS,
+    POWERS,
+    rolling_covariance,
+    rolling_moments,
+    rolling_powers,
 )
-def autocorrelation(state, bar, window=20):
-    """Sum of return * return before, over the root of the two sums of squares, `window` pairs.
-
-    Returns are log and not demeaned: over one window the mean is noise. 0 where nothing moved.
-    """
-    move = bar.log_return
-    if math.isnan(move):
-        return np.nan
-    before, seen = state[0], state[1]
-    state[0], state[1] = move, 1.0
-    if seen == 0.0:  # the first return has none before it
-        return np.nan
-    third = (len(state) - 2) // 3
-    products = rolling_sum(state[2 : 2 + third], move * before, window)
-    squares = rolling_sum(state[2 + third : 2 + 2 * third], move * move, window)
-    squares_before = rolling_sum(state[2 + 2 * third :], before * before, window)
-    if math.isnan(products):
-        return np.nan
-    scale = max(squares, 0.0) * max(squares_before, 0.0)
-    return min(max(products / math.sqrt(scale), -1.0), 1.0) if scale > 1e-40 else 0.0
 
 
 @feature(
     group="statistics",
-    memory=lambda window: 2 * (SUM + window),
+    memory=lambda window: MOMENTS + 2 * window,
+    warmup=lambda window: window,
+    unit="standard deviations",
+)
+def return_zscore(state, bar, window=50):
+    """(log return - mean) / standard deviation of `window` log returns; 0 where all are equal."""
+    if math.isnan(bar.log_return):
+        return np.nan
+    mean, variance = rolling_moments(state, bar.log_return, window)
+    return 0.0 if variance == 0.0 else (bar.log_return - mean) / math.sqrt(variance)
+
+
+@feature(
+    group="statistics",
+    memory=lambda window: POWERS + 4 * window,
     warmup=lambda window: window,
     unit="skewness",
 )
-def skewness(state, bar, window=20):
-    """mean(return^3) / mean(return^2)^1.5 of `window` log returns about zero; 0 without moves."""
-    move = bar.log_return
-    if math.isnan(move):
+def skewness(state, bar, window=50):
+    """mean((r - m)^3) / mean((r - m)^2)^1.5 of `window` log returns r of mean m.
+
+    At most sqrt(window) either way; 0 where all are equal.
+    """
+    if math.isnan(bar.log_return):
         return np.nan
-    half = len(state) // 2
-    squares = rolling_sum(state[:half], move * move, window) / window
-    cubes = rolling_sum(state[half:], move * move * move, window) / window
-    if math.isnan(squares):
+    second, third, _ = rolling_powers(state, bar.log_return, window)
+    return third / (second * math.sqrt(second)) if second != 0.0 else 0.0
+
+
+@feature(
+    group="statistics",
+    memory=lambda window: POWERS + 4 * window,
+    warmup=lambda window: window,
+    unit="excess kurtosis",
+    low=-2,
+)
+def kurtosis(state, bar, window=50):
+    """mean((r - m)^4) / mean((r - m)^2)^2 - 3 of `window` log returns r of mean m.
+
+    0 for a normal distribution and where all are equal, at most `window` - 3.
+    """
+    if math.isnan(bar.log_return):
         return np.nan
-    return cubes / squares**1.5 if squares > 1e-24 else 0.0
+    second, _, fourth = rolling_powers(state, bar.log_return, window)
+    return fourth / (second * second) - 3.0 if second != 0.0 else 0.0
+
+
+@feature(
+    group="statistics",
+    memory=lambda window: COVARIANCE + 5 * window,
+    warmup=lambda window: window,
+    unit="per bar",
+    low=0,
+    high=2,
+    source="Uhlenbeck, Ornstein (1930)",
+)
+def reversion_speed(state, bar, window=50):
+    """1 - b, b the least-squares slope of the close on the close before, over `window` bars.
+
+    The part of a deviation that is gone one bar later: 0 for a random walk, half-life ln(0.5) /
+    ln(b). Cut at 0 and 2; 0 where nothing moved. In short windows even a random walk shows about
+    5 / window.
+    """
+    if math.isnan(bar.previous_close):
+        return np.nan
+    _, variance, both = rolling_covariance(state, bar.close, bar.previous_close, window)
+    if math.isnan(variance):
+        return np.nan
+    return min(max(1.0 - both / variance, 0.0), 2.0) if variance > 0.0 else 0.0

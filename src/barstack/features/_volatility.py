@@ -1,4 +1,4 @@
-"""Volatility: how much price moves, from closes and from the range inside each bar."""
+"""Volatility of returns, close to close: its size, its sides, its jumps, its own unrest."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import math
 import numpy as np
 
 from ._kernel import feature
-from ._rolling import MOMENTS, SUM, WILDER, rolling_mean, rolling_moments, wilder
+from ._moments import MOMENTS, rolling_moments
+from ._rolling import EMA, SUM, ema, rolling_mean, rolling_sum
 
 
 @feature(
     group="volatility",
-    memory=lambda window: MOMENTS + window,
+    memory=lambda window: MOMENTS + 2 * window,
     warmup=lambda window: window,
     unit="log per bar",
     low=0,
@@ -27,74 +28,62 @@ def realized_volatility(state, bar, window=20):
 
 @feature(
     group="volatility",
-    memory=WILDER,
-    warmup=lambda window: window,
-    unit="fraction",
-    low=0,
-    source="Wilder (1978)",
-)
-def atr(state, bar, window=14):
-    """Average true range (Wilder's mean) / close."""
-    if math.isnan(bar.true_range):
-        return np.nan
-    return wilder(state, bar.true_range, window) / bar.close
-
-
-@feature(
-    group="volatility",
-    memory=lambda window: SUM + window,
-    warmup=lambda window: window - 1,
+    memory=EMA,
+    warmup=lambda span: span,
     unit="log per bar",
     low=0,
+    source="RiskMetrics (1996)",
 )
-def parkinson(state, bar, window=20):
-    """sqrt(mean(ln(high / low)^2) / (4 ln 2)). Parkinson (1980)."""
-    mean = rolling_mean(state, (bar.log_high - bar.log_low) ** 2, window)
-    return math.sqrt(max(mean, 0.0) / (4.0 * math.log(2.0))) if not math.isnan(mean) else np.nan
+def ewma_volatility(state, bar, span=32):
+    """sqrt(exponential mean of squared log returns); each bar weighs 2 / (span + 1).
 
-
-@feature(
-    group="volatility",
-    memory=lambda window: SUM + window,
-    warmup=lambda window: window - 1,
-    unit="log per bar",
-    low=0,
-)
-def garman_klass(state, bar, window=20):
-    """sqrt(mean(ln(high / low)^2 / 2 - (2 ln 2 - 1) ln(close / open)^2)). Garman, Klass (1980)."""
-    spread = 0.5 * (bar.log_high - bar.log_low) ** 2
-    body = (2.0 * math.log(2.0) - 1.0) * bar.log_close**2
-    mean = rolling_mean(state, spread - body, window)
-    return math.sqrt(max(mean, 0.0)) if not math.isnan(mean) else np.nan
-
-
-@feature(
-    group="volatility",
-    memory=lambda window: MOMENTS + window,
-    warmup=lambda window: window - 1,
-    unit="standard deviations",
-)
-def bollinger_position(state, bar, window=20):
-    """(close - mean) / standard deviation of `window` closes; 0 where nothing moved.
-
-    Bollinger's bands lie at plus and minus 2.
+    A span of 32 is RiskMetrics' decay of 0.94. The mean begins at the first square.
     """
-    mean, variance = rolling_moments(state, bar.close, window)
-    # A deviation of less than 1e-9 of the price is rounding, not movement.
-    return (bar.close - mean) / math.sqrt(variance) if variance > (1e-9 * mean) ** 2 else 0.0 * mean
+    if math.isnan(bar.log_return):
+        return np.nan
+    return math.sqrt(ema(state, bar.log_return * bar.log_return, span))
 
 
 @feature(
     group="volatility",
-    memory=lambda window: MOMENTS + window,
-    warmup=lambda window: window - 1,
+    memory=lambda window: 2 * (MOMENTS + 2 * window),
+    warmup=lambda window: 2 * window - 1,
     unit="fraction",
     low=0,
 )
-def bollinger_width(state, bar, window=20):
-    """4 standard deviations of `window` closes, divided by their mean."""
-    mean, variance = rolling_moments(state, bar.close, window)
-    return 4.0 * math.sqrt(variance) / mean
+def vol_of_vol(state, bar, window=20):
+    """Standard deviation of the last `window` values of `realized_volatility`, over their mean.
+
+    0 where nothing moved.
+    """
+    if math.isnan(bar.log_return):
+        return np.nan
+    half = MOMENTS + 2 * window
+    _, variance = rolling_moments(state[:half], bar.log_return, window)
+    if math.isnan(variance):
+        return np.nan
+    mean, variance = rolling_moments(state[half:], math.sqrt(variance), window)
+    return 0.0 if variance == 0.0 else math.sqrt(variance) / mean
+
+
+@feature(
+    group="volatility",
+    memory=lambda short, long: 2 * SUM + short + long,
+    warmup=max,
+    unit="ratio",
+    low=0,
+)
+def volatility_ratio(state, bar, short=10, long=100):
+    """sqrt(mean squared log return of `short` bars / that of `long` bars); 1 where nothing moved.
+
+    At most sqrt(long / short).
+    """
+    if math.isnan(bar.log_return):
+        return np.nan
+    square = bar.log_return * bar.log_return
+    recent = rolling_mean(state[: SUM + short], square, short)
+    usual = rolling_mean(state[SUM + short :], square, long)
+    return 1.0 if usual == 0.0 else math.sqrt(recent / usual)
 
 
 @feature(
@@ -109,10 +98,66 @@ def downside_share(state, bar, window=20):
     """Share of the sum of squared log returns that came from falls; 0.5 where nothing moved."""
     if math.isnan(bar.log_return):
         return np.nan
-    half = len(state) // 2
-    falls = rolling_mean(state[:half], min(bar.log_return, 0.0) ** 2, window)
-    rises = rolling_mean(state[half:], max(bar.log_return, 0.0) ** 2, window)
-    if math.isnan(falls):
+    square = bar.log_return * bar.log_return
+    half = SUM + window
+    falls = rolling_sum(state[:half], square if bar.log_return < 0.0 else 0.0, window)
+    both = falls + rolling_sum(state[half:], square if bar.log_return > 0.0 else 0.0, window)
+    return 0.5 if both == 0.0 else falls / both
+
+
+@feature(
+    group="volatility",
+    memory=lambda window: SUM + window,
+    warmup=lambda window: window,
+    unit="log per bar",
+    low=0,
+    source="Barndorff-Nielsen, Kinnebrock, Shephard (2010)",
+)
+def downside_volatility(state, bar, window=20):
+    """sqrt(mean of min(log return, 0)^2) over `window` bars: the root of the semivariance."""
+    if math.isnan(bar.log_return):
         return np.nan
-    falls, rises = max(falls, 0.0), max(rises, 0.0)
-    return falls / (falls + rises) if falls + rises > 1e-24 else 0.5
+    fall = min(bar.log_return, 0.0)
+    return math.sqrt(rolling_mean(state, fall * fall, window))
+
+
+@feature(
+    group="volatility",
+    memory=lambda window: SUM + window,
+    warmup=lambda window: window,
+    unit="log per bar",
+    low=0,
+    source="Barndorff-Nielsen, Kinnebrock, Shephard (2010)",
+)
+def upside_volatility(state, bar, window=20):
+    """sqrt(mean of max(log return, 0)^2) over `window` bars: the root of the semivariance."""
+    if math.isnan(bar.log_return):
+        return np.nan
+    rise = max(bar.log_return, 0.0)
+    return math.sqrt(rolling_mean(state, rise * rise, window))
+
+
+@feature(
+    group="volatility",
+    memory=lambda window: 2 + 2 * (SUM + window),
+    warmup=lambda window: window + 1,
+    unit="fraction",
+    low=0,
+    high=1,
+    source="Barndorff-Nielsen, Shephard (2004)",
+)
+def jump_share(state, bar, window=50):
+    """max(1 - (pi / 2) * mean |return * return before| / mean return^2, 0) over `window` bars.
+
+    The part of the variance that came in jumps, by bipower variation of log returns: a jump is
+    large in its own square and small in products with its neighbours. 0 where nothing moved.
+    """
+    if math.isnan(bar.log_return):
+        return np.nan
+    size, before, seen = abs(bar.log_return), state[0], state[1]
+    state[0], state[1] = size, 1.0
+    if seen == 0.0:  # the first return has none before it
+        return np.nan
+    smooth = rolling_sum(state[2 : 2 + SUM + window], size * before, window)
+    squares = rolling_sum(state[2 + SUM + window :], size * size, window)
+    return 0.0 if squares == 0.0 else max(1.0 - 0.5 * math.pi * smooth / squares, 0.0)
