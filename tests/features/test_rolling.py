@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barstack.features import _extremes, _moments, _regression, _rolling
-from barstack.features._regime import _deepest_fall
+from barstack.features.kernels.regime import _deepest_fall
+from barstack.features.pieces import extremes, moments, regression, rolling
 
 # Runs up, runs down, repeats and jumps: what breaks windows and sums.
 STEPS = st.lists(st.sampled_from([-3.0, -1.0, -1.0, 0.0, 1.0, 1.0, 250.0, -250.0]), min_size=40)
@@ -43,21 +43,21 @@ def fresh(values: Any, window: int, function: Callable[..., Any]) -> Any:
 @settings(max_examples=30, deadline=None)
 def test_sums_means_and_lag(steps: list[float], window: int) -> None:
     values = series(steps)
-    total = run(_rolling.rolling_sum, _rolling.SUM + window, values, window)
+    total = run(rolling.rolling_sum, rolling.SUM + window, values, window)
     np.testing.assert_allclose(total, fresh(values, window, np.sum), rtol=1e-14)
     weights = np.arange(1.0, window + 1)
-    mean = run(_rolling.weighted_mean, _rolling.WEIGHTED + window, values, window)
+    mean = run(rolling.weighted_mean, rolling.WEIGHTED + window, values, window)
     expected = fresh(values, window, lambda x: np.average(x, weights=weights))
     np.testing.assert_allclose(mean, expected, rtol=1e-14)
-    lagged = run(_rolling.lag, _rolling.LAG + window, values, window)
+    lagged = run(rolling.lag, rolling.LAG + window, values, window)
     np.testing.assert_array_equal(lagged, values.shift(window))
 
 
 def test_nothing_sums_to_nothing() -> None:
     values = np.array([1e9, -3e-7, 0.1] * 7 + [0.0] * 12)
-    total = run(_rolling.rolling_sum, _rolling.SUM + 10, values, 10)
+    total = run(rolling.rolling_sum, rolling.SUM + 10, values, 10)
     assert total[-1] == 0.0 == total[-3]
-    shifted = run(_moments.rolling_moments, _moments.MOMENTS + 20, values + 0.3, 10)
+    shifted = run(moments.rolling_moments, moments.MOMENTS + 20, values + 0.3, 10)
     assert shifted[-1, 1] == 0.0 == shifted[-3, 1]
 
 
@@ -65,11 +65,11 @@ def test_nothing_sums_to_nothing() -> None:
 @settings(max_examples=30, deadline=None)
 def test_moments(steps: list[float], window: int) -> None:
     values = series(steps)
-    got = run(_moments.rolling_moments, _moments.MOMENTS + 2 * window, values, window)
+    got = run(moments.rolling_moments, moments.MOMENTS + 2 * window, values, window)
     np.testing.assert_allclose(got[:, 0], fresh(values, window, np.mean), rtol=1e-14)
     variance = fresh(values, window, lambda x: x.var(ddof=1))
     np.testing.assert_allclose(got[:, 1], variance, rtol=1e-12, atol=1e-12)
-    powers = run(_moments.rolling_powers, _moments.POWERS + 4 * window, values, window)
+    powers = run(moments.rolling_powers, moments.POWERS + 4 * window, values, window)
     for column, power in enumerate((2, 3, 4)):
         expected = fresh(values, window, lambda x, p=power: ((x - x.mean()) ** p).mean())
         limit = 1e-12 * np.nanmax(np.abs(powers[:, 0])) ** (power / 2)
@@ -81,12 +81,12 @@ def test_moments(steps: list[float], window: int) -> None:
 def test_covariance_and_line(steps: list[float], more: list[float], window: int) -> None:
     length = min(len(steps), len(more))
     x, y = series(steps[:length]).to_numpy(), series(more[:length]).to_numpy()
-    memory = _moments.COVARIANCE + 5 * window
-    got = run(_moments.rolling_covariance, memory, x, window, y)
+    memory = moments.COVARIANCE + 5 * window
+    got = run(moments.rolling_covariance, memory, x, window, y)
     expected = fresh(np.column_stack([x, y]), window, lambda p: np.cov(p.T, ddof=0))
     for column, (i, j) in enumerate(((0, 0), (1, 1), (0, 1))):
         np.testing.assert_allclose(got[:, column], expected[:, i, j], rtol=1e-10, atol=1e-9)
-    line = run(_regression.rolling_line, _regression.LINE + 3 * window, x, window)
+    line = run(regression.rolling_line, regression.LINE + 3 * window, x, window)
     slope = fresh(x, window, lambda p: np.polyfit(np.arange(window), p - p[0], 1)[0])
     np.testing.assert_allclose(line[:, 0], slope, rtol=1e-9, atol=1e-9)
     moved = fresh(x, window, np.ptp) > 0
@@ -107,19 +107,19 @@ def _r2(values: Any) -> float:
 def test_extremes_and_their_age(runs: list[tuple[float, int]], window: int) -> None:
     values = series([step for step, length in runs for _ in range(length)])
     one, both, aged = (
-        _extremes.EXTREME + window,
-        _extremes.RANGE + 2 * window,
-        _extremes.NEWEST_EXTREME + 2 * window,
+        extremes.EXTREME + window,
+        extremes.RANGE + 2 * window,
+        extremes.NEWEST_EXTREME + 2 * window,
     )
     highest, lowest = values.rolling(window).max(), values.rolling(window).min()
-    np.testing.assert_array_equal(run(_extremes.rolling_max, one, values, window), highest)
-    np.testing.assert_array_equal(run(_extremes.rolling_min, one, values, window), lowest)
-    got = run(_extremes.rolling_range, both, values, window, values - 0.5)
+    np.testing.assert_array_equal(run(extremes.rolling_max, one, values, window), highest)
+    np.testing.assert_array_equal(run(extremes.rolling_min, one, values, window), lowest)
+    got = run(extremes.rolling_range, both, values, window, values - 0.5)
     np.testing.assert_array_equal(got, np.column_stack([highest, lowest - 0.5]))
-    got = run(_extremes.newest_max, aged, values, window)
+    got = run(extremes.newest_max, aged, values, window)
     np.testing.assert_array_equal(got[:, 0], highest)
     np.testing.assert_array_equal(got[:, 1], fresh(values, window, lambda x: np.argmax(x[::-1])))
-    got = run(_extremes.newest_min, aged, values, window)
+    got = run(extremes.newest_min, aged, values, window)
     np.testing.assert_array_equal(got[:, 0], lowest)
     np.testing.assert_array_equal(got[:, 1], fresh(values, window, lambda x: np.argmin(x[::-1])))
     falls = run(_deepest_fall, 5 + 2 * window, values, window)
@@ -133,13 +133,13 @@ def test_exponential_mean(steps: list[float], window: int) -> None:
     values = series(steps)
     ewm = values.ewm(span=window, adjust=False).mean().to_numpy().copy()
     ewm[: window - 1] = np.nan
-    np.testing.assert_allclose(run(_rolling.ema, _rolling.EMA, values, window), ewm, rtol=1e-12)
+    np.testing.assert_allclose(run(rolling.ema, rolling.EMA, values, window), ewm, rtol=1e-12)
 
 
 @pytest.mark.parametrize("window", [3, 14])
 def test_wilder_begins_with_the_plain_mean(window: int) -> None:
     values = series([1.0, -2.0, 3.0] * 20)
-    got = run(_rolling.wilder, _rolling.WILDER, values, window)
+    got = run(rolling.wilder, rolling.WILDER, values, window)
     expected = values[:window].mean()
     assert np.isnan(got[: window - 1]).all()
     for row in range(window - 1, len(values)):
@@ -151,7 +151,7 @@ def test_wilder_begins_with_the_plain_mean(window: int) -> None:
 @pytest.mark.parametrize("window", [1, 2])
 def test_shortest_windows(window: int) -> None:
     values = series([1.0, -2.0, 3.0] * 5)
-    total = run(_rolling.rolling_sum, _rolling.SUM + window, values, window)
+    total = run(rolling.rolling_sum, rolling.SUM + window, values, window)
     np.testing.assert_allclose(total, values.rolling(window).sum())
-    highest = run(_extremes.rolling_max, _extremes.EXTREME + window, values, window)
+    highest = run(extremes.rolling_max, extremes.EXTREME + window, values, window)
     np.testing.assert_array_equal(highest, values.rolling(window).max())

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barstack.features import _sorted as pieces
-from barstack.features import _treap as treap
+from barstack.features.pieces import sorted as pieces
+from barstack.features.pieces import treap
 
 # Ties, one-way runs, repeats, jumps.
 RUNS = st.lists(

@@ -1,32 +1,5 @@
 """Features: incremental kernels, the columns made of them, and named sets."""
 
-from . import (  # noqa: F401 (each registers its features)
-    _averages,
-    _bands,
-    _calendar,
-    _candles,
-    _cross_symbol,
-    _dates,
-    _flow,
-    _impact,
-    _levels,
-    _momentum,
-    _oscillators,
-    _patterns,
-    _persistence,
-    _ranges,
-    _ranks,
-    _regime,
-    _round_numbers,
-    _session_levels,
-    _spreads,
-    _statistics,
-    _swings,
-    _trend,
-    _volatility,
-    _volume,
-    _volume_at_price,
-)
 from ._feature_set import (
     Feature,
     FeatureSet,

@@ -47,10 +47,11 @@ class Feature(Spec):
                     f"Feature {self.feature!r} has no parameter {name!r}. "
                     f"{did_you_mean(name, known)}"
                 )
-            if isinstance(known[name], int) and (value != int(value) or value < 1):
+            least = self.kernel.least
+            if isinstance(known[name], int) and (value != int(value) or value < least):
                 raise ConfigError(
-                    f"Feature {self.feature!r}: {name} must be a whole number of at least 1, "
-                    f"got {value}."
+                    f"Feature {self.feature!r}: {name} must be a whole number of at least {least}, "
+                    f"got {value:g}."
                 )
         if self.timeframe is not None:
             parse_duration(self.timeframe)

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import ast
-import dis
-import hashlib
 import inspect
 import math
 import os
 import tempfile
-import textwrap
 from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numba
-import numpy as np
 import platformdirs
 
-from barstack.core.errors import ConfigError, did_you_mean
+from barstack.core.errors import ConfigError
 from barstack.core.registry import Registry
 
-from ._rolling import piece
-from ._view import FIELDS, REAL, WHOLE
+from ._formula import code_parts, fields_read, hash_of, python_function
+from ._view import REAL, WHOLE
+from .pieces.rolling import piece
 
 Step = Callable[..., float]
 Size = int | Callable[..., int]
@@ -55,6 +50,7 @@ class Kernel:
     about: str  # the formula first, then what to know
     sessions: Size = 0
     source: str = ""  # paper or book
+    least: int = 1  # smallest whole parameter
 
     def memory_for(self, params: tuple[int | float, ...]) -> int:
         """Floats of state that `step` needs for these parameters."""
@@ -71,7 +67,7 @@ class Kernel:
     @cached_property
     def inputs(self) -> tuple[str, ...]:
         """What of the bar the formula reads."""
-        return _fields_read(_python_function(self.step))
+        return fields_read(python_function(self.step))
 
     @property
     def origin(self) -> str:
@@ -81,8 +77,7 @@ class Kernel:
     @cached_property
     def code_id(self) -> str:
         """Hash of the formula: of `step` and every function and constant it uses."""
-        parts = sorted(_code_parts(self.name, self.step, {}).values())
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        return hash_of(sorted(code_parts(self.name, self.step, {}).values()))
 
     @cached_property
     def loop(self) -> Callable[..., None]:
@@ -104,10 +99,12 @@ class Kernel:
         )
         # numba finds a cached compilation by the file a function was written in and does not
         # look into the functions it calls. So each loop has a file of its own, named by the hash
-        # of everything it runs: an edited formula is another file, never a stale machine code.
-        path = _cached_source(f"{self.name}-{self.code_id}", source)
+        # of everything it runs and of where that was written: an edited formula is another file,
+        # never a stale machine code, and so is one that was moved.
+        modules = sorted({module for module, _ in code_parts(self.name, self.step, {})})
+        path = _cached_source(f"{self.name}-{hash_of([self.code_id, source, *modules])}", source)
         names: dict[str, Any] = {
-            "step": piece(_python_function(self.step)),
+            "step": piece(python_function(self.step)),
             "Seen": namedtuple("Seen", self.inputs),
             "__name__": __name__,
         }
@@ -131,6 +128,7 @@ def feature(
     high: float = math.inf,
     scale_free: bool = True,
     source: str = "",
+    least: int = 1,
 ) -> Callable[[Step], Step]:
     """Register `step(state, bar, *params)` as a feature under the function's name.
 
@@ -142,6 +140,7 @@ def feature(
     low, high   bounds of the value
     scale_free  whether multiplying all prices by a constant leaves the value as it is
     source      paper or book
+    least       smallest whole parameter: 2 where one value has no deviation
 
     Keyword defaults of the function are the parameters' defaults; whole numbers stay whole.
     The function may use only its arguments, numbers, `math`, `np` and compiled functions.
@@ -155,7 +154,7 @@ def feature(
     """
 
     def decorate(step: Step) -> Step:
-        function = _python_function(step)
+        function = python_function(step)
         defaults = list(inspect.signature(function).parameters.values())[2:]
         for parameter in defaults:
             if not isinstance(parameter.default, int | float):
@@ -179,93 +178,12 @@ def feature(
                 scale_free=scale_free,
                 about=inspect.getdoc(function) or "",
                 source=source,
+                least=least,
             ),
         )
         return step
 
     return decorate
-
-
-def _python_function(step: Any) -> FunctionType:
-    function = getattr(step, "py_func", step)
-    assert isinstance(function, FunctionType)
-    return function
-
-
-def _code_parts(feature: str, step: Any, found: dict[int, str]) -> dict[int, str]:
-    """Text of `step` and, below it, of all it calls; refuses what a feature must not read."""
-    function = _python_function(step)
-    if id(function) in found:
-        return found
-    found[id(function)] = _formula(function)
-    for name, value in _names_used(function).items():
-        if hasattr(value, "py_func"):
-            _code_parts(feature, value, found)
-        elif isinstance(value, int | float | np.number):
-            found[id(function)] += f"\n{name} = {value!r}"
-        elif not (
-            value is math or value is np or isinstance(value, BuiltinFunctionType | np.ufunc)
-        ):
-            raise ConfigError(
-                f"Feature {feature!r} uses {name!r}, a {_kind(value)} outside it. A feature may "
-                "read only its state, the bar and its parameters, so that it cannot see the "
-                "future; helper functions need @numba.njit."
-            )
-    return found
-
-
-def _names_used(function: FunctionType) -> dict[str, Any]:
-    """What a function reads from outside, by name."""
-    # Not all that inspect finds: to it `bar.beta` is a use of a global `beta` too.
-    read = {each.argval for each in dis.get_instructions(function) if each.opname == "LOAD_GLOBAL"}
-    used = inspect.getclosurevars(function)
-    return {name: value for name, value in used.globals.items() if name in read} | dict(
-        used.nonlocals
-    )
-
-
-def _fields_read(function: FunctionType) -> tuple[str, ...]:
-    """Fields of the bar that a step reads; all of them when it hands the bar on or hides them."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-    except (OSError, SyntaxError):  # typed in a shell, or a lambda within a longer line
-        return FIELDS
-    bar = list(inspect.signature(function).parameters)[1]
-    uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == bar]
-    read = [
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and node.value in uses
-    ]
-    for name in read:
-        if name not in FIELDS:
-            raise ConfigError(
-                f"Feature {function.__name__!r} reads {bar}.{name}. {did_you_mean(name, FIELDS)}"
-            )
-    return tuple(name for name in FIELDS if name in read) if len(read) == len(uses) else FIELDS
-
-
-def _kind(value: object) -> str:
-    return f"module ({value.__name__})" if isinstance(value, ModuleType) else type(value).__name__
-
-
-def _formula(function: FunctionType) -> str:
-    """The function without comments, docstring, decorator and layout: what the value depends on."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-    except (OSError, SyntaxError):  # typed in a shell, or a lambda within a longer line
-        return repr(_code_content(function.__code__))
-    if not isinstance(tree, ast.FunctionDef):
-        return repr(_code_content(function.__code__))
-    tree.decorator_list = []
-    if ast.get_docstring(tree, clean=False) is not None:
-        tree.body = tree.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
-
-
-def _code_content(code: CodeType) -> tuple[object, ...]:
-    constants = [_code_content(c) if isinstance(c, CodeType) else c for c in code.co_consts]
-    return (code.co_code, code.co_names, constants)
 
 
 def _cached_source(name: str, source: str) -> Path:

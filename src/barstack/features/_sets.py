@@ -89,7 +89,7 @@ _HOURLY = """
     bollinger_position, bollinger_width, keltner_position, volatility_ratio, downside_share,
     jump_share,
 
-    relative_volume, relative_volume_by_time 10 60, volume_trend, obv_trend, money_flow_index,
+    relative_volume, relative_volume_by_time, volume_trend, obv_trend, money_flow_index,
     vwap_distance, session_vwap_distance, signed_volume, amihud, corwin_schultz,
 
     body, upper_wick, lower_wick, bar_gap, gap, streak,

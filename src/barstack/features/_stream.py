@@ -86,8 +86,9 @@ class _Timeframe:
         self._kernels = [(each.kernel.loop, each.values) for each in own]
         self._states = [np.zeros(each.kernel.memory_for(each.values)) for each in own]
         self._last = nothing_seen()
-        self._whole = np.zeros((len(WHOLE), _BLOCK_BARS), np.int64)
-        self._real = np.zeros((len(REAL), _BLOCK_BARS))
+        # Of longer bars a block may close one more than it has bars: the one that was forming.
+        self._whole = np.zeros((len(WHOLE), _BLOCK_BARS + 1), np.int64)
+        self._real = np.zeros((len(REAL), _BLOCK_BARS + 1))
         self._latest = np.full(len(features), np.nan)  # values after the newest longer bar
         self._forming = no_bar_forming()
         self._length_us = 0
