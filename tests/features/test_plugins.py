@@ -1,19 +1,21 @@
 """Features of one's own: how they join, and how leaks are refused or caught."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
+import pandas as pd
 import pytest
 
 import barstack as bs
 from barstack.core.errors import ConfigError, LeakError
-from barstack.experiments import Study, run_study
+from barstack.experiments import Study, audit, run_study
 from barstack.features import FEATURES, Feature, FeatureSet, Kernel, feature
+from barstack.features._view import REAL, WHOLE
 from barstack.testing import FEATURE_CHECKS, walk
 
 BARS = walk(300)
@@ -55,14 +57,24 @@ def test_a_feature_that_looks_into_an_array_is_refused() -> None:
         FeatureSet(features=(Feature(feature="reads_tomorrow"),)).compute(BARS)
 
 
+def test_a_feature_that_reads_what_a_bar_has_not_is_told_what_it_has() -> None:
+    @feature(group="test", memory=0, unit="price")
+    def reads_closing(state, bar):  # type: ignore[no-untyped-def]
+        return bar.closee
+
+    with pytest.raises(ConfigError, match=r"reads bar\.closee\. Did you mean 'close'\?"):
+        FeatureSet(features=(Feature(feature="reads_closing"),)).compute(BARS)
+
+
 @dataclass(frozen=True, eq=False)
 class ReadsTheNextBar(Kernel):
     """A plugin that goes round the loop: history with the next bar's close at hand."""
 
     @property
     def loop(self):  # type: ignore[no-untyped-def]
-        def loop(state, records, out):  # type: ignore[no-untyped-def]
-            out[:] = np.roll(records["close"], -1) / records["close"] - 1
+        def loop(state, whole, real, out):  # type: ignore[no-untyped-def]
+            close = real[REAL.index("close"), : len(out)]
+            out[:] = np.roll(close, -1) / close - 1
 
         return loop
 
@@ -143,3 +155,81 @@ def test_a_default_written_out_is_the_same_feature() -> None:
     assert plain.name == spelled.name
     assert plain.id != Feature(feature="rsi", params={"window": 13}).id
     assert plain.id != Feature(feature="rsi", timeframe="1d").id
+
+
+def planted(name: str, loop: Callable[..., None]) -> None:
+    """Register a feature whose history is worked out by `loop(whole, real, out)` at one go."""
+
+    @dataclass(frozen=True, eq=False)
+    class Planted(Kernel):
+        @property
+        def loop(self):  # type: ignore[no-untyped-def]
+            return lambda state, whole, real, out: loop(whole, real, out)
+
+    def step(state, bar):  # type: ignore[no-untyped-def]
+        return 0.0
+
+    FEATURES._entries[name] = Planted(
+        name, "leak", step, {}, 0, 0, "fraction", -math.inf, math.inf, True, ""
+    )
+
+
+def close_of(real: Any, out: Any) -> pd.Series:
+    return pd.Series(real[REAL.index("close"), : len(out)])
+
+
+def centred_window(whole: Any, real: Any, out: Any) -> None:
+    out[:] = close_of(real, out).rolling(5, center=True, min_periods=1).mean()
+
+
+def full_sample_scaling(whole: Any, real: Any, out: Any) -> None:
+    close = close_of(real, out)
+    out[:] = (close - close.mean()) / (close.std() if len(close) > 1 else 1.0)
+
+
+def day_before_it_closed(whole: Any, real: Any, out: Any) -> None:
+    day = whole[WHOLE.index("session"), : len(out)]
+    out[:] = close_of(real, out).groupby(day).transform("last")
+
+
+def filled_from_the_future(whole: Any, real: Any, out: Any) -> None:
+    close = close_of(real, out)
+    out[:] = close.where(np.arange(len(close)) % 4 == 0).bfill().ffill()
+
+
+def label_derived(whole: Any, real: Any, out: Any) -> None:
+    close = close_of(real, out)
+    out[:] = (close.shift(-4) / close - 1.0).fillna(0.0)
+
+
+LEAKS = [
+    centred_window,
+    full_sample_scaling,
+    day_before_it_closed,
+    filled_from_the_future,
+    label_derived,
+]
+
+
+@pytest.mark.parametrize("leak", LEAKS, ids=lambda leak: leak.__name__)
+def test_the_audit_finds_the_classic_leaks(leak: Callable[..., None], tmp_path: Path) -> None:
+    planted(leak.__name__, leak)
+    study = Study(
+        bars={"provider": "sample", "start": "2026-01-01"},
+        features=["rsi", leak.__name__, "body"],
+        label={"label": "return", "horizons": [1]},
+        members=["ridge"],
+    )
+    found = audit(study, folder=tmp_path)
+    assert {each.column for each in found} == {leak.__name__}
+    assert found[0].stage == "features"
+    assert "reads the future" in found[0].what
+
+
+def test_a_clean_study_has_no_leaks(tmp_path: Path) -> None:
+    study = Study(
+        bars="sample",
+        label={"label": "return", "horizons": [1, "1d"]},
+        members=["ridge"],
+    )
+    assert audit(study, folder=tmp_path) == []

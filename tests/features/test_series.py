@@ -232,7 +232,7 @@ def test_the_audit_hunts_in_series_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(SeriesTable, "as_of", the_next_row)
     with pytest.raises(
-        LeakError, match=r"'news\.mood' of WALK .* series after .* reads the future"
+        LeakError, match=r"'(news\.mood|macro\.rate)' of WALK .* series after .* reads the future"
     ):
         assert_causal(FEATURES, BARS, tables)
 

@@ -1,6 +1,6 @@
 """Evaluation: scores, standard errors, profit after costs, and the verdict."""
 
-from ._audit import assert_causal
+from ._audit import Leak, assert_causal, find_leaks
 from ._evaluate import evaluate
 from ._findings import (
     CalibrationBin,
@@ -21,9 +21,11 @@ __all__ = [
     "Evaluation",
     "Evidence",
     "FoldAccuracy",
+    "Leak",
     "Score",
     "Verdict",
     "Weights",
     "assert_causal",
     "evaluate",
+    "find_leaks",
 ]

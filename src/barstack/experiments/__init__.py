@@ -1,8 +1,20 @@
 """Experiments: a study, its chain of stages, and one run of it."""
 
 from . import _data_stages, _learning_stages, _series_stage  # noqa: F401 (each registers its stages)
+from ._audit import audit
 from ._chain import STAGES, Chain, Done, Step, Workplace, stage
 from ._run import Run, run_study
 from ._study import Study
 
-__all__ = ["STAGES", "Chain", "Done", "Run", "Step", "Study", "Workplace", "run_study", "stage"]
+__all__ = [
+    "STAGES",
+    "Chain",
+    "Done",
+    "Run",
+    "Step",
+    "Study",
+    "Workplace",
+    "audit",
+    "run_study",
+    "stage",
+]

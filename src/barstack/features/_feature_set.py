@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,26 +11,20 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator, model_validator
 
-from barstack.bars import (
-    BAR,
-    Bars,
-    Panel,
-    Series,
-    aggregate,
-    as_panel,
-    check_higher,
-    no_bar_forming,
-)
+from barstack.bars import Bars, Panel, Series, SeriesTable, as_panel
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.spec import Spec
-from barstack.core.times import ClosedAt, decide_at_close, format_duration, parse_duration
+from barstack.core.times import decide_at_close, format_duration, parse_duration
 
-from ._kernel import FEATURES, Kernel, run_loop
+from ._compute import compute
+from ._kernel import FEATURES, Kernel
+from ._market import MARKET, market_of
+from ._panel_stream import PanelStream
 from ._series_stream import SeriesStream, read_series
+from ._stream import FeatureStream
 
-# Bars fed to one kernel before the next: this many stay in the processor's cache.
-_BLOCK_BARS = 2048
+Floats = npt.NDArray[np.float64]
 
 
 class Feature(Spec):
@@ -49,13 +43,19 @@ class Feature(Spec):
                     f"Feature {self.feature!r} has no parameter {name!r}. "
                     f"{did_you_mean(name, known)}"
                 )
-            if isinstance(known[name], int) and (value != int(value) or value < 1):
+            least = self.kernel.least
+            if isinstance(known[name], int) and (value != int(value) or value < least):
                 raise ConfigError(
-                    f"Feature {self.feature!r}: {name} must be a whole number of at least 1, "
-                    f"got {value}."
+                    f"Feature {self.feature!r}: {name} must be a whole number of at least {least}, "
+                    f"got {value:g}."
                 )
         if self.timeframe is not None:
             parse_duration(self.timeframe)
+            if self.needs_market:
+                raise ConfigError(
+                    f"Feature {self.feature!r} looks at other symbols and has no timeframe "
+                    f"{self.timeframe}: leave it out, or resample all bars."
+                )
         return self
 
     def identity(self) -> list[Any]:
@@ -80,6 +80,11 @@ class Feature(Spec):
         """Column name, such as `rsi_14` or `rsi_14@1d`."""
         text = "_".join([self.feature, *(f"{value:g}" for value in self.values)])
         return f"{text}@{self.timeframe}" if self.timeframe else text
+
+    @property
+    def needs_market(self) -> bool:
+        """Whether it looks at other symbols."""
+        return not set(self.kernel.inputs).isdisjoint(MARKET)
 
     @property
     def warmup(self) -> int:
@@ -125,20 +130,46 @@ class FeatureSet(Spec):
         )
         return (*own, *joined)
 
+    @property
+    def needs_market(self) -> bool:
+        """Whether any feature looks at other symbols."""
+        return any(feature.needs_market for feature in self.features)
+
     def stream(
         self, bar_length_us: int, symbol: str = "", series: Mapping[str, Any] | None = None
     ) -> FeatureStream:
-        """A stream before its first bar, for bars of this length.
+        """A stream of one symbol before its first bar, for bars of this length.
 
         symbol, series  needed where there are series: whom it is about, and what is known so far
         """
-        known = SeriesStream(self.series, read_series(self.series, series), symbol)
-        return FeatureStream(self, bar_length_us, known)
+        if self.needs_market:
+            raise ConfigError(
+                f"{self._crossing}: a symbol against others. Stream them together, with "
+                "panel_stream."
+            )
+        return self._stream(bar_length_us, symbol, read_series(self.series, series))
 
-    def compute(self, bars: Bars | Panel, series: Mapping[str, Any] | None = None) -> FeatureTable:
-        """All features of all bars, each symbol by itself: its stream, fed everything at once.
+    def panel_stream(
+        self, symbols: Sequence[str], bar_length_us: int, series: Mapping[str, Any] | None = None
+    ) -> PanelStream:
+        """A stream of several symbols before their first bars; arguments as in `stream`."""
+        known = read_series(self.series, series)
+        return PanelStream(
+            {symbol: self._stream(bar_length_us, symbol, known) for symbol in symbols}
+        )
 
-        series  where the set has any: a `SeriesTable`, or a pandas or polars table, by name
+    def compute(
+        self,
+        bars: Bars | Panel,
+        series: Mapping[str, Any] | None = None,
+        *,
+        threads: int | None = None,
+    ) -> FeatureTable:
+        """All features of all bars: their streams, fed everything at once.
+
+        series   where the set has any: a `SeriesTable`, or a pandas or polars table, by name
+        threads  at most so many at a time; by default as many as there are processors. It
+                 changes nothing but the time.
 
         >>> from barstack.testing import walk
         >>> features = FeatureSet(features=[Feature(feature="rsi"), Feature(feature="body")])
@@ -147,11 +178,31 @@ class FeatureSet(Spec):
         """
         panel = as_panel(bars)
         known = read_series(self.series, series)
-        blocks = [
-            self.stream(bars.length_us, symbol, known).update(bars.records)
-            for symbol, bars in panel.items()
-        ]
-        return FeatureTable(decisions_of(panel), self.columns, np.concatenate(blocks))
+        joined = {symbol: SeriesStream(self.series, known, symbol) for symbol in panel}
+        values = compute(
+            self.features, panel, self._market(panel), joined, len(self.columns), threads
+        )
+        return FeatureTable(decisions_of(panel), self.columns, values)
+
+    def _stream(
+        self, bar_length_us: int, symbol: str, known: Mapping[str, SeriesTable]
+    ) -> FeatureStream:
+        series = SeriesStream(self.series, known, symbol)
+        return FeatureStream(self, bar_length_us, series)
+
+    def _market(self, panel: Panel) -> dict[str, Floats]:
+        if not self.needs_market:
+            return {}
+        if len(panel) == 1:
+            raise ConfigError(
+                f"{self._crossing}: a symbol against others, and there is only "
+                f"{next(iter(panel))}. Give bars of several symbols, or leave these features out."
+            )
+        return market_of(panel)
+
+    @property
+    def _crossing(self) -> str:
+        return ", ".join(each.name for each in self.features if each.needs_market)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,99 +224,6 @@ def decisions_of(panel: Panel) -> Decisions:
     return Decisions.concatenate(
         {symbol: decide_at_close(bars.closed_at) for symbol, bars in as_panel(panel).items()}
     )
-
-
-class FeatureStream:
-    """All features of one symbol, bar by bar. History is the same stream fed in one piece."""
-
-    def __init__(self, features: FeatureSet, bar_length_us: int, series: SeriesStream) -> None:
-        self.columns = features.columns
-        self._series = series
-        by_timeframe: dict[str | None, list[int]] = {}
-        for column, feature in enumerate(features.features):
-            by_timeframe.setdefault(feature.timeframe, []).append(column)
-        self._states = [
-            np.zeros(feature.kernel.memory_for(feature.values)) for feature in features.features
-        ]
-        self._features = features.features
-        self._own = by_timeframe.pop(None, [])
-        self._higher = [
-            _Higher(parse_duration(timeframe), columns, bar_length_us)
-            for timeframe, columns in by_timeframe.items()
-            if timeframe is not None
-        ]
-
-    def update(self, records: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """Features after each of the next bars.
-
-        records  (n_bars,) of dtype `BAR`, later than all given before
-        returns  (n_bars, n_columns)
-        """
-        out = np.empty((len(self._features), len(records)))
-        for start in range(0, len(records), _BLOCK_BARS):
-            block = records[start : start + _BLOCK_BARS]
-            part = out[:, start : start + len(block)]
-            for column in self._own:
-                self._run(column, block, part[column])
-            for higher in self._higher:
-                self._run_higher(higher, block, part)
-        closed_at = ClosedAt(np.ascontiguousarray(records["closed_at"]).view("datetime64[us]"))
-        known = self._series.update(decide_at_close(closed_at))
-        return np.ascontiguousarray(np.column_stack([out.T, *known]))
-
-    def know(self, name: str, row: Mapping[str, Any]) -> None:
-        """One more row of a series, seen by decisions from its `known_at` on.
-
-        row  as in the series' table: known_at, symbol where rows are about one, and the numbers
-        """
-        self._series.know(name, row)
-
-    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
-        """Copies of all state, as plain arrays; `restore` continues from them to the same bits."""
-        arrays = {f"state_{i}": state.copy() for i, state in enumerate(self._states)}
-        for i, higher in enumerate(self._higher):
-            arrays[f"forming_{i}"] = higher.forming.copy()
-            arrays[f"latest_{i}"] = higher.latest.copy()
-        return arrays | self._series.snapshot()
-
-    def restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        """Take over the state of `snapshot`, of a stream of the same features."""
-        for i, state in enumerate(self._states):
-            state[:] = arrays[f"state_{i}"]
-        for i, higher in enumerate(self._higher):
-            higher.forming[:] = arrays[f"forming_{i}"]
-            higher.latest[:] = arrays[f"latest_{i}"]
-        self._series.restore(arrays)
-
-    def _run(self, column: int, records: npt.NDArray[Any], out: npt.NDArray[np.float64]) -> None:
-        feature = self._features[column]
-        run_loop(feature.kernel, self._states[column], records, out, feature.values)
-
-    def _run_higher(
-        self, higher: _Higher, records: npt.NDArray[Any], out: npt.NDArray[np.float64]
-    ) -> None:
-        """Step on the higher bars that close in this block; between them, repeat the latest."""
-        closed = np.zeros(2 * len(records), BAR)
-        known_at_row = np.empty(2 * len(records), np.int64)
-        count = aggregate(higher.forming, records, higher.length_us, closed, known_at_row)
-        newest = np.searchsorted(known_at_row[:count], np.arange(len(records)), side="right")
-        for place, column in enumerate(higher.columns):
-            values = np.empty(count + 1)
-            values[0] = higher.latest[place]
-            self._run(column, closed[:count], values[1:])
-            out[column] = values[newest]
-            higher.latest[place] = values[-1]
-
-
-class _Higher:
-    """The bar of a higher timeframe that is forming, and the latest value of each column on it."""
-
-    def __init__(self, length_us: int, columns: list[int], bar_length_us: int) -> None:
-        check_higher(bar_length_us, length_us)
-        self.length_us = length_us
-        self.columns = columns
-        self.forming = no_bar_forming()
-        self.latest = np.full(len(columns), np.nan)
 
 
 def higher_timeframe(bar_length_us: int) -> str:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import inspect
 import math
 import os
 import tempfile
-import textwrap
+from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numba
-import numpy as np
-import numpy.typing as npt
 import platformdirs
 
 from barstack.core.errors import ConfigError
 from barstack.core.registry import Registry
+
+from ._formula import code_parts, fields_read, hash_of, python_function
+from ._view import REAL, WHOLE
+from .pieces.rolling import piece
 
 Step = Callable[..., float]
 Size = int | Callable[..., int]
@@ -33,8 +32,9 @@ class Kernel:
     """A registered feature: `step(state, bar, *params) -> value` and what is promised of it.
 
     state   (memory,) float64, zeros before the first bar, kept between calls
-    bar     one record of `barstack.bars.BAR`
-    value   float; NaN in the first `warmup` bars and never after, infinite never
+    bar     what it sees of the newest bar: `FIELDS`
+    value   float; NaN in the first `warmup` bars, or before `sessions` whole sessions have gone
+            by where that is later, and never after; infinite never
     """
 
     name: str
@@ -47,7 +47,10 @@ class Kernel:
     low: float
     high: float
     scale_free: bool  # multiplying all prices by a constant changes nothing
-    about: str
+    about: str  # the formula first, then what to know
+    sessions: Size = 0
+    source: str = ""  # paper or book
+    least: int = 1  # smallest whole parameter
 
     def memory_for(self, params: tuple[int | float, ...]) -> int:
         """Floats of state that `step` needs for these parameters."""
@@ -57,6 +60,15 @@ class Kernel:
         """Bars before the first value for these parameters."""
         return self.warmup if isinstance(self.warmup, int) else int(self.warmup(*params))
 
+    def sessions_for(self, params: tuple[int | float, ...]) -> int:
+        """Sessions that must have ended before the first value for these parameters."""
+        return self.sessions if isinstance(self.sessions, int) else int(self.sessions(*params))
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """What of the bar the formula reads."""
+        return fields_read(python_function(self.step))
+
     @property
     def origin(self) -> str:
         """Where the function was written."""
@@ -65,26 +77,41 @@ class Kernel:
     @cached_property
     def code_id(self) -> str:
         """Hash of the formula: of `step` and every function and constant it uses."""
-        parts = sorted(_code_parts(self.name, self.step, {}).values())
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        return hash_of(sorted(code_parts(self.name, self.step, {}).values()))
 
     @cached_property
     def loop(self) -> Callable[..., None]:
-        """Compiled `loop(state, records, out, *params)`: `step` for each record in turn."""
-        compiled = numba.njit(_python_function(self.step))
+        """Compiled `loop(state, whole, real, out, *params)`: `step` for each bar of `view` in turn.
+
+        Fills `out`, (n_bars,), from the first n_bars columns of `whole` and `real`.
+        """
         arguments = "".join(f", p{index}" for index in range(len(self.params)))
+        reads = ", ".join(
+            f"whole[{WHOLE.index(name)}, row]"
+            if name in WHOLE
+            else f"real[{REAL.index(name)}, row]"
+            for name in self.inputs
+        )
         source = (
-            f"def loop(state, records, out{arguments}):\n"
-            "    for row in range(len(records)):\n"
-            f"        out[row] = step(state, records[row]{arguments})\n"
+            f"def loop(state, whole, real, out{arguments}):\n"
+            "    for row in range(len(out)):\n"
+            f"        out[row] = step(state, Seen({reads}){arguments})\n"
         )
         # numba finds a cached compilation by the file a function was written in and does not
         # look into the functions it calls. So each loop has a file of its own, named by the hash
-        # of everything it runs: an edited formula is another file, never a stale machine code.
-        path = _cached_source(f"{self.name}-{self.code_id}", source)
-        names: dict[str, Any] = {"step": compiled, "__name__": __name__}
+        # of everything it runs and of where that was written: an edited formula is another file,
+        # never a stale machine code, and so is one that was moved.
+        modules = sorted({module for module, _ in code_parts(self.name, self.step, {})})
+        path = _cached_source(f"{self.name}-{hash_of([self.code_id, source, *modules])}", source)
+        names: dict[str, Any] = {
+            "step": piece(python_function(self.step)),
+            "Seen": namedtuple("Seen", self.inputs),
+            "__name__": __name__,
+        }
         exec(compile(source, str(path), "exec"), names)
-        return numba.njit(cache=True)(names["loop"])
+        options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+        compiled: Callable[..., None] = numba.njit(cache=True, **options)(names["loop"])
+        return compiled
 
 
 FEATURES: Registry[Kernel] = Registry("feature", "barstack.features")
@@ -94,25 +121,31 @@ def feature(
     *,
     group: str,
     memory: Size,
-    warmup: Size,
     unit: str,
+    warmup: Size = 0,
+    sessions: Size = 0,
     low: float = -math.inf,
     high: float = math.inf,
     scale_free: bool = True,
+    source: str = "",
+    least: int = 1,
 ) -> Callable[[Step], Step]:
     """Register `step(state, bar, *params)` as a feature under the function's name.
 
     group       trend, momentum, volatility, volume, candles, calendar, levels, statistics, ...
     memory      floats of state: a number, or a function of the parameters
     warmup      bars before the first value: a number, or a function of the parameters
+    sessions    sessions that must have ended before the first value, likewise
     unit        of the value, such as "fraction" or "bars"
     low, high   bounds of the value
     scale_free  whether multiplying all prices by a constant leaves the value as it is
+    source      paper or book
+    least       smallest whole parameter: 2 where one value has no deviation
 
     Keyword defaults of the function are the parameters' defaults; whole numbers stay whole.
     The function may use only its arguments, numbers, `math`, `np` and compiled functions.
 
-    >>> @feature(group="candles", memory=0, warmup=0, unit="fraction", low=0)
+    >>> @feature(group="candles", memory=0, unit="fraction", low=0)
     ... def example_range(state, bar):
     ...     "High minus low, as a fraction of the close."
     ...     return (bar.high - bar.low) / bar.close
@@ -121,7 +154,7 @@ def feature(
     """
 
     def decorate(step: Step) -> Step:
-        function = _python_function(step)
+        function = python_function(step)
         defaults = list(inspect.signature(function).parameters.values())[2:]
         for parameter in defaults:
             if not isinstance(parameter.default, int | float):
@@ -138,68 +171,19 @@ def feature(
                 params={parameter.name: parameter.default for parameter in defaults},
                 memory=memory,
                 warmup=warmup,
+                sessions=sessions,
                 unit=unit,
                 low=low,
                 high=high,
                 scale_free=scale_free,
                 about=inspect.getdoc(function) or "",
+                source=source,
+                least=least,
             ),
         )
         return step
 
     return decorate
-
-
-def _python_function(step: Any) -> FunctionType:
-    function = getattr(step, "py_func", step)
-    assert isinstance(function, FunctionType)
-    return function
-
-
-def _code_parts(feature: str, step: Any, found: dict[int, str]) -> dict[int, str]:
-    """Text of `step` and, below it, of all it calls; refuses what a feature must not read."""
-    function = _python_function(step)
-    if id(function) in found:
-        return found
-    found[id(function)] = _formula(function)
-    used = inspect.getclosurevars(function)
-    for name, value in {**used.globals, **used.nonlocals}.items():
-        if hasattr(value, "py_func"):
-            _code_parts(feature, value, found)
-        elif isinstance(value, int | float | np.number):
-            found[id(function)] += f"\n{name} = {value!r}"
-        elif not (
-            value is math or value is np or isinstance(value, BuiltinFunctionType | np.ufunc)
-        ):
-            raise ConfigError(
-                f"Feature {feature!r} uses {name!r}, a {_kind(value)} outside it. A feature may "
-                "read only its state, the bar and its parameters, so that it cannot see the "
-                "future; helper functions need @numba.njit."
-            )
-    return found
-
-
-def _kind(value: object) -> str:
-    return f"module ({value.__name__})" if isinstance(value, ModuleType) else type(value).__name__
-
-
-def _formula(function: FunctionType) -> str:
-    """The function without comments, docstring, decorator and layout: what the value depends on."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-    except (OSError, SyntaxError):  # typed in a shell, or a lambda within a longer line
-        return repr(_code_content(function.__code__))
-    if not isinstance(tree, ast.FunctionDef):
-        return repr(_code_content(function.__code__))
-    tree.decorator_list = []
-    if ast.get_docstring(tree, clean=False) is not None:
-        tree.body = tree.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
-
-
-def _code_content(code: CodeType) -> tuple[object, ...]:
-    constants = [_code_content(c) if isinstance(c, CodeType) else c for c in code.co_consts]
-    return (code.co_code, code.co_names, constants)
 
 
 def _cached_source(name: str, source: str) -> Path:
@@ -219,14 +203,3 @@ def _cached_source(name: str, source: str) -> Path:
                 "Set BARSTACK_CACHE to a folder that can be written."
             ) from None
     return path
-
-
-def run_loop(
-    kernel: Kernel,
-    state: npt.NDArray[np.float64],
-    records: npt.NDArray[Any],
-    out: npt.NDArray[np.float64],
-    params: tuple[int | float, ...],
-) -> None:
-    """Advance `state` over `records` and write one value for each into `out`."""
-    kernel.loop(state, records, out, *params)

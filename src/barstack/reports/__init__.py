@@ -1,9 +1,19 @@
 """Reports: an evaluation, or a collection of bars, as one page to look at, with no network."""
 
+from ._feature_page import render_feature
 from ._page import render
 from ._stage import report
 from ._survey import Survey
 from ._survey_page import facts, render_survey, sentence
 from ._world_page import render_world
 
-__all__ = ["Survey", "facts", "render", "render_survey", "render_world", "report", "sentence"]
+__all__ = [
+    "Survey",
+    "facts",
+    "render",
+    "render_feature",
+    "render_survey",
+    "render_world",
+    "report",
+    "sentence",
+]

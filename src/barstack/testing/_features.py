@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,32 +15,86 @@ from barstack.evaluation import assert_causal
 from barstack.features import Feature, FeatureSet
 
 
+def company(bars: Bars) -> dict[str, Bars]:
+    """The bars among those of two others, one of which began later and misses some."""
+    panel = {bars.symbol: bars}
+    for number, rows in enumerate([slice(None), np.arange(len(bars)) % 7 != 3]):
+        rng = np.random.default_rng(number)
+        factor = np.exp(np.cumsum(rng.normal(0.0, 1e-3, len(bars))))
+        records = bars.records.copy()
+        for price in ("open", "high", "low", "close"):
+            records[price] *= factor
+        symbol = f"{bars.symbol}-{number}"
+        panel[symbol] = Bars(symbol, bars.length_us, records[rows][5 * number :].copy())
+    return panel
+
+
 def compute(feature: Feature, bars: Bars) -> npt.NDArray[np.float64]:
-    """(n_bars,) the feature's values."""
-    return FeatureSet(features=(feature,)).compute(bars).values[:, 0]
+    """(n_bars,) the feature's values; in company, where it looks at others."""
+    table = FeatureSet(features=(feature,)).compute(_panel(feature, bars))
+    own = table.decisions.symbols.index(bars.symbol)
+    values: npt.NDArray[np.float64] = table.values[table.decisions.symbol_code == own, 0]
+    return values
 
 
 def check_ignores_the_future(feature: Feature, bars: Bars) -> None:
     """Cutting off, or altering, what comes later leaves what came before as it is, bit for bit."""
-    assert_causal(FeatureSet(features=(feature,)), bars)
+    assert_causal(FeatureSet(features=(feature,)), _panel(feature, bars))
 
 
 def check_live_equals_history(feature: Feature, bars: Bars) -> None:
     """One bar at a time gives the very bits that the whole history gives."""
-    stream = FeatureSet(features=(feature,)).stream(bars.length_us)
-    live = [stream.update(bars.records[row : row + 1])[0, 0] for row in range(len(bars))]
+    live = _live(feature, bars, _moments(_panel(feature, bars)))
     _same(np.array(live), compute(feature, bars), feature, bars, "when streamed")
 
 
 def check_continues_after_a_restart(feature: Feature, bars: Bars) -> None:
     """State saved mid-stream and restored elsewhere continues to the same bits."""
-    features = FeatureSet(features=(feature,))
-    before, half = features.stream(bars.length_us), len(bars) // 2
-    before.update(bars.records[:half])
-    after = features.stream(bars.length_us)
+    features, panel = FeatureSet(features=(feature,)), _panel(feature, bars)
+    before = features.panel_stream(tuple(panel), bars.length_us)
+    half = bars.records["closed_at"][len(bars) // 2]
+    before.feed({s: b.records[b.records["closed_at"] < half] for s, b in panel.items()})
+    after = features.panel_stream(tuple(panel), bars.length_us)
     after.restore(before.snapshot())
-    rest = after.update(bars.records[half:])[:, 0]
-    _same(rest, compute(feature, bars)[half:], feature, bars, "after a restart", first_row=half)
+    rest = after.feed({s: b.records[b.records["closed_at"] >= half] for s, b in panel.items()})
+    _same(
+        rest[bars.symbol][:, 0],
+        compute(feature, bars)[len(bars) // 2 :],
+        feature,
+        bars,
+        "after a restart",
+        first_row=len(bars) // 2,
+    )
+
+
+def _panel(feature: Feature, bars: Bars) -> dict[str, Bars]:
+    return company(bars) if feature.needs_market else {bars.symbol: bars}
+
+
+def _moments(panel: dict[str, Bars]) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    """By symbol, the bars that close at one moment; moment after moment."""
+    rows = dict.fromkeys(panel, 0)
+    times = {symbol: bars.records["closed_at"].tolist() for symbol, bars in panel.items()}
+    for moment in sorted(set().union(*times.values())):
+        closing = {}
+        for symbol, bars in panel.items():
+            row = rows[symbol]
+            if row < len(bars) and times[symbol][row] == moment:
+                closing[symbol] = bars.records[row : row + 1]
+                rows[symbol] += 1
+        yield closing
+
+
+def _live(
+    feature: Feature, bars: Bars, moments: Iterator[dict[str, npt.NDArray[Any]]]
+) -> list[float]:
+    features = FeatureSet(features=(feature,))
+    if not feature.needs_market:
+        stream = features.stream(bars.length_us)
+        return [float(stream.update(each[bars.symbol])[0, 0]) for each in moments]
+    panel = features.panel_stream(tuple(company(bars)), bars.length_us)
+    updates = (panel.update(each) for each in moments)
+    return [float(values[bars.symbol][0, 0]) for values in updates if bars.symbol in values]
 
 
 def check_marks_only_its_warmup(feature: Feature, bars: Bars) -> None:
@@ -46,12 +103,21 @@ def check_marks_only_its_warmup(feature: Feature, bars: Bars) -> None:
     seen = np.flatnonzero(~np.isnan(values))
     first = int(seen[0]) if len(seen) else len(values)
     if feature.timeframe is None:
-        assert first == feature.warmup, f"{feature.name}: declares {feature.warmup}, takes {first}."
+        declared = _first_row(feature, bars)
+        assert first == declared, f"{feature.name}: declares {declared} bars, takes {first}."
     rest = values[first:]
     assert np.isfinite(rest).all(), f"{feature.name} is not finite after its warm-up."
     kernel = feature.kernel
     assert (rest >= kernel.low - 1e-9).all(), f"{feature.name} falls below {kernel.low}."
     assert (rest <= kernel.high + 1e-9).all(), f"{feature.name} rises above {kernel.high}."
+
+
+def _first_row(feature: Feature, bars: Bars) -> int:
+    """The row at which the declared warm-up is over."""
+    days, starts = np.unique(bars.records["session"], return_index=True)
+    sessions = feature.kernel.sessions_for(feature.values)
+    by_session = starts[sessions] if sessions < len(days) else len(bars)
+    return max(feature.warmup, int(by_session))
 
 
 def check_price_scale(feature: Feature, bars: Bars) -> None:

@@ -1,0 +1,198 @@
+"""Look at features: what there is, what each computes, and what it looks like on real bars."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from barstack.core.errors import ConfigError, did_you_mean
+
+from ._root import app
+from ._terminal import Json, print_json, stdout
+
+if TYPE_CHECKING:
+    from barstack.features import Feature
+
+features = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="What features there are, what each computes, and how it looks.",
+    epilog="Example: barstack features show rsi",
+)
+app.add_typer(features, name="features")
+
+Name = Annotated[str, typer.Argument(help="A feature; barstack features list has them.")]
+Params = Annotated[
+    list[str] | None,
+    typer.Option("--param", metavar="<name=value>", help="Such as window=21; repeat it."),
+]
+Timeframe = Annotated[str | None, typer.Option(help="Of longer bars, such as 1d.")]
+
+
+@features.command(name="list", epilog="Example: barstack features list --set fast25 --bar 1h")
+def list_(
+    group: Annotated[str | None, typer.Option(help="Only this one.")] = None,
+    set_: Annotated[
+        str | None, typer.Option("--set", metavar="<name>", help="Columns of a named set.")
+    ] = None,
+    bar: Annotated[str, typer.Option(help="Length of the bars the set is for.")] = "5min",
+    as_json: Json = False,
+) -> None:
+    """All features by group, or the columns of a named set."""
+    from barstack.core.times import parse_duration  # noqa: PLC0415 (numpy is slow to import)
+    from barstack.features import FEATURES, Feature, named_set  # noqa: PLC0415
+
+    if set_ is None:
+        chosen = [Feature(feature=name) for name in FEATURES.names()]
+    else:
+        chosen = list(named_set(set_, parse_duration(bar)).features)
+    groups = sorted({each.kernel.group for each in chosen})
+    if group is not None:
+        if group not in groups:
+            raise ConfigError(f"No group {group!r} here. {did_you_mean(group, groups)}")
+        chosen = [each for each in chosen if each.kernel.group == group]
+    if as_json:
+        print_json({"features": [_facts(each) for each in chosen]})
+        return
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("column", no_wrap=True, max_width=30)
+    table.add_column("formula")
+    for each_group in groups:
+        own = [each for each in chosen if each.kernel.group == each_group]
+        if own:
+            table.add_row(f"[bold cyan]{each_group}[/], {len(own)}", "")
+        for each in own:
+            table.add_row(f" {each.name}", _formula(each))
+    stdout().print(table)
+
+
+@features.command(epilog="Example: barstack features show rsi --param window=21")
+def show(
+    name: Name, param: Params = None, timeframe: Timeframe = None, as_json: Json = False
+) -> None:
+    """Formula, inputs, unit, range, warm-up and source of one feature."""
+    facts = _facts(_feature(name, param, timeframe))
+    if as_json:
+        print_json(facts)
+        return
+    from rich.table import Table  # noqa: PLC0415
+
+    console = stdout()
+    console.print(f"[bold]{facts['column']}[/]\n")
+    console.print(facts["formula"], markup=False, highlight=False)
+    if facts["note"]:
+        console.print(f"\n{facts['note']}", markup=False, highlight=False)
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    low, high = (("unbounded" if end is None else f"{end:g}") for end in facts["range"])
+    for label, value in (
+        ("group", facts["group"]),
+        ("parameters", ", ".join(f"{key}={value:g}" for key, value in facts["params"].items())),
+        ("reads", ", ".join(facts["inputs"])),
+        ("unit", facts["unit"]),
+        ("range", f"{low} to {high}"),
+        ("warm-up", _warmup(facts)),
+        ("price scale", "changes nothing" if facts["scale_free"] else "changes it"),
+        ("state", f"{facts['state_floats']:,} numbers"),
+        ("source", facts["source"]),
+        ("in sets", ", ".join(facts["sets"])),
+    ):
+        table.add_row(f"[bold]{label}[/]", value or "–")
+    console.print()
+    console.print(table)
+
+
+@features.command(epilog="Example: barstack features plot rsi --html rsi.html")
+def plot(
+    name: Name,
+    html: Annotated[Path, typer.Option(help="The page to write.")],
+    bars: Annotated[
+        Path | None, typer.Option(help="A file of bars; by default the sample, AAPL by the hour.")
+    ] = None,
+    calendar: Annotated[str, typer.Option(help="Of that file, such as XNYS.")] = "24/7",
+    newest: Annotated[int, typer.Option(help="So many bars are drawn.")] = 500,
+    param: Params = None,
+    timeframe: Timeframe = None,
+    as_json: Json = False,
+) -> None:
+    """A page with the feature under the price, and how its values are spread."""
+    from barstack.bars import PROVIDERS  # noqa: PLC0415
+    from barstack.core.files import new_file  # noqa: PLC0415
+    from barstack.features import FeatureSet  # noqa: PLC0415
+    from barstack.reports import render_feature  # noqa: PLC0415
+
+    feature = _feature(name, param, timeframe)
+    source: Any = "sample"
+    if bars is not None:
+        source = {"provider": "files", "path": str(bars.resolve()), "calendar": calendar}
+    panel = PROVIDERS.parse(source).load()
+    table = FeatureSet(features=(feature,)).compute(panel)
+    symbol = next(iter(panel))
+    own = table.decisions.symbol == symbol
+    page = render_feature(feature, panel[symbol], table.values[own, 0], newest)
+    with new_file(html) as file:
+        file.write_text(page, encoding="utf-8")
+    if as_json:
+        print_json({"page": str(html), "column": feature.name, "symbol": symbol})
+    else:
+        stdout().print(f"Wrote {html}", highlight=False)
+
+
+def _feature(name: str, param: list[str] | None, timeframe: str | None) -> Feature:
+    from barstack.features import Feature  # noqa: PLC0415
+
+    params = {}
+    for text in param or []:
+        key, equals, value = text.partition("=")
+        try:
+            params[key] = float(value)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise ConfigError(f"Cannot read --param {text!r}. Write it as window=21.")
+    return Feature(feature=name, params=params, timeframe=timeframe)
+
+
+def _facts(feature: Feature) -> dict[str, Any]:
+    from barstack.core.times import parse_duration  # noqa: PLC0415
+    from barstack.features import FEATURE_SETS, named_set  # noqa: PLC0415
+
+    kernel, values = feature.kernel, feature.values
+    formula, _, note = kernel.about.partition("\n\n")
+    hour = parse_duration("1h")
+    sets = [
+        each
+        for each in sorted(FEATURE_SETS)
+        if feature.feature in {own.feature for own in named_set(each, hour).features}
+    ]
+    return {
+        "name": feature.feature,
+        "column": feature.name,
+        "group": kernel.group,
+        "params": dict(zip(kernel.params, values, strict=True)),
+        "formula": " ".join(formula.split()),
+        "note": " ".join(note.split()),
+        "inputs": list(kernel.inputs),
+        "unit": kernel.unit,
+        "range": [end if math.isfinite(end) else None for end in (kernel.low, kernel.high)],
+        "warmup_bars": kernel.warmup_for(values),
+        "warmup_sessions": kernel.sessions_for(values),
+        "scale_free": kernel.scale_free,
+        "state_floats": kernel.memory_for(values),
+        "source": kernel.source,
+        "sets": sets,
+    }
+
+
+def _formula(feature: Feature) -> str:
+    return " ".join(feature.kernel.about.split("\n\n")[0].split())
+
+
+def _warmup(facts: dict[str, Any]) -> str:
+    bars, sessions = facts["warmup_bars"], facts["warmup_sessions"]
+    parts = [f"{bars:,} bars"] if bars or not sessions else []
+    return ", ".join(parts + ([f"{sessions:,} sessions"] if sessions else []))

@@ -1,0 +1,113 @@
+"""What the text of a feature tells: what it computes, what it reads, and what it must not read."""
+
+from __future__ import annotations
+
+import ast
+import dis
+import hashlib
+import inspect
+import math
+import textwrap
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from barstack.core.errors import ConfigError, did_you_mean
+
+from ._view import FIELDS
+
+
+def python_function(step: Any) -> FunctionType:
+    """The function as it was written, compiled or not."""
+    function = getattr(step, "py_func", step)
+    assert isinstance(function, FunctionType)
+    return function
+
+
+def hash_of(parts: list[str]) -> str:
+    """Sixteen hex digits of their SHA-256."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+Parts = dict[tuple[str, int], str]
+
+
+def code_parts(feature: str, step: Any, found: Parts) -> Parts:
+    """Text of `step` and, below it, of all it calls, by module and number.
+
+    Refuses what a feature must not read.
+    """
+    function = python_function(step)
+    key = (function.__module__, id(function))
+    if key in found:
+        return found
+    found[key] = _formula(function)
+    for name, value in _names_used(function).items():
+        if hasattr(value, "py_func"):
+            code_parts(feature, value, found)
+        elif isinstance(value, int | float | np.number):
+            found[key] += f"\n{name} = {value!r}"
+        elif not (
+            value is math or value is np or isinstance(value, BuiltinFunctionType | np.ufunc)
+        ):
+            raise ConfigError(
+                f"Feature {feature!r} uses {name!r}, a {_kind(value)} outside it. A feature may "
+                "read only its state, the bar and its parameters, so that it cannot see the "
+                "future; helper functions need @numba.njit."
+            )
+    return found
+
+
+def _names_used(function: FunctionType) -> dict[str, Any]:
+    """What a function reads from outside, by name."""
+    # Not all that inspect finds: to it `bar.beta` is a use of a global `beta` too.
+    read = {each.argval for each in dis.get_instructions(function) if each.opname == "LOAD_GLOBAL"}
+    used = inspect.getclosurevars(function)
+    return {name: value for name, value in used.globals.items() if name in read} | dict(
+        used.nonlocals
+    )
+
+
+def fields_read(function: FunctionType) -> tuple[str, ...]:
+    """Fields of the bar that a step reads; all of them when it hands the bar on or hides them."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    except (OSError, SyntaxError):  # typed in a shell, or a lambda within a longer line
+        return FIELDS
+    bar = list(inspect.signature(function).parameters)[1]
+    uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == bar]
+    read = [
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.value in uses
+    ]
+    for name in read:
+        if name not in FIELDS:
+            raise ConfigError(
+                f"Feature {function.__name__!r} reads {bar}.{name}. {did_you_mean(name, FIELDS)}"
+            )
+    return tuple(name for name in FIELDS if name in read) if len(read) == len(uses) else FIELDS
+
+
+def _kind(value: object) -> str:
+    return f"module ({value.__name__})" if isinstance(value, ModuleType) else type(value).__name__
+
+
+def _formula(function: FunctionType) -> str:
+    """The function without comments, docstring, decorator and layout: what the value depends on."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    except (OSError, SyntaxError):  # typed in a shell, or a lambda within a longer line
+        return repr(_code_content(function.__code__))
+    if not isinstance(tree, ast.FunctionDef):
+        return repr(_code_content(function.__code__))
+    tree.decorator_list = []
+    if ast.get_docstring(tree, clean=False) is not None:
+        tree.body = tree.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def _code_content(code: CodeType) -> tuple[object, ...]:
+    constants = [_code_content(c) if isinstance(c, CodeType) else c for c in code.co_consts]
+    return (code.co_code, code.co_names, constants)

@@ -1,0 +1,96 @@
+"""Features of several symbols, moment by moment, where they look at one another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.core.errors import DataError, did_you_mean
+from barstack.core.times import iso
+
+from ._market import Market
+from ._stream import FeatureStream
+
+Floats = npt.NDArray[np.float64]
+
+
+class PanelStream:
+    """One stream a symbol, and the market between them."""
+
+    def __init__(self, streams: Mapping[str, FeatureStream]) -> None:
+        self._number = {symbol: number for number, symbol in enumerate(sorted(streams))}
+        self._streams = dict(streams)
+        self._market = Market(len(self._number))
+        self._closed_at = np.iinfo(np.int64).min
+
+    def update(self, bars: Mapping[str, npt.NDArray[Any]]) -> dict[str, Floats]:
+        """Features of each symbol that has a bar, after all bars of one moment.
+
+        bars     by symbol: (1,) of dtype `BAR`, all closing at one moment, later than the last
+        returns  by symbol: (1, n_columns)
+
+        Raises `DataError` for bars of different moments, or of one already passed: whoever
+        looks at the others must have waited for all of them.
+        """
+        moments = {int(moment) for each in bars.values() for moment in each["closed_at"]}
+        if len(moments) != 1 or any(len(each) != 1 for each in bars.values()):
+            told = ", ".join(iso(np.datetime64(moment, "us")) for moment in sorted(moments))
+            raise DataError(
+                f"A panel takes one bar of each symbol, all closing at one moment, got {told}. "
+                "Wait for all bars of a moment, then give them together."
+            )
+        return self.feed(bars)
+
+    def feed(self, bars: Mapping[str, npt.NDArray[Any]]) -> dict[str, Floats]:
+        """Features of whole stretches of bars, (n_bars, n_columns) by symbol: history."""
+        symbols = [symbol for symbol in self._number if symbol in bars]
+        for symbol in bars:
+            if symbol not in self._number:
+                raise DataError(f"Unknown symbol {symbol!r}. {did_you_mean(symbol, self._number)}")
+        lengths = [len(bars[symbol]) for symbol in symbols]
+        number = np.repeat([self._number[symbol] for symbol in symbols], lengths)
+        records = np.concatenate([bars[symbol] for symbol in symbols])
+        if len(records) and records["closed_at"].min() <= self._closed_at:
+            raise DataError(
+                f"A bar closed at {iso(np.datetime64(int(records['closed_at'].min()), 'us'))}, and "
+                f"this stream is at {iso(np.datetime64(self._closed_at, 'us'))}. Give all bars of "
+                "a moment together, later ones later."
+            )
+        market = self._market.update(records["closed_at"], number, records["close"])
+        self._closed_at = max([self._closed_at, *records["closed_at"].tolist()])
+        parts = np.split(market, np.cumsum(lengths)[:-1])
+        return {
+            symbol: self._streams[symbol].update(bars[symbol], own)
+            for symbol, own in zip(symbols, parts, strict=True)
+        }
+
+    def know(self, name: str, row: Mapping[str, Any]) -> None:
+        """One more row of a series, seen by decisions from its `known_at` on."""
+        for stream in self._streams.values():
+            stream.know(name, row)
+
+    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
+        """Copies of all state; `restore` continues from them to the same bits."""
+        held = {f"market_{name}": array for name, array in self._market.arrays().items()}
+        held["closed_at"] = np.array([self._closed_at])
+        for symbol, stream in self._streams.items():
+            held |= {f"{symbol}/{name}": array for name, array in stream.snapshot().items()}
+        return {name: array.copy() for name, array in held.items()}
+
+    def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Take over the state of `snapshot`, of a stream of the same features and symbols."""
+        for name, array in self._market.arrays().items():
+            array[:] = arrays[f"market_{name}"]
+        self._closed_at = int(arrays["closed_at"][0])
+        for symbol, stream in self._streams.items():
+            prefix = f"{symbol}/"
+            stream.restore(
+                {
+                    name.removeprefix(prefix): array
+                    for name, array in arrays.items()
+                    if name.startswith(prefix)
+                }
+            )

@@ -1,0 +1,92 @@
+"""What a feature sees of a bar: the bar, and how it stands to the one before, worked out once.
+
+Nearly every feature needs a logarithm or the close before. Taking them once a bar instead of
+once a feature, and laying them out in columns, is worth a factor of four over a hundred features.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from ._market import MARKET
+
+# Whole numbers: microseconds UTC and days since 1970.
+WHOLE = (
+    "opened_at",
+    "closed_at",
+    "session",
+    "session_open",
+    "session_close",
+    "new_session",  # 1 in the first bar of a session and in the very first bar, else 0
+)
+# NaN in the very first bar: what needs the bar before.
+REAL_OF_ONE = (
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "typical",  # (high + low + close) / 3
+    "previous_close",
+    "true_range",  # high - low, reaching to the close before where that lies outside
+    "log_return",  # ln(close / previous close)
+    "log_gap",  # ln(open / previous close)
+    "log_high",  # ln(high / open)
+    "log_low",  # ln(low / open)
+    "log_close",  # ln(close / open)
+)
+# NaN unless several symbols are given.
+REAL = (*REAL_OF_ONE, *MARKET)
+FIELDS = (*WHOLE, *REAL)
+NO_MARKET = np.empty((0, len(MARKET)))
+
+
+def nothing_seen() -> npt.NDArray[np.float64]:
+    """The state of `view` before its first bar: the last close and session."""
+    return np.array([np.nan, np.nan])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def view(last: Any, records: Any, market: Any, whole: Any, real: Any) -> None:
+    """Write what features see of each record.
+
+    last     (2,) close and session of the bar before; kept up to date between calls
+    records  (n,) BAR
+    market   (n, 4) as in `MARKET`, or (0, 4) where there is none
+    whole    (6, at least n) int64, one row for each of `WHOLE`
+    real     (17, at least n) float64, one row for each of `REAL`
+    """
+    previous, session = last[0], last[1]
+    for row in range(len(records)):
+        bar = records[row]
+        whole[0, row] = bar.opened_at
+        whole[1, row] = bar.closed_at
+        whole[2, row] = bar.session
+        whole[3, row] = bar.session_open
+        whole[4, row] = bar.session_close
+        whole[5, row] = 0 if bar.session == session else 1
+        real[0, row] = bar.open
+        real[1, row] = bar.high
+        real[2, row] = bar.low
+        real[3, row] = bar.close
+        real[4, row] = bar.volume
+        real[5, row] = (bar.high + bar.low + bar.close) / 3.0
+        real[6, row] = previous
+        # Not max and min: what those make of NaN depends on the order of their arguments.
+        top = previous if previous > bar.high else bar.high
+        bottom = previous if previous < bar.low else bar.low
+        real[7, row] = top - bottom if previous > 0.0 else np.nan
+        real[8, row] = math.log(bar.close / previous)
+        real[9, row] = math.log(bar.open / previous)
+        real[10, row] = math.log(bar.high / bar.open)
+        real[11, row] = math.log(bar.low / bar.open)
+        real[12, row] = math.log(bar.close / bar.open)
+        for column in range(4):
+            real[13 + column, row] = market[row, column] if len(market) else np.nan
+        previous, session = bar.close, float(bar.session)
+    last[0], last[1] = previous, session

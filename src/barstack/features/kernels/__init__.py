@@ -1,0 +1,1 @@
+"""The features themselves, by what they look at."""

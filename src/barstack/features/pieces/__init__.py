@@ -1,0 +1,1 @@
+"""Compiled pieces that kernels are made of: windows, means, extremes, sorted windows."""
