@@ -49,9 +49,54 @@ def _help() -> str:
 
 
 def _features() -> str:
-    rows: list[dict[str, Any]] = json.loads(barstack("list", "features", "--json"))["features"]
-    rows.sort(key=lambda row: (row["group"], row["name"]))
-    return _table(("group", "name", "parameters", "unit", "about"), rows)
+    """A table for each group: formula, what is read, unit and range, warm-up, source."""
+    rows: list[dict[str, Any]] = json.loads(barstack("features", "list", "--json"))["features"]
+    columns = ("name", "formula", "reads", "unit", "range", "warm-up", "source")
+    parts = []
+    for group in sorted({row["group"] for row in rows}):
+        own = [_feature_row(row) for row in rows if row["group"] == group]
+        parts += [f"### {group.capitalize()}", _table(columns, own)]
+    return "\n\n".join(parts)
+
+
+def _feature_row(row: dict[str, Any]) -> dict[str, str]:
+    low, high = ("" if end is None else f"{end:g}" for end in row["range"])
+    params = ", ".join(f"{name}={value:g}" for name, value in row["params"].items())
+    warmup = f"{row['warmup_bars']:,}" if row["warmup_bars"] or not row["warmup_sessions"] else ""
+    if row["warmup_sessions"]:
+        warmup += f"{', ' if warmup else ''}{row['warmup_sessions']} sessions"
+    return {
+        "name": row["name"],
+        "formula": row["formula"] + (f" ({params})" if params else ""),
+        "reads": ", ".join(row["inputs"]),
+        "unit": row["unit"],
+        "range": f"{low} .. {high}" if low or high else "",
+        "warm-up": warmup,
+        "source": row["source"],
+    }
+
+
+def _oracles() -> str:
+    from tests.features.test_against_oracles import ORACLES  # noqa: PLC0415 (imports TA-Lib)
+
+    rows = [
+        {"name": name, "compared with": oracle.by, "difference": oracle.difference}
+        for name, oracle in sorted(ORACLES.items())
+    ]
+    return _table(("name", "compared with", "difference"), rows)
+
+
+def _sets() -> str:
+    from barstack.core.times import parse_duration  # noqa: PLC0415
+    from barstack.features import FEATURE_SETS, named_set  # noqa: PLC0415
+
+    rows = []
+    for name in sorted(FEATURE_SETS):
+        columns = named_set(name, parse_duration("1h")).columns
+        rows.append(
+            {"name": name, "columns": str(len(columns)), "for hourly bars": ", ".join(columns)}
+        )
+    return _table(("name", "columns", "for hourly bars"), rows)
 
 
 def _models() -> str:
@@ -84,6 +129,8 @@ MAKERS: dict[str, Callable[[], str]] = {
     "features": _features,
     "help": _help,
     "models": _models,
+    "oracles": _oracles,
+    "sets": _sets,
 }
 
 

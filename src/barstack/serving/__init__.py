@@ -1,5 +1,7 @@
 """Serving: an artifact loaded and asked. No arithmetic here."""
 
-from ._predictor import Predictor, Stream, load
+from ._panel_stream import PanelStream
+from ._predictor import Predictor, load
+from ._stream import Stream
 
-__all__ = ["Predictor", "Stream", "load"]
+__all__ = ["PanelStream", "Predictor", "Stream", "load"]

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from barstack.bars import Bars, Panel, as_panel, bars_from_frame
-from barstack.core.decisions import Decisions
+from barstack.bars import Bars, Panel, as_panel
 from barstack.core.errors import ConfigError, DataError, LeakError
 from barstack.core.forecast import Forecast
-from barstack.core.times import decide_at_close, format_duration, iso, parse_duration
+from barstack.core.times import iso, parse_duration
 from barstack.datasets import rows_with_history
 from barstack.ensembles import TrainedEnsemble
-from barstack.features import FeatureTable, check_known, read_series
+from barstack.features import check_known, read_series
+
+from ._live_bars import check_length, from_table
+from ._panel_stream import PanelStream
+from ._stream import Stream
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +57,7 @@ class Predictor:
         """
         features = self.trained.features
         panel, known = self._panel(bars, symbol), read_series(features.series, series)
+        self._check_company(panel)
         check_known(features.series, known, panel)
         table = features.compute(panel, known)
         unseen = table.decisions.decided_at >= self.trained.trained_through
@@ -105,6 +109,19 @@ class Predictor:
             stream.warm_up(panel[symbol])
         return stream
 
+    def panel_stream(
+        self, history: Panel | None = None, *, series: Mapping[str, Any] | None = None
+    ) -> PanelStream:
+        """A stream of all symbols of the artifact, which may look at one another.
+
+        history  bars of each symbol to warm up with
+        series   as in `stream`
+        """
+        stream = PanelStream(self.trained, series)
+        if history is not None:
+            stream.warm_up(self._panel(history, None))
+        return stream
+
     def _panel(self, bars: Any, symbol: str | None) -> dict[str, Bars]:
         if isinstance(bars, Bars) or (isinstance(bars, Mapping) and not hasattr(bars, "columns")):
             panel = as_panel(bars)
@@ -116,87 +133,24 @@ class Predictor:
                 hasattr(bars, "__len__") and len(bars) == 1 and not about["resample"]
             ):  # too few to see how long they are
                 length_us = about["length_us"]
-            panel = {name: _from_table(bars, name, about, length_us)}
-        _check_length(panel, self.trained.bars["length_us"])
+            panel = {name: from_table(bars, name, about, length_us)}
+        check_length(panel, self.trained.bars["length_us"])
         return panel
+
+    def _check_company(self, panel: Panel) -> None:
+        """Where symbols look at one another, those of the training, no more and no fewer."""
+        trained = self.trained.bars["symbols"]
+        if self.trained.features.needs_market and sorted(panel) != sorted(trained):
+            raise ConfigError(
+                f"The features of this artifact compare {', '.join(trained)} with one another, and "
+                f"here are bars of {', '.join(panel)}. Give bars of all of them, and no others."
+            )
 
     def _only_symbol(self) -> str:
         symbols = self.trained.bars["symbols"]
         if len(symbols) != 1:
             raise ConfigError(f"Which symbol? Trained on {', '.join(symbols)}. Give symbol=...")
         return str(symbols[0])
-
-
-class Stream:
-    """One symbol, bar by bar: the features of history to the bit."""
-
-    def __init__(
-        self, trained: TrainedEnsemble, symbol: str, series: Mapping[str, Any] | None = None
-    ) -> None:
-        self.trained = trained
-        self.symbol = symbol
-        self.features = np.empty((0, len(trained.features.columns)))  # the latest rows
-        self._stream = trained.features.stream(trained.bars["length_us"], symbol, series)
-        self._decided_at = np.empty(0, "datetime64[us]")
-
-    def warm_up(self, bars: Bars) -> None:
-        """Pass by bars without forecasting."""
-        self._take(bars)
-
-    def know(self, series: str, row: Mapping[str, Any]) -> None:
-        """One more row of a series, now that it is known; the next `update` may use it.
-
-        row  as in the table the study read: known_at, symbol where rows are about one, numbers
-
-        A bar's decision sees it if it was known by the bar's close. Raises `DataError` for a row
-        that says it was known at or before the close of a bar already given: its decision was
-        made without it. Rows about other symbols are passed by.
-        """
-        self._stream.know(series, row)
-
-    def update(self, bar: Bars | Mapping[str, Any]) -> Forecast | None:
-        """The ensemble's forecast after one more bar.
-
-        bar  `Bars` of length one, or a mapping with timestamp (stamped as in training), open,
-             high, low, close and volume
-
-        None while features warm up, where a series says nothing, for bars that closed before
-        training ended, and for bars outside the sessions it was trained on, which are passed by
-        as they were in training. Raises `DataError` for a bar that is not valid or not newer than
-        the last.
-        """
-        bars = bar if isinstance(bar, Bars) else _from_mapping(bar, self.symbol, self.trained.bars)
-        if bars.outside and not len(bars):
-            return None
-        if len(bars) != 1:
-            raise DataError(f"update takes one bar at a time, got {len(bars)}.")
-        self._take(bars)
-        if self._decided_at[-1] < self.trained.trained_through:
-            return None
-        n_rows = len(self.features)
-        decisions = Decisions((self.symbol,), np.zeros(n_rows, np.int32), self._decided_at)  # type: ignore[arg-type]
-        table = FeatureTable(decisions, self.trained.features.columns, self.features)
-        rows = rows_with_history(table, np.array([n_rows - 1]), self.trained.lookback_bars)
-        if not len(rows):
-            return None
-        return next(iter(self.trained.forecast(table, rows).values()))
-
-    def _take(self, bars: Bars) -> None:
-        if bars.symbol != self.symbol:
-            raise DataError(f"This stream is of {self.symbol}, the bars are of {bars.symbol}.")
-        if not len(bars):
-            return
-        decided_at = decide_at_close(bars.closed_at)
-        if len(self._decided_at) and decided_at[0] <= self._decided_at[-1]:
-            raise DataError(
-                f"A bar of {self.symbol} closed at {iso(decided_at[0])} came after one closed at "
-                f"{iso(self._decided_at[-1])}. Give bars in time order, each once."
-            )
-        _check_length({self.symbol: bars}, self.trained.bars["length_us"])
-        keep = self.trained.lookback_bars
-        fresh = self._stream.update(bars.records)
-        self.features = np.concatenate([self.features, fresh])[-keep:]
-        self._decided_at = np.concatenate([self._decided_at, decided_at])[-keep:]
 
 
 def load(folder: Path | str) -> Predictor:
@@ -222,40 +176,3 @@ def _frame(forecasts: dict[str, Forecast]) -> pd.DataFrame:
     frame = pd.DataFrame(columns)
     frame["decided_at"] = frame["decided_at"].dt.tz_localize("UTC")
     return frame.sort_values(["decided_at", "symbol"], ignore_index=True)
-
-
-def _from_table(
-    frame: Any,
-    symbol: str,
-    about: dict[str, Any],
-    length_us: int | None,
-    mostly_inside: bool = True,
-) -> Bars:
-    return bars_from_frame(
-        frame,
-        symbol,
-        calendar=about["calendar"],
-        hours=about["hours"],
-        stamp=about["stamp"],
-        timezone=about["timezone"],
-        length_us=length_us,
-        mostly_inside=mostly_inside,
-        where=f"bars of {symbol}",
-    )
-
-
-def _from_mapping(bar: Mapping[str, Any], symbol: str, about: dict[str, Any]) -> Bars:
-    import polars as pl  # noqa: PLC0415 (streams of Bars need no tables)
-
-    return _from_table(
-        pl.DataFrame([dict(bar)]), symbol, about, about["length_us"], mostly_inside=False
-    )
-
-
-def _check_length(panel: Panel, length_us: int) -> None:
-    for bars in panel.values():
-        if bars.length_us != length_us:
-            raise ConfigError(
-                f"Bars of {bars.symbol} are {format_duration(bars.length_us)} long; the artifact "
-                f"was trained on {format_duration(length_us)}. Resample them."
-            )

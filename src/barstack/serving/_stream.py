@@ -1,0 +1,77 @@
+"""One symbol, bar by bar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.bars import Bars
+from barstack.core.errors import DataError
+from barstack.core.forecast import Forecast
+from barstack.core.times import decide_at_close
+from barstack.ensembles import TrainedEnsemble
+
+from ._latest import Latest
+from ._live_bars import check_length, one_bar
+
+
+class Stream:
+    """One symbol, bar by bar: the features of history to the bit."""
+
+    def __init__(
+        self, trained: TrainedEnsemble, symbol: str, series: Mapping[str, Any] | None = None
+    ) -> None:
+        self.trained = trained
+        self.symbol = symbol
+        self._stream = trained.features.stream(trained.bars["length_us"], symbol, series)
+        self._latest = Latest(trained, symbol)
+
+    @property
+    def features(self) -> npt.NDArray[np.float64]:
+        """(n, n_columns) the newest rows, as many as one forecast needs."""
+        return self._latest.features
+
+    def warm_up(self, bars: Bars) -> None:
+        """Pass by bars without forecasting."""
+        if bars.symbol != self.symbol:
+            raise DataError(f"This stream is of {self.symbol}, the bars are of {bars.symbol}.")
+        check_length({self.symbol: bars}, self.trained.bars["length_us"])
+        self._take(bars)
+
+    def know(self, series: str, row: Mapping[str, Any]) -> None:
+        """One more row of a series, now that it is known; the next `update` may use it.
+
+        row  as in the table the study read: known_at, symbol where rows are about one, numbers
+
+        A bar's decision sees it if it was known by the bar's close. Raises `DataError` for a row
+        that says it was known at or before the close of a bar already given: its decision was
+        made without it. Rows about other symbols are passed by.
+        """
+        self._stream.know(series, row)
+
+    def update(self, bar: Bars | Mapping[str, Any]) -> Forecast | None:
+        """The ensemble's forecast after one more bar.
+
+        bar  `Bars` of length one, or a mapping with timestamp (stamped as in training), open,
+             high, low, close and volume
+
+        None while features warm up, where a series says nothing, for bars that closed before
+        training ended, and for bars outside the sessions it was trained on, which are passed by
+        as they were in training. Raises `DataError` for a bar that is not valid or not newer than
+        the last.
+        """
+        bars = one_bar(bar, self.symbol, self.trained.bars)
+        if bars is None:
+            return None
+        self._take(bars)
+        return self._latest.forecast()
+
+    def _take(self, bars: Bars) -> None:
+        if not len(bars):
+            return
+        decided_at = decide_at_close(bars.closed_at)
+        self._latest.check_newer(decided_at)
+        self._latest.take(self._stream.update(bars.records), decided_at)
