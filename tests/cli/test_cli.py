@@ -106,7 +106,7 @@ def test_run(barstack: Callable[..., Called], tmp_path: Path, study_file: StudyF
     again = barstack("run", file, "--runs", runs, "--json")
     assert set(again.json) == {
         "run", "folder", "report", "artifact", "verdict", "task", "n_decisions",
-        "ensembles", "members", "naive", "steps",
+        "ensembles", "members", "naive", "steps", "findings",
     }  # fmt: skip
     assert Path(again.json["report"]).is_file()
     assert {step["how"] for step in again.json["steps"]} == {"made", "reused"}

@@ -61,7 +61,9 @@ def _hurst(f: Any) -> Any:
     slopes = np.full(len(logs), np.nan)
     known = np.isfinite(logs).all(axis=1)
     slopes[known] = np.polyfit(np.log([1, 2, 4, 8]), logs[known].T, 1)[0]
-    slopes = np.where(np.vstack(size).sum(axis=0) == 0, 1.0, slopes)
+    ones, eights = size[0] == 0, size[3] == 0  # where there is no slope, as it is documented
+    some = (np.vstack(size) == 0).any(axis=0)
+    slopes = np.where(some, np.where(ones & eights, 1.0, np.where(ones, 2.0, 0.0)), slopes)
     return np.concatenate([np.full(8, np.nan), np.clip(slopes / 2, 0, 1)])
 
 

@@ -233,3 +233,23 @@ def test_a_clean_study_has_no_leaks(tmp_path: Path) -> None:
         members=["ridge"],
     )
     assert audit(study, folder=tmp_path) == []
+
+
+def test_a_step_that_does_not_compile_is_told_why() -> None:
+    @feature(group="test", memory=1, unit="x")
+    def writes_text(state, bar):  # type: ignore[no-untyped-def]
+        return "up" if bar.close > bar.open else 1.0
+
+    with pytest.raises(ConfigError, match=r"'writes_text' does not compile: .* A step may use"):
+        FeatureSet(features=(Feature(feature="writes_text"),)).compute(BARS)
+
+
+def test_a_step_may_assign_slices_and_make_arrays() -> None:
+    @feature(group="test", memory=3, warmup=2, unit="price")
+    def middle_of_three(state, bar):  # type: ignore[no-untyped-def]
+        state[:-1] = state[1:]
+        state[-1] = bar.close
+        return np.nan if state[0] == 0.0 else np.sort(state)[1]
+
+    got = FeatureSet(features=(Feature(feature="middle_of_three"),)).compute(BARS).values[:, 0]
+    np.testing.assert_array_equal(got, pd.Series(BARS.close).rolling(3).median())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import math
 import os
+import re
 import tempfile
 from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import numba
@@ -21,7 +23,7 @@ from barstack.core.registry import Registry
 
 from ._formula import code_parts, fields_read, hash_of, python_function
 from ._view import REAL, WHOLE
-from .pieces.rolling import piece
+from .pieces.rolling import COMPILED
 
 Step = Callable[..., float]
 Size = int | Callable[..., int]
@@ -103,15 +105,37 @@ class Kernel:
         # never a stale machine code, and so is one that was moved.
         modules = sorted({module for module, _ in code_parts(self.name, self.step, {})})
         path = _cached_source(f"{self.name}-{hash_of([self.code_id, source, *modules])}", source)
+        code = compile(source, str(path), "exec")
+        # What assigns slices or makes arrays needs reference counts, at a price; built-in steps
+        # do without.
+        try:
+            return self._compiled(code, COMPILED)
+        except numba.core.errors.NumbaError:
+            pass
+        try:
+            return self._compiled(code, {"error_model": "numpy"})
+        except numba.core.errors.NumbaError as error:
+            raise ConfigError(
+                f"Feature {self.name!r} does not compile: {_first_line(error)}. A step may use its "
+                "state, the bar's fields, numbers, math, np and functions with @numba.njit."
+            ) from error
+
+    def _compiled(self, code: CodeType, options: dict[str, Any]) -> Callable[..., None]:
         names: dict[str, Any] = {
-            "step": piece(python_function(self.step)),
+            "step": numba.njit(forceinline=True, **options)(python_function(self.step)),
             "Seen": namedtuple("Seen", self.inputs),
             "__name__": __name__,
         }
-        exec(compile(source, str(path), "exec"), names)
-        options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-        compiled: Callable[..., None] = numba.njit(cache=True, **options)(names["loop"])
-        return compiled
+        exec(code, names)
+        compiled: Any = numba.njit(cache=True, nogil=True, **options)(names["loop"])
+        one, two, whole = numba.float64[::1], numba.float64[:, ::1], numba.int64[:, ::1]
+        kinds = [
+            numba.int64 if isinstance(value, int) else numba.float64
+            for value in self.params.values()
+        ]
+        compiled.compile((one, whole, two, one, *kinds))
+        loop: Callable[..., None] = compiled
+        return loop
 
 
 FEATURES: Registry[Kernel] = Registry("feature", "barstack.features")
@@ -184,6 +208,15 @@ def feature(
         return step
 
     return decorate
+
+
+def _first_line(error: Exception) -> str:
+    """What numba says, without its colours and its tour of the compiler."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
+    return next(
+        (line for line in lines if not line.startswith("Failed in")), "for no stated reason"
+    )
 
 
 def _cached_source(name: str, source: str) -> Path:

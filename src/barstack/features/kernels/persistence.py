@@ -78,7 +78,8 @@ def hurst(state, bar, window=100):
     """Generalised Hurst exponent: half the slope of ln(mean squared k-bar log return) on ln k.
 
     k = 1, 2, 4, 8 over `window` bars. 0.5 for a random walk and where nothing moved, more where
-    moves go on, less where they turn back; cut at 0 and 1.
+    moves go on, less where they turn back; cut at 0 and 1. Where only some of the means are 0 it
+    is 1 if single bars never moved, else 0.
     """
     one = bar.log_return
     if math.isnan(one):
