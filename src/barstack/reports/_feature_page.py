@@ -47,8 +47,8 @@ def render_feature(
         title=say(feature.name),
         bars=say(f"{bars.symbol}, {len(bars):,} bars"),
         facts=facts_strip(_facts(feature, known)),
-        sentence=say(" ".join(formula.split())),
-        note=say(" ".join(note.split())),
+        sentence=say(_plain(formula)),
+        note=say(_plain(note)),
         over_time=chart(_over_time(feature, bars, values, newest), "Price, and the feature."),
         spread=chart(_spread(feature, known), "How often each value comes."),
     )
@@ -129,3 +129,7 @@ def _spread(feature: Feature, known: npt.NDArray[np.float64]) -> str:
         layout(300), xaxis=axis(feature.kernel.unit.capitalize()), yaxis=axis("% of bars")
     )
     return str(figure.to_json())
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("`", "").split())
