@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import copy
 import dis
 import hashlib
 import inspect
+import linecache
 import math
-import textwrap
+from functools import cache
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -59,6 +61,7 @@ def code_parts(feature: str, step: Any, found: Parts) -> Parts:
     return found
 
 
+@cache
 def _names_used(function: FunctionType) -> dict[str, Any]:
     """What a function reads from outside, by name."""
     # Not all that inspect finds: to it `bar.beta` is a use of a global `beta` too.
@@ -71,9 +74,8 @@ def _names_used(function: FunctionType) -> dict[str, Any]:
 
 def fields_read(function: FunctionType) -> tuple[str, ...]:
     """Fields of the bar that a step reads; all of them when it hands the bar on or hides them."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-    except (OSError, SyntaxError):  # typed in a shell, or a lambda within a longer line
+    tree = _tree(function)
+    if tree is None:
         return FIELDS
     bar = list(inspect.signature(function).parameters)[1]
     uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == bar]
@@ -94,18 +96,42 @@ def _kind(value: object) -> str:
     return f"module ({value.__name__})" if isinstance(value, ModuleType) else type(value).__name__
 
 
+@cache
 def _formula(function: FunctionType) -> str:
     """The function without comments, docstring, decorator and layout: what the value depends on."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-    except (OSError, SyntaxError):  # typed in a shell, or a lambda within a longer line
+    tree = _tree(function)
+    if tree is None:
         return repr(_code_content(function.__code__))
-    if not isinstance(tree, ast.FunctionDef):
-        return repr(_code_content(function.__code__))
+    tree = copy.copy(tree)
     tree.decorator_list = []
     if ast.get_docstring(tree, clean=False) is not None:
         tree.body = tree.body[1:] or [ast.Pass()]
     return ast.unparse(tree)
+
+
+def _tree(function: FunctionType) -> ast.FunctionDef | None:
+    """The function as written; None where it was typed in a shell, or is a lambda."""
+    file = function.__code__.co_filename
+    linecache.checkcache(file)  # it may have been edited
+    written = _functions("".join(linecache.getlines(file, function.__globals__)))
+    found = written.get(function.__code__.co_firstlineno)
+    return found if found is not None and found.name == function.__name__ else None
+
+
+@cache
+def _functions(text: str) -> dict[int, ast.FunctionDef]:
+    """Every function of a file by its first line, decorators included.
+
+    A file is parsed once: to ask inspect for each function's source takes ten times as long.
+    """
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return {}
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    return {
+        min([node.lineno, *(d.lineno for d in node.decorator_list)]): node for node in functions
+    }
 
 
 def _code_content(code: CodeType) -> tuple[object, ...]:
