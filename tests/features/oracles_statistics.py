@@ -120,7 +120,9 @@ ORACLES = {
     "hurst": Oracle("numpy.polyfit", _hurst),
     "fractional_difference": Oracle("numpy", _fractional_difference),
     "entropy": Oracle("numpy", _entropy),
-    "return_rank": Oracle("numpy", lambda f: over_windows(_rank, 100, log_returns(f))),
+    "return_rank": Oracle(
+        "numpy", lambda f: over_windows(_rank, 100, log_returns(f).astype(np.float32))
+    ),
     "median_distance": Oracle(
         "numpy.quantile", lambda f: f["close"] / _quantile(f["close"], 0.5, 50) - 1
     ),

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import barstack as bs
-from barstack.core.errors import ConfigError, LeakError
+from barstack.core.errors import ConfigError, DataError, LeakError
 from barstack.experiments import Study, audit, run_study
 from barstack.features import FEATURES, Feature, FeatureSet, Kernel, feature
 from barstack.features._view import REAL, WHOLE
@@ -253,3 +253,74 @@ def test_a_step_may_assign_slices_and_make_arrays() -> None:
 
     got = FeatureSet(features=(Feature(feature="middle_of_three"),)).compute(BARS).values[:, 0]
     np.testing.assert_array_equal(got, pd.Series(BARS.close).rolling(3).median())
+
+
+def test_no_hiding_place_for_the_future() -> None:
+    """Not in a comprehension, an inner function, or a helper's default."""
+
+    @feature(group="leak", memory=1, unit="price")
+    def in_a_comprehension(state, bar):  # type: ignore[no-untyped-def]
+        return sum([TOMORROW[i] for i in range(2)])
+
+    def peek(i, table=tuple(TOMORROW[:3])):  # type: ignore[no-untyped-def]
+        return table[i]
+
+    helper = numba.njit(peek)
+
+    @feature(group="leak", memory=1, unit="price")
+    def in_a_default(state, bar):  # type: ignore[no-untyped-def]
+        return helper(1)
+
+    @feature(group="leak", memory=1, unit="price")
+    def at_random(state, bar):  # type: ignore[no-untyped-def]
+        return np.random.random()
+
+    for name, said in (
+        ("in_a_comprehension", "uses 'TOMORROW', a ndarray"),
+        ("in_a_default", "uses 'default 0', a tuple"),
+        ("at_random", "uses np.random"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            _ = Feature(feature=name).id
+
+
+def test_the_id_follows_what_names_stand_for() -> None:
+    def make(snap: Callable[[float], float], **options: bool) -> str:
+        @numba.njit(**options)  # type: ignore[call-overload]
+        def helper(x):  # type: ignore[no-untyped-def]
+            return x * 3.0
+
+        @feature(group="test", memory=0, unit="x")
+        def snapped(state, bar):  # type: ignore[no-untyped-def]
+            return helper(snap(bar.close))
+
+        return Feature(feature="snapped").id
+
+    assert make(math.floor) == make(math.floor)
+    assert make(math.floor) != make(math.ceil)
+    assert make(math.floor) != make(math.floor, fastmath=True)
+
+
+def test_infinity_is_told_with_its_place() -> None:
+    @feature(group="test", memory=0, unit="x")
+    def one_over_nothing(state, bar):  # type: ignore[no-untyped-def]
+        return 1.0 / (bar.close - bar.close)
+
+    study = Study(
+        bars="sample",
+        features=["rsi", "one_over_nothing"],
+        label={"label": "return", "horizons": [1]},
+        members=["ridge"],
+    )
+    with pytest.raises(DataError, match=r"'one_over_nothing' of AAPL is infinite at"):
+        audit(study)
+
+
+def test_a_step_that_writes_outside_its_memory_is_found() -> None:
+    @feature(group="test", memory=1, unit="price")
+    def too_far(state, bar):  # type: ignore[no-untyped-def]
+        state[5] = bar.close
+        return state[5]
+
+    with pytest.raises(AssertionError, match="too_far writes outside its 1 floats of memory"):
+        FEATURE_CHECKS[0](Feature(feature="too_far"), BARS)

@@ -107,6 +107,7 @@ class Dataset:
     @property
     def usable(self) -> npt.NDArray[np.bool_]:
         """(n_rows,) rows past every feature's warm-up; `DataError` when there is none."""
+        _refuse_infinite(self.features)
         ready = _complete(self.features)
         for code, symbol in enumerate(self.decisions.symbols):
             own = self.decisions.symbol_code == code
@@ -153,4 +154,16 @@ def rows_with_history(features: FeatureTable, rows: Rows, lookback: int) -> Rows
 
 
 def _complete(features: FeatureTable) -> npt.NDArray[np.bool_]:
-    return np.asarray(~np.isnan(features.values).any(axis=1))
+    return np.asarray(np.isfinite(features.values).all(axis=1))
+
+
+def _refuse_infinite(features: FeatureTable) -> None:
+    infinite = np.isinf(features.values)
+    if infinite.any():
+        row, column = (int(place) for place in np.argwhere(infinite)[0])
+        decisions = features.decisions
+        raise DataError(
+            f"Feature {features.columns[column]!r} of {decisions.symbol[row]} is infinite at "
+            f"{iso(decisions.decided_at[row])}; {int(infinite.sum()):,} such value(s) in all. Say "
+            "in its step what it is where its denominator vanishes."
+        )

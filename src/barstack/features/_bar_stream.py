@@ -49,6 +49,10 @@ class BarStream:
             for timeframe in self._timeframes:
                 timeframe.update(records[block], market[block], out[block])
 
+    def use_memory(self, place: int, memory: Floats) -> None:
+        """Keep the state of the own timeframe's feature number `place` there: zeros so far."""
+        self._timeframes[0].states[place] = memory
+
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """All that changes from bar to bar."""
         return {
@@ -67,7 +71,7 @@ class _Timeframe:
         own = features.values()
         self._columns = np.array(list(features))
         self._kernels = [(each.kernel.loop, each.values) for each in own]
-        self._states = [np.zeros(each.kernel.memory_for(each.values)) for each in own]
+        self.states = [np.zeros(each.kernel.memory_for(each.values)) for each in own]
         self._last = nothing_seen()
         # Of longer bars a block may close one more than it has bars: the one that was forming.
         self._whole = np.zeros((len(WHOLE), _BLOCK_BARS + 1), np.int64)
@@ -81,7 +85,7 @@ class _Timeframe:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """All that changes from bar to bar."""
-        states = {f"state_{place}": state for place, state in enumerate(self._states)}
+        states = {f"state_{place}": state for place, state in enumerate(self.states)}
         held = {"last": self._last, "latest": self._latest, "forming": self._forming}
         return states | held
 
@@ -103,7 +107,7 @@ class _Timeframe:
         view(self._last, records, market, self._whole, self._real)
         values = np.empty((len(self._kernels), len(records)))
         for place, (loop, parameters) in enumerate(self._kernels):
-            loop(self._states[place], self._whole, self._real, values[place], *parameters)
+            loop(self.states[place], self._whole, self._real, values[place], *parameters)
         return values
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barstack.bars import Bars, Panel
+from barstack.core.errors import ConfigError
 
 from ._bar_stream import BarStream
 from ._series_stream import SeriesStream
@@ -39,6 +40,8 @@ def compute(
     market  by symbol, what the others do; empty where no feature asks
     series  by symbol, before its first decision
     """
+    if threads is not None and threads < 1:
+        raise ConfigError(f"threads must be 1 or more, got {threads}.")
     out = np.empty((sum(len(bars) for bars in panel.values()), n_columns))
     if threads is None:
         threads = _processors() if out.size >= _WORTH_THREADS else 1

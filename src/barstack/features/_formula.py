@@ -32,44 +32,76 @@ def hash_of(parts: list[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-Parts = dict[tuple[str, int], str]
+Part = tuple[str, str]
 
 
-def code_parts(feature: str, step: Any, found: Parts) -> Parts:
-    """Text of `step` and, below it, of all it calls, by module and number.
+def code_parts(feature: str, step: Any) -> list[Part]:
+    """(module, text) of a step and of all it calls, each name with what it stands for.
 
-    Refuses what a feature must not read.
+    Refuses what a feature must not read: whatever could hold the future.
     """
+    parts: dict[int, Part] = {}
+    _add_parts(feature, step, parts)
+    return list(parts.values())
+
+
+def _add_parts(feature: str, step: Any, parts: dict[int, Part]) -> str:
     function = python_function(step)
-    key = (function.__module__, id(function))
-    if key in found:
-        return found
-    found[key] = _formula(function)
-    for name, value in _names_used(function).items():
-        if hasattr(value, "py_func"):
-            code_parts(feature, value, found)
-        elif isinstance(value, int | float | np.number):
-            found[key] += f"\n{name} = {value!r}"
-        elif not (
-            value is math or value is np or isinstance(value, BuiltinFunctionType | np.ufunc)
-        ):
-            raise ConfigError(
-                f"Feature {feature!r} uses {name!r}, a {_kind(value)} outside it. A feature may "
-                "read only its state, the bar and its parameters, so that it cannot see the "
-                "future; helper functions need @numba.njit."
-            )
-    return found
+    if id(function) in parts:
+        return parts[id(function)][1]
+    parts[id(function)] = (function.__module__, "")  # a function may call itself
+    options = sorted(getattr(step, "targetoptions", {}).items())
+    lines = [_formula(function), repr(options)]
+    for name, value in sorted(_names_used(function).items()):
+        lines.append(f"{name} = {_meaning(feature, name, value, parts)}")
+    text = "\n".join(lines)
+    parts[id(function)] = (function.__module__, text)
+    return text
 
 
-@cache
-def _names_used(function: FunctionType) -> dict[str, Any]:
-    """What a function reads from outside, by name."""
-    # Not all that inspect finds: to it `bar.beta` is a use of a global `beta` too.
-    read = {each.argval for each in dis.get_instructions(function) if each.opname == "LOAD_GLOBAL"}
-    used = inspect.getclosurevars(function)
-    return {name: value for name, value in used.globals.items() if name in read} | dict(
-        used.nonlocals
+def _meaning(feature: str, name: str, value: Any, parts: dict[int, Part]) -> str:
+    if hasattr(value, "py_func"):
+        return hash_of([_add_parts(feature, value, parts)])
+    if isinstance(value, int | float | np.number):
+        return repr(value)
+    if value is math or value is np:
+        return str(value.__name__)
+    if isinstance(value, BuiltinFunctionType | np.ufunc):
+        return f"{getattr(value, '__module__', 'numpy')}.{value.__name__}"
+    raise ConfigError(
+        f"Feature {feature!r} uses {name!r}, a {_kind(value)} outside it. A feature may read only "
+        "its state, the bar and its parameters, so that it cannot see the future; helper functions "
+        "need @numba.njit."
     )
+
+
+def _names_used(function: FunctionType) -> dict[str, Any]:
+    """What a function reads from outside, by name: globals, what it closes over, defaults."""
+    # Not all that inspect finds: to it `bar.beta` is a use of a global `beta` too, while inner
+    # functions and comprehensions are beyond it.
+    read = _globals_read(function.__code__)
+    if "random" in read and "np" in read:
+        raise ConfigError(
+            f"{function.__name__!r} uses np.random: a feature must give the same value each time."
+        )
+    used = {name: function.__globals__[name] for name in read if name in function.__globals__}
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    used |= {name: cell.cell_contents for name, cell in cells}
+    for place, value in enumerate(function.__defaults__ or ()):
+        used[f"default {place}"] = value
+    for name, value in (function.__kwdefaults__ or {}).items():
+        used[f"default {name}"] = value
+    return used
+
+
+def _globals_read(code: CodeType) -> set[str]:
+    """Names of globals that a function, or any function written within it, reads."""
+    operations = list(dis.get_instructions(code))
+    read = {each.argval for each in operations if each.opname == "LOAD_GLOBAL"}
+    if any(each.opname == "LOAD_ATTR" and each.argval == "random" for each in operations):
+        read.add("random")
+    inner = [each for each in code.co_consts if isinstance(each, CodeType)]
+    return read.union(*(_globals_read(each) for each in inner))
 
 
 def fields_read(function: FunctionType) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import tempfile
 from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -18,11 +18,13 @@ from typing import Any
 import numba
 import platformdirs
 
+from barstack.bars import aggregate
 from barstack.core.errors import ConfigError
 from barstack.core.registry import Registry
 
 from ._formula import code_parts, fields_read, hash_of, python_function
-from ._view import REAL, WHOLE
+from ._market import market_update
+from ._view import REAL, WHOLE, view
 from .pieces.rolling import COMPILED
 
 Step = Callable[..., float]
@@ -78,8 +80,9 @@ class Kernel:
 
     @cached_property
     def code_id(self) -> str:
-        """Hash of the formula: of `step` and every function and constant it uses."""
-        return hash_of(sorted(code_parts(self.name, self.step, {}).values()))
+        """Hash of the formula: of `step`, of every function and constant it uses, and of how
+        what it sees of a bar is worked out."""
+        return hash_of([_engine_id(), *(text for _, text in code_parts(self.name, self.step))])
 
     @cached_property
     def loop(self) -> Callable[..., None]:
@@ -103,7 +106,7 @@ class Kernel:
         # look into the functions it calls. So each loop has a file of its own, named by the hash
         # of everything it runs and of where that was written: an edited formula is another file,
         # never a stale machine code, and so is one that was moved.
-        modules = sorted({module for module, _ in code_parts(self.name, self.step, {})})
+        modules = sorted({module for module, _ in code_parts(self.name, self.step)})
         path = _cached_source(f"{self.name}-{hash_of([self.code_id, source, *modules])}", source)
         code = compile(source, str(path), "exec")
         # What assigns slices or makes arrays needs reference counts, at a price; built-in steps
@@ -208,6 +211,18 @@ def feature(
         return step
 
     return decorate
+
+
+@cache
+def _engine_id() -> str:
+    """Hash of what is worked out for all features: a change of it changes every feature."""
+    shared = (view, market_update, aggregate)
+    return hash_of(
+        [
+            *(text for each in shared for _, text in code_parts("view", each)),
+            repr(sorted(COMPILED.items())),
+        ]
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -44,7 +44,9 @@ class Market:
         """
         order = np.lexsort((symbol, closed_at))
         in_order = np.empty((len(order), len(MARKET)))
-        _update(self.level, self.last, closed_at[order], symbol[order], close[order], in_order)
+        market_update(
+            self.level, self.last, closed_at[order], symbol[order], close[order], in_order
+        )
         out = np.empty_like(in_order)
         out[order] = in_order
         return out
@@ -67,7 +69,8 @@ def market_of(panel: Panel) -> dict[str, Floats]:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _update(level: Any, last: Any, closed_at: Any, symbol: Any, close: Any, out: Any) -> None:
+def market_update(level: Any, last: Any, closed_at: Any, symbol: Any, close: Any, out: Any) -> None:
+    """Write the columns of `MARKET` for bars in the order of their time, then symbol."""
     end = 0
     while end < len(closed_at):
         start = end

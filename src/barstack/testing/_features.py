@@ -13,6 +13,11 @@ from barstack.core.errors import LeakError
 from barstack.core.times import iso
 from barstack.evaluation import assert_causal
 from barstack.features import Feature, FeatureSet
+from barstack.features._bar_stream import BarStream
+from barstack.features._market import market_of
+from barstack.features._view import NO_MARKET
+
+_GUARD = 4096  # floats on either side
 
 
 def company(bars: Bars) -> dict[str, Bars]:
@@ -136,7 +141,22 @@ def check_price_scale(feature: Feature, bars: Bars) -> None:
     )
 
 
+def check_stays_within_its_memory(feature: Feature, bars: Bars) -> None:
+    """Nothing is written outside the memory that was asked for."""
+    memory = feature.kernel.memory_for(feature.values)
+    guarded = np.full(memory + 2 * _GUARD, 7.25)
+    guarded[_GUARD : _GUARD + memory] = 0.0
+    own = Feature(feature=feature.feature, params=feature.params)
+    stream = BarStream([own], bars.length_us)
+    stream.use_memory(0, guarded[_GUARD : _GUARD + memory])
+    market = market_of(company(bars))[bars.symbol] if own.needs_market else NO_MARKET
+    stream.update_into(np.empty((len(bars), 1)), bars.records, market)
+    outside = np.concatenate([guarded[:_GUARD], guarded[_GUARD + memory :]])
+    assert (outside == 7.25).all(), f"{feature.name} writes outside its {memory} floats of memory."
+
+
 FEATURE_CHECKS = (
+    check_stays_within_its_memory,
     check_ignores_the_future,
     check_live_equals_history,
     check_continues_after_a_restart,

@@ -54,7 +54,7 @@ def structural(
     time_order = next(order_faults(stamps))
     found = [_defect(time_order, stamps, columns)] if time_order.rows.any() else []
     found += _repeats(rising, in_time)
-    distinct = np.unique(stamps)
+    distinct = rising[np.diff(rising, prepend=rising[:1] - 1) > 0]
     lengths: Iterator[Fault] = iter(())
     try:
         lengths = length_faults(

@@ -25,7 +25,8 @@ def return_rank(state, bar, window=100):
     """
     if math.isnan(bar.log_return):
         return np.nan
-    return rolling_rank(state, bar.log_return, window)
+    # Moves of as many ticks are equal: rounding must not order them.
+    return rolling_rank(state, np.float64(np.float32(bar.log_return)), window)
 
 
 @feature(

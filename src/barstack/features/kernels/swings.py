@@ -144,7 +144,8 @@ def level_strength(state, bar, strength=5):
         return usual
     total = 0.0
     for place in range(2 * LATEST):
-        total += max(usual - abs(bar.close - levels[place]), 0.0)
+        if levels[place] > 0.0:
+            total += max(usual - abs(bar.close - levels[place]), 0.0)
     return total / usual
 
 

@@ -189,7 +189,8 @@ def parabolic_sar_distance(state, bar, speed=0.02, fastest=0.2):
     front_before, back_before = (
         (before_high, before_low) if side > 0.0 else (-before_low, -before_high)
     )
-    if back <= stop:
+    # A price that touches the stop turns it: rounding must not decide whether it touches.
+    if back <= stop + 1e-9 * bar.close:
         side, stop, share = -side, -max(extreme, front_before, front), speed
         extreme, back, back_before = -back, -front, -front_before
     elif front > extreme:

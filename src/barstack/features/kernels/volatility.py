@@ -85,6 +85,8 @@ def volatility_ratio(state, bar, short=10, long=100):
     square = bar.log_return * bar.log_return
     recent = rolling_mean(state[: SUM + short], square, short)
     usual = rolling_mean(state[SUM + short :], square, long)
+    if math.isnan(recent):
+        return np.nan
     return 1.0 if usual == 0.0 else math.sqrt(recent / usual)
 
 
