@@ -128,6 +128,7 @@ CERTAIN = [
     ("us_etf_15m_spy_2021", Foreign(time="%b %d, %Y %H:%M", zone="America/New_York",
                                     stamp="close")),
     ("us_equities_5m_2y", Foreign(time="epoch us", stamp="close")),
+    ("futures_5m", Foreign(time="%Y-%m-%dT%H:%M:%SZ", stamp="close")),
     ("fx_15m", Foreign(time="epoch ns")),
 ]  # fmt: skip
 

@@ -174,7 +174,7 @@ def _stamp(best: Fit, rivals: list[Fit], said: Given, named: str | None, own: bo
         return Finding("stamp", named, OPEN_BY_NAME, "sure")
     if any(each.stamp != best.stamp for each in rivals):
         return unknown_stamp("Both ends of a bar lie in the session either way.", own)
-    if not best.edged and best.stamp == "close":
+    if own and not best.edged and best.stamp == "close":
         # A few strays in years are a source's habit, not its clock: read as ends, every bar would
         # be known a bar too early if that were wrong.
         return unknown_stamp("Sessions neither begin nor end with these bars.", own)
