@@ -265,3 +265,15 @@ except StorageError as error:
     assert collection.fingerprint == before
     assert collection.add("A", made(3000)).new == 2960
     assert all(file.suffix != ".part" for file in (collection.folder / "A").iterdir())
+
+
+def test_a_lost_manifest_is_noticed_and_nothing_is_swept(collection: Collection) -> None:
+    collection.add("A", WHOLE[:100])
+    manifest = next(collection.folder.glob("*/manifest.json"))
+    parts = sorted(manifest.parent.glob("*.parquet"))
+    assert parts
+    manifest.unlink()
+    for attempt in (collection.symbols, lambda: collection.add("A", WHOLE[100:])):
+        with pytest.raises(StorageError, match=r"no manifest\.json that lists them: it was lost"):
+            attempt()
+    assert sorted(manifest.parent.glob("*.parquet")) == parts

@@ -15,7 +15,7 @@ from .._bars import Bars
 from .._frames import HOURS, bars_from_table
 from ._facts import Facts
 from ._lock import locked
-from ._manifest import MANIFEST, WAY_OUT, Manifest, Summary, sha256_of_json
+from ._manifest import MANIFEST, UNLISTED, WAY_OUT, Manifest, Summary, sha256_of_json
 from ._names import folder_of
 from ._parts import STORED, checked_size, fingerprint, read_part
 from ._reading import load_manifest, no_such, read_rows, read_whole, symbols_in
@@ -81,6 +81,7 @@ class Collection:
         if not (folder / MANIFEST).is_file():
             raise no_such(symbol, self.folder)
         with locked(folder / _LOCK):
+            (folder / UNLISTED).touch()
             (folder / MANIFEST).unlink(missing_ok=True)
             sync_folder(folder)
             Writer(folder, symbol, self.facts, self.name).sweep(Manifest(symbol))

@@ -22,6 +22,22 @@ WAY_OUT = (
 
 Span = tuple[int, int]
 
+# Stands in a symbol's folder while its first bars are written, or while it is removed: parts
+# without a manifest are then nothing lost. Without it they are bars whose list has gone.
+UNLISTED = ".unlisted"
+
+
+def refuse_lost(folder: Path) -> None:
+    """`StorageError` for a folder with parts, whose manifest is missing."""
+    if (folder / MANIFEST).exists() or (folder / UNLISTED).exists():
+        return
+    parts = sorted(file.name for file in folder.glob("*.parquet"))
+    if parts and not (folder / MANIFEST).exists():
+        raise StorageError(
+            f"{folder} holds {len(parts):,} parts, such as {parts[0]}, and no {MANIFEST} that "
+            f"lists them: it was lost. Nothing was touched. {WAY_OUT}"
+        )
+
 
 @dataclass(frozen=True)
 class Part:
@@ -109,7 +125,8 @@ class Manifest:
             content = json.loads(text)
             written_as, sha256 = content.pop("format"), content.pop("sha256")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StorageError(f"{file} is damaged: {error!r}. {WAY_OUT}") from None
+            what = str(error).split(":")[0] if isinstance(error, ValueError) else "keys are missing"
+            raise StorageError(f"{file} is damaged: {what[:80]}. {WAY_OUT}") from None
         if written_as != _FORMAT:
             raise StorageError(
                 f"{file} has format {written_as}, and this barstack reads {_FORMAT}. "

@@ -11,7 +11,7 @@ import polars as pl
 
 from barstack.core.errors import DataError, StorageError, did_you_mean
 
-from ._manifest import MANIFEST, Manifest, Part
+from ._manifest import MANIFEST, Manifest, Part, refuse_lost
 from ._names import symbol_of
 from ._parts import CANONICAL, missing, read_part, read_tail
 
@@ -20,7 +20,9 @@ _SHOWN = 30  # names that a sentence can bear
 
 
 def symbols_in(collection: Path) -> list[str]:
-    """Symbols that have a manifest, sorted."""
+    """Symbols that have a manifest, sorted; `StorageError` where one has been lost."""
+    for folder in collection.glob("*/"):
+        refuse_lost(folder)
     return sorted(symbol_of(file.parent.name) for file in collection.glob(f"*/{MANIFEST}"))
 
 

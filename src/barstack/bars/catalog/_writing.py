@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from barstack.core.files import is_scratch
+from barstack.core.files import is_scratch, sync_folder
 from barstack.core.times import DAY_US
 
 from .._frames import bars_from_table, closed_at
 from ._facts import Facts
-from ._manifest import Manifest, Period, Span, merged_spans
+from ._manifest import UNLISTED, Manifest, Period, Span, merged_spans, refuse_lost
 from ._parts import CANONICAL, STORED, fingerprint, missing, periods, read_part, write_part
 from ._rows import Added, Overlap, refuse_conflicts, refuse_half_adjusted, refuse_tangles, stamps_of
 
@@ -49,13 +49,17 @@ class Writer:
         after = replace(after, covered=merged_spans([*before.covered, *covered]))
         if after != before:
             self._retire(before, after).save(self.folder)
+            (self.folder / UNLISTED).unlink(missing_ok=True)
         return added
 
     def manifest(self) -> Manifest:
-        """What is listed now, nothing for a new symbol."""
+        """What is listed now, nothing for a new symbol; `StorageError` where the list is lost."""
         try:
             return Manifest.load(self.folder)
         except FileNotFoundError:
+            refuse_lost(self.folder)
+            (self.folder / UNLISTED).touch()
+            sync_folder(self.folder)
             return Manifest(self.symbol)
 
     def sweep(self, manifest: Manifest) -> None:
