@@ -358,3 +358,20 @@ def test_fixed_offsets_are_zones() -> None:
     two = timezone(timedelta(hours=2))
     table = MOOD.read(pl.DataFrame([{"known_at": at(0).astimezone(two), "symbol": "A", "mood": 1}]))
     assert table.known_at[0] == moments([0])[0]
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Asia/Tokyo"])
+def test_midnights_of_any_zone_are_dates(zone: str, tmp_path: Path) -> None:
+    """However they are written: pandas with a zone, text with an offset, the same in UTC."""
+    days = pd.bdate_range("2024-01-02", "2024-09-30").tz_localize(zone)
+    frame = pd.DataFrame({"known_at": days, "mood": 1.0})
+    written = frame.assign(known_at=[day.isoformat() for day in days])
+    fixed = frame.iloc[:9].assign(known_at=days[:9].tz_convert(days[0].strftime("UTC%z")))
+    forms = [frame, written, fixed]
+    if zone != "Asia/Tokyo":  # its clocks never change, so that in UTC any moment may be meant
+        forms.append(frame.assign(known_at=days.tz_convert("UTC")))
+    for form in forms:
+        with pytest.raises(DataError, match="holds calendar dates"):
+            Series(columns=("mood",), per_symbol=False).read(form)
+    at_noon = frame.assign(known_at=days + pd.Timedelta("12h"))
+    assert len(Series(columns=("mood",), per_symbol=False).read(at_noon)) == len(days)

@@ -36,11 +36,22 @@ def as_polars(frame: Any, where: str) -> pl.DataFrame:
 
 def _from_pandas(name: str, column: Any) -> pl.Series:
     # Column by column, as polars' own conversion needs pyarrow and warns about timezones.
-    if getattr(column.dtype, "tz", None) is not None:
+    if (zone := getattr(column.dtype, "tz", None)) is not None:
         utc = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
-        return pl.Series(name, utc).dt.replace_time_zone("UTC")
+        moments = pl.Series(name, utc).dt.replace_time_zone("UTC")
+        try:  # on the clock it was written on, which tells dates from moments
+            return moments.dt.convert_time_zone(_zone_name(zone))
+        except pl.exceptions.PolarsError:  # an offset that no zone keeps
+            return moments
     values = column.to_numpy()
     return pl.Series(name, values.tolist() if values.dtype == object else values)
+
+
+def _zone_name(zone: Any) -> str:
+    """Its name among those that polars knows; fixed hours from UTC have names of their own."""
+    offset = zone.utcoffset(None)
+    hours = 0 if offset is None else offset.total_seconds() / 3600
+    return f"Etc/GMT{-int(hours):+d}" if hours and hours == int(hours) else str(zone)
 
 
 def _refuse_repeated(columns: Iterable[str], where: str) -> None:

@@ -16,6 +16,9 @@ from ._columns import parse_text, utc_microseconds
 
 AT_ONCE = "0s"  # no duration elsewhere, as it says nothing there
 _BARE_DATE = r"^\s*\d{4}-\d{2}-\d{2}\s*$"
+_WRITTEN_MIDNIGHT = r"[T ]00:00(:00(\.0+)?)?\s*(Z|[+-]\d{2}:?\d{2})\s*$"
+# Where dates are often taken for midnights, and the change of clocks then shows it.
+_ZONES = ("America/New_York", "America/Chicago", "Europe/London", "Europe/Berlin")
 
 
 def read_moments(
@@ -32,10 +35,12 @@ def read_moments(
     """
     if not len(column):
         return np.empty(0, np.int64)
+    named_dates = False
     if column.dtype == pl.String and not column.null_count():
+        named_dates = len(column) > 1 and bool(column.str.contains(_WRITTEN_MIDNIGHT).all())
         column = _from_text(column, where)
-    named_dates = column.dtype == pl.Date
-    if named_dates:
+    named_dates = named_dates or column.dtype == pl.Date
+    if column.dtype == pl.Date:
         column = column.cast(pl.Datetime("us"))
     if not isinstance(column.dtype, pl.Datetime) or column.null_count():
         return utc_microseconds(column, timezone, where)  # which says what is wrong
@@ -76,7 +81,20 @@ def _at_midnight(column: pl.Series) -> pl.Series:
 
 
 def _are_dates(column: pl.Series, timezone: str | None) -> bool:
-    """Whether all lie at midnight; that of a single row with a zone may be chance."""
+    """Whether all lie at midnight; that of a single row with a zone may be chance.
+
+    In UTC, midnights of another zone are told by the change of clocks: no moments of a day are
+    an hour earlier all summer by chance.
+    """
     assert isinstance(column.dtype, pl.Datetime)
-    zoned = column.dtype.time_zone is not None or timezone is not None
-    return bool(_at_midnight(column).all()) and not (zoned and len(column) == 1)
+    zoned = column.dtype.time_zone is not None
+    if len(column) == 1 and (zoned or timezone is not None):
+        return False
+    if bool(_at_midnight(column).all()):
+        return True
+    return zoned and any(_midnights_of(zone, column) for zone in _ZONES)
+
+
+def _midnights_of(zone: str, column: pl.Series) -> bool:
+    local = column.dt.convert_time_zone(zone)
+    return bool(_at_midnight(local).all()) and local.dt.dst_offset().n_unique() > 1
