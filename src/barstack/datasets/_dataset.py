@@ -106,7 +106,7 @@ class Dataset:
 
     @property
     def usable(self) -> npt.NDArray[np.bool_]:
-        """(n_rows,) rows past every feature's warm-up; `DataError` when there is none."""
+        """(n_rows,) eligible rows past every feature's warm-up; `DataError` when there is none."""
         _refuse_infinite(self.features)
         ready = _complete(self.features)
         for code, symbol in enumerate(self.decisions.symbols):
@@ -118,7 +118,7 @@ class Dataset:
                     f"{self.features.columns[worst]!r}. Give more bars, or choose features that "
                     "look back less."
                 )
-        return ready
+        return ready & self.labels.eligible
 
     def with_history(self, rows: Rows, lookback: int) -> Rows:
         """Those of `rows` that have `lookback` usable bars of their own symbol up to them."""

@@ -115,13 +115,19 @@ def labels(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
             values=table.values,
             known_at=table.known_at,
             returns=table.returns,
+            eligible=table.eligible,
         )
 
     def load(folder: Path, key: str) -> LabelTable:
         decisions, arrays = _load_arrays(folder)
         known_at = KnownAt(arrays["known_at"])
         return LabelTable(
-            decisions, study.label.target, arrays["values"], known_at, arrays["returns"]
+            decisions,
+            study.label.target,
+            arrays["values"],
+            known_at,
+            arrays["returns"],
+            arrays["eligible"],
         )
 
     yield Step(

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import field_validator
 
 from barstack.bars import Bars, Panel, as_panel
-from barstack.core.decisions import Decisions
+from barstack.core.decisions import Decisions, Rows
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target, Task
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
-from barstack.core.times import (
-    NEVER,
-    DecidedAt,
-    KnownAt,
-    decide_at_close,
-    format_duration,
-    microseconds,
-    parse_duration,
-)
+from barstack.core.times import KnownAt, decide_at_close
+
+from ._horizons import check_horizon, horizon_name, same_horizon
+
+Column = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +34,8 @@ class LabelTable:
                SELL/HOLD/BUY; NaN while open
     known_at   (n_rows, n_horizons) NaT while open
     returns    (n_rows, n_horizons) the forward return behind each value, fraction
+    eligible   (n_rows,) decisions that can have a label at all; the others, such as the last of
+               a session where nothing is held overnight, are neither trained on nor judged
     """
 
     decisions: Decisions
@@ -44,6 +43,7 @@ class LabelTable:
     values: npt.NDArray[np.float64]
     known_at: KnownAt
     returns: npt.NDArray[np.float64]
+    eligible: Flags
 
     @property
     def all_known_at(self) -> KnownAt:
@@ -51,14 +51,31 @@ class LabelTable:
         return KnownAt(self.known_at.max(axis=1))  # numpy: one NaT makes the maximum NaT
 
 
+class Outcome(NamedTuple):
+    """What came of every decision of one symbol over one horizon; each (n_bars,).
+
+    value     the label, NaN while open
+    returns   of the holding, fraction, NaN while open
+    known_at  NaT while open
+    eligible  whether there can be a label
+    """
+
+    value: Column
+    returns: Column
+    known_at: KnownAt
+    eligible: Flags
+
+
 class Label(Spec):
     """What follows each decision over one or several horizons.
 
-    A horizon is a duration such as `4h`, met by the first bar that closes that long after the
-    decision or later, or a whole number of bars. Nights and weekends count as they pass.
+    A horizon is a whole number of bars; a duration such as `4h`, met by the first bar that closes
+    that long after the decision or later, so that nights and weekends count as they pass; or
+    `2sessions`, met at the close of the second session after the decision's own.
     """
 
     task: ClassVar[Task]
+    fitted: ClassVar[bool] = False  # whether `fit` learns numbers from training rows
     horizons: tuple[str | int, ...]
 
     @field_validator("horizons", mode="before")
@@ -75,16 +92,8 @@ class Label(Spec):
         if not horizons:
             raise ConfigError("Give at least one horizon, such as 4h.")
         for horizon in horizons:
-            if isinstance(horizon, int) and horizon < 1:
-                raise ConfigError(
-                    f"A horizon of {horizon} bars does not lie ahead; give 1 or more."
-                )
-            if isinstance(horizon, str):
-                parse_duration(horizon)
-        meant = {
-            each if isinstance(each, int) else f"{parse_duration(each)}us" for each in horizons
-        }
-        if len(meant) < len(horizons):
+            check_horizon(horizon)
+        if len({same_horizon(each) for each in horizons}) < len(horizons):
             raise ConfigError(
                 f"Horizons {list(horizons)} repeat one, which would count its trials twice. Give "
                 "each once."
@@ -92,72 +101,57 @@ class Label(Spec):
         return horizons
 
     @abstractmethod
-    def encode(self, returns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """The label for each forward return; NaN stays NaN."""
+    def outcome(self, bars: Bars, horizon: str | int) -> Outcome:
+        """What came of the decision at every bar's close."""
+
+    def fit(self, bars: Bars | Panel, rows: Rows) -> Label:
+        """This label with its numbers learned from the holdings of `rows`, and of no others.
+
+        rows  of `compute`'s table, whose `latest_known_at` lies before anything to be judged
+
+        A label that has nothing to learn is its own fit.
+        """
+        return self
+
+    def latest_known_at(self, bars: Bars | Panel) -> KnownAt:
+        """(n_rows, n_horizons) the latest that each label may become known, however it is fitted.
+
+        Purging goes by it. NaT where even that lies beyond the last bar.
+        """
+        return self.compute(bars).known_at
 
     @property
     def target(self) -> Target:
         """Task and horizon names, such as `4h` or `12bars`."""
-        names = [f"{each}bars" if isinstance(each, int) else each for each in self.horizons]
-        return Target(self.task, tuple(names))
+        return Target(self.task, tuple(horizon_name(each) for each in self.horizons))
 
     def compute(self, bars: Bars | Panel) -> LabelTable:
         """Labels of the decision at every bar's close."""
         panel = as_panel(bars)
-        for each in panel.values():
-            self._check_length(each)
         parts = [
-            [forward_return(each, horizon) for horizon in self.horizons] for each in panel.values()
+            [self._known_outcome(each, horizon) for horizon in self.horizons]
+            for each in panel.values()
         ]
-        returns = np.concatenate([np.column_stack([r for r, _ in part]) for part in parts])
-        known_at = np.concatenate([np.column_stack([k for _, k in part]) for part in parts])
+        values, returns, known_at, eligible = (
+            np.concatenate([np.column_stack([each[place] for each in part]) for part in parts])
+            for place in range(4)
+        )
         decisions = Decisions.concatenate(
             {symbol: decide_at_close(each.closed_at) for symbol, each in panel.items()}
         )
-        return LabelTable(decisions, self.target, self.encode(returns), KnownAt(known_at), returns)
+        return LabelTable(
+            decisions, self.target, values, KnownAt(known_at), returns, eligible.all(axis=1)
+        )
 
-    def _check_length(self, bars: Bars) -> None:
-        for horizon in self.horizons:
-            if isinstance(horizon, str) and parse_duration(horizon) < bars.length_us:
-                raise ConfigError(
-                    f"Horizon {horizon} is shorter than a bar of {bars.symbol} "
-                    f"({format_duration(bars.length_us)}). Ask for one bar or more."
-                )
-            known = (~np.isnat(forward_return(bars, horizon)[1])).sum()
-            if known == 0:
-                raise DataError(
-                    f"{bars!r} is too short for horizon {horizon}: no label would ever be known. "
-                    "Give more bars or a shorter horizon."
-                )
-
-
-def forward_return(bars: Bars, horizon: str | int) -> tuple[npt.NDArray[np.float64], KnownAt]:
-    """Return from holding over a horizon, and when it is known.
-
-    horizon  a duration, or a number of bars
-    returns  value (n_bars,) fraction, NaN while open
-             known_at (n_bars,) close of the bar that ends the holding, NaT while open
-
-    >>> from barstack.testing import walk
-    >>> value, known_at = forward_return(walk(bars=4), 1)
-    >>> np.datetime_as_string(known_at, unit="m").tolist()
-    ['2026-01-05T15:30', '2026-01-05T16:00', '2026-01-05T16:30', 'NaT']
-    """
-    leaves_at = _exit_rows(decide_at_close(bars.closed_at), horizon)
-    known = leaves_at < len(bars)
-    value = np.full(len(bars), np.nan)
-    known_at = np.full(len(bars), NEVER)
-    close = bars.close
-    value[known] = close[leaves_at[known]] / close[known] - 1.0
-    known_at[known] = bars.closed_at[leaves_at[known]]
-    return value, KnownAt(known_at)
-
-
-def _exit_rows(decided_at: DecidedAt, horizon: str | int) -> npt.NDArray[np.int64]:
-    if isinstance(horizon, int):
-        return np.arange(len(decided_at)) + horizon
-    times = microseconds(decided_at)
-    return np.searchsorted(times, times + parse_duration(horizon)).astype(np.int64)
+    def _known_outcome(self, bars: Bars, horizon: str | int) -> Outcome:
+        check_horizon(horizon, bars)
+        outcome = self.outcome(bars, horizon)
+        if np.isnat(outcome.known_at).all():
+            raise DataError(
+                f"{bars!r} is too short for horizon {horizon}: no label would ever be known. "
+                "Give more bars or a shorter horizon."
+            )
+        return outcome
 
 
 LABELS: SpecRegistry[Label] = SpecRegistry("label", "barstack.labels")

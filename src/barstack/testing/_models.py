@@ -33,7 +33,16 @@ def small_dataset(task: Task, bars: int = 600, seed: int = 0) -> Dataset:
     plain = labels.compute(panel)
     body = np.nan_to_num(table.values[:, _FEATURES.index("body")])
     returns = plain.returns + 0.015 * body[:, None]
-    return Dataset(table, replace(plain, values=labels.encode(returns), returns=returns))
+    return Dataset(table, replace(plain, values=_encoded(returns, task), returns=returns))
+
+
+def _encoded(returns: npt.NDArray[np.float64], task: Task) -> npt.NDArray[np.float64]:
+    if task == "return":
+        return returns
+    threshold = 0.001 if task == "three_class" else 0.0
+    up, down = returns > threshold, returns < -threshold
+    values = 1.0 + up - down if task == "three_class" else up.astype(float)
+    return np.where(np.isnan(returns), np.nan, values)
 
 
 def training_rows(dataset: Dataset, share: float = 0.7) -> Rows:

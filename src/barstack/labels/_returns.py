@@ -1,0 +1,55 @@
+"""Returns from holding over a horizon."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import numpy as np
+
+from barstack.bars import Bars
+from barstack.core.times import KnownAt
+
+from ._horizons import leave
+from ._label import Column, Label, Outcome
+
+
+def forward_return(
+    bars: Bars, horizon: str | int, *, overnight: bool = True
+) -> tuple[Column, KnownAt]:
+    """Return from holding over a horizon, and when it is known.
+
+    horizon    a number of bars, a duration, or sessions
+    overnight  where false, the holding ends with its session at the latest
+    returns    value (n_bars,) fraction, NaN while open
+               known_at (n_bars,) close of the bar that ends the holding, NaT while open
+
+    >>> from barstack.testing import walk
+    >>> value, known_at = forward_return(walk(bars=4), 1)
+    >>> np.datetime_as_string(known_at, unit="m").tolist()
+    ['2026-01-05T15:30', '2026-01-05T16:00', '2026-01-05T16:30', 'NaT']
+    """
+    exit_row, known_at = leave(bars, horizon, overnight=overnight)
+    held = (exit_row > np.arange(len(bars))) & (exit_row < len(bars))
+    value = np.full(len(bars), np.nan)
+    value[held] = bars.close[exit_row[held]] / bars.close[held] - 1.0
+    return value, KnownAt(np.where(held, known_at, np.datetime64("NaT", "us")))
+
+
+class ReturnLabel(Label):
+    """A label made of the return over the horizon.
+
+    Where `overnight` is false a holding ends with its session at the latest, and the decision at
+    a session's last bar has no label.
+    """
+
+    overnight: bool = True
+
+    @abstractmethod
+    def encode(self, returns: Column, bars: Bars, horizon: str | int) -> Column:
+        """(n_bars,) the label for each forward return; NaN stays NaN."""
+
+    def outcome(self, bars: Bars, horizon: str | int) -> Outcome:
+        returns, known_at = forward_return(bars, horizon, overnight=self.overnight)
+        exit_row, _ = leave(bars, horizon, overnight=self.overnight)
+        eligible = exit_row > np.arange(len(bars))
+        return Outcome(self.encode(returns, bars, horizon), returns, known_at, eligible)
