@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
@@ -17,7 +19,7 @@ from tests.conftest import SHARED_DATA
 
 from barstack.bars import PROVIDERS, Catalog
 from barstack.bars.importing import Import, Outcome, plan_import, run_import
-from barstack.bars.reading import Guess, guess
+from barstack.bars.reading import MARKETS, Guess, fit, guess
 from barstack.core.errors import ConfigError, DataError
 
 MINUTE = 60_000_000
@@ -35,6 +37,7 @@ REAL = {
     "futures_1m": (("6EH4",), MINUTE, "CMES", "regular"),
     "fx_15m": (("EURUSD",), 15 * MINUTE, "FX", "regular"),
     "fx_1m": (("GBPUSD",), MINUTE, "FX", "regular"),
+    "fx_1h_long": (("EURUSD",), 60 * MINUTE, "FX", "regular"),
 }
 DAYS = ("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%y", "%Y%m%d", "%Y-%m-%d %H:%M:%S", "epoch s")
 ZONES = ("UTC", "America/New_York", "America/Chicago", "Europe/Berlin", "Etc/GMT+5",
@@ -109,7 +112,7 @@ def test_never_other_bars(shared_data: Path, case: tuple[str, int, int, bool, Fo
         assert collection.symbols() == sorted(tables)
         for symbol, table in tables.items():
             meant = truth(table, symbol, length_us, calendar, hours, how.volume)
-            assert collection.bars(symbol).fingerprint == meant.fingerprint, guessed.findings
+            assert collection.bars(symbol).fingerprint == meant.fingerprint, guessed.clues
 
 
 CERTAIN = [
@@ -127,7 +130,6 @@ CERTAIN = [
     ("us_equities_1d_88", Foreign(time="%d/%m/%Y")),
     ("us_etf_15m_spy_2021", Foreign(time="%b %d, %Y %H:%M", zone="America/New_York",
                                     stamp="close")),
-    ("us_equities_5m_2y", Foreign(time="epoch us", stamp="close")),
     ("futures_5m", Foreign(time="%Y-%m-%dT%H:%M:%SZ", stamp="close")),
     ("fx_15m", Foreign(time="epoch ns")),
 ]  # fmt: skip
@@ -155,7 +157,9 @@ ASKED = [
     ("crypto_5m", Foreign(time="epoch s"), {"stamp"}),
     ("crypto_5m", Foreign(), {"stamp", "timezone"}),
     ("fx_15m", Foreign(names="own", volume=False, extra=True), set()),
-    ("us_equities_5m_2y", Foreign(zone="America/New_York"), {"timezone"}),
+    # Before breakfast a share hardly trades: few sessions of the extended hours begin with a bar.
+    ("us_equities_5m_2y", Foreign(zone="America/New_York"), {"stamp", "timezone"}),
+    ("us_equities_5m_2y", Foreign(time="epoch us", stamp="close"), {"stamp"}),
 ]
 
 
@@ -167,7 +171,7 @@ def test_what_nobody_can_tell_is_asked(
     table = real(folder, symbols[0])[:16_000]
     path = write({symbols[0]: table}, length_us, how, tmp_path / "in")
     found = guess(sorted(path.iterdir()))
-    assert {finding.setting for finding in found.open} == settings_
+    assert {clue.setting for clue in found.open} == settings_
     if settings_:
         with pytest.raises(ConfigError, match=r"Say it with --(stamp|timezone) \("):
             _ = found.reading
@@ -180,104 +184,34 @@ def test_what_nobody_can_tell_is_asked(
     assert stored.fingerprint == meant.fingerprint
 
 
-def lines(tmp_path: Path, text: str, name: str = "SPY.csv") -> Path:
-    (tmp_path / name).write_text(text)
-    return tmp_path / name
+@pytest.mark.parametrize("stamp", ["open", "close"])
+def test_gold_does_not_show_which_end_is_stamped(
+    shared_data: Path, tmp_path: Path, stamp: str
+) -> None:
+    """It rests for an hour that currencies trade through: an hour earlier it fits even better."""
+    table = real("fx_1h_long", "XAUUSD")
+    how = Foreign(time="%Y-%m-%dT%H:%M:%SZ", stamp=stamp, volume=False)
+    path = write({"XAUUSD": table}, 60 * MINUTE, how, tmp_path / "in")
+    guessed, _ = brought(path, tmp_path / "catalog")
+    assert {clue.setting for clue in guessed.open} == {"stamp"}
+    brought(path, tmp_path / "catalog", stamp=stamp)
+    stored = Catalog(tmp_path / "catalog").collection("x").bars("XAUUSD")
+    meant = truth(table, "XAUUSD", 60 * MINUTE, "FX", "regular", volume=False)
+    assert stored.fingerprint == meant.fingerprint
 
 
-def days(header: str, row: str, first: str = "2026-01-05", n_days: int = 10) -> str:
-    """A file of business days; `row` is formatted with the date."""
-    dates = pd.bdate_range(first, periods=n_days)
-    return "\n".join([header, *(row.format(date=date) for date in dates)]) + "\n"
-
-
-def settings_of(path: Path, **said: Any) -> dict[str, Any]:
-    return guess(path, {"calendar": "XNYS"} | said).reading.settings()
-
-
-def test_day_and_month_are_told_apart_only_by_a_day_beyond_12(tmp_path: Path) -> None:
-    row = "{date:%d/%m/%Y},1,2,1,2,9"
-    header = "Date,Open,High,Low,Close,Volume"
-    clear = lines(tmp_path, days(header, row))
-    assert settings_of(clear)["time_format"] == "%d/%m/%Y"
-    american = lines(tmp_path, days(header, "{date:%m/%d/%Y},1,2,1,2,9"))
-    assert settings_of(american)["time_format"] == "%m/%d/%Y"
-    unclear = lines(tmp_path, days(header, row, "2026-02-02", 5))
-    (question,) = guess(unclear, {"calendar": "XNYS"}).open
-    assert question.setting == "dayfirst"
-    assert question.choices == ("--dayfirst", "--monthfirst")
-    assert settings_of(unclear, dayfirst=True)["time_format"] == "%d/%m/%Y"
-    assert settings_of(unclear, dayfirst=False)["time_format"] == "%m/%d/%Y"
-
-
-def test_an_adjusted_close_is_not_taken_for_the_close(tmp_path: Path) -> None:
-    both = lines(tmp_path, days("Date,Open,High,Low,Close,Adj Close,Volume",
-                                "{date:%Y-%m-%d},1,2,1,2,1.5,9"))  # fmt: skip
-    found = guess(both, {"calendar": "XNYS"})
-    assert found.reading.columns["close"] == "Close"
-    (close,) = [each for each in found.findings if each.setting == "columns.close"]
-    assert "'Adj Close' is left out" in close.because
-    alone = lines(
-        tmp_path, days("Date,Open,High,Low,Adj Close,Volume", "{date:%Y-%m-%d},1,2,1,2,9")
+def test_a_few_days_in_years_contradict_nothing() -> None:
+    """Of two readings whose bars fill the hours, one is ruled out by many days, not by three."""
+    starts = np.asarray(
+        pd.date_range("2026-01-05 14:30", periods=78, freq="5min"), "datetime64[us]"
     )
-    (question,) = guess(alone, {"calendar": "XNYS"}).open
-    assert question.setting == "columns.close"
-    assert question.choices == ("Adj Close",)
-    assert settings_of(alone, columns={"close": "Adj Close"})["columns"]["close"] == "Adj Close"
-
-
-def test_volume(tmp_path: Path) -> None:
-    none = lines(tmp_path, days("Date,Open,High,Low,Close", "{date:%Y-%m-%d},1,2,1,2"))
-    assert settings_of(none)["columns"]["volume"] == "zeros"
-    other = lines(tmp_path, days("Date,Open,High,Low,Close,Turnover", "{date:%Y-%m-%d},1,2,1,2,9"))
-    (question,) = guess(other, {"calendar": "XNYS"}).open
-    assert question.choices == ("Turnover", "zeros")
-    ticks = lines(tmp_path, days("<DATE>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<TICKVOL>,<VOL>,<SPREAD>",
-                                 "{date:%Y.%m.%d},1,2,1,2,9,0,3"))  # fmt: skip
-    assert settings_of(ticks)["columns"]["volume"] == "<TICKVOL>"
-
-
-def test_quotes_without_trades_are_asked_about(tmp_path: Path) -> None:
-    header = "time,bid_open,bid_high,bid_low,bid_close,ask_open,ask_high,ask_low,ask_close,volume"
-    file = lines(tmp_path, days(header, "{date:%Y-%m-%d},1,2,1,2,1,2,1,2,9"))
-    found = {each.setting: each.choices for each in guess(file).open}
-    assert found["columns.close"] == ("bid_close", "ask_close")
-
-
-def test_a_comma_that_may_be_either_is_asked_about(tmp_path: Path) -> None:
-    row = '{date:%Y-%m-%d};"1,234";"2,345";"1,111";"1,500";900'
-    file = lines(tmp_path, days("Date;Open;High;Low;Close;Volume", row))
-    (question,) = guess(file, {"calendar": "XNYS"}).open
-    assert question.setting == "decimal"
-    fraction = settings_of(file, decimal=",", thousands="")
-    assert fraction["decimal"] == ","
-
-
-def test_lines_above_the_header_and_several_header_lines(tmp_path: Path) -> None:
-    table = days("Date,Open,High,Low,Close,Volume", "{date:%Y-%m-%d},1,2,1,2,9")
-    assert settings_of(lines(tmp_path, f"https://bars.example\n{table}"))["skip_lines"] == 1
-    yahoo = table.replace("Volume\n", "Volume\nTicker,SPY,SPY,SPY,SPY,SPY\nDate,,,,,\n", 1)
-    file = lines(tmp_path, yahoo.replace("Date,Open", "Price,Open", 1))
-    found = settings_of(file)
-    assert found["header_lines"] == 3
-    source = {"provider": "files", "path": str(file), "calendar": "XNYS", "header_lines": 3}
-    assert len(PROVIDERS.parse(source).load()["SPY"]) == 10
-
-
-def test_numbers_as_spreadsheets_write_them(tmp_path: Path) -> None:
-    row = '{date:%b %d, %Y}|"$1,001.50"|$1,002|"$1,000.5"|"$1,001.75"|"1,234,567"'
-    file = lines(tmp_path, days("Date|Open|High|Low|Close/Last|Volume", row))
-    found = settings_of(file)
-    assert (found["thousands"], found["columns"]["close"]) == (",", "Close/Last")
-    source = {"provider": "files", "path": str(file), "calendar": "XNYS"}
-    bars = PROVIDERS.parse(source | found).load()["SPY"]
-    assert bars.records[0][["open", "close", "volume"]].tolist() == (1001.5, 1001.75, 1_234_567)
-
-
-def test_absolute_times_come_before_local_ones(tmp_path: Path) -> None:
-    row = "{date:%s},{date:%Y-%m-%d},1,2,1,2,9"
-    file = lines(tmp_path, days("unix,date,open,high,low,close,volume", row))
-    assert settings_of(file)["columns"]["time"] == "unix"
+    market = next(each for each in MARKETS if each.calendar == "XNYS")
+    best = fit([starts.astype(np.int64)], 5 * MINUTE, market, None, "open")
+    best = replace(best, stray=0, days=2000, begins=0.9, ends=0.9, sessions=1900)
+    assert best.contradicts(replace(best, stray=30))
+    assert not best.contradicts(replace(best, stray=19))
+    assert not best.contradicts(replace(best, stray=30, begins=0.95))
+    assert not replace(best, ends=0.4).contradicts(replace(best, stray=30, begins=0.1))
 
 
 def test_a_name_that_says_the_zone_or_the_end(tmp_path: Path, shared_data: Path) -> None:
@@ -315,18 +249,6 @@ def test_part_of_a_session_does_not_show_which_end_is_stamped(
     assert found.likeliest.calendar == "XNYS"
 
 
-@pytest.mark.parametrize("wrong", ["1,23", "12,3456", "1.234,5", "1,234,5"])
-def test_numbers_that_are_written_otherwise_further_down_are_refused(
-    tmp_path: Path, wrong: str
-) -> None:
-    row = '{date:%Y-%m-%d},"1,001.50","1,002","1,000.5","1,001.75",9'
-    text = days("Date,Open,High,Low,Close,Volume", row)
-    file = lines(tmp_path, text + f'2026-01-20,"1,001","1,002","{wrong}","1,001",9\n')
-    source = {"provider": "files", "path": str(file), "calendar": "XNYS", "thousands": ","}
-    with pytest.raises(DataError, match=rf"'{wrong}' in row 10 of 'Low' is not a number"):
-        PROVIDERS.parse(source).load()
-
-
 def test_a_study_is_told_how_to_read_an_unknown_layout(tmp_path: Path, shared_data: Path) -> None:
     table = real("us_equities_5m", "SPY")
     how = Foreign(time="%d.%m.%Y %H:%M", separator=";", decimal=",", zone="America/New_York")
@@ -342,11 +264,3 @@ def test_a_study_is_told_how_to_read_an_unknown_layout(tmp_path: Path, shared_da
     assert (
         loaded.fingerprint == truth(table, "SPY", 5 * MINUTE, "XNYS", "regular", True).fingerprint
     )
-
-
-def test_what_is_no_table_at_all(tmp_path: Path) -> None:
-    for text in ("", "hello\n", "a,b,c\n1,2,3\n", "Date,Open,High,Low,Close,Volume\n"):
-        with pytest.raises(DataError):
-            guess(lines(tmp_path, text))
-    with pytest.raises(ConfigError, match=r"Unknown setting 'calender'\. Did you mean 'calendar'"):
-        guess(tmp_path / "SPY.csv", {"calender": "XNYS"})

@@ -330,6 +330,58 @@ def test_all_real_bars(barstack: Callable[..., Called], shared_data: Path, tmp_p
         assert catalog.collection(name).table(file.stem).equals(pl.read_parquet(file))
 
 
+def test_times_that_are_not_recognised_are_no_dead_end(
+    barstack: Callable[..., Called], tmp_path: Path
+) -> None:
+    """Each sentence leads on: to the column, to the format, to the rows that are none."""
+    rows = [f"{day:02}|01|2026,1,2,1,2,9" for day in (5, 6, 7, 8, 9, 12, 13)]
+    file = tmp_path / "AAA.csv"
+    file.write_text("\n".join(["Date,Open,High,Low,Close,Volume", *rows, "Total,1,2,1,2,9"]))
+    options = ["import", file, "--into", "a", "--calendar", "XNYS", "--yes"]
+    called = barstack(*options)
+    assert "Say it with --columns time=NAME (Date," in " ".join(called.err.split())
+    options += ["--columns", "time=Date"]
+    for more in ([], ["--drop-bad-rows"]):
+        called = barstack(*options, *more)
+        assert called.code == 2
+        assert "'05|01|2026' in row 0 of 'Date'" in called.err
+        assert called.err.count("time=Date") == 1
+        assert called.err.rstrip().endswith("--time-format '%d.%m.%Y %H:%M' --yes")
+    options += ["--time-format", "%d|%m|%Y"]
+    called = barstack(*options)
+    assert called.code == 2
+    assert "cannot read 'Total' in row 7 of 'Date'" in called.err
+    assert "--drop-bad-rows" in called.err
+    assert barstack(*options, "--drop-bad-rows").code == 0
+    assert len(stored(tmp_path, "a").table("AAA")) == 7
+
+
+@pytest.mark.parametrize(
+    ("folder", "proposed"), [("MyBars", "mybars"), ("US Bars (5m)", "us_bars_5m"), ("баr", "r")]
+)
+def test_a_folder_whose_name_no_collection_can_have(
+    barstack: Callable[..., Called], bars: Path, tmp_path: Path, folder: str, proposed: str
+) -> None:
+    bars = bars.rename(tmp_path / folder)
+    called = barstack("import", bars, "--calendar", "24/7", "--yes")
+    assert called.code == 2
+    assert f"Name it with --into {proposed}." in " ".join(called.err.split())
+    options = ["--calendar", "24/7", "--yes"]
+    assert barstack("import", bars, *options, "--into", proposed).code == 0
+    assert stored(tmp_path, proposed).symbols() == ["AAA", "BBB"]
+
+
+def test_a_folder_among_others_whose_name_no_collection_can_have(
+    barstack: Callable[..., Called], bars: Path, tmp_path: Path
+) -> None:
+    many = tmp_path / "many"
+    many.mkdir()
+    bars = bars.rename(many / "MyBars")
+    called = barstack("import", many, "--calendar", "24/7", "--yes")
+    assert called.code == 2
+    assert f"barstack import {bars} --into mybars" in " ".join(called.err.split())
+
+
 def test_into_is_no_name_for_many_folders(barstack: Callable[..., Called], bars: Path) -> None:
     called = barstack("import", bars.parent, "--into", "x")
     assert called.code == 2

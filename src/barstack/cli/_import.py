@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -89,6 +90,8 @@ def import_(
 
     repairs = Repairs(drop_bad_rows=drop_bad_rows, keep=keep, sort=sort)
     plans = plan_import(path, into, said)
+    for plan in plans:
+        _check_name(plan, alone=plan.path == path)
     if not as_json:
         _show(plans)
     plans = _confirmed(plans, path, into, said, yes)
@@ -112,6 +115,22 @@ def _columns(given: list[str]) -> dict[str, str]:
             raise ConfigError(f"Cannot use --columns {part}. Write time=Date,close=Last.")
         columns[role.strip()] = name.strip()
     return columns
+
+
+def _check_name(plan: Plan, *, alone: bool) -> None:
+    """`ConfigError` with a name that can be, for a folder whose own cannot."""
+    # Cut, and once more stripped of what may only stand between letters.
+    legal = re.sub(r"[^a-z0-9._-]+", "_", plan.into.lower()).strip("._-")[:80].strip("._-")
+    if legal == plan.into:
+        return
+    way = f"--into {legal or 'bars'}"
+    if not alone:
+        path = shlex.quote(plan.path)
+        way = f"{way}, importing it by itself: barstack import {path} {way}. Or rename the folder"
+    raise ConfigError(
+        f"{plan.into!r} cannot be the name of a collection, which has up to 80 small letters, "
+        f"digits, and . _ - between them. Name it with {way}."
+    )
 
 
 def _show(plans: list[Plan]) -> None:
@@ -164,9 +183,9 @@ def _confirmed(
 
 def _asked(said: dict[str, Any], unanswered: dict[str, Any]) -> dict[str, Any]:
     said = dict(said)
-    for setting, finding in unanswered.items():
-        choices = f" ({', '.join(finding.choices)})" if finding.choices else ""
-        answer = typer.prompt(f"{finding.because} {setting}{choices}", err=True).strip()
+    for setting, clue in unanswered.items():
+        choices = f" ({', '.join(clue.choices)})" if clue.choices else ""
+        answer = typer.prompt(f"{clue.because} {setting}{choices}", err=True).strip()
         if setting == "dayfirst":
             said[setting] = not answer.lstrip("-").lower().startswith("m")
         elif setting.startswith("columns."):
@@ -177,13 +196,13 @@ def _asked(said: dict[str, Any], unanswered: dict[str, Any]) -> dict[str, Any]:
     return said
 
 
-def _option(finding: Any) -> list[str]:
-    value = finding.choices[0] if finding.choices else "VALUE"
-    if finding.setting == "dayfirst":
+def _option(clue: Any) -> list[str]:
+    value = clue.choices[0] if clue.choices else "VALUE"
+    if clue.setting == "dayfirst":
         return [value]
-    if finding.setting.startswith("columns."):
-        return ["--columns", f"{finding.setting.removeprefix('columns.')}={value}"]
-    return [finding.option, value]
+    if clue.setting.startswith("columns."):
+        return ["--columns", f"{clue.setting.removeprefix('columns.')}={value}"]
+    return [clue.option, value]
 
 
 def _run(plan: Plan, catalog: Any, repairs: Any, revise: bool, as_json: bool) -> list[Outcome]:
@@ -193,9 +212,7 @@ def _run(plan: Plan, catalog: Any, repairs: Any, revise: bool, as_json: bool) ->
     from ._show_import import outcome_lines  # noqa: PLC0415
 
     clock = ("calendar", "timezone", "stamp", "hours")
-    guessed = any(
-        each.setting in clock and each.certainty != "given" for each in plan.guess.findings
-    )
+    guessed = any(each.setting in clock and each.certainty != "given" for each in plan.guess.clues)
     job = Import(plan.into, plan.files, plan.guess.reading, plan.path, repairs, revise, guessed)
     outcomes = run_import(job, catalog, ShownProgress(stderr()))
     if not as_json:
@@ -207,6 +224,6 @@ def _run(plan: Plan, catalog: Any, repairs: Any, revise: bool, as_json: bool) ->
 def _plain(plan: Plan, outcomes: list[Outcome]) -> dict[str, Any]:
     return {
         "collection": plan.into,
-        "guess": [finding.to_json() for finding in plan.guess.findings],
+        "guess": [clue.to_json() for clue in plan.guess.clues],
         "files": [outcome.to_json() for outcome in outcomes],
     }

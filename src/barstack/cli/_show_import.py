@@ -25,13 +25,11 @@ def plan_table(plan: Plan) -> Table:
     for heading in ("setting", "taken as", "how sure"):
         table.add_column(heading, no_wrap=heading != "taken as", overflow="fold")
     table.add_column("because")
-    for finding in plan.guess.findings:
-        style = _STYLES[finding.certainty]
-        value = "?" if finding.value is None and finding.open else _shown(finding.value)
-        name = finding.setting.removeprefix("columns.")
-        table.add_row(
-            name, escape(value), f"[{style}]{finding.certainty}[/]", escape(finding.because)
-        )
+    for clue in plan.guess.clues:
+        style = _STYLES[clue.certainty]
+        value = "?" if clue.value is None and clue.open else _shown(clue.value)
+        name = clue.setting.removeprefix("columns.")
+        table.add_row(name, escape(value), f"[{style}]{clue.certainty}[/]", escape(clue.because))
     return table
 
 
@@ -41,9 +39,9 @@ def plans_table(plans: list[Plan]) -> Table:
     for heading in ("collection", "files", "bar", "calendar", "hours", "stamp", "how sure"):
         table.add_column(heading, no_wrap=True)
     for plan in plans:
-        values = {finding.setting: finding for finding in plan.guess.findings}
+        values = {clue.setting: clue for clue in plan.guess.clues}
         order = list(_STYLES)
-        worst = max(plan.guess.findings, key=lambda each: order.index(each.certainty)).certainty
+        worst = max(plan.guess.clues, key=lambda each: order.index(each.certainty)).certainty
         cells = [
             _shown(values[name].value) if name in values else "-"
             for name in ("bar", "calendar", "hours", "stamp")

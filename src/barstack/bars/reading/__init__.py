@@ -1,8 +1,8 @@
 """Foreign tables: how they are laid out, guessed and shown, never silently."""
 
+from ._clue import Clue, Given
 from ._files import ENDINGS, batches, ending_of, stem_of
 from ._find import find_files, is_pattern
-from ._finding import Finding, Given
 from ._guess import Guess, guess, sentence
 from ._layout import ZEROS, Layout, Reading
 from ._markets import MARKETS, fit
@@ -13,7 +13,7 @@ __all__ = [
     "ENDINGS",
     "MARKETS",
     "ZEROS",
-    "Finding",
+    "Clue",
     "Given",
     "Guess",
     "Layout",

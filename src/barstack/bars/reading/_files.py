@@ -97,7 +97,7 @@ def opened(file: Path) -> IO[bytes]:
 def blocks(file: Path, encoding: str, block_bytes: int) -> Iterator[bytes]:
     """Whole lines as UTF-8, at most about `block_bytes` at a time."""
     decoder = codecs.getincrementaldecoder(encoding)()
-    rest, first = b"", True
+    rest, held, first = b"", b"", True
     with opened(file) as stream:
         while chunk := stream.read(block_bytes):
             text = decoder.decode(chunk)
@@ -107,8 +107,11 @@ def blocks(file: Path, encoding: str, block_bytes: int) -> Iterator[bytes]:
             end = block.rfind(b"\n") + 1
             rest = block[end:]
             if end:
-                yield block[:end]
-    if last := rest + decoder.decode(b"", final=True).encode():
+                if held:
+                    yield held
+                held = block[:end]
+    # A last line that does not end belongs to the lines before it, and is counted among them.
+    if last := held + rest + decoder.decode(b"", final=True).encode():
         yield last
 
 

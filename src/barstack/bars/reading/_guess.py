@@ -14,8 +14,8 @@ from barstack.core.errors import ConfigError, DataError, did_you_mean
 
 from .._checks import COLUMNS
 from .._columns import as_polars, parse_text
+from ._clue import Clue, Given
 from ._files import is_text
-from ._finding import Finding, Given
 from ._guess_clock import guess_clock, guess_length
 from ._guess_columns import guess_prices, guess_symbol_column, guess_volume, plain
 from ._guess_numbers import guess_numbers
@@ -38,19 +38,19 @@ _CLOSES = ("close time", "time period end", "end time")
 class Guess:
     """What was guessed of a table.
 
-    findings  one for each setting
-    first     the first rows, read accordingly; None while something must be answered
-    where     what was looked at
+    clues  one for each setting
+    first  the first rows, read accordingly; None while something must be answered
+    where  what was looked at
     """
 
-    findings: tuple[Finding, ...]
+    clues: tuple[Clue, ...]
     first: pl.DataFrame | None
     where: str
 
     @property
-    def open(self) -> tuple[Finding, ...]:
+    def open(self) -> tuple[Clue, ...]:
         """What nobody can tell from the table."""
-        return tuple(finding for finding in self.findings if finding.open)
+        return tuple(clue for clue in self.clues if clue.open)
 
     @property
     def reading(self) -> Reading:
@@ -64,22 +64,22 @@ class Guess:
         """As `reading`, with nothing said where something is open."""
         values: dict[str, Any] = {}
         columns: dict[str, str] = {}
-        for finding in self.findings:
-            if finding.open or finding.value is None or finding.setting in ("symbol", "dayfirst"):
+        for clue in self.clues:
+            if clue.open or clue.value is None or clue.setting in ("symbol", "dayfirst"):
                 continue
-            if finding.setting.startswith("columns."):
-                columns[finding.setting.removeprefix("columns.")] = finding.value
+            if clue.setting.startswith("columns."):
+                columns[clue.setting.removeprefix("columns.")] = clue.value
             else:
-                values[finding.setting] = finding.value
+                values[clue.setting] = clue.value
         return Reading(columns=columns, **values)
 
 
-def sentence(unanswered: Sequence[Finding]) -> str:
+def sentence(unanswered: Sequence[Clue]) -> str:
     """What must be said, and how."""
     parts = []
-    for finding in unanswered:
-        choices = f" ({', '.join(finding.choices)})" if finding.choices else ""
-        parts.append(f"{finding.setting}: {finding.because} Say it with {finding.option}{choices}.")
+    for clue in unanswered:
+        choices = f" ({', '.join(clue.choices)})" if clue.choices else ""
+        parts.append(f"{clue.setting}: {clue.because} Say it with {clue.option}{choices}.")
     return " ".join(parts)
 
 
@@ -114,7 +114,7 @@ def _guess_files(files: list[Path], said: dict[str, Any]) -> Guess:
     chosen = files[::step][:_MOST_FILES]
     faults: list[DataError] = []
     tables: list[pl.DataFrame] = []
-    layout, found = Layout(), list[Finding]()
+    layout, found = Layout(), list[Clue]()
     for file in chosen:
         try:
             if not tables:
@@ -134,7 +134,7 @@ def _guess_files(files: list[Path], said: dict[str, Any]) -> Guess:
 def _guess_tables(
     tables: list[pl.DataFrame],
     layout: Layout,
-    found: list[Finding],
+    found: list[Clue],
     said: dict[str, Any],
     where: str,
     *,
@@ -144,9 +144,9 @@ def _guess_tables(
     if not len(raw):
         raise DataError(f"{where} holds no bars: no rows below the names of the columns.")
     columns = said.get("columns", {})
-    times = guess_time(raw, columns, said.get("dayfirst"))
-    found = [*found, *_unless_said(times, said, "time_format")]
-    taken = {finding.value for finding in times if finding.setting.startswith("columns.")}
+    times = guess_time(raw, said, where)
+    found = [*found, *times]
+    taken = {clue.value for clue in times if clue.setting.startswith("columns.")}
     found += guess_numbers(raw.select([n for n in raw.columns if n not in taken]), said)
     marks = {each.setting: each.value for each in found}
     decimal, thousands = marks.get("decimal") or ".", marks.get("thousands") or ""
@@ -164,15 +164,8 @@ def _guess_tables(
     return _with_clock(tables, found, said, where, own=own)
 
 
-def _unless_said(found: list[Finding], said: Given, setting: str) -> list[Finding]:
-    if setting not in said:
-        return found
-    kept = [each for each in found if each.setting not in (setting, "dayfirst")]
-    return [*kept, Finding(setting, said[setting], "As you say.", "given")]
-
-
 def _with_clock(
-    tables: list[pl.DataFrame], found: list[Finding], said: dict[str, Any], where: str, *, own: bool
+    tables: list[pl.DataFrame], found: list[Clue], said: dict[str, Any], where: str, *, own: bool
 ) -> Guess:
     reading = Guess(tuple(found), None, where).likeliest
     named = [named_table(table, reading.layout, where, lenient=True) for table in tables]
@@ -183,7 +176,7 @@ def _with_clock(
     series, zoned = _series(named, where)
     key = plain(time_column)
     if not zoned and any(word in key.split() for word in ("utc", "gmt")):
-        found.append(Finding("timezone", "UTC", f"Column {time_column!r} says so.", "sure"))
+        found.append(Clue("timezone", "UTC", f"Column {time_column!r} says so.", "sure"))
         said = said | {"timezone": "UTC"}
     length, length_us = guess_length(series, said)
     found.append(length)

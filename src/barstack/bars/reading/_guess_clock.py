@@ -7,20 +7,20 @@ import numpy as np
 from barstack.core.times import DAY_US, format_duration, parse_duration
 
 from .._sessions import ALWAYS, FX
-from ._finding import Finding, Given, given
+from ._clue import Clue, Given, given
 from ._guess_days import guess_days
 from ._markets import MARKETS, ZONES, Fit, Market, Stamps, fit, never_closes, trading, utc
 
 OPEN_BY_NAME = "The column's name says so."
 
 
-def guess_length(series: list[Stamps], said: Given) -> tuple[Finding, int | None]:
+def guess_length(series: list[Stamps], said: Given) -> tuple[Clue, int | None]:
     """How long a bar is."""
     if "bar" in said:
         return given("bar", said["bar"]), parse_duration(said["bar"])
     steps = np.concatenate([np.diff(stamps) for stamps in series] or [np.empty(0, np.int64)])
     if not len(steps):
-        return Finding("bar", None, "There is one bar only.", "unsure"), None
+        return Clue("bar", None, "There is one bar only.", "unsure"), None
     spacings, counts = np.unique(steps.astype(np.int64), return_counts=True)
     length_us = int(spacings[counts.argmax()])
     share = counts.max() / counts.sum()
@@ -29,8 +29,8 @@ def guess_length(series: list[Stamps], said: Given) -> tuple[Finding, int | None
     odd = spacings[(spacings % length_us != 0) & (counts > 0.001 * counts.sum())]
     # Sessions begin at any minute, so longer steps need not be multiples; shorter ones must not be.
     if share < 0.2 or (len(odd) and odd.min() < length_us and length_us < DAY_US):
-        return Finding("bar", length, because, "unsure", (length,)), length_us
-    return Finding("bar", length, because, "sure" if share > 0.6 else "likely"), length_us
+        return Clue("bar", length, because, "unsure", (length,)), length_us
+    return Clue("bar", length, because, "sure" if share > 0.6 else "likely"), length_us
 
 
 def guess_clock(
@@ -42,7 +42,7 @@ def guess_clock(
     named: str | None,
     own: bool,
     dates: bool,
-) -> list[Finding]:
+) -> list[Clue]:
     """Calendar, hours, timezone and which end of a bar is stamped.
 
     series  times of each symbol as they are written, microseconds; UTC where `zoned`
@@ -112,9 +112,9 @@ def _zones(market: Market, said: Given) -> list[str]:
     return list(dict.fromkeys([trading(market).zone, *ZONES]))
 
 
-def _calendar(best: Fit, fitting: list[Fit], said: Given) -> list[Finding]:
+def _calendar(best: Fit, fitting: list[Fit], said: Given) -> list[Clue]:
     market = best.market
-    hours = Finding("hours", market.hours, f"Bars lie in {market.trades}.", "sure")
+    hours = Clue("hours", market.hours, f"Bars lie in {market.trades}.", "sure")
     if "hours" in said:
         hours = given("hours", said["hours"])
     if "calendar" in said:
@@ -132,19 +132,19 @@ def _calendar(best: Fit, fitting: list[Fit], said: Given) -> list[Finding]:
     if twins:
         names = tuple(dict.fromkeys([market.calendar, *(each.market.calendar for each in twins)]))
         because = f"Bars fit the hours of {' and '.join(names)} alike."
-        return [Finding("calendar", None, because, "unsure", names), hours]
+        return [Clue("calendar", None, because, "unsure", names), hours]
     odd = best.stray + best.absent
     if market.pause_us == 0 and market.calendar != FX and odd > max(3, 0.03 * best.sessions):
         # Toronto keeps New York's hours and other holidays.
         because += f" {best.absent} of its sessions have none."
-        return [Finding("calendar", None, because, "unsure", (market.calendar, ALWAYS)), hours]
+        return [Clue("calendar", None, because, "unsure", (market.calendar, ALWAYS)), hours]
     if best.edged and best.sessions >= 10:
         certainty = "sure"
     else:
         spread = best.days >= 5 and best.filled >= 0.6
         certainty = "likely" if best.edged or spread else "unsure"
     choices = (market.calendar, ALWAYS) if certainty == "unsure" else ()
-    return [Finding("calendar", market.calendar, because, certainty, choices), hours]
+    return [Clue("calendar", market.calendar, because, certainty, choices), hours]
 
 
 def _length_of(market: Market) -> int:
@@ -152,7 +152,7 @@ def _length_of(market: Market) -> int:
     return int(np.median(found.close - found.open))
 
 
-def _zone(best: Fit, rivals: list[Fit], said: Given) -> Finding:
+def _zone(best: Fit, rivals: list[Fit], said: Given) -> Clue:
     if "timezone" in said:
         return given("timezone", said["timezone"])
     others = [each for each in rivals if each.zone != best.zone]
@@ -161,59 +161,61 @@ def _zone(best: Fit, rivals: list[Fit], said: Given) -> Finding:
         because = f"Times carry none, and bars fit {best.market.trades} in several."
         if not others:
             because = f"Times carry none, and bars do not fill {best.market.trades}."
-        return Finding("timezone", None, because, "unsure", names)
+        return Clue("timezone", None, because, "unsure", names)
     because = f"So read, sessions begin and end as they do in {best.market.trades}."
     certainty = "sure" if best.sessions >= 10 else "likely"
-    return Finding("timezone", best.zone, because, certainty)
+    return Clue("timezone", best.zone, because, certainty)
 
 
-def _stamp(best: Fit, rivals: list[Fit], said: Given, named: str | None, own: bool) -> Finding:
+def _stamp(best: Fit, rivals: list[Fit], said: Given, named: str | None, own: bool) -> Clue:
     if "stamp" in said:
         return given("stamp", said["stamp"])
     if named:
-        return Finding("stamp", named, OPEN_BY_NAME, "sure")
+        return Clue("stamp", named, OPEN_BY_NAME, "sure")
+    if not best.edged:
+        # A few strays in years are a source's habit, not its clock, and gold begins its week an
+        # hour after currencies. Taken for ends by mistake, bars would be known a bar too early.
+        edges = f"{best.begins:.0%} begin and {best.ends:.0%} end with these bars"
+        because = f"Of {best.sessions} session(s) {edges}: too few to show which end is stamped."
+        return unknown_stamp(because, own)
     if any(each.stamp != best.stamp for each in rivals):
         return unknown_stamp("Both ends of a bar lie in the session either way.", own)
-    if own and not best.edged and best.stamp == "close":
-        # A few strays in years are a source's habit, not its clock: read as ends, every bar would
-        # be known a bar too early if that were wrong.
-        return unknown_stamp("Sessions neither begin nor end with these bars.", own)
     other = "ends" if best.stamp == "open" else "starts"
     because = f"Read as {other} of bars, times lie outside {best.market.trades}."
-    return Finding("stamp", best.stamp, because, "sure" if best.edged else "likely")
+    return Clue("stamp", best.stamp, because, "sure")
 
 
-def unknown_stamp(because: str, own: bool) -> Finding:
+def unknown_stamp(because: str, own: bool) -> Clue:
     """What nothing tells, but for a table in barstack's own form."""
     if own:
         form = "The table has barstack's own form, where timestamp is the start of a bar."
-        return Finding("stamp", "open", form, "likely")
-    return Finding("stamp", None, because, "unsure", ("open", "close"))
+        return Clue("stamp", "open", form, "likely")
+    return Clue("stamp", None, because, "unsure", ("open", "close"))
 
 
-def unknown_zone(because: str) -> Finding:
+def unknown_zone(because: str) -> Clue:
     """A zone that must be named."""
-    return Finding("timezone", None, because, "unsure", ("UTC", "America/New_York"))
+    return Clue("timezone", None, because, "unsure", ("UTC", "America/New_York"))
 
 
 def _around_the_clock(
     full: int, n_saturdays: int, said: Given, zoned: bool, named: str | None, own: bool
-) -> list[Finding]:
+) -> list[Clue]:
     because = f"{full} of {n_saturdays} Saturday(s) are as full as other days."
-    calendar = Finding("calendar", ALWAYS, because, "sure" if full > 1 else "likely")
+    calendar = Clue("calendar", ALWAYS, because, "sure" if full > 1 else "likely")
     found = [given("calendar", ALWAYS) if "calendar" in said else calendar]
     return [*found, *_unknown(said, zoned, named, own, "Nothing closes, so no session shows it.")]
 
 
-def _no_market(said: Given, zoned: bool, named: str | None, own: bool) -> list[Finding]:
+def _no_market(said: Given, zoned: bool, named: str | None, own: bool) -> list[Clue]:
     because = "Bars fit the hours of no market known here."
     choices = tuple(dict.fromkeys([*(each.calendar for each in MARKETS), ALWAYS]))
-    calendar = Finding("calendar", None, because, "unsure", choices)
+    calendar = Clue("calendar", None, because, "unsure", choices)
     found = [given("calendar", said["calendar"]) if "calendar" in said else calendar]
     return [*found, *_unknown(said, zoned, named, own, because)]
 
 
-def _unknown(said: Given, zoned: bool, named: str | None, own: bool, because: str) -> list[Finding]:
+def _unknown(said: Given, zoned: bool, named: str | None, own: bool, because: str) -> list[Clue]:
     found = []
     if "hours" in said:
         found.append(given("hours", said["hours"]))
@@ -223,5 +225,5 @@ def _unknown(said: Given, zoned: bool, named: str | None, own: bool, because: st
     if "stamp" in said:
         return [*found, given("stamp", said["stamp"])]
     if named:
-        return [*found, Finding("stamp", named, OPEN_BY_NAME, "sure")]
+        return [*found, Clue("stamp", named, OPEN_BY_NAME, "sure")]
     return [*found, unknown_stamp(because, own)]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from .._bars import PRICES
-from ._finding import Finding, Given, given
+from ._clue import Clue, Given, given
 from ._layout import ZEROS
 from ._named import parse_numbers
 
@@ -41,7 +41,7 @@ def plain(name: str) -> str:
     return " ".join(re.sub(r"[^0-9a-z$%]+", " ", words).split())
 
 
-def guess_prices(raw: pl.DataFrame, said: Given) -> Iterator[Finding]:
+def guess_prices(raw: pl.DataFrame, said: Given) -> Iterator[Clue]:
     """Open, high, low and close."""
     by_plain = _by_plain(raw)
     for role in PRICES:
@@ -58,12 +58,12 @@ def guess_prices(raw: pl.DataFrame, said: Given) -> Iterator[Finding]:
                     f"There is no close but {adjusted[0]!r}, whose prices are not those of open, "
                     "high and low. Take it only if all four are adjusted."
                 )
-                yield Finding(setting, None, because, "unsure", tuple(adjusted))
+                yield Clue(setting, None, because, "unsure", tuple(adjusted))
             elif quoted:
                 because = "There are only quotes, no trades or middles. Choose a side."
-                yield Finding(setting, None, because, "unsure", tuple(quoted))
+                yield Clue(setting, None, because, "unsure", tuple(quoted))
             else:
-                yield Finding(setting, None, "No column has such a name.", "unsure", _free(raw))
+                yield Clue(setting, None, "No column has such a name.", "unsure", _free(raw))
             continue
         name, own = found[0]
         because = f"Column {own!r}."
@@ -74,14 +74,12 @@ def guess_prices(raw: pl.DataFrame, said: Given) -> Iterator[Finding]:
         exact = name == _NAMES[role][0]
         rivals = len(found) > 1 and not exact
         certainty = "unsure" if rivals else "sure" if exact or len(name) == 1 else "likely"
-        yield Finding(
-            setting, own, because, certainty, tuple(o for _, o in found) if rivals else ()
-        )
+        yield Clue(setting, own, because, certainty, tuple(o for _, o in found) if rivals else ())
 
 
 def guess_volume(
     raw: pl.DataFrame, said: Given, taken: set[str], decimal: str, thousands: str
-) -> Finding:
+) -> Clue:
     """Volume, or zeros where there is none."""
     setting = "columns.volume"
     if "volume" in said:
@@ -95,12 +93,12 @@ def guess_volume(
         if traded[0] != found[0]:
             because = f"Column {traded[0]!r}; {found[0]!r} is all zeros."
         sure = plain(traded[0]) in ("volume", "v", "vol")
-        return Finding(setting, traded[0], because, "sure" if sure else "likely")
+        return Clue(setting, traded[0], because, "sure" if sure else "likely")
     similar = [
         own for key, own in by_plain.items() if key.startswith(("vol", "amount")) or "volume" in key
     ]
     if len(similar) == 1:
-        return Finding(setting, similar[0], f"Column {similar[0]!r}, by its name.", "likely")
+        return Clue(setting, similar[0], f"Column {similar[0]!r}, by its name.", "likely")
     spare = [
         name
         for name in (similar or _numeric(raw))
@@ -108,11 +106,11 @@ def guess_volume(
     ]
     if spare:
         because = f"None is called volume; it may be one of {', '.join(spare)}. Or say zeros."
-        return Finding(setting, None, because, "unsure", (*spare, ZEROS))
-    return Finding(setting, ZEROS, "There is none: zeros stand in for it.", "likely")
+        return Clue(setting, None, because, "unsure", (*spare, ZEROS))
+    return Clue(setting, ZEROS, "There is none: zeros stand in for it.", "likely")
 
 
-def guess_symbol_column(raw: pl.DataFrame, said: Given, taken: set[str]) -> Finding | None:
+def guess_symbol_column(raw: pl.DataFrame, said: Given, taken: set[str]) -> Clue | None:
     """The column that names symbols, where there is one; without a header, one of words."""
     if "symbol_column" in said:
         return given("symbol_column", said["symbol_column"])
@@ -129,7 +127,7 @@ def guess_symbol_column(raw: pl.DataFrame, said: Given, taken: set[str]) -> Find
             continue  # a code, a name or an asset in figures may be anything
         many = f"{len(symbols)} symbols, the first {symbols[0]}" if len(symbols) > 1 else symbols[0]
         certainty = "likely" if own in unnamed else "sure"
-        return Finding("symbol_column", own, f"Column {own!r} holds {many}.", certainty)
+        return Clue("symbol_column", own, f"Column {own!r} holds {many}.", certainty)
     return None
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from barstack.core.times import DAY_US
 
 from .._sessions import ALWAYS, Sessions, sessions
-from ._finding import Finding, Given, given
+from ._clue import Clue, Given, given
 from ._markets import MARKETS, Stamps, utc
 
 
@@ -37,12 +37,12 @@ def guess_days(
     named: str | None,
     own: bool,
     dates: bool,
-) -> list[Finding]:
+) -> list[Clue]:
     """As `guess_clock`; a date names the session that it is known to close with."""
     found = []
     if length_us > DAY_US:
         because = "Bars longer than a day have no session of a calendar to end with."
-        weeks = Finding("calendar", ALWAYS, because, "likely")
+        weeks = Clue("calendar", ALWAYS, because, "likely")
         found.append(given("calendar", said["calendar"]) if "calendar" in said else weeks)
         calendar: str | None = str(found[0].value)
     else:
@@ -57,18 +57,18 @@ def guess_days(
     if "stamp" in said:
         stamp = given("stamp", said["stamp"])
     elif named and stamp.open:
-        stamp = Finding("stamp", named, "The column's name says so.", "sure")
+        stamp = Clue("stamp", named, "The column's name says so.", "sure")
     return [*found, stamp]
 
 
-def _calendar(series: list[Stamps], said: Given) -> Finding:
+def _calendar(series: list[Stamps], said: Given) -> Clue:
     if "calendar" in said:
         return given("calendar", said["calendar"])
     days = np.concatenate([stamps // DAY_US for stamps in series])
     weekdays = np.bincount((days + 4) % 7, minlength=7)
     if len(days) >= 14 and weekdays.min() > len(days) / 14:
         because = f"Every day of the week has bars, Saturdays {weekdays[6]} of {len(days)}."
-        return Finding("calendar", ALWAYS, because, "sure")
+        return Clue("calendar", ALWAYS, because, "sure")
     calendars = dict.fromkeys(market.calendar for market in MARKETS)
     found = sorted((_compare(series, each) for each in calendars), key=lambda each: each.odd)
     best, second = found[0], found[1]
@@ -78,9 +78,9 @@ def _calendar(series: list[Stamps], said: Given) -> Finding:
     )
     if best.odd > 0.03 or best.bars < 5 or second.odd <= best.odd:
         fitting = tuple(each.calendar for each in found if each.odd <= best.odd + 0.01)
-        return Finding("calendar", None, because, "unsure", (*fitting, ALWAYS))
+        return Clue("calendar", None, because, "unsure", (*fitting, ALWAYS))
     sure = best.odd < 0.002 and best.bars > 200
-    return Finding("calendar", best.calendar, because, "sure" if sure else "likely")
+    return Clue("calendar", best.calendar, because, "sure" if sure else "likely")
 
 
 def _compare(series: list[Stamps], calendar: str) -> _Days:
@@ -106,9 +106,9 @@ def _stamp(
     zoned: bool,
     own: bool,
     dates: bool,
-) -> tuple[Finding, Finding]:
+) -> tuple[Clue, Clue]:
     """Timezone and stamp; the zone is only asked for where times of day stand in the table."""
-    zone = Finding("timezone", None, "Times carry none.", "unsure", ("UTC", "America/New_York"))
+    zone = Clue("timezone", None, "Times carry none.", "unsure", ("UTC", "America/New_York"))
     if calendar not in (None, ALWAYS):
         hours = sessions(str(calendar))
         for name in (None,) if zoned else (hours.zone, "UTC"):
@@ -116,16 +116,16 @@ def _stamp(
                 said_so = (
                     "A date names the session." if end == "date" else f"At the session's {end}."
                 )
-                known = Finding("timezone", name, said_so, "likely") if name else zone
-                return known, Finding("stamp", "open" if end == "date" else end, said_so, "sure")
+                known = Clue("timezone", name, said_so, "likely") if name else zone
+                return known, Clue("stamp", "open" if end == "date" else end, said_so, "sure")
     if calendar is not None and dates:
         because = "A date names the day that begins with it."
-        return zone, Finding("stamp", "open", because, "likely")
+        return zone, Clue("stamp", "open", because, "likely")
     if own:
         because = "The table has barstack's own form, where timestamp is the start of a bar."
-        return zone, Finding("stamp", "open", because, "likely")
+        return zone, Clue("stamp", "open", because, "likely")
     because = "A bar's day may begin or end at this time."
-    return zone, Finding("stamp", None, because, "unsure", ("open", "close"))
+    return zone, Clue("stamp", None, because, "unsure", ("open", "close"))
 
 
 def _end(series: list[Stamps], hours: Sessions, zone: str | None, midnight: bool) -> str | None:

@@ -13,11 +13,11 @@ import polars as pl
 
 from barstack.core.errors import DataError
 
+from ._clue import Clue, Given, given
 from ._files import blocks, opened
-from ._finding import Finding, Given, given
-from ._guess_times import how_written
 from ._layout import Layout
 from ._named import NOTHING
+from ._time_forms import how_written
 
 _SEPARATORS = (",", ";", "\t", "|")
 _SHOWN = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"^[\s$€£¥]*[+-]?(\d[\d.,' \u00a0\u202f]*|\.\d+)([eE][+
 _HEAD_BYTES = 1 << 16
 
 
-def guess_text(file: Path, said: Given) -> tuple[Layout, list[Finding]]:
+def guess_text(file: Path, said: Given) -> tuple[Layout, list[Clue]]:
     """Encoding, separator and header of a file; decimal marks need its columns first."""
     encoding = _encoding(file, said)
     lines = _head(file, encoding.value)
@@ -42,11 +42,11 @@ def guess_text(file: Path, said: Given) -> tuple[Layout, list[Finding]]:
     found = [encoding, separator, header]
     if skip:
         because = f"The table begins below {lines[0][:40]!r}."
-        found.append(Finding("skip_lines", skip, because, "sure"))
+        found.append(Clue("skip_lines", skip, because, "sure"))
     return layout, [each for each in found if each.because]
 
 
-def _encoding(file: Path, said: Given) -> Finding:
+def _encoding(file: Path, said: Given) -> Clue:
     if "encoding" in said:
         return given("encoding", said["encoding"])
     try:
@@ -57,15 +57,15 @@ def _encoding(file: Path, said: Given) -> Finding:
     for mark, name in ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"),
                        (codecs.BOM_UTF16_BE, "utf-16")):  # fmt: skip
         if head.startswith(mark):
-            return Finding("encoding", name, "The file begins with its mark.", "sure")
+            return Clue("encoding", name, "The file begins with its mark.", "sure")
     if head.count(b"\0") > len(head) // 4:
         name = "utf-16-le" if head[1:2] == b"\0" else "utf-16-be"
-        return Finding("encoding", name, "Every other byte is zero.", "sure")
+        return Clue("encoding", name, "Every other byte is zero.", "sure")
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
-        return Finding("encoding", "cp1252", "It is not UTF-8; prices read the same.", "likely")
-    return Finding("encoding", "utf-8", "", "sure")
+        return Clue("encoding", "cp1252", "It is not UTF-8; prices read the same.", "likely")
+    return Clue("encoding", "utf-8", "", "sure")
 
 
 def _head(file: Path, encoding: str) -> list[str]:
@@ -77,7 +77,7 @@ def _head(file: Path, encoding: str) -> list[str]:
     return lines[: _LINES + 20]
 
 
-def _separator(lines: list[str], file: Path, said: Given) -> tuple[Finding, int, int]:
+def _separator(lines: list[str], file: Path, said: Given) -> tuple[Clue, int, int]:
     """The separator under which most columns hold numbers or times; fields a row; lines above."""
     best: list[tuple[int, str, int, int]] = []
     for mark in (said["separator"],) if "separator" in said else _SEPARATORS:
@@ -100,9 +100,9 @@ def _separator(lines: list[str], file: Path, said: Given) -> tuple[Finding, int,
         return given("separator", mark), width, skip
     if len(best) > 1 and best[1][0] == clean:
         marks = tuple(each[1] for each in best if each[0] == clean)
-        return Finding("separator", mark, "Several fit.", "unsure", marks), width, skip
+        return Clue("separator", mark, "Several fit.", "unsure", marks), width, skip
     because = f"With {_SHOWN[mark]}, {clean} of {width} columns hold numbers or times."
-    return Finding("separator", mark, because, "sure"), width, skip
+    return Clue("separator", mark, because, "sure"), width, skip
 
 
 def _is_clean(column: tuple[str, ...]) -> bool:
@@ -113,15 +113,15 @@ def _is_clean(column: tuple[str, ...]) -> bool:
     return all(map(_NUMBER.match, values)) or how_written(pl.Series(values)) is not None
 
 
-def _header_lines(rows: list[list[str]], width: int, said: Given) -> Finding:
+def _header_lines(rows: list[list[str]], width: int, said: Given) -> Clue:
     if "header_lines" in said:
         return given("header_lines", said["header_lines"])
     first = [cell.strip() for cell in rows[0]]
     if any(_NUMBER.match(cell) or how_written(pl.Series([cell])) for cell in first if cell):
-        return Finding("header_lines", 0, "The first line holds values, not names.", "sure")
+        return Clue("header_lines", 0, "The first line holds values, not names.", "sure")
     for place, row in enumerate(rows[1:4], start=1):
         cells = [cell.strip() for cell in row]
         if len(cells) == width and any(map(_NUMBER.match, cells[1:])):
             because = "" if place == 1 else f"{place} lines stand above the first values."
-            return Finding("header_lines", place, because, "sure")
-    return Finding("header_lines", 1, "", "sure")
+            return Clue("header_lines", place, because, "sure")
+    return Clue("header_lines", 1, "", "sure")

@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from ._finding import Finding
+from ._clue import Clue
 from ._layout import ZEROS
 from ._named import parse_numbers
 
 
-def guess_unnamed(
-    raw: pl.DataFrame, times: set[str], decimal: str, thousands: str
-) -> list[Finding]:
+def guess_unnamed(raw: pl.DataFrame, times: set[str], decimal: str, thousands: str) -> list[Clue]:
     """Open, high, low, close and volume of a table without a header.
 
     The order open, high, low, close is everybody's; high and low must prove it.
@@ -35,11 +33,11 @@ def guess_unnamed(
         return []
     because = "By place: the second of the prices is the highest, the third the lowest."
     found = [
-        Finding(f"columns.{role}", name, because, "likely")
+        Clue(f"columns.{role}", name, because, "likely")
         for role, name in zip(("open", "high", "low", "close"), names, strict=False)
     ]
     if len(names) == 5 and not (values[4][whole] < 0).any():
-        found.append(Finding("columns.volume", names[4], "It follows the prices.", "likely"))
+        found.append(Clue("columns.volume", names[4], "It follows the prices.", "likely"))
     elif len(names) == 4:
-        found.append(Finding("columns.volume", ZEROS, "Nothing follows the prices.", "likely"))
+        found.append(Clue("columns.volume", ZEROS, "Nothing follows the prices.", "likely"))
     return found

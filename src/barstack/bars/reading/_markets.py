@@ -92,8 +92,10 @@ class Fit:
         return self.begins >= 0.5 and self.ends >= 0.5 and self.sessions >= 3
 
     def contradicts(self, other: Fit) -> bool:
-        """Whether the other leaves far more bars outside."""
-        return other.stray >= 3 and other.stray >= 5 * self.stray
+        """Whether the other leaves far more bars outside, and explains nothing better."""
+        if not self.edged or other.begins + other.ends > self.begins + self.ends:
+            return False  # a calendar that is not quite the market's leaves some outside, too
+        return other.stray >= max(3, 0.01 * other.days) and other.stray >= 5 * self.stray
 
 
 def fit(starts: list[Stamps], length_us: int, market: Market, zone: str | None, stamp: str) -> Fit:

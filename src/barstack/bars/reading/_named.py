@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from barstack.core.errors import DataError, did_you_mean
+from barstack.core.errors import ConfigError, DataError, did_you_mean
 
 from .._checks import COLUMNS, first_row
 from .._columns import TIME_NAMES, match_columns
@@ -32,7 +32,7 @@ def named_table(
         else:
             columns.append(_numbers(raw[named[role]], layout, where, lenient).alias(role))
     if layout.symbol_column is not None:
-        symbols = _column(raw, layout.symbol_column, where)
+        symbols = own_column(raw, layout.symbol_column, where)
         columns.append(symbols.cast(pl.String).str.strip_chars().alias("symbol"))
     return pl.DataFrame(columns)
 
@@ -42,14 +42,15 @@ def places(raw: pl.DataFrame, layout: Layout, where: str) -> dict[str, str]:
     said = layout.columns
     for name in said.values():
         if name != ZEROS:
-            _column(raw, name, where)
+            own_column(raw, name, where)
     taken = {*said, *said.values(), *(TIME_NAMES if "time" in said else ())}
     rest = [name for name in raw.columns if name.lower() not in taken and name not in taken]
     stand_ins = ["timestamp" if role == "time" else role for role in said if role != "date"]
     return match_columns(pl.DataFrame(schema=[*rest, *stand_ins]), where) | said
 
 
-def _column(raw: pl.DataFrame, name: str, where: str) -> pl.Series:
+def own_column(raw: pl.DataFrame, name: str, where: str) -> pl.Series:
+    """A column by the table's own name; `DataError` where there is none."""
     if name not in raw.columns:
         raise DataError(f"{where} has no column {name!r}. {did_you_mean(name, raw.columns)}")
     return raw[name]
@@ -75,8 +76,8 @@ def _times(
         row = first_row(unread)
         raise DataError(
             f"{where}: cannot read {column[row]!r} in row {row} of {column.name!r} as a time "
-            f"written {form}; {int(unread.sum())} such row(s) in all. Repair or remove them, or "
-            "say how times are written with time_format."
+            f"written {form}; {int(unread.sum())} such row(s) in all. Repair or remove them, as "
+            "barstack import --drop-bad-rows does, or say how times are written with time_format."
         )
     return read.alias("timestamp")
 
@@ -107,9 +108,13 @@ def parse_times(column: pl.Series, form: str) -> pl.Series:
     text = _as_text(column)
     if not any(part in form for part in ("%H", "%I")):
         return text.str.to_date(form, strict=False)
-    if "%M" not in form:  # polars takes an hour only with its minutes
-        text, form = text + " 00", form + " %M"
-    read = text.str.to_datetime(form, time_unit="us", strict=False)
+    minutes = "" if "%M" in form else " 00"  # polars takes an hour only with its minutes
+    complete = form + (" %M" if minutes else "")
+    try:
+        read = (text + minutes).str.to_datetime(complete, time_unit="us", strict=False)
+    except pl.exceptions.ComputeError as error:  # such as an hour of twelve without AM and PM
+        why = str(error).splitlines()[0]
+        raise ConfigError(f"Times cannot be written {form}. {why}") from None
     if form.endswith(("Z", "UTC", "GMT")) and read.dtype.time_zone is None:  # type: ignore[attr-defined]
         read = read.dt.replace_time_zone("UTC")
     return read

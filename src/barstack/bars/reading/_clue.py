@@ -10,7 +10,7 @@ Given = Mapping[str, Any]  # what the user has said, by setting
 
 
 @dataclass(frozen=True)
-class Finding:
+class Clue:
     """One guess.
 
     setting    field of `Reading`, or `columns.close` and the like
@@ -49,6 +49,6 @@ class Finding:
         }
 
 
-def given(setting: str, value: Any) -> Finding:
+def given(setting: str, value: Any) -> Clue:
     """What need not be guessed."""
-    return Finding(setting, value, "As you say.", "given")
+    return Clue(setting, value, "As you say.", "given")
