@@ -339,7 +339,7 @@ def test_where_the_catalog_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(ConfigError, match=rf"no catalog at {tmp_path}/catalog.* BARSTACK_CATALOG"):
         Catalog().collection("some")
     monkeypatch.setenv("BARSTACK_CATALOG", str(tmp_path / "kept"))
-    collection_in(Catalog().folder)
+    collection_in(Catalog().folder).add("A", WHOLE)
     assert (tmp_path / "kept/some/about.json").is_file()
     assert Catalog().names() == ["some"]
     with pytest.raises(ConfigError, match=r"has no 'sone'\. Did you mean 'some'\?"):
@@ -348,6 +348,7 @@ def test_where_the_catalog_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_collection_keeps_its_facts(tmp_path: Path) -> None:
     first = collection_in(tmp_path, bar="60min", calendar="XNYS", source="a friend")
+    first.add("A", made(48, length_us=60 * MINUTE_US))
     again = collection_in(tmp_path, bar="1h", calendar="XNYS", hours="extended")
     assert again.facts == first.facts == Catalog(tmp_path).collection("some").facts
     with pytest.raises(ConfigError, match=r"'some' has bars 60min, not 5min\. .* another name"):
@@ -357,6 +358,22 @@ def test_a_collection_keeps_its_facts(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"Unknown calendar 'XNYZ'\. Did you mean 'XN"):
         collection_in(tmp_path, "other", calendar="XNYZ")
     assert [each.name for each in tmp_path.iterdir()] == ["some"]
+
+
+def test_a_collection_begins_with_its_first_rows(tmp_path: Path) -> None:
+    """What fails before leaves no name that would keep other bars out."""
+    wrong = collection_in(tmp_path, bar="5min")
+    with pytest.raises(DataError, match="most are 30min"):
+        wrong.add("A", WHOLE)
+    assert Catalog(tmp_path).names() == []
+    right = collection_in(tmp_path)
+    right.add("A", WHOLE)
+    assert Catalog(tmp_path).collection("some").facts == right.facts
+    five = made(40, length_us=5 * MINUTE_US)
+    with pytest.raises(ConfigError, match=r"'some' has bars 30min, not 5min\."):
+        wrong.add("B", five)
+    assert collection_in(tmp_path).symbols() == ["A"]
+    assert not (wrong.folder / "B").exists()
 
 
 def test_no_such_symbol(collection: Collection) -> None:

@@ -92,6 +92,7 @@ def test_the_disk_has_it_before_anybody_is_told(
         return replace(self, target)
 
     collection = Catalog(tmp_path).create("some", FACTS)
+    collection.add("S9", walk_of(1, 0, NEARLY_FEBRUARY_US, 60_000_000))
     monkeypatch.setattr(os, "fsync", noted_fsync)
     monkeypatch.setattr(Path, "replace", noted_replace)
     collection.add("S0", walk_of(4000, 0, NEARLY_FEBRUARY_US, 60_000_000))
@@ -107,6 +108,7 @@ def test_the_disk_has_it_before_anybody_is_told(
 
 def both_add(collection: Collection, truth: Truth, seed: int) -> None:
     """Work: add all rows in pieces, at the time at which another writer does."""
+    collection.folder.mkdir(exist_ok=True)
     (collection.folder / f"here_{seed}.txt").touch()
     while len(list(collection.folder.glob("here_*.txt"))) < 2:
         time.sleep(0.001)

@@ -214,6 +214,8 @@ def test_a_study_that_contradicts_its_collection(both: Path) -> None:
 
 def test_nothing_to_read(tmp_path: Path) -> None:
     collection = collection_in(tmp_path)
+    collection.add("A", WHOLE)
+    collection.remove("A")
     provider = PROVIDERS.parse({"provider": "catalog", "collection": "some", "path": str(tmp_path)})
     with pytest.raises(DataError, match=r"'some' in .* is empty\. Bring bars in"):
         provider.load()

@@ -233,10 +233,34 @@ def test_a_damaged_symbol_can_be_removed(collection: Collection) -> None:
     assert collection.add("A", WHOLE).new == 240
 
 
-def test_damaged_facts(collection: Collection) -> None:
-    (collection.folder / "about.json").write_text('{"bar": "5 sometimes"}')
-    with pytest.raises(StorageError, match=r"about\.json is damaged: .*not a duration.* Write it"):
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"bar": "5 sometimes", "calendar": "XNYS"}', "not a duration"),
+        ('{"bar": "30min"}', "it names no calendar"),  # 24/7 would be a guess
+        ("[]", "it is no object"),
+    ],
+)
+def test_damaged_facts(collection: Collection, content: str, said: str) -> None:
+    collection.folder.mkdir()
+    (collection.folder / "about.json").write_text(content)
+    with pytest.raises(StorageError, match=rf"about\.json is damaged: .*{said}.* Write it"):
         Catalog(collection.folder.parent).collection("some")
+    with pytest.raises(StorageError, match=r"about\.json is damaged"):
+        collection.add("A", WHOLE)
+
+
+def test_a_folder_where_a_manifest_should_be(collection: Collection) -> None:
+    collection.add("A", WHOLE)
+    manifest = collection.folder / "A" / "manifest.json"
+    manifest.unlink()
+    manifest.mkdir()
+    asks = (collection.bars, collection.summary, collection.covered, collection.verify)
+    for ask in (*asks, lambda symbol: collection.add(symbol, WHOLE)):
+        with pytest.raises(StorageError, match=r"Cannot read .*manifest\.json: Is a directory"):
+            ask("A")
+    with pytest.raises(StorageError, match=r"manifest\.json is no file"):
+        collection.remove("A")
 
 
 def test_a_full_disk_leaves_what_was_there(collection: Collection) -> None:

@@ -17,6 +17,7 @@ from barstack.bars.checks import (
     STRUCTURAL,
     Defect,
     Finding,
+    Subject,
     check,
     examine,
     find,
@@ -25,6 +26,7 @@ from barstack.bars.checks import (
     refuse,
     structural,
 )
+from barstack.bars.checks._moves import usual_size
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.times import DAY_US
 from barstack.testing import walk
@@ -231,6 +233,33 @@ def test_bad_prints(column: str, row: int, up: bool, seed: int) -> None:
     finding = found["bad_prints"]
     assert finding.at.tolist() == [bars.records["opened_at"][row]]
     assert f"{planted.records[column][row]:g}" in finding.values
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("column", "times", "minutes", "told"),
+    [
+        ("close", 13.5, 30, False),
+        ("close", 13.5, 60, True),
+        ("close", 13.5, 1440, True),
+        ("high", 45, 60, False),
+        ("high", 45, 1440, True),
+    ],
+)
+def test_longer_bars_have_fewer_true_ones_so_far_out(
+    column: str, times: float, minutes: int, told: bool, seed: int
+) -> None:
+    bars = filled(days=300 if minutes == 1440 else 150, minutes=minutes, seed=seed)
+    logs = {name: np.log(bars.records[name]) for name in ("open", "high", "close")}
+    move = np.diff(logs["close"], prepend=logs["close"][:1])
+    row = 61 + int(np.argmin(np.abs(move[61:200] + move[62:201])))  # as good as back by itself
+    top = np.maximum(logs["close"], logs["open"])
+    if column == "close":
+        size, base = usual_size(Subject(bars, "XNYS"), move), logs["close"][row - 1]
+    else:
+        size, base = usual_size(Subject(bars, "XNYS"), logs["high"] - top), top[row]
+    found = check_bars(changed(bars, **{column: (row, np.exp(base + times * size[row]))}))
+    assert ("bad_prints" in found) == told
 
 
 @settings(max_examples=15, deadline=None)

@@ -145,6 +145,8 @@ def test_known_bad_prints_of_the_long_folders(shared_data: Path) -> None:
         for at in each.at.astype("datetime64[us]").astype("datetime64[D]").astype(str)
     }
     assert {("IBM", "2002-12-23"), ("AAPL", "2009-09-21"), ("SPY", "2000-12-18")} <= told
+    assert {("IWM", "2008-09-19"), ("BAC", "2001-11-12")} <= told  # a high at twice the price
+    assert len(told) == 9
 
 
 @pytest.mark.parametrize("name", ["us_equities_5m", "us_equities_1d_88", "crypto_5m", "fx_15m"])

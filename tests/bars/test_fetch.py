@@ -235,7 +235,7 @@ def test_again_revises_the_whole_history(catalog: Catalog, point_at: PointAt) ->
 
 
 def test_one_collection_holds_bars_of_one_source(catalog: Catalog) -> None:
-    ALPACA.remote().collection_in(catalog)
+    ALPACA.remote().collection_in(catalog).add("A", table_of([0]))
     with pytest.raises(ConfigError, match=r"feed iex.* would come from Alpaca, shares, feed sip"):
         ALPACA.remote(feed="sip").collection_in(catalog)
     ALPACA.remote(feed="sip", collection="alpaca_sip").collection_in(catalog)

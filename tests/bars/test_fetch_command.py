@@ -137,6 +137,7 @@ def test_wrong_keys_are_not_tried_twice(
     assert ran.returncode == 3
     spy = json.loads(ran.stdout)["symbols"]["SPY"]
     assert "answer 403" in spy["error"]
+    assert Catalog(tmp_path).names() == []
     assert "hunter2" not in ran.stdout + ran.stderr
     assert (spy["requests"], spy["retries"]) == (1, 0)
 
@@ -148,10 +149,15 @@ def test_wrong_keys_are_not_tried_twice(
         (["sample", "AAPL"], "Sources to fetch from: alpaca, ccxt, sql, yfinance"),
         (["alpaca", "SPY", "--bar", "5min"], "alpaca.start is missing"),
         (["alpaca", "--bar", "5min", "--start", "2024-01-01"], "alpaca.symbols is missing"),
+        (
+            ["alpaca", "SPY", "--bar", "1h", "--start", "2024-02-01", "--end", "2024-01-01"],
+            "start 2024-02-01 is later than end 2024-01-01",
+        ),
         (["alpaca", "SPY", "--bar", "7h", "--start", "2024-01"], "not a UTC time"),
         (["alpaca", "SPY", "--bar", "2d", "--start", "2024-01-01"], "Alpaca has no bars of 2d"),
         (["alpaca", "SPY", *WHOLE, "--option", "feed=tape"], "alpaca.feed"),
-        (["alpaca", "SPY", *WHOLE, "--option", "feed"], "Write --option NAME=VALUE"),
+        (["alpaca", "SPY", *WHOLE, "--option", "feed"], "Write --option FIELD=VALUE"),
+        (["alpaca", "SPY", *WHOLE, "--option", "feed=[sip"], "Cannot read '[sip' in --option"),
         (["ccxt", "A/B", *WHOLE, "--option", "exchange=binanse"], "Did you mean 'binance'"),
         (["ccxt", "A/B", *WHOLE], "ccxt.exchange is missing"),
         (["yfinance", "SPY", "--bar", "4h", "--start", "2024-01-01"], "Yahoo has no bars of 4h"),

@@ -308,6 +308,13 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
     (frame_with(mood=[0.1, math.inf]), {}, r"'mood' is inf in row 1\. Leave it empty"),
     (pd.DataFrame([[at(0), 1.0, 2.0]], columns=["known_at", "mood", "mood"]), {},
      r"has 2 columns 'mood'\. Keep one"),
+    (pd.DataFrame({"known_at": [None, "2026-01-05T10:00Z"], "symbol": "AAA", "mood": 1.0}), {},
+     r"row 0 of 'known_at' has no time"),
+    (pd.DataFrame({"known_at": [None, None], "symbol": "AAA", "mood": 1.0}), {},
+     r"row 0 of 'known_at' has no time"),
+    (pd.DataFrame({"known_at": [1, "2026-01-05T10:00Z"], "symbol": "AAA", "mood": 1.0}), {},
+     r"column 'known_at' holds values of several kinds, int and str\. Store one kind"),
+    (pd.DataFrame(), {}, r"no column 'known_at', but none at all\."),
     ([1, 2], {}, r"is a list; give a pandas or polars"),
 ]  # fmt: skip
 
@@ -328,6 +335,7 @@ def test_a_table_that_cannot_be_told_for_certain(
         ({"columns": ["a", "a"]}, "'a' is there twice"),
         ({"columns": ["symbol"]}, "'symbol' is there twice or is none of the numbers"),
         ({"columns": ["a"], "known_at": "a"}, "none of the numbers"),
+        ({"columns": ["a"], "known_at": ""}, "known_at is empty"),
         ({"columns": ["age_hours"], "age": True}, "none of the numbers"),
         ({"columns": ["a"], "max_age": "0s"}, "max_age: '0s' is not a duration"),
         ({"columns": ["a"], "max_age": "a day"}, "not a duration"),

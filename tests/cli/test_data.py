@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from barstack.bars import Catalog, Facts
 from barstack.bars.checks import Finding
 from barstack.cli._root import app
+from barstack.core.errors import BarstackError
 
 MINUTE = 60_000_000
 
@@ -58,6 +59,35 @@ def test_the_catalog_is_listed(catalog: Path) -> None:
     assert row["symbols"] == 2
     assert row["rows"] == sum(collection.summary(each).rows for each in ("WHOLE", "HOLED"))
     assert row["fingerprint"] == collection.fingerprint
+
+
+def test_one_damage_does_not_hide_the_rest(catalog: Path) -> None:
+    collection = Catalog().create("other", Facts(bar="30min", calendar="XNYS"))
+    collection.add("A", filled_table(days=3))
+    (catalog / "other" / "about.json").write_text('{"bar": "30min"}')
+    (catalog / "shares" / "HOLED" / "manifest.json").write_text("{")
+    ran = data()
+    assert ran.exit_code == 1
+    assert all(len(line) <= 80 for line in ran.stdout.splitlines())
+    assert "390" in ran.stdout  # bars of the symbol that is whole
+    assert ran.stdout.count("damaged") == 2
+    assert "about.json is damaged: it names no calendar" in ran.stderr
+    assert "manifest.json is damaged" in ran.stderr
+    found = answer()
+    assert found["code"] == 1
+    other, shares = found["collections"]
+    assert (other["bar"], other["rows"], len(other["damages"])) == (None, None, 1)
+    assert (shares["symbols"], shares["rows"], len(shares["damages"])) == (2, 390, 1)
+
+
+def test_a_long_name_stands_on_a_line_of_its_own(catalog: Path) -> None:
+    name = "a" * 70
+    Catalog().create(name, Facts(bar="30min", source="b" * 60)).add("A", filled_table(days=3))
+    lines = data().stdout.splitlines()
+    heading, figures, source = (lines[lines.index(name) + place] for place in (-1, 1, 2))
+    assert figures.split()[:2] == ["30min", "24/7"]
+    assert figures.index("30min") == heading.index("bar")
+    assert source.endswith("b" * 60)
 
 
 def test_an_empty_catalog_says_how_to_fill_it(tmp_path: Path) -> None:
@@ -140,8 +170,15 @@ def test_a_page_is_written(catalog: Path, tmp_path: Path) -> None:
     [
         (("shars",), "Did you mean 'shares'"),
         (("shares", "--symbol", "WHOL"), "Did you mean 'WHOLE'"),
+        (("shares", "--calendar", "CMES"), "--calendar says how to read files; for collection"),
+        (("shares", "--stamp", "open", "--bar", "1h"), "--stamp, --bar says how to read files"),
+        (("shares", "--timezone", "UTC"), "--timezone says how to read files"),
+        (("--html", "x.html"), "--html says how to check, and nothing to check is named"),
+        (("shares", "--html", "."), ". is a folder. Name the page to write in it"),
+        (("shares", "--html", "/dev/null/x.html"), "Cannot write /dev/null/x.html"),
     ],
 )
-def test_what_is_not_there(catalog: Path, arguments: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_done(catalog: Path, arguments: tuple[str, ...], said: str) -> None:
     ran = data(*arguments)
+    assert isinstance(ran.exception, BarstackError)
     assert said in str(ran.exception)

@@ -67,15 +67,17 @@ def test_make_and_show(world: Callable[..., Called], tmp_path: Path) -> None:
 
 
 def test_any_field_can_be_set(world: Callable[..., Called]) -> None:
-    more = ("--with", "memory=0.5", "--with", "noise={tails: 5}", "--with", "symbols=[A, B]")
+    fields = ("memory=0.5", "noise={tails: 5}", "symbols=[A, B]", "start=2018-01-02")
+    more = [part for field in fields for part in ("--with", field)]
     made = world("make", "--kind", "linear", "--into", "toy", *SMALL, *more, "--json")
     assert made.code == 0, made.err
     found = json.loads(made.out)
     assert (found["world"]["memory"], found["world"]["noise"]["tails"]) == (0.5, 5.0)
     assert found["world"]["symbols"] == ["A", "B"]
+    assert found["world"]["start"] == "2018-01-02"  # not a date of YAML
     wrong = world("make", "--kind", "linear", "--into", "other", "--with", "memory")
     assert wrong.code == 2
-    assert "Write FIELD=VALUE" in wrong.err
+    assert "Write --with FIELD=VALUE" in wrong.err
 
 
 def test_against_other_bars_with_a_page(world: Callable[..., Called], tmp_path: Path) -> None:
@@ -92,6 +94,31 @@ def test_against_other_bars_with_a_page(world: Callable[..., Called], tmp_path: 
     assert text.count('<script type="application/json">') == 5
     rows = json.loads(world("show", "toy", "--against", "other", "--json").out)["likeness"]
     assert [row["bars"] for row in rows] == [3000, 3000]
+
+
+def test_a_page_where_none_can_be(world: Callable[..., Called], tmp_path: Path) -> None:
+    assert world("make", "--kind", "martingale", "--into", "toy", "--bars", 500).code == 0
+    called = world("show", "toy", "--html", tmp_path)
+    assert called.code == 2
+    assert f"{tmp_path} is a folder. Name the page to write in it" in called.err
+    (tmp_path / "file").touch()
+    called = world("show", "toy", "--html", tmp_path / "file" / "page.html")
+    assert called.code == 3
+    assert "StorageError  Cannot write" in called.err
+    assert "Traceback" not in called.err
+    shown = world("show", "toy", "--html", tmp_path / "new" / "page.html")
+    assert shown.code == 0, shown.err
+    assert (tmp_path / "new" / "page.html").is_file()
+
+
+def test_too_few_bars_to_say_what_they_are_like(
+    world: Callable[..., Called], tmp_path: Path
+) -> None:
+    assert world("make", "--kind", "martingale", "--into", "toy", "--bars", 499).code == 0
+    assert world("show", "toy").code == 0
+    called = world("show", "toy", "--html", tmp_path / "page.html")
+    assert called.code == 2
+    assert "Give 500 bars or more" in called.err
 
 
 def test_mistakes(world: Callable[..., Called]) -> None:

@@ -31,10 +31,10 @@ def as_polars(frame: Any, where: str) -> pl.DataFrame:
     if is_time and not set(names) & set(TIME_NAMES):
         frame = frame.rename_axis("timestamp").reset_index()
     _refuse_repeated(map(str, frame.columns), where)
-    return pl.DataFrame([_from_pandas(str(name), frame[name]) for name in frame.columns])
+    return pl.DataFrame([_from_pandas(str(name), frame[name], where) for name in frame.columns])
 
 
-def _from_pandas(name: str, column: Any) -> pl.Series:
+def _from_pandas(name: str, column: Any, where: str) -> pl.Series:
     # Column by column, as polars' own conversion needs pyarrow and warns about timezones.
     if (zone := getattr(column.dtype, "tz", None)) is not None:
         utc = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
@@ -44,7 +44,18 @@ def _from_pandas(name: str, column: Any) -> pl.Series:
         except pl.exceptions.PolarsError:  # an offset that no zone keeps
             return moments
     values = column.to_numpy()
-    return pl.Series(name, values.tolist() if values.dtype == object else values)
+    if values.dtype != object:
+        return pl.Series(name, values)
+    # pandas leaves holes in text as NaN, which polars takes for numbers among the words.
+    whole = [None if hole else each for each, hole in zip(values, column.isna(), strict=True)]
+    try:
+        return pl.Series(name, whole)
+    except TypeError:
+        kinds = sorted({type(each).__name__ for each in whole if each is not None})
+        raise DataError(
+            f"{where}: column {name!r} holds values of several kinds, {' and '.join(kinds)}. "
+            "Store one kind."
+        ) from None
 
 
 def _zone_name(zone: Any) -> str:

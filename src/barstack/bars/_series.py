@@ -57,6 +57,8 @@ class Series(Spec):
 
     @model_validator(mode="after")
     def _check(self) -> Series:
+        if not self.known_at:
+            raise ConfigError("known_at is empty. Name the column that holds the moments.")
         if not self.columns:
             raise ConfigError("A series needs at least one column of numbers. List them.")
         other = [self.known_at, "symbol", "age_hours"]
@@ -131,7 +133,7 @@ class Series(Spec):
     def _check_columns(self, given: list[str], where: str) -> None:
         if self.known_at not in given:
             raise DataError(
-                f"{where} has no column {self.known_at!r}, but {', '.join(given)}. The date of "
+                f"{where} has no column {self.known_at!r}, but {_listed(given)}. The date of "
                 "which a row tells is not the moment at which you could know it. Add that moment "
                 "as known_at; or name the column to count from with known_at: COLUMN, and say "
                 "with known_after: 16h how much later a row was known."
@@ -141,7 +143,7 @@ class Series(Spec):
                 raise DataError(f"{where} has no column {name!r}. {did_you_mean(name, given)}")
         if self.per_symbol and "symbol" not in given:
             raise DataError(
-                f"{where} has no column 'symbol', but {', '.join(given)}. Add it; or, where every "
+                f"{where} has no column 'symbol', but {_listed(given)}. Add it; or, where every "
                 "row is about every symbol, say per_symbol: false."
             )
         if not self.per_symbol and "symbol" in given:
@@ -187,6 +189,10 @@ class SeriesFile(Series):
         """Read the file; errors as in `read`, with the series' name."""
         file = Path(folder) / Path(self.path).expanduser()
         return self.read(_table_of(file), where=f"series {name} ({self.path})")
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) or "none at all"
 
 
 def _finite(column: pl.Series, where: str) -> npt.NDArray[np.float64]:

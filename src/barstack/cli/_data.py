@@ -8,21 +8,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from barstack.core.errors import ConfigError, did_you_mean
+from barstack.core.errors import ConfigError, StorageError, did_you_mean
 
 from ._root import app
 from ._terminal import Json, print_json, stderr, stdout
 
 if TYPE_CHECKING:
     from barstack.bars import Catalog, Collection
+    from barstack.bars.catalog import Summary
     from barstack.bars.checks import Examined
     from barstack.reports import Survey
 
 Options = dict[str, Any]
+_FACTS = (
+    *("bar", "calendar", "hours", "source"),
+    *("symbols", "rows", "first_us", "last_us", "bytes", "fingerprint"),
+)
 Symbols = Annotated[list[str] | None, typer.Option(help="Only these; repeat the option.")]
 Calendar = Annotated[str | None, typer.Option(help="Of files: XNYS, CMES, FX, 24/7 ...")]
 Hours = Annotated[str | None, typer.Option(help="regular or extended.")]
-Stamp = Annotated[str, typer.Option(help="Of files: times name the bar's open or close.")]
+Stamp = Annotated[str | None, typer.Option(help="Of files: times name the bar's open or close.")]
 Timezone = Annotated[str | None, typer.Option(help="Of files whose times carry none.")]
 Bar = Annotated[str | None, typer.Option(help="Of files: length of a bar, such as 5min.")]
 Html = Annotated[Path | None, typer.Option(help="Write a page with pictures here.")]
@@ -38,7 +43,7 @@ def data(
     symbol: Symbols = None,
     calendar: Calendar = None,
     hours: Hours = None,
-    stamp: Stamp = "open",
+    stamp: Stamp = None,
     timezone: Timezone = None,
     bar: Bar = None,
     html: Html = None,
@@ -53,29 +58,36 @@ def data(
     from barstack.bars import Catalog  # noqa: PLC0415 (numpy is slow to import)
 
     kept = Catalog(catalog)
+    files: Options = {"calendar": calendar, "stamp": stamp, "timezone": timezone, "bar": bar}
     if what is None:
+        others = {"symbol": symbol, "hours": hours, "html": html, "verify": verify or None}
+        _refuse_options(
+            files | others,
+            "says how to check, and nothing to check is named. Write a collection, "
+            "a file or a folder after barstack data.",
+        )
         _list(kept, as_json)
         return
-    files: Options = {
-        "calendar": calendar or "24/7",
-        "hours": hours or "regular",
-        "stamp": stamp,
-        "timezone": timezone,
-        "bar": bar,
-    }
     if what in kept.names():
+        _refuse_options(
+            files,
+            f"says how to read files; for collection {what} that was settled when its bars came "
+            "in. Leave it out.",
+        )
         survey = _of_collection(kept.collection(what), symbol, hours, verify)
     elif Path(what).exists():
-        survey = _of_files(Path(what), symbol, files)
+        usual = {"calendar": "24/7", "hours": hours or "regular", "stamp": "open"}
+        said = {name: value for name, value in files.items() if value is not None}
+        survey = _of_files(Path(what), symbol, usual | said)
     else:
         raise ConfigError(
             f"{what!r} is no file, no folder and no collection of {kept.folder}. "
             f"{did_you_mean(what, kept.names())}"
         )
     if html is not None:
-        from barstack.reports import render_survey  # noqa: PLC0415
+        from barstack.reports import render_survey, write_page  # noqa: PLC0415
 
-        html.write_text(render_survey(survey), encoding="utf-8")
+        write_page(render_survey(survey), html)
     if as_json:
         print_json(survey.to_json())
     else:
@@ -86,35 +98,60 @@ def data(
         raise typer.Exit(1)
 
 
-def _list(catalog: Catalog, as_json: bool) -> None:
-    from ._show_data import collections_table  # noqa: PLC0415
+def _refuse_options(given: Options, why: str) -> None:
+    """`ConfigError` where an option is given that would change nothing."""
+    said = [f"--{name}" for name, value in given.items() if value is not None]
+    if said:
+        raise ConfigError(f"{', '.join(said)} {why}")
 
-    rows = [_summary(catalog.collection(name)) for name in catalog.names()]
+
+def _list(catalog: Catalog, as_json: bool) -> None:
+    from ._show_data import collections_lines  # noqa: PLC0415
+
+    rows = [_row(catalog, name) for name in catalog.names()]
+    damages = [sentence for row in rows for sentence in row["damages"]]
     if as_json:
         print_json({"catalog": str(catalog.folder), "collections": rows})
     elif rows:
-        stdout().print(collections_table(rows, str(catalog.folder)))
+        console = stdout()
+        for line in collections_lines(rows, str(catalog.folder), console.width):
+            console.print(line)
+        for sentence in damages:
+            stderr().print("[bold red]damaged[/]  ", end="")
+            stderr().print(sentence, markup=False, highlight=False, soft_wrap=True)
     else:
         stdout().print(
             f"The catalog at {catalog.folder} is empty. Bring bars in with barstack import or "
             "barstack fetch, or check files: barstack data PATH",
             highlight=False,
         )
+    if damages:
+        raise typer.Exit(1)
 
 
-def _summary(collection: Collection) -> Options:
-    parts = [collection.summary(symbol) for symbol in collection.symbols()]
-    starts = [part.first_us for part in parts if part.first_us is not None]
-    ends = [part.last_us for part in parts if part.last_us is not None]
-    return {
-        "collection": collection.name,
-        **collection.facts.content(),
-        "symbols": len(parts),
+def _row(catalog: Catalog, name: str) -> Options:
+    """What a collection holds, as far as it can be read; what cannot be is said in `damages`."""
+    row: Options = {"collection": name, **dict.fromkeys(_FACTS), "damages": []}
+    parts: list[Summary] = []
+    try:
+        collection = catalog.collection(name)
+        row |= collection.facts.content()
+        symbols = collection.symbols()
+    except StorageError as error:
+        row["damages"].append(str(error))
+        return row
+    for symbol in symbols:
+        try:
+            parts.append(collection.summary(symbol))
+        except StorageError as error:
+            row["damages"].append(str(error))
+    return row | {
+        "symbols": len(symbols),
         "rows": sum(part.rows for part in parts),
-        "first_us": min(starts, default=None),
-        "last_us": max(ends, default=None),
+        "first_us": min((p.first_us for p in parts if p.first_us is not None), default=None),
+        "last_us": max((p.last_us for p in parts if p.last_us is not None), default=None),
         "bytes": sum(part.bytes for part in parts),
-        "fingerprint": collection.fingerprint,
+        "fingerprint": None if row["damages"] else collection.fingerprint,
     }
 
 
@@ -153,8 +190,8 @@ def _of_files(path: Path, wanted: list[str] | None, reading: Options) -> Survey:
     source = {"provider": "files", "path": str(path.resolve()), "symbols": wanted}
     # The provider checks the settings, and says of a mistyped one what there is.
     tables = PROVIDERS.parse(source | reading).read(Path())
-    length_us = parse_duration(reading["bar"]) if reading["bar"] else None
-    options = {name: reading[name] for name in ("calendar", "hours", "stamp", "timezone")}
+    length_us = parse_duration(reading["bar"]) if "bar" in reading else None
+    options = {name: value for name, value in reading.items() if name != "bar"}
     survey = Survey(path.name, reading["calendar"], reading["hours"])
     found = (
         examine(tables[symbol], symbol, length_us=length_us, **options) for symbol in sorted(tables)

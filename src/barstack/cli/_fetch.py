@@ -53,6 +53,7 @@ def fetch(
     from barstack.bars.fetching import fetch as fetch_missing  # noqa: PLC0415
 
     from ._progress import ShownProgress  # noqa: PLC0415
+    from ._settings import settings_of  # noqa: PLC0415
 
     given = {
         "symbols": symbols or None,
@@ -60,7 +61,7 @@ def fetch(
         "start": start,
         "end": end,
         "collection": into,
-    } | _settings(option or [])
+    } | settings_of(option or [], "--option", "feed=sip")
     remote = _remote(source, {name: value for name, value in given.items() if value is not None})
     collection = remote.collection_in(Catalog(catalog))
     fetched = fetch_missing(
@@ -93,18 +94,6 @@ def _remote(source: str, given: dict[str, Any]) -> Remote:
         f"The bars of {source} are not fetched from anywhere. Sources to fetch from: "
         f"{', '.join(known)}."
     )
-
-
-def _settings(options: list[str]) -> dict[str, Any]:
-    import yaml  # noqa: PLC0415
-
-    settings = {}
-    for option in options:
-        name, equals, value = option.partition("=")
-        if not equals:
-            raise ConfigError(f"--option {option} has no value. Write --option NAME=VALUE.")
-        settings[name] = yaml.safe_load(value)
-    return settings
 
 
 def _show(fetched: Fetched, collection: Collection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +20,48 @@ _SENTENCES = 10
 _COLOURS = {"refuse": "red", "warn": "yellow"}
 
 
-def collections_table(rows: list[dict[str, Any]], folder: str) -> Table:
-    """A collection in two lines: what it holds, and where from."""
-    table = _table(f"Catalog {folder}")
-    table.add_column("collection", overflow="fold")
-    for heading in ("bar", "calendar"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("symbols", "rows", "first", "last", "size"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(
-            row["collection"],
-            row["bar"],
-            row["calendar"],
-            f"{row['symbols']:,}",
-            f"{row['rows']:,}",
-            _day(row["first_us"]),
-            _day(row["last_us"]),
-            size(row["bytes"]),
-        )
-        about = f"{row['fingerprint'][:12]} {row['source']}".strip()
-        table.add_row(Text(about, style="dim"))
-    return table
+_HEADINGS = ("collection", "bar", "calendar", "symbols", "rows", "first", "last", "size")
+_LEFT = 3  # so many columns are words, the others figures
+
+
+def collections_lines(rows: list[dict[str, Any]], folder: str, width: int) -> Iterator[Text]:
+    """A collection in two lines: what it holds, and where from.
+
+    A name too long to stand beside its figures gets a line of its own.
+    """
+    table = [_HEADINGS, *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    room = width - sum(widths[1:]) - len(widths) + 1
+    widths[0] = max(len(each[0]) for each in table if len(each[0]) <= room or each is _HEADINGS)
+    yield Text(f"Catalog {folder}", style="bold")
+    for row, (name, *cells) in zip([None, *rows], table, strict=True):
+        alone = len(name) > widths[0]
+        if alone:
+            yield Text(name)
+        line = [("" if alone else name).ljust(widths[0])]
+        line += [each.ljust(n) for each, n in zip(cells[: _LEFT - 1], widths[1:], strict=False)]
+        line += [each.rjust(n) for each, n in zip(cells[_LEFT - 1 :], widths[_LEFT:], strict=True)]
+        yield Text(" ".join(line).rstrip(), style="" if row else "bold")
+        if row:
+            mark = "damaged" if row["damages"] else row["fingerprint"][:12]
+            style = "dim red" if row["damages"] else "dim"
+            yield Text(f"  {mark} {row['source'] or ''}".rstrip(), style=style)
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    def known(value: Any, written: Callable[[Any], str] = str) -> str:
+        return "?" if value is None else written(value)
+
+    return (
+        row["collection"],
+        known(row["bar"]),
+        known(row["calendar"]),
+        known(row["symbols"], "{:,}".format),
+        known(row["rows"], "{:,}".format),
+        _day(row["first_us"]),
+        _day(row["last_us"]),
+        known(row["bytes"], size),
+    )
 
 
 def show_survey(survey: Survey, console: Console, html: Path | None) -> None:

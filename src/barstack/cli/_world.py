@@ -57,6 +57,7 @@ def make(
     from barstack.worlds import WORLDS, store  # noqa: PLC0415
 
     from ._progress import ShownProgress  # noqa: PLC0415
+    from ._settings import settings_of  # noqa: PLC0415
 
     given: dict[str, Any] = {
         "r2": r2,
@@ -69,7 +70,8 @@ def make(
         "seed": seed,
     }
     fields = {name: value for name, value in given.items() if value is not None}
-    made = WORLDS.parse({"world": kind} | fields | _extra(with_ or []))
+    more = settings_of(with_ or [], "--with", "memory=0.5")
+    made = WORLDS.parse({"world": kind} | fields | more)
     kept = Catalog(catalog)
     store(made, kept, into, ShownProgress(stderr()))
     _show(kept, into, as_json)
@@ -116,7 +118,7 @@ def show(
     if against is None and html is None:
         _show(kept, name, as_json)
         return
-    from barstack.reports import render_world  # noqa: PLC0415
+    from barstack.reports import render_world, write_page  # noqa: PLC0415
     from barstack.worlds import likeness, stored  # noqa: PLC0415
 
     made, content = stored(kept, name)
@@ -125,7 +127,7 @@ def show(
     real = _real(kept, against, symbol, made) if against is not None else []
     facts = [likeness(bars) for bars in real]
     if html is not None:
-        html.write_text(render_world(name, made, content["figures"], own, facts), encoding="utf-8")
+        write_page(render_world(name, made, content["figures"], own, facts), html)
     if as_json:
         rows = [each.summary() for each in (*own, *facts)]
         print_json(content | {"likeness": rows, "html": str(html) if html else None})
@@ -150,21 +152,6 @@ def _show(catalog: Catalog, name: str, as_json: bool) -> None:
 
     stdout().print(headline(name, made), highlight=False)
     stdout().print(figures_table(content["figures"]))
-
-
-def _extra(given: list[str]) -> dict[str, Any]:
-    import yaml  # noqa: PLC0415
-
-    fields = {}
-    for each in given:
-        name, equals, value = each.partition("=")
-        if not equals:
-            raise ConfigError(f"Cannot use --with {each}. Write FIELD=VALUE, such as memory=0.5.")
-        try:
-            fields[name] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise ConfigError(f"Cannot read {value!r} in --with {each} as YAML.") from None
-    return fields
 
 
 def _real(catalog: Catalog, against: str, wanted: list[str] | None, made: World) -> list[Bars]:

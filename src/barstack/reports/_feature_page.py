@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +9,8 @@ import numpy.typing as npt
 
 from barstack.core.errors import DataError
 
-from ._html import chart, file_text
-from ._tables import facts_strip
-from ._theme import BLUE, DARK, GRID, INK, MUTED, axis, layout, number, say
+from ._html import chart, page
+from ._theme import BLUE, GRID, INK, MUTED, axis, layout, number, say
 
 if TYPE_CHECKING:
     from barstack.bars import Bars
@@ -32,26 +29,18 @@ def render_feature(
 
     Raises `DataError` when all of it is warm-up.
     """
-    # Drawing takes seconds to import, and only a page needs it.
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415
-
     known = values[~np.isnan(values)]
     if not len(known):
         raise DataError(f"{bars!r} lies within the warm-up of {feature.name}. Give more bars.")
     formula, _, note = feature.kernel.about.partition("\n\n")
-    return Template(file_text("feature.html")).substitute(
-        style=file_text("style.css"),
-        script=file_text("page.js"),
-        plotly=get_plotlyjs(),
-        dark=json.dumps(DARK),
-        title=say(feature.name),
-        bars=say(f"{bars.symbol}, {len(bars):,} bars"),
-        facts=facts_strip(_facts(feature, known)),
-        sentence=say(_plain(formula)),
-        note=say(_plain(note)),
-        over_time=chart(_over_time(feature, bars, values, newest), "Price, and the feature."),
-        spread=chart(_spread(feature, known), "How often each value comes."),
-    )
+    parts = {
+        "sentence": say(_plain(formula)),
+        "note": say(_plain(note)),
+        "over_time": chart(_over_time(feature, bars, values, newest), "Price, and the feature."),
+        "spread": chart(_spread(feature, known), "How often each value comes."),
+    }
+    run = say(f"{bars.symbol}, {len(bars):,} bars")
+    return page("feature.html", parts, title=feature.name, run=run, facts=_facts(feature, known))
 
 
 def _facts(feature: Feature, known: npt.NDArray[np.float64]) -> list[tuple[str, str]]:

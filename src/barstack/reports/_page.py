@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 from ._findings import findings_table
-from ._html import chart, file_text, tabs
+from ._html import chart, page, section, tabs
 from ._leaderboard import leaderboard
 from ._tables import (
     EDGE_WORDS,
     equity_figures,
     evidence_table,
-    facts_strip,
     steps_table,
 )
-from ._theme import DARK, number, say
+from ._theme import number, say
 
 if TYPE_CHECKING:
     from barstack.bars.checks import Finding
@@ -56,28 +53,24 @@ def render(
     steps   (name, "made" or "reused", seconds)
     findings  what the checks of the bars found
     """
-    # Drawing takes seconds to import, and only a report needs it.
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415
-
     verdict = evaluation.verdict
-    return Template(file_text("page.html")).substitute(
-        style=file_text("style.css"),
-        script=file_text("page.js"),
-        plotly=get_plotlyjs(),
-        dark=json.dumps(DARK),
-        title=say(title),
-        run_id=say(run_id),
-        judged=_judged(evaluation),
-        facts=facts_strip(facts),
-        edge=verdict.edge,
-        edge_words=EDGE_WORDS[verdict.edge],
-        sentence=say(verdict.sentence),
-        horizon=say(_shown_first(evaluation)),
-        tried=say(_tried(evaluation)),
-        evidence=evidence_table(verdict.evidence),
-        sections="".join(_section(part, evaluation) for part in _sections(evaluation)),
-        steps=steps_table(steps),
-        findings=findings_table(findings, most=FINDINGS_SHOWN),
+    parts = {
+        "edge": verdict.edge,
+        "edge_words": EDGE_WORDS[verdict.edge],
+        "sentence": say(verdict.sentence),
+        "tried": say(_tried(evaluation)),
+        "evidence": evidence_table(verdict.evidence),
+        "sections": "".join(_section(part, evaluation) for part in _sections(evaluation)),
+        "steps": steps_table(steps),
+        "findings": findings_table(findings, most=FINDINGS_SHOWN),
+    }
+    return page(
+        "page.html",
+        parts,
+        title=title,
+        run=f"Run <code>{say(run_id)}</code> · {_judged(evaluation)}",
+        facts=facts,
+        shown=_shown_first(evaluation),
     )
 
 
@@ -148,13 +141,8 @@ def _sections(evaluation: Evaluation) -> list[Section]:
 def _section(part: Section, evaluation: Evaluation) -> str:
     horizons = evaluation.horizons
     panels = "".join(_panel(part, evaluation, horizon) for horizon in horizons)
-    return Template(file_text("section.html")).substitute(
-        id=part.id,
-        title=say(part.title),
-        look_for=say(part.look_for),
-        tabs=tabs(horizons, "Horizon"),
-        panels=panels or f'<p class="nothing">{say(part.nothing)}</p>',
-    )
+    body = panels or f'<p class="nothing">{say(part.nothing)}</p>'
+    return section(part.id, part.title, part.look_for, body, tabs(horizons, "Horizon"))
 
 
 def _panel(part: Section, evaluation: Evaluation, horizon: str) -> str:

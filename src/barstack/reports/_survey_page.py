@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from string import Template
 from typing import Any
 
 import numpy as np
@@ -12,10 +10,9 @@ from barstack.bars.checks import CHECKS, STRUCTURAL
 from barstack.core.times import format_duration, iso
 
 from ._findings import findings_table
-from ._html import chart, file_text, tabs
+from ._html import chart, page, section, tabs
 from ._survey import PICTURES, Survey
-from ._tables import facts_strip
-from ._theme import DARK, say
+from ._theme import say
 
 FINDINGS_SHOWN = 200
 _ROWS = 80
@@ -29,28 +26,27 @@ _PILLS = {
 
 def render_survey(survey: Survey) -> str:
     """The survey as one HTML page that loads nothing from anywhere."""
-    # Drawing takes seconds to import, and only a page needs it.
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415
-
     level = "refuse" if survey.refused else "warn" if survey.findings else "sound"
     css, pill = _PILLS[level]
     refusing = sum(each.level == "refuse" for each in survey.findings)
-    return Template(file_text("survey.html")).substitute(
-        style=file_text("style.css"),
-        script=file_text("page.js"),
-        plotly=get_plotlyjs(),
-        dark=json.dumps(DARK),
-        title=say(survey.title),
-        shown=say(next(iter(sorted(survey.portraits)), "")),
-        facts=facts_strip(facts(survey)),
-        **{"class": css},
-        pill=pill,
-        counts=f"{refusing:,} refuse, {len(survey.findings) - refusing:,} warn",
-        sentence=say(sentence(survey)),
-        matrix=_matrix(survey),
-        sections="".join(_sections(survey)),
-        findings=findings_table(survey.in_order(), most=FINDINGS_SHOWN),
-        checks=_guide(),
+    parts = {
+        "class": css,
+        "pill": pill,
+        "counts": f"{refusing:,} refuse, {len(survey.findings) - refusing:,} warn",
+        "sentence": say(sentence(survey)),
+        "matrix": _matrix(survey),
+        "sections": "".join(_sections(survey)),
+        "findings": findings_table(survey.in_order(), most=FINDINGS_SHOWN),
+        "checks": _guide(),
+    }
+    return page(
+        "survey.html",
+        parts,
+        title=survey.title,
+        run="Bars, and what the checks found",
+        facts=facts(survey),
+        shown=next(iter(sorted(survey.portraits)), ""),
+        guide_title="What each check looks for",
     )
 
 
@@ -127,7 +123,7 @@ def _sections(survey: Survey) -> list[str]:
     whom = "" if n_drawn == len(survey.coverage) else f" The {n_drawn} least complete are shown."
     of_day = charts.time_of_day(survey)
     return [
-        _section(
+        section(
             "coverage",
             "Is everything there?",
             "A row a symbol, time from left to right. Blue: every bar that the calendar expects is "
@@ -135,7 +131,7 @@ def _sections(survey: Survey) -> list[str]:
             f"after the last. Times of day that the source never covers are not counted.{whom}",
             _always(charts.coverage(survey), "Share of expected bars by symbol and day."),
         ),
-        _section(
+        section(
             "of-day",
             "When on the day are bars missing?",
             "By the market’s own clock, all symbols together. A tall block is a daily break, or "
@@ -159,19 +155,13 @@ def _portraits(survey: Survey, charts: Any) -> str:
     if flagged > len(symbols):
         whom = f" {len(symbols)} of {flagged} symbols with findings are drawn, {PICTURES} at most."
     body = tabs(symbols, "Symbol") + panels
-    return _section(
+    return section(
         "portraits",
         "Where do the findings lie?",
         "Closes, and below them the volume of each day, both on scales of ratios: equal heights "
         "are equal percentages. Choose a symbol; choose a check to hide or show its marks. "
         f"Ticks along the bottom are missing bars.{whom}",
         body if symbols else '<p class="nothing">No finding has a place to mark.</p>',
-    )
-
-
-def _section(name: str, title: str, look_for: str, body: str) -> str:
-    return Template(file_text("section.html")).substitute(
-        id=name, title=say(title), look_for=say(look_for), tabs="", panels=body
     )
 
 

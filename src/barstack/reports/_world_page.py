@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from string import Template
 from typing import Any
 
 from barstack.worlds import Likeness, World
 
-from ._html import chart, file_text
-from ._tables import facts_strip
-from ._theme import DARK, number, say
+from ._html import chart, page, section
+from ._theme import number, say
 
 NAMES_SHOWN = 8
 
@@ -29,24 +26,16 @@ def render_world(
     own      what bars of the world are like
     real     what real bars are like, to compare; may be empty
     """
-    # Drawing takes seconds to import, and only a page needs it.
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415
-
     kind = (world.registered_as or ("", ""))[1]
-    return Template(file_text("world.html")).substitute(
-        style=file_text("style.css"),
-        script=file_text("page.js"),
-        plotly=get_plotlyjs(),
-        dark=json.dumps(DARK),
-        title=say(name),
-        world_id=world.id,
-        kind=say(kind.replace("_", " ")),
-        about=say(" ".join((type(world).__doc__ or "").split())),
-        sentence=say(_sentence(figures)),
-        facts=facts_strip(_facts(world)),
-        figures=_figures(figures),
-        sections="".join(_sections(own, real)),
-    )
+    parts = {
+        "kind": say(kind.replace("_", " ")),
+        "about": say(" ".join((type(world).__doc__ or "").split())),
+        "sentence": say(_sentence(figures)),
+        "figures": _figures(figures),
+        "sections": "".join(_sections(own, real)),
+    }
+    run = f"A made-up market, world <code>{world.id}</code>"
+    return page("world.html", parts, title=name, run=run, facts=_facts(world))
 
 
 def _facts(world: World) -> list[tuple[str, str]]:
@@ -135,13 +124,8 @@ def _sections(own: list[Likeness], real: list[Likeness]) -> list[str]:
 
 
 def _section(place: str, title: str, look_for: str, body: str) -> str:
-    return Template(file_text("section.html")).substitute(
-        id=place,
-        title=say(title),
-        look_for=say(look_for),
-        tabs="",
-        panels=f'<div class="panel" data-horizon="">{body}</div>',
-    )
+    panel = f'<div class="panel" data-horizon="">{body}</div>'
+    return section(place, title, look_for, panel)
 
 
 def _numbers(facts: list[Likeness]) -> str:

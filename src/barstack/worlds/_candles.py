@@ -63,15 +63,17 @@ def parts(
     wick_memory: float,
     volume_memory: float,
     correlation: float,
+    rounds: int = 1,
 ) -> Parts:
-    """The parts of one symbol at all bars of the clock."""
-    n = len(times.records)
+    """The parts of one symbol at all bars of the clock, `rounds` times on end."""
+    n = rounds * len(times.records)
     wick = streams("wick").standard_normal(n)
     volume = streams("volume").standard_normal(n)
     _autoregress(wick, wick_memory)
     _autoregress(volume, volume_memory)
     regime = noise.regimes(streams, n)
     scale, _, usual = times.scale(noise)
+    scale = np.tile(scale, rounds)
     move, v = noise.moves(streams, scale, regime, correlation)
     return Parts(wick, volume, regime, move, v, scale, usual)
 

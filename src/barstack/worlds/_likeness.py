@@ -80,7 +80,7 @@ def likeness(bars: Bars) -> Likeness:
     """
     r = bars.records
     returns = np.diff(np.log(r["close"]))
-    if len(returns) < _FEWEST_BARS or not np.ptp(returns):
+    if len(bars) < _FEWEST_BARS or not np.ptp(returns):
         raise DataError(
             f"{bars!r} says too little: {len(returns)} returns, of which "
             f"{int((returns != 0).sum())} moved. Give {_FEWEST_BARS} bars or more."

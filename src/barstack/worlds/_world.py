@@ -127,8 +127,8 @@ class World(Spec):
         """Correlation of the wicks' balance with that of the bar before."""
         return 0.0
 
-    def parts_of(self, symbol: str, streams: Streams | None = None) -> Parts:
-        """What a symbol is made of."""
+    def parts_of(self, symbol: str, streams: Streams | None = None, rounds: int = 1) -> Parts:
+        """What a symbol is made of; `rounds` runs through the world's times so often."""
         return parts(
             self.noise,
             self.clock(),
@@ -136,6 +136,7 @@ class World(Spec):
             self.wick_memory(),
             self.volume_memory,
             self.correlation if streams is None else 0.0,
+            rounds,
         )
 
     def driver_of(self, symbol: str, own: Parts) -> Column | None:

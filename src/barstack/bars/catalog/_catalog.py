@@ -6,12 +6,10 @@ import os
 from pathlib import Path
 
 from barstack.core.errors import ConfigError, did_you_mean
-from barstack.core.files import make_folder
 
 from .._sessions import sessions
 from ._collection import Collection
 from ._facts import ABOUT, Facts
-from ._lock import locked
 from ._names import check_collection_name
 
 
@@ -56,27 +54,14 @@ class Catalog:
     def create(self, name: str, facts: Facts) -> Collection:
         """A new collection, or the one of that name when its bar and calendar are the same.
 
-        What is there keeps its facts. `ConfigError` when bar or calendar differ, or when there is
-        no such calendar.
+        What is there keeps its facts; of a new one nothing is on disk before its first rows, so
+        that what fails before leaves no name behind. `ConfigError` when bar or calendar differ, or
+        when there is no such calendar.
         """
         check_collection_name(name)
         folder = self.folder / name
-        if not (folder / ABOUT).is_file():
-            sessions(facts.calendar, facts.hours)  # refuses what is none, before anything is made
-        make_folder(folder)
-        with locked(folder / ".lock"):
-            try:
-                found = Facts.load(folder)
-            except FileNotFoundError:
-                facts.save(folder)
-                return Collection(folder, facts)
-        for what, theirs, ours, differ in (
-            ("bars", found.bar, facts.bar, found.length_us != facts.length_us),
-            ("calendar", found.calendar, facts.calendar, found.calendar != facts.calendar),
-        ):
-            if differ:
-                raise ConfigError(
-                    f"Collection {name!r} has {what} {theirs}, not {ours}. A collection holds bars "
-                    "of one length on one calendar: choose another name for these."
-                )
-        return Collection(folder, found)
+        try:
+            return Collection(folder, Facts.load(folder).kept(folder, facts))
+        except FileNotFoundError:
+            sessions(facts.calendar, facts.hours)  # refuses what is none
+            return Collection(folder, facts)

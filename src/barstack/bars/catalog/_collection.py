@@ -35,6 +35,7 @@ class Collection:
     def __init__(self, folder: Path, facts: Facts) -> None:
         self.folder = folder
         self.facts = facts
+        self._begun = False  # whether the facts are known to be on disk
 
     def __repr__(self) -> str:
         return f"Collection({self.name!r}, bar={self.facts.bar}, calendar={self.facts.calendar})"
@@ -65,12 +66,16 @@ class Collection:
         Rows that are there already are skipped. Raises `DataError` for bars that cannot be, that
         share time with stored ones, or that differ from them without `revise`; also with it,
         where one half of a history would be adjusted and the other not. `StorageError` when the
-        disk refuses or another process keeps the symbol for a minute.
+        disk refuses or another process keeps the symbol for a minute. `ConfigError` where
+        another process has begun a collection of that name with other facts meanwhile.
         """
         facts = self.facts
         rows = canonical(table, symbol, facts.length_us, facts.calendar, self.name)
         spans = [] if covered is None else [_checked_span(covered)]
         folder = self._folder(symbol)
+        if not self._begun:
+            self.facts = facts = facts.begin(self.folder)
+            self._begun = True
         make_folder(folder)
         with locked(folder / _LOCK):
             return Writer(folder, symbol, facts, self.name).add(rows, spans, revise)
@@ -78,11 +83,14 @@ class Collection:
     def remove(self, symbol: str) -> None:
         """Forget all bars of a symbol and what was covered, so that it can be brought in anew."""
         folder = self._folder(symbol)
-        if not (folder / MANIFEST).is_file():
+        manifest = folder / MANIFEST
+        if not manifest.exists():
             raise no_such(symbol, self.folder)
+        if not manifest.is_file():
+            raise StorageError(f"{manifest} is no file and was not made by barstack. Remove it.")
         with locked(folder / _LOCK):
             (folder / UNLISTED).touch()
-            (folder / MANIFEST).unlink(missing_ok=True)
+            manifest.unlink(missing_ok=True)
             sync_folder(folder)
             Writer(folder, symbol, self.facts, self.name).sweep(Manifest(symbol))
 

@@ -10,11 +10,13 @@ from typing import Literal
 from pydantic import field_validator
 
 from barstack.core.errors import ConfigError, StorageError
-from barstack.core.files import new_file
+from barstack.core.files import make_folder, new_file
 from barstack.core.spec import Spec
 from barstack.core.times import parse_duration
 
 from .._sessions import ALWAYS
+from ._faults import bytes_of
+from ._lock import locked
 
 ABOUT = "about.json"
 
@@ -47,13 +49,42 @@ class Facts(Spec):
         with new_file(folder / ABOUT, durable=True) as scratch:
             scratch.write_text(json.dumps(self.content(), indent=1) + "\n")
 
+    def begin(self, folder: Path) -> Facts:
+        """Write them down unless there are some; what then holds, `ConfigError` as in `kept`."""
+        make_folder(folder)
+        with locked(folder / ".lock"):
+            try:
+                found = self.load(folder)
+            except FileNotFoundError:
+                self.save(folder)
+                return self
+        return found.kept(folder, self)
+
+    def kept(self, folder: Path, wanted: Facts) -> Facts:
+        """These, found in `folder`; `ConfigError` where bars as `wanted` do not belong there."""
+        for what, theirs, ours, differ in (
+            ("bars", self.bar, wanted.bar, self.length_us != wanted.length_us),
+            ("calendar", self.calendar, wanted.calendar, self.calendar != wanted.calendar),
+        ):
+            if differ:
+                raise ConfigError(
+                    f"Collection {folder.name!r} has {what} {theirs}, not {ours}. A collection "
+                    "holds bars of one length on one calendar: choose another name for these."
+                )
+        return self
+
     @classmethod
     def load(cls, folder: Path) -> Facts:
         """Read them; FileNotFoundError where there are none, `StorageError` where damaged."""
         file = folder / ABOUT
-        text = file.read_bytes()
+        text = bytes_of(file)
         try:
-            return cls(**json.loads(text))
+            content = json.loads(text)
+            if not isinstance(content, dict):
+                raise TypeError("it is no object")
+            if "calendar" not in content:  # 24/7 would be a guess, and makes gaps of every night
+                raise TypeError("it names no calendar")
+            return cls(**content)
         except (ValueError, TypeError, ConfigError) as error:
             raise StorageError(
                 f"{file} is damaged: {error}. Write it again, such as "

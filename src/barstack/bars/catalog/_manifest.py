@@ -13,6 +13,8 @@ from typing import Any
 from barstack.core.errors import StorageError
 from barstack.core.files import new_file
 
+from ._faults import bytes_of
+
 MANIFEST = "manifest.json"
 _FORMAT = 1
 WAY_OUT = (
@@ -120,7 +122,7 @@ class Manifest:
     def load(cls, folder: Path) -> Manifest:
         """Read it; FileNotFoundError where there is none, `StorageError` where it is damaged."""
         file = folder / MANIFEST
-        text = file.read_bytes()
+        text = bytes_of(file)
         try:
             content = json.loads(text)
             written_as, sha256 = content.pop("format"), content.pop("sha256")

@@ -9,8 +9,9 @@ from typing import TypeVar
 
 import polars as pl
 
-from barstack.core.errors import DataError, StorageError, did_you_mean
+from barstack.core.errors import DataError, did_you_mean
 
+from ._faults import cannot_read
 from ._manifest import MANIFEST, Manifest, Part, refuse_lost
 from ._names import symbol_of
 from ._parts import CANONICAL, missing, read_part, read_tail
@@ -45,21 +46,12 @@ def read_whole(folder: Path, symbol: str, read: Callable[[Manifest], T]) -> T:
             raise cannot_read(error) from error
 
 
-def cannot_read(error: OSError) -> StorageError:
-    """What to say where the system refuses to read."""
-    return StorageError(
-        f"Cannot read {error.filename}: {error.strerror}. Check that it may be read."
-    )
-
-
 def load_manifest(folder: Path, symbol: str) -> Manifest:
     """What is stored of `symbol`; `DataError` when it is not there."""
     try:
         return Manifest.load(folder)
     except FileNotFoundError:
         raise no_such(symbol, folder.parent) from None
-    except OSError as error:
-        raise cannot_read(error) from error
 
 
 def no_such(symbol: str, collection: Path) -> DataError:

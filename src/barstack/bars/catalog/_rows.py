@@ -88,8 +88,25 @@ def canonical(
     check_order(stamps, symbol, where)
     check_prices(stamps, {name: table[name].to_numpy() for name in COLUMNS}, symbol, where)
     check_length(stamps, symbol, length_us, calendar, where)
+    _refuse_shorter_days(stamps, symbol, length_us, where)
     _refuse_longer_bars(stamps, symbol, length_us, where)
     return table.with_columns(pl.col("volume") + 0.0)  # a volume of -0.0 is 0.0
+
+
+def _refuse_shorter_days(
+    stamps: npt.NDArray[np.int64], symbol: str, length_us: int, where: str
+) -> None:
+    # Days and months differ in length, so that bars of a day or more may begin before the one
+    # before is over by the clock; but never so early on the whole.
+    if length_us < DAY_US or len(stamps) < 2:
+        return
+    usual = int(np.median(np.diff(stamps)))
+    if usual < 0.75 * length_us:
+        raise DataError(
+            f"{where}: bars of {symbol} are mostly {format_duration(usual)} apart, the first at "
+            f"{_at(stamps[0])}, which is no {format_duration(length_us)}. Bring shorter bars into "
+            "a collection of their own length."
+        )
 
 
 def _refuse_longer_bars(

@@ -6,16 +6,19 @@ import math
 
 import numpy as np
 
-from barstack.core.times import iso
+from barstack.core.times import DAY_US, iso
 
 from ._finding import Defect
 from ._moves import usual_size
 from ._registry import check
 from ._subject import Flags, Floats, Subject
 
-SPIKE = 15.0  # times the usual size, there and back
-WICK = 60.0
+# Times the usual size, there and back, and of a high or low beyond open and close. The longer
+# the bar, the fewer true ones lie so far out: in a minute a single order may go and come back.
+SPIKE, SPIKE_OF_HOURS = 15.0, 10.0
+WICK, WICK_OF_DAYS = 60.0, 30.0
 JUMP = 40.0
+_HOUR_US = DAY_US // 24
 _BACK = 0.2  # of the way there may be left over when a spike has reverted
 
 
@@ -31,10 +34,14 @@ def bad_prints(subject: Subject) -> Defect | None:
     above = subject.logs["high"] - np.maximum(close, opens)
     below = np.minimum(close, opens) - subject.logs["low"]
     reach = np.maximum(above, below)
-    far_out = reach > WICK * _positive(usual_size(subject, reach))
+    length_us = subject.bars.length_us
+    far_out = reach > (WICK if length_us < DAY_US else WICK_OF_DAYS) * _positive(
+        usual_size(subject, reach)
+    )
+    far = usual * (SPIKE if length_us < _HOUR_US else SPIKE_OF_HOURS)
     prints = {
-        "close": _there_and_back(move, np.append(move[1:], 0.0), usual, np.append(usual[1:], 1.0)),
-        "open": _there_and_back(gap, close - opens, usual, usual),
+        "close": _there_and_back(move, np.append(move[1:], 0.0), far, np.append(far[1:], np.inf)),
+        "open": _there_and_back(gap, close - opens, far, far),
         "high": far_out & (above > below),
         "low": far_out & (above <= below),
     }
@@ -53,8 +60,8 @@ def bad_prints(subject: Subject) -> Defect | None:
     return _found(subject, rows, (seen, what, advice))
 
 
-def _there_and_back(there: Floats, back: Floats, usual: Floats, usual_back: Floats) -> Flags:
-    far = (np.abs(there) > SPIKE * usual) & (np.abs(back) > SPIKE * usual_back)
+def _there_and_back(there: Floats, back: Floats, least: Floats, least_back: Floats) -> Flags:
+    far = (np.abs(there) > least) & (np.abs(back) > least_back)
     return far & (np.abs(there + back) < _BACK * np.minimum(np.abs(there), np.abs(back)))
 
 

@@ -98,7 +98,15 @@ class Remote(Provider):
         return 1 if self.calendar != ALWAYS and self.length_us == DAY_US else self.length_us
 
     def wanted(self, now_us: int) -> Stretch:
-        """From the first start of a bar to the moment before which bars are complete by now."""
+        """From the first start of a bar to the moment before which bars are complete by now.
+
+        Raises `ConfigError` for a start after the end.
+        """
+        if self.end and moment_us(self.start) > moment_us(self.end):
+            raise ConfigError(
+                f"{self.name}: start {self.start} is later than end {self.end}. Swap them, or "
+                "leave end out for all bars up to now."
+            )
         begin = first_start(moment_us(self.start), self.length_us, self.calendar)
         end = complete_through(now_us - self.settled_after_us, self.length_us, self.calendar)
         return begin, min(end, moment_us(self.end)) if self.end else end
