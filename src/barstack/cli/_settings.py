@@ -7,20 +7,7 @@ from typing import Any
 import yaml
 
 from barstack.core.errors import ConfigError
-
-
-class _Loader(yaml.SafeLoader):
-    """As study files are read: dates stay text, and ON and NO are symbols, no truth values."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 (as the parent has it)
-        first: [
-            (tag, pattern)
-            for tag, pattern in resolvers
-            if tag != "tag:yaml.org,2002:timestamp"
-            and (tag != "tag:yaml.org,2002:bool" or first in "tTfF")
-        ]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+from barstack.core.yaml import read_yaml
 
 
 def settings_of(given: list[str], option: str, example: str) -> dict[str, Any]:
@@ -37,7 +24,7 @@ def settings_of(given: list[str], option: str, example: str) -> dict[str, Any]:
                 f"Cannot use {option} {each}. Write {option} FIELD=VALUE, such as {example}."
             )
         try:
-            settings[name] = yaml.load(value, Loader=_Loader)
+            settings[name] = read_yaml(value)
         except yaml.YAMLError:
             raise ConfigError(f"Cannot read {value!r} in {option} {each} as YAML.") from None
     return settings
