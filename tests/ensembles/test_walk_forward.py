@@ -20,7 +20,7 @@ DATASET: Dataset = small_dataset("return", bars=700)
 
 def out_of_fold(dataset: Dataset, model: str, split: str = "walk_forward") -> OutOfFold:
     folds = SPLITTERS.parse(split).split(
-        dataset.decisions, dataset.labels.all_known_at, dataset.usable
+        dataset.decisions, dataset.labels.all_known_at, dataset.usable, memory_bars=20
     )
     parts = [_forecast(dataset, model, fold) for fold in folds]
     number = np.repeat(np.arange(len(parts)), [len(part) for part in parts])

@@ -21,7 +21,11 @@ RECIPES: list[dict[str, Any]] = [
     *({"split": name} for name in SPLITTERS.names()),
     {"split": "walk_forward", "folds": 3, "train_times": 100},
     {"split": "walk_forward", "folds": 4, "embargo": "1d"},
+    {"split": "walk_forward", "folds": 4, "embargo": 10},
     {"split": "purged_kfold", "folds": 7, "embargo": "4h"},
+    {"split": "purged_kfold", "folds": 3, "embargo": 0},
+    {"split": "combinatorial_purged", "groups": 5, "tested": 3},
+    {"split": "combinatorial_purged", "groups": 4, "tested": 1},
     {"split": "chronological", "train": 0.5, "validation": 0.25},
 ]
 

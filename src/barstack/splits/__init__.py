@@ -1,16 +1,34 @@
 """Splits: folds in time, purged by the labels' own `known_at`."""
 
-from . import _crossed  # noqa: F401 (registers it)
+from ._crossed import CombinatorialPurged, PurgedKFold
 from ._forward import Chronological, WalkForward
-from ._splitter import SPLITTERS, Fold, Span, Splitter, early_stop_split, register
+from ._inner import early_stop_split, inner_folds
+from ._memory import memory_bars
+from ._parts import PARTS, UNUSED, FoldParts, SplitPicture, fold_parts, picture
+from ._sklearn import SklearnFolds, for_sklearn
+from ._splitter import SPLITTERS, Flags, Fold, Span, Splitter, paths, register
 
 __all__ = [
+    "PARTS",
     "SPLITTERS",
+    "UNUSED",
     "Chronological",
+    "CombinatorialPurged",
+    "Flags",
     "Fold",
+    "FoldParts",
+    "PurgedKFold",
+    "SklearnFolds",
     "Span",
+    "SplitPicture",
     "Splitter",
     "WalkForward",
     "early_stop_split",
+    "fold_parts",
+    "for_sklearn",
+    "inner_folds",
+    "memory_bars",
+    "paths",
+    "picture",
     "register",
 ]

@@ -16,8 +16,8 @@ class WalkForward(Splitter):
     """Train on what came before, test the next stretch, move on.
 
     >>> WalkForward(folds=2, first_train=0.5).spans(8)
-    [Span(test_start=4, test_end=6, train_start=0, train_end=None),
-     Span(test_start=6, test_end=8, train_start=0, train_end=None)]
+    [Span(test_start=4, test_end=6, train_start=0, train_end=None, further=()),
+     Span(test_start=6, test_end=8, train_start=0, train_end=None, further=())]
     """
 
     folds: int = Field(6, ge=2)

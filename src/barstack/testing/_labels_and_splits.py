@@ -2,47 +2,130 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from barstack.bars import Bars
+from barstack.bars._bars import PRICES
 from barstack.core.decisions import Decisions, Rows
+from barstack.core.errors import ConfigError
 from barstack.core.times import DecidedAt, KnownAt
-from barstack.labels import Label
-from barstack.splits import Splitter
+from barstack.labels import LABELS, Label
+from barstack.splits import Splitter, paths
+
+MEMORY_BARS = 5  # that features are said to look back, where a splitter must know
 
 
 def check_answers_come_later(label: Label, bars: Bars) -> None:
     """Every label is known after its decision; it is open exactly where it has no value."""
-    table = label.compute(bars)
+    table = learned(label, bars).compute(bars)
     open_ = np.isnat(table.known_at)
     np.testing.assert_array_equal(np.isnan(table.values), open_)
     np.testing.assert_array_equal(np.isnan(table.returns), open_)
     decided_at = np.broadcast_to(table.decisions.decided_at[:, None], table.known_at.shape)
     assert (table.known_at[~open_] > decided_at[~open_]).all()
+    assert open_[~table.eligible].any(axis=1).all()
 
 
 def check_known_means_known(label: Label, bars: Bars) -> None:
     """At any moment the labels known by then are those of the bars seen by then."""
+    label = learned(label, bars)
     whole = label.compute(bars)
-    now = 2 * len(bars) // 3
-    moment = bars.closed_at[now - 1]
-    part = label.compute(bars[:now])
-    known = whole.known_at[:now] <= moment
-    np.testing.assert_array_equal(~np.isnat(part.known_at), known)
-    np.testing.assert_array_equal(part.values[known], whole.values[:now][known])
+    for now in (5 * len(bars) // 8, 2 * len(bars) // 3 + 1, 7 * len(bars) // 8):
+        moment = bars.closed_at[now - 1]
+        part = label.compute(bars[:now])
+        known = whole.known_at[:now] <= moment
+        np.testing.assert_array_equal(~np.isnat(part.known_at), known)
+        for name in ("values", "returns", "known_at"):
+            np.testing.assert_array_equal(
+                getattr(part, name)[known], getattr(whole, name)[:now][known]
+            )
+        settled = known.all(axis=1)
+        np.testing.assert_array_equal(part.eligible[settled], whole.eligible[:now][settled])
 
 
-LABEL_CHECKS = (check_answers_come_later, check_known_means_known)
+def check_known_by_the_latest(label: Label, bars: Bars) -> None:
+    """No label is known later than it was said that it may be, before anything was learned."""
+    latest = label.latest_known_at(bars)
+    known_at = learned(label, bars).compute(bars).known_at
+    both = ~np.isnat(known_at) & ~np.isnat(latest)
+    assert (known_at[both] <= latest[both]).all()
+    assert both.any()
+
+
+def check_can_be_written_down(label: Label, bars: Bars) -> None:
+    """What was learned is in the label's own content, from which an equal one can be made."""
+    for each in (label, learned(label, bars)):
+        assert LABELS.parse(json.loads(json.dumps(each.content()))) == each
+
+
+def check_says_that_it_is_unfitted(label: Label, bars: Bars) -> None:
+    """A label that has yet to learn has no values, and what it learns is another label."""
+    if label.fitted:
+        try:
+            label.compute(bars)
+        except ConfigError:
+            pass
+        else:
+            raise AssertionError(f"{label!r} has values before it is fitted.")
+    assert not learned(label, bars).fitted
+
+
+def check_learns_from_its_rows_alone(label: Label, bars: Bars) -> None:
+    """Prices outside the holdings of the training rows do not matter, whatever they are."""
+    if not label.fitted:
+        return
+    rng = np.random.default_rng(0)
+    latest = label.latest_known_at(bars).max(axis=1)
+    number = np.arange(len(bars))
+    chosen = (number >= len(bars) // 8) & (number < len(bars) // 2) | (
+        (number >= 5 * len(bars) // 8) & (number < 3 * len(bars) // 4)
+    )
+    rows = np.flatnonzero(chosen & ~np.isnat(latest))
+    ends = np.searchsorted(bars.closed_at, latest[rows], side="right") - 1
+    outside = np.ones(len(bars), bool)
+    for row, end in zip(rows, ends, strict=True):
+        outside[row : end + 1] = False
+    assert outside.any()
+    fitted = label.fit(bars, rows)
+    for factor in (np.nan, 3.0, 1e-3, rng.lognormal(0.0, 1.0, outside.sum())):
+        records = bars.records.copy()
+        for price in PRICES:
+            records[price][outside] *= factor
+        assert label.fit(Bars(bars.symbol, bars.length_us, records), rows) == fitted
+    records = bars.records.copy()
+    shuffled = rng.permutation(np.flatnonzero(outside))
+    for price in PRICES:
+        records[price][outside] = bars.records[price][shuffled]
+    assert label.fit(Bars(bars.symbol, bars.length_us, records), rows) == fitted
+
+
+LABEL_CHECKS = (
+    check_answers_come_later,
+    check_known_means_known,
+    check_known_by_the_latest,
+    check_can_be_written_down,
+    check_says_that_it_is_unfitted,
+    check_learns_from_its_rows_alone,
+)
+
+
+def learned(label: Label, bars: Bars) -> Label:
+    """The label itself or, where it is fitted, what it learns from the first half of the bars."""
+    if not label.fitted:
+        return label
+    latest = label.latest_known_at(bars).max(axis=1)
+    return label.fit(bars, np.flatnonzero(latest <= bars.closed_at[len(bars) // 2]))
 
 
 def check_trains_on_what_is_known(
     splitter: Splitter, decisions: Decisions, known_at: KnownAt
 ) -> None:
     """Forward: every training label is known when testing begins. Crossed: none overlaps it."""
-    for fold in splitter.split(decisions, known_at):
+    for fold in splitter.split(decisions, known_at, memory_bars=MEMORY_BARS):
         assert fold.kind == splitter.kind
         assert not np.isnat(known_at[fold.train]).any()
         assert shared_steps(decisions, known_at, fold.train, fold.test) == 0
@@ -51,13 +134,33 @@ def check_trains_on_what_is_known(
             assert known_at[fold.train].max() <= first
 
 
+def check_features_carry_no_test(
+    splitter: Splitter, decisions: Decisions, known_at: KnownAt
+) -> None:
+    """Whatever is trained on after a test reads bars only that opened after its last answer."""
+    if splitter.embargo is not None:
+        return  # somebody has said what else to go by
+    for fold in splitter.split(decisions, known_at, memory_bars=MEMORY_BARS):
+        for stretch in fold.stretches:
+            known = known_at[stretch]
+            answered = known[~np.isnat(known)].max(initial=decisions.decided_at[stretch].max())
+            after = fold.train[known_at[fold.train] > decisions.decided_at[stretch].min()]
+            opened = after - MEMORY_BARS
+            np.testing.assert_array_equal(
+                decisions.symbol_code[opened], decisions.symbol_code[after]
+            )
+            assert (decisions.decided_at[opened] >= answered).all()
+
+
 def check_tests_each_row_once(splitter: Splitter, decisions: Decisions, known_at: KnownAt) -> None:
-    """Tests lie apart in time; rows of one moment stay in one fold; all rows are in time order."""
-    folds = splitter.split(decisions, known_at)
-    spans = [decisions.decided_at[fold.test] for fold in folds]
-    for before, after in pairwise(spans):
-        assert before.max() < after.min()
+    """Tests of a path lie apart in time; rows of one moment stay in one fold, in time order."""
+    folds = splitter.split(decisions, known_at, memory_bars=MEMORY_BARS)
+    for path in paths(folds):
+        spans = [decisions.decided_at[rows] for _, rows in path]
+        for before, after in pairwise(spans):
+            assert before.max() < after.min()
     for fold in folds:
+        np.testing.assert_array_equal(np.concatenate(fold.stretches), fold.test)
         for rows in (fold.train, fold.test):
             times = decisions.decided_at[rows]
             assert (times[1:] >= times[:-1]).all()
@@ -70,13 +173,16 @@ def check_longer_labels_purge_more(
 ) -> None:
     """Nobody sets a gap: labels known later take training rows away by themselves."""
     later = KnownAt(known_at + np.timedelta64(2, "D"))
-    now, then = splitter.split(decisions, known_at), splitter.split(decisions, later)
+    now, then = (
+        splitter.split(decisions, known, memory_bars=MEMORY_BARS) for known in (known_at, later)
+    )
     assert sum(len(fold.train) for fold in then) < sum(len(fold.train) for fold in now)
     assert [len(fold.test) for fold in then] == [len(fold.test) for fold in now]
 
 
 SPLITTER_CHECKS = (
     check_trains_on_what_is_known,
+    check_features_carry_no_test,
     check_tests_each_row_once,
     check_longer_labels_purge_more,
 )

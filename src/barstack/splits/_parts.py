@@ -1,0 +1,127 @@
+"""What becomes of each row in each fold: what a picture of a split shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.core.decisions import Decisions, Rows
+from barstack.core.times import NEVER, KnownAt, Times
+
+from ._inner import early_stop_split
+from ._splitter import Flags, Splitter
+
+PARTS = ("train", "stop", "purged", "embargoed", "test")  # later ones cover earlier, if both
+UNUSED = -1
+
+
+@dataclass(frozen=True, eq=False)
+class FoldParts:
+    """The rows of one fold, by what they are for; rows in none of them are not used at all.
+
+    train      to fit on
+    stop       to stop early by; none where nothing does
+    purged     not trained on, as their labels overlap those tested, or those to stop by
+    embargoed  not trained on, as their features still read what is tested
+    test       to forecast
+    """
+
+    train: Rows
+    stop: Rows
+    purged: Rows
+    embargoed: Rows
+    test: Rows
+
+
+def fold_parts(
+    splitter: Splitter,
+    decisions: Decisions,
+    known_at: KnownAt,
+    usable: Flags | None = None,
+    *,
+    memory_bars: int | None = None,
+    stop_share: float = 0.0,
+) -> list[FoldParts]:
+    """What becomes of each row in each fold of `splitter.split`.
+
+    stop_share  of training times to stop early by
+    """
+    folds = splitter.split(decisions, known_at, usable, memory_bars=memory_bars)
+    # The same folds with no embargo, and with labels that are known at once as well.
+    bare = splitter.model_copy(update={"embargo": 0})
+    soon = decisions.decided_at + np.timedelta64(1, "us")
+    at_once = KnownAt(np.where(np.isnat(known_at), NEVER, soon))
+    unembargoed = bare.split(decisions, known_at, usable)
+    unpurged = bare.split(decisions, at_once, usable)
+    parts = []
+    for fold, purged, allowed in zip(folds, unembargoed, unpurged, strict=True):
+        fit, stop = fold.train, fold.train[:0]
+        if stop_share:
+            fit, stop = early_stop_split(decisions, known_at, fold.train, stop_share)
+        left_out = np.setdiff1d(allowed.train, purged.train)
+        between = np.setdiff1d(fold.train, np.concatenate([fit, stop]))
+        parts.append(
+            FoldParts(
+                train=fit,
+                stop=stop,
+                purged=np.concatenate([left_out, between]),
+                embargoed=np.setdiff1d(purged.train, fold.train),
+                test=fold.test,
+            )
+        )
+    return parts
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Decision times in a row that have the same part in a fold.
+
+    start, end  places in the sorted decision times; `end` exclusive
+    """
+
+    part: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, eq=False)
+class SplitPicture:
+    """What becomes of each decision time in each fold.
+
+    times   (n_times,) sorted
+    part    (n_folds, n_times) place in `PARTS`, or `UNUSED`
+    counts  of each fold, how many rows of each part
+    """
+
+    times: Times
+    part: npt.NDArray[np.int8]
+    counts: list[dict[str, int]]
+
+    def runs(self, fold: int) -> list[Run]:
+        """The parts of one fold in time order; what is not used is left out."""
+        part = self.part[fold]
+        edges = np.flatnonzero(np.diff(part)) + 1
+        starts, ends = np.append(0, edges), np.append(edges, len(part))
+        return [
+            Run(PARTS[part[start]], int(start), int(end))
+            for start, end in zip(starts, ends, strict=True)
+            if part[start] != UNUSED
+        ]
+
+
+def picture(
+    parts: Sequence[FoldParts], decisions: Decisions, usable: Flags | None = None
+) -> SplitPicture:
+    """The parts of every fold along the common clock of all symbols."""
+    used = decisions.decided_at if usable is None else decisions.decided_at[usable]
+    times = np.unique(used)
+    part = np.full((len(parts), len(times)), UNUSED, np.int8)
+    for fold, each in enumerate(parts):
+        for place, name in enumerate(PARTS):
+            rows: Rows = getattr(each, name)
+            part[fold, np.searchsorted(times, decisions.decided_at[rows])] = place
+    counts = [{name: len(getattr(each, name)) for name in PARTS} for each in parts]
+    return SplitPicture(times, part, counts)

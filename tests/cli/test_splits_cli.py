@@ -1,0 +1,112 @@
+"""`barstack splits` as people and scripts meet it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from barstack.splits import SPLITTERS
+
+STUDY = (
+    "title: Hours\nbars: {provider: sample, start: 2026-03-01}\nfeatures: [rsi, body]\n"
+    "label: {label: return, horizons: [4]}\nmembers: [ridge]\n"
+)
+
+
+def barstack(*arguments: object, code: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "barstack", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"COLUMNS": "80"},
+    )
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
+
+
+def test_list() -> None:
+    rows: list[dict[str, Any]] = json.loads(barstack("splits", "list", "--json"))["splits"]
+    assert [row["name"] for row in rows] == SPLITTERS.names()
+    assert {row["name"]: row["kind"] for row in rows}["combinatorial_purged"] == "crossed"
+    shown = barstack("splits", "list")
+    assert "folds=6" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", SPLITTERS.names())
+def test_plot_of_made_up_decisions_fits_a_terminal(name: str) -> None:
+    shown = barstack("splits", "plot", "--split", name)
+    assert max(map(len, shown.splitlines())) <= 80
+    told = json.loads(barstack("splits", "plot", "--split", name, "--json"))
+    folds = told["folds"]
+    assert len(shown.split("\n▄▄")[0].splitlines()) == 2 + len(folds)
+    assert ("▒" in shown) == (told["kind"] == "crossed")
+    for fold in folds:
+        assert all(fold[part] for part in ("train", "test", "purged"))
+        # One symbol: a row is a decision time.
+        for part in ("train", "stop", "purged", "embargoed", "test"):
+            own = sum(run["times"] for run in fold["runs"] if run["part"] == part)
+            assert own == fold[part]
+
+
+def test_settings_of_the_picture() -> None:
+    plot = ("splits", "plot", "--split", "purged_kfold", "--set", "folds=3", "--stop", "0")
+    told = json.loads(
+        barstack(*plot, "--decisions", "90", "--horizon", "4", "--memory", "5", "--json")
+    )
+    middle = told["folds"][1]
+    assert (middle["test"], middle["purged"], middle["embargoed"], middle["stop"]) == (30, 6, 5, 0)
+    assert told["paths"] == [[0, 1, 2]]
+
+
+def test_plot_of_a_study(tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text(STUDY)
+    page = tmp_path / "split.html"
+    told = json.loads(barstack("splits", "plot", study, "--html", page, "--json"))
+    assert told["split"]["split"] == "walk_forward"
+    assert told["memory_bars"] == 15
+    assert told["html"] == str(page)
+    for fold in told["folds"]:
+        assert (fold["purged"], fold["stop"], fold["embargoed"]) == (3, 0, 0)
+    text = page.read_text()
+    assert "<h1>Hours</h1>" in text
+    assert "6 folds train on the past only. At most 3 rows of a fold are purged." in text
+    crossed = json.loads(barstack("splits", "plot", study, "--split", "purged_kfold", "--json"))
+    assert [fold["embargoed"] for fold in crossed["folds"]] == [15, 15, 15, 15, 0]
+    fewer = json.loads(barstack("splits", "plot", study, "--set", "folds=2", "--json"))
+    assert len(fewer["folds"]) == 2
+
+
+def test_a_page_of_many_paths(tmp_path: Path) -> None:
+    page = tmp_path / "paths.html"
+    assert "5 paths" in barstack(
+        "splits", "plot", "--split", "combinatorial_purged", "--html", page
+    )
+    text = page.read_text()
+    assert text.count('<th scope="col">Group') == 6
+    assert "Embargoed" in text
+
+
+def test_mistakes_are_explained(tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text(STUDY)
+    for arguments, sentence in (
+        (("--split", "purged_kfolds"), "Did you mean 'purged_kfold'?"),
+        (("--set", "folds"), "Write FIELD=VALUE"),
+        (("--set", "fold=3"), "Unknown key walk_forward.fold. Did you mean 'folds'?"),
+        (("--decisions", "0"), "give 1 or more of each"),
+        (("--decisions", "5"), "too few for 6 stretches"),
+        (("--stop", "1"), "--stop must be 0 or more and below 1, got 1"),
+        (("--memory", "-1", "--split", "purged_kfold"), "memory_bars must be 0 or more, got -1"),
+        ((study, "--horizon", "3"), "A study's bars and label say"),
+        ((tmp_path / "none.yaml",), "none.yaml"),
+    ):
+        assert sentence in " ".join(barstack("splits", "plot", *arguments, code=2).split())
