@@ -1,6 +1,7 @@
 """Labels against plain pandas, and the contract for every registered one."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,17 +11,55 @@ from barstack.bars import Bars
 from barstack.core.errors import ConfigError, DataError
 from barstack.labels import LABELS, Label
 from barstack.testing import LABEL_CHECKS, walk
+from barstack.testing._labels_and_splits import learned
 
 BARS = walk(400, missing=0.05)
+RULE = {"feature": "rsi", "above": 55, "below": 45, "against": True}
+# Settings under which labels have something to say on few bars; the others are as they come.
+SETTINGS: dict[str, list[dict[str, Any]]] = {
+    "direction": [{}, {"overnight": False}],
+    "genetic_barriers": [
+        {"span": [5, 30], "candidates": 80, "objective": "sharpe"},
+        {"span": [5, 30], "candidates": 80, "overnight": False},
+    ],
+    "meta": [
+        {"side": RULE},
+        {"side": RULE, "base": {"label": "triple_barrier", "span": 20, "overnight": False}},
+    ],
+    "three_class_volatility": [{"span": 20}, {"span": 20, "overnight": False}],
+    "triple_barrier": [
+        {"span": 20},
+        {"unit": "bps", "upper": 40, "lower": 60, "overnight": False},
+        {"span": 10, "limit_bars": 4},
+    ],
+}
+RECIPES = [
+    {"label": name, **settings} for name in LABELS.names() for settings in SETTINGS.get(name, [{}])
+]
+HORIZONS = [(1, 7), ("30min", "2h", "1d"), ("1session", 12)]
 
 
 @pytest.mark.parametrize("check", LABEL_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("horizons", [(1, 7), ("30min", "2h", "1d")], ids=str)
-@pytest.mark.parametrize("name", LABELS.names())
+@pytest.mark.parametrize("horizons", HORIZONS, ids=str)
+@pytest.mark.parametrize("recipe", RECIPES, ids=str)
 def test_label(
-    name: str, horizons: tuple[str | int, ...], check: Callable[[Label, Bars], None]
+    recipe: dict[str, Any],
+    horizons: tuple[str | int, ...],
+    check: Callable[[Label, Bars], None],
 ) -> None:
-    check(LABELS.parse({"label": name, "horizons": horizons}), BARS)
+    check(LABELS.parse(recipe | {"horizons": horizons}), BARS)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=str)
+def test_symbols_are_labelled_as_if_alone(recipe: dict[str, Any]) -> None:
+    panel = {name: walk(300, seed=seed, symbol=name) for seed, name in enumerate("AB")}
+    label = learned(LABELS.parse(recipe | {"horizons": ["2h", 5]}), BARS)
+    together = label.compute(panel)
+    apart = [label.compute(bars) for bars in panel.values()]
+    for name in ("values", "returns", "known_at", "eligible"):
+        np.testing.assert_array_equal(
+            getattr(together, name), np.concatenate([getattr(each, name) for each in apart])
+        )
 
 
 def test_bars_ahead_is_a_shift() -> None:

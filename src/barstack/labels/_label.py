@@ -16,7 +16,8 @@ from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target, Task
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
-from barstack.core.times import KnownAt, decide_at_close
+from barstack.core.times import KnownAt
+from barstack.features import decisions_of
 
 from ._horizons import check_horizon, horizon_name, same_horizon
 
@@ -136,12 +137,9 @@ class Label(Spec):
             np.concatenate([np.column_stack([each[place] for each in part]) for part in parts])
             for place in range(4)
         )
-        decisions = Decisions.concatenate(
-            {symbol: decide_at_close(each.closed_at) for symbol, each in panel.items()}
-        )
-        return LabelTable(
-            decisions, self.target, values, KnownAt(known_at), returns, eligible.all(axis=1)
-        )
+        able = np.asarray(eligible.all(axis=1))
+        decisions = decisions_of(panel)
+        return LabelTable(decisions, self.target, values, KnownAt(known_at), returns, able)
 
     def _known_outcome(self, bars: Bars, horizon: str | int) -> Outcome:
         check_horizon(horizon, bars)

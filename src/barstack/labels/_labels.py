@@ -1,9 +1,8 @@
-"""The plain labels: the return, its sign, and three classes of it."""
+"""The plain labels: the return, and its sign."""
 
 from __future__ import annotations
 
 import numpy as np
-from pydantic import Field
 
 from barstack.bars import Bars
 
@@ -25,15 +24,3 @@ class Direction(ReturnLabel):
 
     def encode(self, returns: Column, bars: Bars, horizon: str | int) -> Column:
         return np.where(np.isnan(returns), np.nan, returns > 0.0)
-
-
-@register("three_class", task="three_class")
-class ThreeClass(ReturnLabel):
-    """BUY (2) above the threshold, SELL (0) below its negative, HOLD (1) between."""
-
-    threshold_bps: float = Field(10.0, gt=0)
-
-    def encode(self, returns: Column, bars: Bars, horizon: str | int) -> Column:
-        threshold = self.threshold_bps * 1e-4
-        side = (returns > threshold).astype(float) - (returns < -threshold)
-        return np.where(np.isnan(returns), np.nan, 1.0 + side)

@@ -7,10 +7,11 @@ from abc import abstractmethod
 import numpy as np
 
 from barstack.bars import Bars
-from barstack.core.times import KnownAt
+from barstack.core.times import NEVER, KnownAt
 
+from ._holding import HoldingLabel
 from ._horizons import leave
-from ._label import Column, Label, Outcome
+from ._label import Column, Outcome
 
 
 def forward_return(
@@ -32,17 +33,11 @@ def forward_return(
     held = (exit_row > np.arange(len(bars))) & (exit_row < len(bars))
     value = np.full(len(bars), np.nan)
     value[held] = bars.close[exit_row[held]] / bars.close[held] - 1.0
-    return value, KnownAt(np.where(held, known_at, np.datetime64("NaT", "us")))
+    return value, KnownAt(np.where(held, known_at, NEVER))
 
 
-class ReturnLabel(Label):
-    """A label made of the return over the horizon.
-
-    Where `overnight` is false a holding ends with its session at the latest, and the decision at
-    a session's last bar has no label.
-    """
-
-    overnight: bool = True
+class ReturnLabel(HoldingLabel):
+    """A label made of the return over the horizon."""
 
     @abstractmethod
     def encode(self, returns: Column, bars: Bars, horizon: str | int) -> Column:
@@ -50,6 +45,6 @@ class ReturnLabel(Label):
 
     def outcome(self, bars: Bars, horizon: str | int) -> Outcome:
         returns, known_at = forward_return(bars, horizon, overnight=self.overnight)
-        exit_row, _ = leave(bars, horizon, overnight=self.overnight)
+        exit_row, _ = self.bound(bars, horizon)
         eligible = exit_row > np.arange(len(bars))
         return Outcome(self.encode(returns, bars, horizon), returns, known_at, eligible)

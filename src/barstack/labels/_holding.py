@@ -1,0 +1,55 @@
+"""What labels of a holding share: nights or none, and how many bars a horizon has taken so far."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from barstack.bars import Bars, Panel, as_panel
+from barstack.core.times import NEVER, DecidedAt, KnownAt, decide_at_close
+
+from ._horizons import Places, leave
+from ._label import Column, Label
+
+
+class HoldingLabel(Label):
+    """A label of what is held from the decision until the horizon at the latest.
+
+    Where `overnight` is false a holding ends with its session at the latest, and the decision at
+    a session's last bar has no label.
+    """
+
+    overnight: bool = True
+
+    def bound(self, bars: Bars, horizon: str | int) -> tuple[Places, KnownAt]:
+        """As `leave` has it: where each decision is left at the latest, and when it is known."""
+        return leave(bars, horizon, overnight=self.overnight)
+
+    def latest_known_at(self, bars: Bars | Panel) -> KnownAt:
+        parts = []
+        for each in as_panel(bars).values():
+            columns = []
+            for horizon in self.horizons:
+                exit_row, known_at = self.bound(each, horizon)
+                columns.append(np.where(exit_row > np.arange(len(each)), known_at, NEVER))
+            parts.append(np.column_stack(columns))
+        return KnownAt(np.concatenate(parts))
+
+
+def bars_taken(bars: Bars, exit_row: Places, known_at: KnownAt) -> Column:
+    """(n_bars,) how many bars the horizon has taken on average, of holdings known by each decision.
+
+    NaN before the first is known. Of a horizon in bars that spans nights it is that number.
+
+    >>> from barstack.testing import walk
+    >>> bars = walk(bars=5)
+    >>> bars_taken(bars, *leave(bars, "1h"))
+    array([nan, nan,  2.,  2.,  2.])
+    """
+    rows = np.arange(len(bars))
+    held = (exit_row > rows) & ~np.isnat(known_at)
+    decided_at: DecidedAt = decide_at_close(bars.closed_at)
+    done = np.searchsorted(known_at[held], decided_at, side="right")
+    total = np.concatenate([[0], np.cumsum(exit_row[held] - rows[held])])[done]
+    taken = np.full(len(bars), np.nan)
+    np.divide(total, done, out=taken, where=done > 0)
+    return taken

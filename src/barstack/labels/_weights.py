@@ -1,0 +1,115 @@
+"""How much each training row counts: holdings that overlap tell the same story more than once."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from barstack.core.decisions import Rows
+from barstack.core.errors import DataError
+from barstack.core.spec import Spec
+from barstack.core.times import iso
+
+from ._horizons import Places
+from ._label import Column, LabelTable
+
+
+class SampleWeights(Spec):
+    """Weights of training rows, from those rows alone. López de Prado (2018), chapter 4.
+
+    by      `uniform`: all alike.
+            `uniqueness`: of each bar a holding owns one part in as many as there are holdings of
+            its symbol open in that bar; the weight is the mean of these parts.
+            `return`: the size of what is the holding's own of its return, the return taken as
+            spread evenly over its bars: its size times its uniqueness
+    oldest  weight of the oldest row in parts of what it would be as the newest; between them it
+            falls linearly with the uniqueness gathered since. 1 lets nothing fade
+
+    A holding lasts from its decision until its last horizon is known.
+    """
+
+    by: Literal["uniform", "uniqueness", "return"] = "uniform"
+    oldest: float = Field(1.0, ge=0, le=1)
+
+    def compute(self, labels: LabelTable, rows: Rows) -> Column:
+        """(len(rows),) weights with mean 1; `DataError` where a label is not known yet.
+
+        >>> from barstack.labels import LABELS
+        >>> from barstack.testing import walk
+        >>> labels = LABELS.parse({"label": "return", "horizons": [2]}).compute(walk(bars=9))
+        >>> rows = np.array([0, 1, 5])  # the first two share one of their two bars
+        >>> SampleWeights(by="uniqueness").compute(labels, rows)
+        array([0.9, 0.9, 1.2])
+        """
+        if len(rows) == 0:
+            return np.empty(0)
+        if self.by == "uniform" and self.oldest == 1.0:
+            return np.ones(len(rows))
+        unique = uniqueness(labels, rows)
+        weights = np.ones(len(rows))
+        if self.by != "uniform":
+            weights = unique.copy()
+        if self.by == "return":
+            longest = labels.known_at[rows].argmax(axis=1)
+            weights *= np.abs(labels.returns[rows, longest])
+        if self.oldest < 1.0:
+            weights *= self._fading(labels, rows, unique)
+        if not weights.any():
+            raise DataError(
+                f"All {len(rows)} training rows would weigh nothing: none of their returns differs "
+                "from 0. Weigh by uniqueness instead."
+            )
+        scaled: Column = weights / weights.mean()
+        return scaled
+
+    def _fading(self, labels: LabelTable, rows: Rows, unique: Column) -> Column:
+        """(len(rows),) from `oldest` to 1; rows of one moment fade alike."""
+        moments, place = np.unique(labels.decisions.decided_at[rows], return_inverse=True)
+        gathered = np.cumsum(np.bincount(place, weights=unique, minlength=len(moments)))
+        if len(moments) == 1:
+            return np.ones(len(rows))
+        share = (gathered - gathered[0]) / (gathered[-1] - gathered[0])
+        faded: Column = (self.oldest + (1.0 - self.oldest) * share)[place]
+        return faded
+
+
+def uniqueness(labels: LabelTable, rows: Rows) -> Column:
+    """(len(rows),) average uniqueness of the holdings of `rows`, among themselves.
+
+    A bar in which so many holdings of a symbol are open belongs to each in as many parts.
+    """
+    begins, ends = _spans(labels, rows)
+    # Bars of different symbols have different numbers, so one sum serves all.
+    n_bars = len(labels.decisions)
+    changes = np.bincount(begins, minlength=n_bars) - np.bincount(ends, minlength=n_bars)
+    open_holdings = np.cumsum(changes)
+    parts = np.divide(1.0, open_holdings, out=np.zeros(n_bars), where=open_holdings > 0)
+    total = np.concatenate([[0.0], np.cumsum(parts)])
+    unique: Column = (total[ends] - total[begins]) / (ends - begins)
+    return unique
+
+
+def _spans(labels: LabelTable, rows: Rows) -> tuple[Places, Places]:
+    """(len(rows),) numbers of the first bar after each decision, less one, and of the last.
+
+    Bars are numbered as the rows of the table: a holding spans those after its own up to the
+    last that has closed when it is known.
+    """
+    known_at = labels.all_known_at[rows]
+    if np.isnat(known_at).any():
+        row = rows[np.argmax(np.isnat(known_at))]
+        raise DataError(
+            f"The label of {labels.decisions.symbol[row]} decided at "
+            f"{iso(labels.decisions.decided_at[row])} is not known, so it has no weight. Weigh "
+            "training rows, whose labels are."
+        )
+    ends = np.empty(len(rows), np.int64)
+    codes = labels.decisions.symbol_code
+    for code in np.unique(codes[rows]):
+        start, stop = np.searchsorted(codes, [code, code + 1])
+        own = codes[rows] == code
+        closes = labels.decisions.decided_at[start:stop]
+        ends[own] = start + np.searchsorted(closes, known_at[own], side="right") - 1
+    return np.asarray(rows, np.int64), ends
