@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from barstack.core.errors import ConfigError
 
+from ._settings import settings_of
 from ._terminal import stderr
 
 if TYPE_CHECKING:
@@ -117,21 +118,15 @@ def of_study(
 
 def _splitter(name: str | None, settings: list[str], base: Splitter | None = None) -> Splitter:
     """A splitter by name, or `base`, with settings given as FIELD=VALUE."""
-    import yaml  # noqa: PLC0415
-
     from barstack.splits import SPLITTERS  # noqa: PLC0415
 
     fields = {} if base is None else base.content()
     if name is not None:
         fields = {"split": name}
-    for each in settings:
-        field, equals, value = each.partition("=")
-        if not equals or not field or field == "split":
-            raise ConfigError(f"Cannot use --set {each}. Write FIELD=VALUE, such as folds=4.")
-        try:
-            fields[field] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise ConfigError(f"Cannot read {value!r} in --set {each} as YAML.") from None
+    given = settings_of(settings, "--set", "folds=4")
+    if "split" in given:
+        raise ConfigError("Cannot use --set split=... Name the splitter with --split.")
+    fields |= given
     return SPLITTERS.parse(fields)
 
 

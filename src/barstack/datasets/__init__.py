@@ -1,5 +1,30 @@
 """Datasets: features and labels as models see them."""
 
-from ._dataset import Dataset, Inputs, Samples, Scaler, rows_with_history
+from ._dataset import Dataset, Weights
+from ._export import Parts, export_folds, parts_of
+from ._history import MAX_GAP, history, rows_with_history, usable_rows
+from ._inputs import Inputs, Samples, window_view
+from ._scaler import SCALERS, FittedScaler, Scaler, register
+from ._scalers import RankGaussScaler, RobustScaler, StandardScaler
 
-__all__ = ["Dataset", "Inputs", "Samples", "Scaler", "rows_with_history"]
+__all__ = [
+    "MAX_GAP",
+    "SCALERS",
+    "Dataset",
+    "FittedScaler",
+    "Inputs",
+    "Parts",
+    "RankGaussScaler",
+    "RobustScaler",
+    "Samples",
+    "Scaler",
+    "StandardScaler",
+    "Weights",
+    "export_folds",
+    "history",
+    "parts_of",
+    "register",
+    "rows_with_history",
+    "usable_rows",
+    "window_view",
+]

@@ -2,98 +2,65 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.core.decisions import Decisions, Rows
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target
-from barstack.core.times import iso
+from barstack.core.progress import Progress
+from barstack.core.times import iso, parse_duration
 from barstack.features import FeatureTable
-from barstack.labels import LabelTable
+from barstack.labels import LabelTable, SampleWeights
+from barstack.splits import Fold
 
-Matrix = npt.NDArray[np.float64]
-
-# A single wild print must not dominate a linear model or saturate a network.
-_CLIP_DEVIATIONS = 8.0
-
-
-@dataclass(frozen=True, eq=False)
-class Scaler:
-    """Standardises each feature by what training rows showed; beyond 8 deviations it clips.
-
-    mean, scale  (n_features,)
-    """
-
-    mean: Matrix
-    scale: Matrix
-
-    @classmethod
-    def fit(cls, values: Matrix) -> Scaler:
-        """Mean and standard deviation of each column; a column that never changes keeps scale 1."""
-        deviation = values.std(axis=0)
-        # Rounding makes a constant column's deviation tiny rather than zero.
-        constant = deviation <= 1e-12 * np.abs(values).max(axis=0, initial=0.0)
-        return cls(values.mean(axis=0), np.where(constant, 1.0, deviation))
-
-    def apply(self, values: Matrix) -> Matrix:
-        """Scaled values of the same shape; each row by itself, so one row equals a batch's."""
-        return np.clip((values - self.mean) / self.scale, -_CLIP_DEVIATIONS, _CLIP_DEVIATIONS)
+from ._export import export_folds
+from ._history import MAX_GAP, Flags, blocks, complete, history, usable_rows
+from ._inputs import Inputs, Samples
+from ._scaler import FittedScaler, Matrix, Scaler
+from ._scalers import StandardScaler
 
 
-@dataclass(frozen=True, eq=False)
-class Inputs:
-    """Scaled features of some decisions, as rows or as windows of the bars up to each.
+class Weights(Protocol):
+    """Says how much each training row counts, as `barstack.labels.SampleWeights` does."""
 
-    table  (n_all_rows, n_features) every row of the feature table, scaled
-    rows   (n_rows,) the decisions asked about
-    """
-
-    table: Matrix
-    rows: Rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def n_features(self) -> int:
-        return int(self.table.shape[1])
-
-    def last(self) -> Matrix:
-        """(n_rows, n_features) the newest bar of each decision."""
-        return self.table[self.rows]
-
-    def windows(self, lookback: int, places: Rows | slice = slice(None)) -> npt.NDArray[np.float32]:
-        """(n_places, lookback, n_features) the bars up to each decision, oldest first."""
-        view = np.lib.stride_tricks.sliding_window_view(self.table, lookback, axis=0)
-        picked = view[self.rows[places] - lookback + 1]  # copies only the windows asked for
-        return np.ascontiguousarray(picked.transpose(0, 2, 1), dtype=np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class Samples(Inputs):
-    """Inputs with their labels.
-
-    y  (n_rows, n_horizons) returns in training deviations, or classes as whole numbers
-    """
-
-    y: Matrix
+    def compute(self, labels: LabelTable, rows: Rows) -> Matrix:
+        """(len(rows),) 1 on average, from the labels of `rows` and no others."""
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Features and labels of the same decisions."""
+    """Features and labels of the same decisions.
+
+    scaler   how models see the features
+    weights  how much each row counts that is trained on or stopped early by; by default all alike
+    max_gap  no window holds two neighbouring decisions further apart than this
+    """
 
     features: FeatureTable
     labels: LabelTable
+    scaler: Scaler = field(default_factory=StandardScaler)
+    weights: Weights = field(default_factory=SampleWeights)
+    max_gap: str = MAX_GAP
 
     def __post_init__(self) -> None:
-        if len(self.features.decisions) != len(self.labels.decisions):
+        parse_duration(self.max_gap)
+        own, other = self.features.decisions, self.labels.decisions
+        if len(own) != len(other):
             raise ConfigError(
-                f"Features have {len(self.features.decisions)} rows and labels "
-                f"{len(self.labels.decisions)}. Make both from the same bars."
+                f"Features have {len(own)} rows and labels {len(other)}. Make both from the same "
+                "bars."
+            )
+        if own is not other and not _same(own, other):
+            raise ConfigError(
+                f"Features and labels have {len(own)} rows each, of other symbols or moments. "
+                "Make both from the same bars."
             )
 
     @property
@@ -105,35 +72,41 @@ class Dataset:
         return self.labels.target
 
     @property
-    def usable(self) -> npt.NDArray[np.bool_]:
+    def usable(self) -> Flags:
         """(n_rows,) eligible rows past every feature's warm-up; `DataError` when there is none."""
-        _refuse_infinite(self.features)
-        ready = _complete(self.features)
-        for code, symbol in enumerate(self.decisions.symbols):
-            own = self.decisions.symbol_code == code
-            if not ready[own].any():
-                worst = int(np.isnan(self.features.values[own]).sum(axis=0).argmax())
-                raise DataError(
-                    f"{symbol} has {own.sum():,} bars, all within the warm-up of feature "
-                    f"{self.features.columns[worst]!r}. Give more bars, or choose features that "
-                    "look back less."
-                )
-        return ready & self.labels.eligible
+        return usable_rows(self.features) & self.labels.eligible
 
-    def with_history(self, rows: Rows, lookback: int) -> Rows:
-        """Those of `rows` that have `lookback` usable bars of their own symbol up to them."""
-        return rows_with_history(self.features, rows, lookback)
+    @cached_property
+    def history(self) -> Rows:
+        """(n_rows,) rows that a window ending at each may hold, that row included."""
+        return history(self.features, self.max_gap)
 
-    def scaler(self, rows: Rows) -> Scaler:
-        """A scaler that has seen `rows` only."""
-        return Scaler.fit(self.features.values[rows])
+    def with_history(self, rows: Rows, lookback: int, apart_from: Rows | None = None) -> Rows:
+        """Those of `rows` that have `lookback` rows of their own symbol up to them.
 
-    def inputs(self, rows: Rows, scaler: Scaler) -> Inputs:
-        """Scaled inputs for `rows`."""
-        return Inputs(scaler.apply(self.features.values), rows)
+        All of these are complete and lie no further apart than `max_gap`.
 
-    def samples(self, rows: Rows, scaler: Scaler, y_scale: Matrix) -> Samples:
-        """Scaled inputs and labels for `rows`, whose labels must be known."""
+        apart_from  rows that no window may hold, such as the test of a fold that trains on both
+                    sides of it
+        """
+        return rows[self._history(apart_from)[rows] >= lookback]
+
+    def fit_scaler(self, rows: Rows) -> FittedScaler:
+        """The dataset's scaler, having seen `rows` only."""
+        return self.scaler.fit(self.features.values, rows)
+
+    def inputs(self, rows: Rows, scaler: FittedScaler, apart_from: Rows | None = None) -> Inputs:
+        """Inputs for `rows`, scaled as they are taken."""
+        return Inputs(self.features.values, rows, scaler, self._history(apart_from)[rows])
+
+    def samples(
+        self,
+        rows: Rows,
+        scaler: FittedScaler,
+        y_scale: Matrix,
+        apart_from: Rows | None = None,
+    ) -> Samples:
+        """Inputs, labels and weights for `rows`, whose labels must be known."""
         y = self.labels.values[rows]
         if np.isnan(y).any():
             row = int(rows[np.isnan(y).any(axis=1)][0])
@@ -141,29 +114,72 @@ class Dataset:
                 f"The label of {self.decisions.symbol[row]} at "
                 f"{iso(self.decisions.decided_at[row])} is still open; it cannot be trained on."
             )
-        return Samples(scaler.apply(self.features.values), rows, y / y_scale)
+        own = self._history(apart_from)[rows]
+        return Samples(self.features.values, rows, scaler, own, y / y_scale, self.weight(rows))
 
+    def weight(self, rows: Rows) -> Matrix:
+        """(len(rows),) how much each of these rows counts, 1 on average."""
+        found = np.asarray(self.weights.compute(self.labels, rows), float)
+        if found.shape != (len(rows),) or not (np.isfinite(found) & (found >= 0)).all():
+            raise DataError(
+                f"Weights of {len(rows):,} rows have shape {found.shape} or hold negative or "
+                f"missing numbers ({self.weights!r}). Give one of 0 or more for each row."
+            )
+        return found
 
-def rows_with_history(features: FeatureTable, rows: Rows, lookback: int) -> Rows:
-    """Those of `rows` that have `lookback` complete rows of their own symbol up to them."""
-    ready = _complete(features)
-    places = np.arange(len(ready))
-    last_unready = np.maximum.accumulate(np.where(ready, -1, places))
-    run = places - np.maximum(last_unready, features.decisions.first_row - 1)
-    return rows[run[rows] >= lookback]
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of decisions, columns, features and labels; changes when any of them does."""
+        digest = hashlib.sha256()
+        _add(digest, self.decisions.symbols, self.decisions.symbol_code, self.decisions.decided_at)
+        _add(digest, self.features.columns, self.features.values)
+        labels, target = self.labels, self.target
+        _add(digest, (target.task, *target.horizons), labels.values, labels.returns)
+        _add(digest, (), labels.known_at, labels.eligible)
+        return digest.hexdigest()
 
+    def export(
+        self,
+        folder: Path | str,
+        folds: Sequence[Fold],
+        *,
+        scaled: bool = False,
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """Write train, validation and test of each fold as parquet; what was written is returned.
 
-def _complete(features: FeatureTable) -> npt.NDArray[np.bool_]:
-    return np.asarray(np.isfinite(features.values).all(axis=1))
+        scaled  whether features are written as models see them, scaled on the training rows
 
-
-def _refuse_infinite(features: FeatureTable) -> None:
-    infinite = np.isinf(features.values)
-    if infinite.any():
-        row, column = (int(place) for place in np.argwhere(infinite)[0])
-        decisions = features.decisions
-        raise DataError(
-            f"Feature {features.columns[column]!r} of {decisions.symbol[row]} is infinite at "
-            f"{iso(decisions.decided_at[row])}; {int(infinite.sum()):,} such value(s) in all. Say "
-            "in its step what it is where its denominator vanishes."
+        A single cut of the past goes into `folder`, several folds into `fold_0`, `fold_1` ... of
+        it. What is there already gives way if it is an earlier export, or else it is refused.
+        """
+        return export_folds(
+            Path(folder), folds, lambda _: self, scaled=scaled, progress=progress or Progress()
         )
+
+    def _history(self, apart_from: Rows | None) -> Rows:
+        if apart_from is None or not len(apart_from):
+            return self.history
+        ready = complete(self.features)
+        ready[apart_from] = False
+        return history(self.features, self.max_gap, ready)
+
+
+def _same(one: Decisions, other: Decisions) -> bool:
+    return (
+        one.symbols == other.symbols
+        and np.array_equal(one.symbol_code, other.symbol_code)
+        and np.array_equal(one.decided_at, other.decided_at)
+    )
+
+
+def _add(digest: Any, names: tuple[str, ...], *tables: Any) -> None:
+    """Names and values, each with its length before it, so that no two can run together."""
+    digest.update(repr((names, [(table.shape, str(table.dtype)) for table in tables])).encode())
+    for table in tables:
+        columns = table.shape[1] if table.ndim == 2 else 1
+        for part in blocks(len(table), columns):
+            values = table[part]
+            if values.dtype.kind == "f":  # processors write missing numbers in several ways
+                values = np.where(np.isnan(values), np.nan, values)
+            digest.update(np.ascontiguousarray(values).tobytes())

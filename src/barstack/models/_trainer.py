@@ -13,11 +13,14 @@ from barstack.core.decisions import Rows
 from barstack.core.errors import ArtifactError, ConfigError, DataError
 from barstack.core.forecast import Forecast, Kind, Target
 from barstack.core.times import TrainedThrough, as_time, iso
-from barstack.datasets import Dataset, Inputs, Scaler
+from barstack.datasets import Dataset, FittedScaler, Inputs, history, rows_with_history
 from barstack.features import FeatureTable
 from barstack.splits import early_stop_split
 
 from ._model import MODELS, Model, Values
+
+_FORMAT = 2  # of fitted.json
+_ANY_GAP = "999999w"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,15 +28,17 @@ class FittedModel:
     """What a model learned, with the scales and columns it learned them in.
 
     trained_through  latest `known_at` of any row it has seen, those it stopped early by included
+    max_gap          the furthest apart that neighbouring decisions of a window may lie
     """
 
     model: Model
     learned: Any
     target: Target
     columns: tuple[str, ...]
-    scaler: Scaler
+    scaler: FittedScaler
     y_scale: Values
     trained_through: np.datetime64
+    max_gap: str
 
     def predict(self, features: FeatureTable, rows: Rows | None = None) -> Values:
         """(n_rows, n_horizons, n_outputs) for some rows of a feature table, by default all.
@@ -42,8 +47,8 @@ class FittedModel:
         """
         if rows is None:
             rows = np.arange(len(features.values))
-        self._check(features, rows)
-        inputs = Inputs(self.scaler.apply(features.values), rows)
+        own = self._check(features, rows)
+        inputs = Inputs(features.values, rows, self.scaler, own)
         values = np.asarray(self.model.predict(self.learned, inputs, self.target), np.float64)
         return values * self.y_scale[:, None]
 
@@ -54,7 +59,8 @@ class FittedModel:
         decisions = features.decisions.take(rows)
         return Forecast(decisions, self.target, values, TrainedThrough(through), kind)
 
-    def _check(self, features: FeatureTable, rows: Rows) -> None:
+    def _check(self, features: FeatureTable, rows: Rows) -> Rows:
+        """(n_rows,) how far back each row may look, which is far enough for the model."""
         if features.columns != self.columns:
             missing = [name for name in self.columns if name not in features.columns]
             extra = [name for name in features.columns if name not in self.columns]
@@ -66,40 +72,48 @@ class FittedModel:
             raise ConfigError(
                 f"Features are {features.values.dtype}, the model needs float64. Convert them."
             )
-        lookback = self.model.lookback_bars
-        starts = rows - lookback + 1
-        decisions = features.decisions
-        if len(rows) and (starts < decisions.first_row[rows]).any():
-            row = int(rows[np.argmax(starts < decisions.first_row[rows])])
-            raise DataError(
-                f"A forecast for {decisions.symbol[row]} at {iso(decisions.decided_at[row])} "
-                f"needs {lookback} bars up to it and has {row - decisions.first_row[row] + 1}."
-            )
-        wrong = np.asarray(~np.isfinite(features.values).all(axis=1))
-        trouble = np.cumsum(np.concatenate([[0], wrong]))
-        bad = trouble[rows + 1] > trouble[starts]
-        if bad.any():
-            row = int(rows[np.argmax(bad)])
-            at = int(np.flatnonzero(wrong[: row + 1])[-1])
-            column = int(np.argmin(np.isfinite(features.values[at])))
-            raise DataError(
-                f"Feature {self.columns[column]!r} of {decisions.symbol[at]} at "
-                f"{iso(decisions.decided_at[at])} is {features.values[at, column]}. "
+        own = history(features, self.max_gap)[rows]
+        short = own < self.model.lookback_bars
+        if short.any():
+            place = int(np.argmax(short))
+            raise DataError(self._why_short(features, int(rows[place]), int(own[place])))
+        return own
+
+    def _why_short(self, features: FeatureTable, row: int, own: int) -> str:
+        """What ends the history of a row, `own` rows back, before the model's lookback."""
+        decisions, lookback = features.decisions, self.model.lookback_bars
+        symbol, before = decisions.symbol[row], row - own
+        asked = f"A forecast for {symbol} at {iso(decisions.decided_at[row])}"
+        if before < decisions.first_row[row]:
+            return f"{asked} needs {lookback} bars up to it and has {own}."
+        values = features.values[before]
+        if not np.isfinite(values).all():
+            column = int(np.argmin(np.isfinite(values)))
+            return (
+                f"Feature {self.columns[column]!r} of {symbol} at "
+                f"{iso(decisions.decided_at[before])} is {values[column]}. "
                 "Forecast rows past the warm-up, from bars that pass validation."
             )
+        return (
+            f"{asked} looks back {lookback} bars, over a gap from "
+            f"{iso(decisions.decided_at[before])} to {iso(decisions.decided_at[before + 1])}, and "
+            f"the model was trained across none longer than {self.max_gap}. Wait until {lookback} "
+            f"bars follow the gap ({own} do), or train with a larger max_gap."
+        )
 
     def save(self, folder: Path) -> None:
         """Write the model into a new folder, as data only."""
         folder.mkdir(parents=True)
         content = {
+            "format": _FORMAT,
             "model": self.model.content(),
             "task": self.target.task,
             "horizons": list(self.target.horizons),
             "columns": list(self.columns),
-            "mean": self.scaler.mean.tolist(),
-            "scale": self.scaler.scale.tolist(),
+            "scaler": self.scaler.to_json(),
             "y_scale": self.y_scale.tolist(),
             "trained_through": str(self.trained_through),
+            "max_gap": self.max_gap,
         }
         (folder / "fitted.json").write_text(json.dumps(content, indent=1))
         (folder / "learned").mkdir()
@@ -110,52 +124,77 @@ class FittedModel:
         """Read what `save` wrote; `ArtifactError` when a file is missing or does not fit."""
         try:
             content = json.loads((folder / "fitted.json").read_text())
+            if content.get("format") != _FORMAT:
+                raise ArtifactError(
+                    f"{folder} has format {content.get('format')}, this barstack reads {_FORMAT}. "
+                    "Load it with the version that wrote it, or run its study again."
+                )
             model = MODELS.parse(content["model"])
             target = Target(content["task"], tuple(content["horizons"]))
-            scaler = Scaler(np.array(content["mean"], float), np.array(content["scale"], float))
             columns = tuple(content["columns"])
+            scaler = FittedScaler.from_json(content["scaler"], len(columns))
             y_scale = np.array(content["y_scale"], float)
             through = as_time(content["trained_through"])
-        except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+            max_gap = str(content["max_gap"])
+        except (OSError, KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
             raise ArtifactError(
                 f"{folder} does not hold a fitted model: {error!r}. Restore it from a copy, or "
                 "run the study again."
             ) from None
         learned = model.load(folder / "learned", target)
-        return cls(model, learned, target, columns, scaler, y_scale, through)
+        return cls(model, learned, target, columns, scaler, y_scale, through, max_gap)
 
 
-def train(model: Model, dataset: Dataset, rows: Rows, seed: int) -> FittedModel:
+def train(
+    model: Model, dataset: Dataset, rows: Rows, seed: int, apart_from: Rows | None = None
+) -> FittedModel:
     """Fit `model` on `rows` of a dataset, and on nothing else.
 
-    rows  training rows in time order, labels known; rows too early for the model's lookback
-          are left out. A model that stops early gets the latest of them to stop by, purged from
-          the rest, and they count as seen.
+    rows        training rows in time order, labels known; rows too early for the model's lookback
+                are left out. A model that stops early gets the latest of them to stop by, purged
+                from the rest, and they count as seen.
+    apart_from  rows that no window may reach into: the test of a fold that trains on both sides
     """
     if dataset.target.task not in model.tasks:
         raise ConfigError(
             f"Model {model.registered_as and model.registered_as[1]!r} does "
             f"{', '.join(model.tasks)}, not {dataset.target.task}. Choose another label or model."
         )
-    rows = dataset.with_history(rows, model.lookback_bars)
+    given, rows = rows, dataset.with_history(rows, model.lookback_bars, apart_from)
     if len(rows) < 2:
-        raise DataError(
-            f"{len(rows)} rows are too few to train on; the model looks back "
-            f"{model.lookback_bars} bars. Give more bars, or let it look back less."
-        )
+        raise DataError(_too_few(model, dataset, given, rows))
     known_at = dataset.labels.all_known_at
     fit_rows, stop_rows = rows, rows[:0]
     if model.stops_early:
         fit_rows, stop_rows = early_stop_split(dataset.decisions, known_at, rows)
-    scaler = dataset.scaler(fit_rows)
+    scaler = dataset.fit_scaler(fit_rows)
     y_scale = _label_scale(dataset, fit_rows)
-    fit = dataset.samples(fit_rows, scaler, y_scale)
-    stop = dataset.samples(stop_rows, scaler, y_scale) if model.stops_early else None
+    fit = dataset.samples(fit_rows, scaler, y_scale, apart_from)
+    stop = dataset.samples(stop_rows, scaler, y_scale, apart_from) if model.stops_early else None
     learned = model.fit(fit, stop, dataset.target, seed)
     through = max(known_at[fit_rows].max(), known_at[stop_rows].max(initial=known_at[fit_rows[0]]))
     return FittedModel(
-        model, learned, dataset.target, dataset.features.columns, scaler, y_scale, through
+        model,
+        learned,
+        dataset.target,
+        dataset.features.columns,
+        scaler,
+        y_scale,
+        through,
+        dataset.max_gap,
     )
+
+
+def _too_few(model: Model, dataset: Dataset, given: Rows, kept: Rows) -> str:
+    lookback = model.lookback_bars
+    few = f"{len(kept)} rows are too few to train on; the model looks back {lookback} bars"
+    across = rows_with_history(dataset.features, given, lookback, max_gap=_ANY_GAP)
+    if len(across) > len(kept):
+        return (
+            f"{few}, and gaps longer than {dataset.max_gap} lie within those of "
+            f"{len(across) - len(kept):,} more rows. Give a larger max_gap, or bars without gaps."
+        )
+    return f"{few}. Give more bars, or let it look back less."
 
 
 def _label_scale(dataset: Dataset, rows: Rows) -> Values:

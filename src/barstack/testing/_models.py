@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from barstack.core.forecast import Task
 from barstack.core.times import KnownAt
 from barstack.datasets import Dataset
 from barstack.features import Feature, FeatureSet
-from barstack.labels import LABELS
+from barstack.labels import LABELS, LabelTable
 from barstack.models import FittedModel, Model, train
 
 from ._bars import walk
@@ -157,6 +158,30 @@ def check_learns_a_plain_signal(model: Model, dataset: Dataset) -> None:
         assert got > 0.05, f"{model} correlates {got:.3f} with a signal it should find."
 
 
+def check_weights_count(model: Model, dataset: Dataset) -> None:
+    """Where the rows that rose weigh more, forecasts are higher; where all weigh alike, as ever."""
+    rows = training_rows(dataset)
+    plain = train(model, dataset, rows, seed=3)
+    alike = train(model, replace(dataset, weights=_RisesWeigh(1.0)), rows, seed=3)
+    rising = train(model, replace(dataset, weights=_RisesWeigh(9.0)), rows, seed=3)
+    np.testing.assert_array_equal(_forecasts(alike, dataset), _forecasts(plain, dataset))
+    asked = _predictable(model, dataset)
+    higher, usual = (
+        each.forecast(dataset.features, asked, "in_sample").signal for each in (rising, plain)
+    )
+    assert (higher.mean(axis=0) > usual.mean(axis=0)).all(), f"{model} does not look at weights."
+
+
+class _RisesWeigh(NamedTuple):
+    """Rows that rose over the first horizon count so many times as much as the others."""
+
+    times: float
+
+    def compute(self, labels: LabelTable, rows: Rows) -> npt.NDArray[np.float64]:
+        weights = np.where(labels.returns[rows, 0] > 0.0, self.times, 1.0)
+        return np.asarray(weights / weights.mean())
+
+
 MODEL_CHECKS = (
     check_seed_repeats,
     check_saves_and_loads,
@@ -166,6 +191,7 @@ MODEL_CHECKS = (
     check_rows_stand_alone,
     check_answers_its_task,
     check_learns_a_plain_signal,
+    check_weights_count,
 )
 
 

@@ -23,6 +23,14 @@ from .._model import Model, Values
 _ROWS_WORTH_THREADS = 20_000
 
 
+class Part(NamedTuple):
+    """Rows of one horizon: X (n_rows, n_features), y and weight (n_rows,)."""
+
+    X: Values
+    y: Values
+    weight: Values
+
+
 class Boosting(Model):
     """Gradient-boosted trees, one booster a horizon, stopped early by the latest training rows.
 
@@ -38,10 +46,8 @@ class Boosting(Model):
     patience: int = Field(20, ge=1)  # rounds without improvement before stopping
 
     @abstractmethod
-    def fit_one(
-        self, X: Values, y: Values, stop_X: Values, stop_y: Values, task: Task, seed: int
-    ) -> Any:
-        """A booster of one horizon."""
+    def fit_one(self, train: Part, stop: Part, task: Task, seed: int) -> Any:
+        """A booster of one horizon, stopped early by `stop`."""
 
     @abstractmethod
     def predict_one(self, booster: Any, X: Values, task: Task) -> Values:
@@ -60,12 +66,12 @@ class Boosting(Model):
         X, stop_X = train.last(), stop.last()
         learned: list[Any] = []
         for place, name in enumerate(target.horizons):
-            y, stop_y = train.y[:, place], stop.y[:, place]
-            if np.ptp(y) == 0.0 or not np.ptp(X, axis=0).any():
-                learned.append(Unchanging.fit(y, target))
+            own = Part(X, train.y[:, place], train.weight)
+            if np.ptp(own.y) == 0.0 or not np.ptp(X, axis=0).any():
+                learned.append(Unchanging.fit(own, target))
             else:
-                seed_here = derive_seed(seed, name)
-                learned.append(self.fit_one(X, y, stop_X, stop_y, target.task, seed_here))
+                stop_by = Part(stop_X, stop.y[:, place], stop.weight)
+                learned.append(self.fit_one(own, stop_by, target.task, derive_seed(seed, name)))
         return learned
 
     def predict(self, learned: list[Any], inputs: Inputs, target: Target) -> Values:
@@ -107,11 +113,13 @@ class Unchanging(NamedTuple):
     values: tuple[float, ...]
 
     @classmethod
-    def fit(cls, y: Values, target: Target) -> Unchanging:
+    def fit(cls, part: Part, target: Target) -> Unchanging:
         """The mean, or the classes' shares with one more of each, as none is impossible."""
+        _, y, weight = part
         if target.task == "return":
-            return cls((float(y.mean()),))
-        counts = np.bincount(y.astype(np.int64), minlength=max(len(target.outputs), 2)) + 1.0
+            return cls((float(np.average(y, weights=weight)),))
+        n_classes = max(len(target.outputs), 2)
+        counts = np.bincount(y.astype(np.int64), weight, minlength=n_classes) + 1.0
         shares = counts / counts.sum()
         return cls(tuple(map(float, shares if len(target.outputs) > 1 else shares[1:])))
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from barstack.core.forecast import Task
 
 from .._model import Values, register
-from ._horizons import Boosting, imported, threads_for
+from ._horizons import Boosting, Part, imported, threads_for
 
 _LOSSES: dict[Task, str] = {"return": "RMSE", "direction": "Logloss", "three_class": "MultiClass"}
 
@@ -32,9 +32,7 @@ class CatBoost(Boosting):
     l2_penalty: float = Field(10.0, ge=0)
     feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each split
 
-    def fit_one(
-        self, X: Values, y: Values, stop_X: Values, stop_y: Values, task: Task, seed: int
-    ) -> Any:
+    def fit_one(self, train: Part, stop: Part, task: Task, seed: int) -> Any:
         catboost = _catboost()
         classes = {"classes_count": 3} if task == "three_class" else {}
         booster = catboost.CatBoost(
@@ -46,15 +44,15 @@ class CatBoost(Boosting):
                 "l2_leaf_reg": self.l2_penalty,
                 "rsm": self.feature_share,
                 "random_seed": seed,
-                "thread_count": threads_for(len(X)),
+                "thread_count": threads_for(len(train.X)),
                 "allow_writing_files": False,
                 "logging_level": "Silent",
             }
             | classes
         )
         booster.fit(
-            catboost.Pool(X, y),
-            eval_set=catboost.Pool(stop_X, stop_y),
+            catboost.Pool(train.X, train.y, weight=train.weight),
+            eval_set=catboost.Pool(stop.X, stop.y, weight=stop.weight),
             early_stopping_rounds=self.patience,
             log_cerr=io.StringIO(),  # it warns past its own silence when a class is absent
         )

@@ -12,7 +12,7 @@ from pydantic import Field
 from barstack.core.forecast import Task
 
 from .._model import Values, register
-from ._horizons import Boosting, imported, threads_for
+from ._horizons import Boosting, Part, imported, threads_for
 
 _OBJECTIVES: dict[Task, dict[str, Any]] = {
     "return": {"objective": "regression"},
@@ -35,9 +35,7 @@ class LightGBM(Boosting):
     leaf_rows: int = Field(40, ge=1)  # fewest rows in a leaf
     feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each tree
 
-    def fit_one(
-        self, X: Values, y: Values, stop_X: Values, stop_y: Values, task: Task, seed: int
-    ) -> Any:
+    def fit_one(self, train: Part, stop: Part, task: Task, seed: int) -> Any:
         lightgbm = _lightgbm()
         settings = _OBJECTIVES[task] | {
             "learning_rate": self.learning_rate,
@@ -46,16 +44,16 @@ class LightGBM(Boosting):
             "min_data_in_leaf": self.leaf_rows,
             "feature_fraction": self.feature_share,
             "seed": seed,
-            "num_threads": threads_for(len(X)),
+            "num_threads": threads_for(len(train.X)),
             "deterministic": True,
             "force_row_wise": True,
             "verbosity": -1,
         }
-        train = lightgbm.Dataset(X, y)
-        stop = lightgbm.Dataset(stop_X, stop_y, reference=train)
+        rows = lightgbm.Dataset(train.X, train.y, weight=train.weight)
+        stop_by = lightgbm.Dataset(stop.X, stop.y, weight=stop.weight, reference=rows)
         quietly = lightgbm.early_stopping(self.patience, verbose=False)
         booster = lightgbm.train(
-            settings, train, self.trees, valid_sets=[stop], callbacks=[quietly]
+            settings, rows, self.trees, valid_sets=[stop_by], callbacks=[quietly]
         )
         # As text and back, so that forecasts in research and from the artifact share every bit.
         return lightgbm.Booster(

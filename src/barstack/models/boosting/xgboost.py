@@ -12,7 +12,7 @@ from pydantic import Field
 from barstack.core.forecast import Task
 
 from .._model import Values, register
-from ._horizons import Boosting, imported, threads_for
+from ._horizons import Boosting, Part, imported, threads_for
 
 _OBJECTIVES: dict[Task, dict[str, Any]] = {
     "return": {"objective": "reg:squarederror"},
@@ -36,9 +36,7 @@ class XGBoost(Boosting):
     feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each tree
     row_share: float = Field(0.8, gt=0, le=1)  # of rows drawn for each tree
 
-    def fit_one(
-        self, X: Values, y: Values, stop_X: Values, stop_y: Values, task: Task, seed: int
-    ) -> Any:
+    def fit_one(self, train: Part, stop: Part, task: Task, seed: int) -> Any:
         xgboost = _xgboost()
         settings = _OBJECTIVES[task] | {
             "learning_rate": self.learning_rate,
@@ -47,14 +45,14 @@ class XGBoost(Boosting):
             "colsample_bytree": self.feature_share,
             "subsample": self.row_share,
             "seed": seed,
-            "nthread": threads_for(len(X)),
+            "nthread": threads_for(len(train.X)),
             "verbosity": 0,
         }
         booster = xgboost.train(
             settings,
-            xgboost.DMatrix(X, y),
+            xgboost.DMatrix(train.X, train.y, weight=train.weight),
             self.trees,
-            evals=[(xgboost.DMatrix(stop_X, stop_y), "stop")],
+            evals=[(xgboost.DMatrix(stop.X, stop.y, weight=stop.weight), "stop")],
             early_stopping_rounds=self.patience,
             verbose_eval=False,
         )

@@ -126,7 +126,7 @@ def _mean_loss(network: nn.Module, samples: Samples, target: Target, lookback: i
         for start in range(0, len(samples), _PREDICT_ROWS):
             places = np.arange(start, min(start + _PREDICT_ROWS, len(samples)))
             total += float(_loss(network, samples, target, lookback, places)) * len(places)
-    return total / len(samples)
+    return total / float(samples.weight.sum())
 
 
 def _loss(
@@ -136,13 +136,22 @@ def _loss(
     lookback: int,
     places: npt.NDArray[np.int64],
 ) -> Tensor:
+    """Each row's loss over all horizons times its weight, on average over `places`."""
     raw = network(torch.from_numpy(samples.windows(lookback, places)))
     y = torch.from_numpy(samples.y[places].astype(np.float32))
-    if target.task == "return":
-        return nn.functional.huber_loss(raw, y, delta=2.0)  # a crash counts, but not squared
+    weight = torch.from_numpy(samples.weight[places].astype(np.float32))
+    return (_row_losses(raw, y, target) * weight).mean()
+
+
+def _row_losses(raw: Tensor, y: Tensor, target: Target) -> Tensor:
+    if target.task == "return":  # a crash counts, but not squared
+        return nn.functional.huber_loss(raw, y, reduction="none", delta=2.0).mean(dim=1)
     if target.task == "direction":
-        return nn.functional.binary_cross_entropy_with_logits(raw, y)
-    return nn.functional.cross_entropy(raw.reshape(-1, 3), y.reshape(-1).long())
+        each = nn.functional.binary_cross_entropy_with_logits(raw, y, reduction="none")
+        return each.mean(dim=1)
+    classes = y.reshape(-1).long()
+    each = nn.functional.cross_entropy(raw.reshape(-1, 3), classes, reduction="none")
+    return each.reshape(len(y), -1).mean(dim=1)
 
 
 def _outputs(raw: Tensor, target: Target) -> Tensor:

@@ -1,0 +1,211 @@
+"""Train, validation and test rows of folds as parquet files that other tools can read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from barstack.core.decisions import Rows
+from barstack.core.errors import ConfigError, DataError
+from barstack.core.files import new_folder
+from barstack.core.progress import Progress
+from barstack.core.times import iso
+from barstack.splits import Fold, early_stop_split
+
+if TYPE_CHECKING:
+    from ._dataset import Dataset
+    from ._scaler import FittedScaler
+
+FORMAT = 1
+_ABOUT = "dataset.json"
+_ROW_GROUP = 65_536
+
+
+class Parts(NamedTuple):
+    """Rows to fit on, to stop early or tune by, and to judge by; each in time order."""
+
+    train: Rows
+    validation: Rows
+    test: Rows
+
+
+def parts_of(dataset: Dataset, folds: Sequence[Fold]) -> list[Parts]:
+    """The parts of each fold, or of a single cut of the past; what overlaps is in none.
+
+    Two folds of which the second trains on nothing of the first one's test are a single cut, such
+    as 70/15/15: the first is validated by, the second tests. Any other fold gives the latest of
+    its training rows to be validated by, as models that stop early are given them. Rows whose
+    labels are open are in tests only.
+    """
+    if _is_one_cut(dataset, folds):
+        return [_cut(dataset, *folds)]
+    return [_of_fold(dataset, fold) for fold in folds]
+
+
+def _is_one_cut(dataset: Dataset, folds: Sequence[Fold]) -> bool:
+    if len(folds) != 2 or any(fold.kind != "forward" for fold in folds):
+        return False
+    first, second = folds
+    known = dataset.labels.all_known_at[second.train]
+    return bool((known <= dataset.decisions.decided_at[first.test].min()).all())
+
+
+def _cut(dataset: Dataset, first: Fold, second: Fold) -> Parts:
+    test = _eligible(dataset, second.test)
+    begins = dataset.decisions.decided_at[test].min()
+    validation = _known(dataset, first.test)
+    validation = validation[dataset.labels.all_known_at[validation] <= begins]
+    return Parts(_known(dataset, first.train), validation, test)
+
+
+def _of_fold(dataset: Dataset, fold: Fold) -> Parts:
+    known = _known(dataset, fold.train)
+    fit, stop = early_stop_split(dataset.decisions, dataset.labels.all_known_at, known)
+    return Parts(fit, stop, _eligible(dataset, fold.test))
+
+
+def _eligible(dataset: Dataset, rows: Rows) -> Rows:
+    return rows[dataset.labels.eligible[rows]]
+
+
+def _known(dataset: Dataset, rows: Rows) -> Rows:
+    rows = _eligible(dataset, rows)
+    return rows[~np.isnat(dataset.labels.all_known_at[rows])]
+
+
+def export_folds(
+    folder: Path,
+    folds: Sequence[Fold],
+    dataset_of: Callable[[int], Dataset],
+    *,
+    scaled: bool,
+    progress: Progress,
+    about: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Write the parts of every fold, whole or not at all; returns what `dataset.json` says.
+
+    dataset_of  the dataset of each fold by its number: labels may be fitted fold by fold
+    about       plain data to be written beside
+    """
+    if not folds:
+        raise ConfigError("There is no fold to export. Give those of a splitter.")
+    _check_free(folder)
+    one_cut = _is_one_cut(dataset_of(0), folds)
+    numbers = [0] if one_cut else range(len(folds))
+    content: dict[str, Any] = {}
+    counts = []
+    with new_folder(folder) as scratch, progress.step("exporting", len(numbers)) as step:
+        for number in numbers:
+            dataset = dataset_of(number)
+            place = scratch if one_cut else scratch / f"fold_{number}"
+            place.mkdir(exist_ok=True)
+            parts = _cut(dataset, *folds) if one_cut else _of_fold(dataset, folds[number])
+            content = _write(dataset, parts, place, scaled)
+            if not one_cut:
+                _write_json(place / _ABOUT, content)
+                counts.append({"folder": place.name} | content["parts"])
+            step.advance()
+        if not one_cut:
+            content = {"format": FORMAT, "folds": counts}
+        content |= dict(about or {})
+        _write_json(scratch / _ABOUT, content)
+    return content
+
+
+def _check_free(folder: Path) -> None:
+    """`ConfigError` where something else than an earlier export would give way."""
+    taken = folder.is_file() or (folder.is_dir() and any(folder.iterdir()))
+    if taken and not (folder / _ABOUT).is_file():
+        raise ConfigError(
+            f"{folder} holds something else than an earlier export, which would be lost. Give "
+            "another folder."
+        )
+
+
+def _write(dataset: Dataset, parts: Parts, folder: Path, scaled: bool) -> dict[str, Any]:
+    scaler = dataset.fit_scaler(parts.train)
+    counts: dict[str, Any] = {}
+    for name, rows in parts._asdict().items():
+        if not len(rows):
+            raise DataError(
+                f"There is no row for {name}: purging leaves none. Give more bars, a shorter "
+                "horizon or fewer folds."
+            )
+        known = None if name == "test" else dataset.weight(rows)
+        weight = np.ones(len(rows)) if known is None else known
+        table = _table(dataset, rows, weight, scaler if scaled else None)
+        table.write_parquet(folder / f"{name}.parquet", row_group_size=_ROW_GROUP)
+        counts[name] = _facts(dataset, rows)
+    used = np.zeros(len(dataset.decisions), bool)
+    used[np.concatenate(parts)] = True
+    decided_at = dataset.decisions.decided_at
+    left_out = dataset.usable & ~used & (decided_at <= decided_at[parts.test].max())
+    return {
+        "format": FORMAT,
+        "fingerprint": dataset.fingerprint,
+        "task": dataset.target.task,
+        "horizons": list(dataset.target.horizons),
+        "features": list(dataset.features.columns),
+        "labels": list(_label_columns(dataset)),
+        "max_gap": dataset.max_gap,
+        "scaled": scaled,
+        "scaler": scaler.to_json(),
+        "parts": counts | {"left_out": int(left_out.sum())},
+    }
+
+
+def _table(dataset: Dataset, rows: Rows, weight: Any, scaler: FittedScaler | None) -> Any:
+    import polars as pl  # noqa: PLC0415 (models need no tables)
+
+    decisions, time = dataset.decisions.take(rows), pl.Datetime("us", "UTC")
+    own = {"symbol", "decided_at", "weight", *_label_columns(dataset)}
+    if taken := sorted(own & set(dataset.features.columns)):
+        raise ConfigError(
+            f"Features {', '.join(taken)} are called as columns of the export are. Rename them."
+        )
+    columns: dict[str, Any] = {
+        "symbol": pl.Series(decisions.symbol).cast(pl.Categorical),
+        "decided_at": pl.Series(decisions.decided_at).cast(time),
+    }
+    values = dataset.features.values
+    picked = None if scaler is None else scaler.apply(values[rows])
+    for place, name in enumerate(dataset.features.columns):
+        columns[name] = values[rows, place] if picked is None else picked[:, place]
+    for name, column in _label_columns(dataset).items():
+        picked_label = pl.Series(column[rows])
+        is_time = picked_label.dtype == pl.Datetime("us")
+        columns[name] = picked_label.cast(time) if is_time else picked_label.fill_nan(None)
+    return pl.DataFrame(columns | {"weight": weight})
+
+
+def _label_columns(dataset: Dataset) -> dict[str, Any]:
+    """Columns of every horizon: the label, the return behind it, and when both are known."""
+    labels = dataset.labels
+    return {
+        f"{what}_{horizon}": table[:, place]
+        for place, horizon in enumerate(labels.target.horizons)
+        for what, table in (
+            ("label", labels.values),
+            ("label_return", labels.returns),
+            ("known_at", labels.known_at),
+        )
+    }
+
+
+def _facts(dataset: Dataset, rows: Rows) -> dict[str, Any]:
+    decided_at, known_at = dataset.decisions.decided_at[rows], dataset.labels.all_known_at[rows]
+    return {
+        "rows": len(rows),
+        "open": int(np.isnat(known_at).sum()),
+        "from": iso(decided_at.min()),
+        "to": iso(decided_at.max()),
+        "known_through": iso(known_at[~np.isnat(known_at)].max(initial=decided_at.min())),
+    }
+
+
+def _write_json(file: Path, content: Any) -> None:
+    file.write_text(json.dumps(content, indent=1, allow_nan=False))

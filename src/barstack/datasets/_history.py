@@ -1,0 +1,95 @@
+"""How far back each row may look: within its symbol, over complete rows, across no long gap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.core.decisions import Rows
+from barstack.core.errors import DataError
+from barstack.core.times import iso, parse_duration
+from barstack.features import FeatureTable
+
+Flags = npt.NDArray[np.bool_]
+
+# Longer than the weekends and holidays of most exchanges, shorter than a week of missing bars.
+MAX_GAP = "5d"
+
+_VALUES_AT_ONCE = 2**22
+
+
+def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
+    """Stretches of rows, each small beside a large table: what walks over one makes no copy."""
+    size = max(1, _VALUES_AT_ONCE // max(n_columns, 1))
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))
+
+
+def complete(features: FeatureTable) -> Flags:
+    """(n_rows,) whether every feature is a finite number."""
+    found = np.empty(len(features.values), bool)
+    for part in blocks(*features.values.shape):
+        np.isfinite(features.values[part]).all(axis=1, out=found[part])
+    return found
+
+
+def history(features: FeatureTable, max_gap: str = MAX_GAP, ready: Flags | None = None) -> Rows:
+    """(n_rows,) rows that a window ending at each may hold, that row included.
+
+    max_gap  the furthest apart that neighbouring decisions of a window may lie
+    ready    (n_rows,) rows that a window may hold at all; by default the complete ones
+    """
+    ready = complete(features) if ready is None else ready
+    decisions = features.decisions
+    places = np.arange(len(ready))
+    begins = places == decisions.first_row
+    begins[1:] |= np.diff(decisions.decided_at) > np.timedelta64(parse_duration(max_gap), "us")
+    last_outside = np.where(ready, np.where(begins, places - 1, -1), places)
+    return places - np.maximum.accumulate(last_outside)
+
+
+def rows_with_history(
+    features: FeatureTable, rows: Rows, lookback: int, max_gap: str = MAX_GAP
+) -> Rows:
+    """Those of `rows` that have `lookback` complete rows of their own symbol up to them.
+
+    max_gap  no two neighbours among those lie further apart, or missing days would be bridged
+    """
+    return rows[history(features, max_gap)[rows] >= lookback]
+
+
+def usable_rows(features: FeatureTable) -> Flags:
+    """(n_rows,) rows past every feature's warm-up; `DataError` where a symbol has none."""
+    ready = complete(features)
+    _refuse_infinite(features)
+    decisions = features.decisions
+    for code, symbol in enumerate(decisions.symbols):
+        own = decisions.symbol_code == code
+        if not ready[own].any():
+            worst = int(np.isnan(features.values[own]).sum(axis=0).argmax())
+            raise DataError(
+                f"{symbol} has {own.sum():,} bars, all within the warm-up of feature "
+                f"{features.columns[worst]!r}. Give more bars, or choose features that "
+                "look back less."
+            )
+    return ready
+
+
+def _refuse_infinite(features: FeatureTable) -> None:
+    first, count = None, 0
+    for part in blocks(*features.values.shape):
+        infinite = np.isinf(features.values[part])
+        if infinite.any():
+            row, column = (int(place) for place in np.argwhere(infinite)[0])
+            first = first or (row + part.start, column)
+            count += int(infinite.sum())
+    if first is not None:
+        row, column = first
+        decisions = features.decisions
+        raise DataError(
+            f"Feature {features.columns[column]!r} of {decisions.symbol[row]} is infinite at "
+            f"{iso(decisions.decided_at[row])}; {count:,} such value(s) in all. Say "
+            "in its step what it is where its denominator vanishes."
+        )

@@ -1,0 +1,100 @@
+"""What models are given: rows and windows of features, scaled only as they are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.core.decisions import Rows
+from barstack.core.errors import DataError
+
+from ._history import blocks
+from ._scaler import FittedScaler, Matrix, Windows
+
+# A table of at most so many values is scaled once, instead of again for every window it is in.
+_SMALL = 2**22
+
+
+def window_view(values: npt.NDArray[np.floating], lookback: int) -> npt.NDArray[np.floating]:
+    """(n_rows - lookback + 1, lookback, n_columns) every window of a table, none of it copied.
+
+    The window that ends at row `r` is at place `r - lookback + 1`; which of them stay within one
+    symbol and cross no gap is what `Dataset.with_history` says.
+
+    >>> table = np.arange(8.0).reshape(4, 2)
+    >>> view = window_view(table, 3)
+    >>> view[1].tolist(), np.shares_memory(view, table)
+    ([[2.0, 3.0], [4.0, 5.0], [6.0, 7.0]], True)
+    """
+    view = np.lib.stride_tricks.sliding_window_view(values, lookback, axis=0)
+    return view.transpose(0, 2, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Features of some decisions, as rows or as windows of the bars up to each.
+
+    table    (n_all_rows, n_features) every row of the feature table, as computed; no copy
+    rows     (n_rows,) the decisions asked about
+    scaler   fitted on training rows; applied to what is asked for, and to no more
+    history  (n_rows,) rows that a window of each decision may hold
+    """
+
+    table: Matrix
+    rows: Rows
+    scaler: FittedScaler
+    history: Rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def n_features(self) -> int:
+        return int(self.table.shape[1])
+
+    def last(self, places: Rows | slice = slice(None)) -> Matrix:
+        """(n_places, n_features) the newest bar of each decision, scaled; by default of all."""
+        return self.scaler.apply(self.table[self.rows[places]])
+
+    def blocks(self) -> Iterator[slice]:
+        """Places of one stretch of decisions after the other, each small beside a large table."""
+        return blocks(len(self), self.n_features)
+
+    def windows(self, lookback: int, places: Rows | slice = slice(None)) -> Windows:
+        """(n_places, lookback, n_features) the bars up to each decision, oldest first, scaled.
+
+        Raises `DataError` for a window that would reach over its symbol's first bar, a gap, an
+        incomplete row or rows that must stay apart.
+        """
+        rows = self.rows[places]
+        short = self.history[places] < lookback
+        if short.any():
+            at = int(np.argmax(short))
+            raise DataError(
+                f"A window of {lookback} bars was asked for row {rows[at]}, which has "
+                f"{self.history[places][at]} up to it. Take rows from with_history."
+            )
+        if self.table.size <= _SMALL and len(rows) * lookback >= len(self.table):
+            small: Windows = self._scaled[rows[:, None] + np.arange(1 - lookback, 1)]
+            return small
+        return self.scaler.windows(self.table, rows, lookback)
+
+    @cached_property
+    def _scaled(self) -> Windows:
+        return self.scaler.apply(self.table).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Samples(Inputs):
+    """Inputs with their labels.
+
+    y       (n_rows, n_horizons) returns in training deviations, or classes as whole numbers
+    weight  (n_rows,) how much each row counts, 1 on average
+    """
+
+    y: Matrix
+    weight: Matrix

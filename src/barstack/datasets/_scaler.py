@@ -1,0 +1,114 @@
+"""Scalers: recipes, what they learned from training rows, and their registry."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.core.decisions import Rows
+from barstack.core.errors import ArtifactError, BarstackError
+from barstack.core.registry import SpecRegistry
+from barstack.core.spec import Spec
+
+Matrix = npt.NDArray[np.float64]
+Windows = npt.NDArray[np.float32]
+Learned = Mapping[str, Matrix]
+
+# Values scaled at a time: few enough to stay in the processor's cache from one pass to the next.
+_AT_ONCE = 2**16
+
+
+class Scaler(Spec):
+    """A recipe that brings features to one scale by what training rows showed.
+
+    Subclass it, decorate with `register(name)`, name what it learns and write the two methods.
+    Each value is scaled by itself and its own column, so a row by itself equals it in a batch.
+    """
+
+    learns: ClassVar[tuple[str, ...]] = ()  # names of what `learn` gives
+
+    @abstractmethod
+    def learn(self, values: Matrix, rows: Rows) -> dict[str, Matrix]:
+        """Arrays whose first axis is that of the columns, learned from `rows` and no others.
+
+        values  (n_all_rows, n_columns), finite in `rows`; may be far larger than memory has room
+                for twice
+        """
+
+    @abstractmethod
+    def apply(self, values: Matrix, learned: Learned) -> Matrix:
+        """(n, n_columns) float64 scaled values."""
+
+    def windows(self, table: Matrix, rows: Rows, lookback: int, learned: Learned) -> Windows:
+        """(n_rows, lookback, n_columns) float32: the rows of `table` up to each, scaled.
+
+        What `apply` says of each value, rounded; override it only to be faster.
+        """
+        found = np.empty((len(rows), lookback, table.shape[1]), np.float32)
+        steps = np.arange(1 - lookback, 1)
+        size = max(1, _AT_ONCE // (lookback * table.shape[1]))
+        for start in range(0, len(rows), size):
+            taken = rows[start : start + size, None] + steps
+            scaled = self.apply(table[taken.ravel()], learned)
+            found[start : start + size] = scaled.reshape(*taken.shape, -1)
+        return found
+
+    def fit(self, values: Matrix, rows: Rows | None = None) -> FittedScaler:
+        """A scaler that has seen `rows` of `values` only, by default all.
+
+        >>> from barstack.datasets import StandardScaler
+        >>> fitted = StandardScaler().fit(np.array([[1.0], [3.0]]))
+        >>> fitted.apply(np.array([[2.0], [4.0]])).ravel().tolist()
+        [0.0, 2.0]
+        """
+        rows = np.arange(len(values)) if rows is None else rows
+        return FittedScaler(self, self.learn(values, rows))
+
+
+@dataclass(frozen=True, eq=False)
+class FittedScaler:
+    """A scaler with what it learned: plain arrays whose first axis is that of the columns."""
+
+    scaler: Scaler
+    learned: Learned
+
+    def apply(self, values: Matrix) -> Matrix:
+        """Scaled values of the same shape."""
+        return self.scaler.apply(values, self.learned)
+
+    def windows(self, table: Matrix, rows: Rows, lookback: int) -> Windows:
+        """(n_rows, lookback, n_columns) float32: the rows of `table` up to each, scaled."""
+        return self.scaler.windows(table, rows, lookback, self.learned)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, from which `from_json` makes the same to the bit."""
+        learned = {name: array.tolist() for name, array in self.learned.items()}
+        return {"scaler": self.scaler.content(), "learned": learned}
+
+    @classmethod
+    def from_json(cls, content: Any, n_columns: int) -> FittedScaler:
+        """Read what `to_json` gave; `ArtifactError` unless it is a known scaler of `n_columns`."""
+        try:
+            scaler = SCALERS.parse(content["scaler"])
+            learned = {name: np.array(content["learned"][name], float) for name in scaler.learns}
+        except (KeyError, TypeError, ValueError, BarstackError) as error:
+            raise ArtifactError(
+                f"What is stored of a scaler cannot be read: {error} Load it with the barstack "
+                "and plugins that wrote it, or run its study again."
+            ) from None
+        for name, array in learned.items():
+            if array.ndim == 0 or array.shape[0] != n_columns:
+                raise ArtifactError(
+                    f"The scaler's {name} has shape {array.shape} and there are {n_columns} "
+                    "columns. Restore it from a copy, or run the study again."
+                )
+        return cls(scaler, learned)
+
+
+SCALERS: SpecRegistry[Scaler] = SpecRegistry("scaler", "barstack.datasets")
+register = SCALERS.register
