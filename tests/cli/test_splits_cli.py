@@ -100,7 +100,7 @@ def test_mistakes_are_explained(tmp_path: Path) -> None:
     study.write_text(STUDY)
     for arguments, sentence in (
         (("--split", "purged_kfolds"), "Did you mean 'purged_kfold'?"),
-        (("--set", "folds"), "Write FIELD=VALUE"),
+        (("--set", "folds"), "Write --set FIELD=VALUE"),
         (("--set", "fold=3"), "Unknown key walk_forward.fold. Did you mean 'folds'?"),
         (("--decisions", "0"), "give 1 or more of each"),
         (("--decisions", "5"), "too few for 6 stretches"),

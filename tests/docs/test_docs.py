@@ -22,8 +22,9 @@ from barstack.bars.fetching import Remote
 from barstack.core import errors
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
+from barstack.datasets import SCALERS
 from barstack.ensembles import ENSEMBLES
-from barstack.labels import LABELS, Label
+from barstack.labels import LABELS, Label, SampleWeights
 from barstack.models import MODELS
 from barstack.models.boosting._horizons import Boosting
 from barstack.splits import SPLITTERS, Splitter
@@ -153,6 +154,7 @@ SETTINGS: list[tuple[SpecRegistry[Any], str, dict[type[Spec], str]]] = [
     (PROVIDERS, "study.md", {Remote: "Sources that are fetched from", Provider: "bars"}),
     (LABELS, "study.md", {Label: "label"}),
     (SPLITTERS, "study.md", {Splitter: "split"}),
+    (SCALERS, "study.md", {}),
     (ENSEMBLES, "study.md", {}),
     (MODELS, "models.md", {Boosting: "Boosted trees"}),
     (WORLDS, "worlds.md", {Planted: "Every signal", World: "Every world"}),
@@ -233,6 +235,8 @@ def _written(default: Any) -> str:
     """A default as the pages write it."""
     if isinstance(default, Noise):
         return next(name for name, noise in NOISES.items() if noise == default)
+    if isinstance(default, SampleWeights):
+        return default.by
     if isinstance(default, Spec):
         return str((default.registered_as or ("", ""))[1])
     if isinstance(default, tuple):

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from barstack import Run, Study, run
-from barstack.core.errors import ConfigError, DataError
+from barstack.core.errors import ConfigError, DataError, LeakError
 from barstack.testing import walk
 
 StudyFile = Callable[..., Path]
@@ -122,12 +122,14 @@ def test_the_report_names_the_series(with_series: Run) -> None:
 def test_news_that_tells_the_future_is_learned(tmp_path: Path, series_study: StudyFile) -> None:
     """Planted in a random walk: what the next bar will do, known at the close before it.
 
-    With the news known one bar later it tells what has been, and nothing is left to learn.
+    With the news known one bar later it tells what has been, and nothing is left to learn. The
+    audit finds the first too good to be true, and what is run all the same is no evidence.
     """
-    scores = {}
-    for delay in (0, 1):
+    scores, edges = {}, {}
+    for delay, allowed in ((0, "planted"), (1, "")):
         folder = tmp_path / str(delay)
-        file = series_study(folder, label={"label": "return", "horizons": [1]})
+        label = {"label": "return", "horizons": [1]}
+        file = series_study(folder, label=label)
         tables = []
         for seed, symbol in ((0, "WALK"), (1, "OTHER")):
             bars = walk(400, seed=seed, symbol=symbol)
@@ -137,9 +139,16 @@ def test_news_that_tells_the_future_is_learned(tmp_path: Path, series_study: Stu
             zone = pl.col("known_at").dt.replace_time_zone("UTC")
             tables.append(table.with_columns(zone, symbol=pl.lit(symbol)))
         pl.concat(tables).write_parquet(folder / "news.parquet")
+        if allowed:
+            with pytest.raises(LeakError, match=r"'news\.mood' is the return 1 bar later"):
+                run(file, runs=folder / "runs")
+            file.write_text(f"{file.read_text()}\nallow_leaks: {allowed}\n")
         done = run(file, runs=folder / "runs")
+        edges[delay] = done.verdict
         board = done.leaderboard()
         scores[delay] = float(board.loc[board["name"] == "ridge", "ic"].iloc[0])
+    assert edges[0].edge == "unproven"
+    assert "the audit found" in edges[0].sentence
     assert scores[0] > 0.9
     assert abs(scores[1]) < 0.25
 

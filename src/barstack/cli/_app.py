@@ -166,7 +166,9 @@ def leaderboard(
 def list_(
     kind: Annotated[
         str,
-        typer.Argument(help="features, models, labels, splits, ensembles, providers or checks."),
+        typer.Argument(
+            help="features, models, labels, splits, scalers, ensembles, providers or checks."
+        ),
     ],
     as_json: Json = False,
 ) -> None:
@@ -206,6 +208,7 @@ def _run(study: Path, runs: Path, as_json: bool) -> Run:
 def _registered(kind: str) -> list[dict[str, Any]]:
     from barstack.bars import PROVIDERS  # noqa: PLC0415
     from barstack.core.errors import did_you_mean  # noqa: PLC0415
+    from barstack.datasets import SCALERS  # noqa: PLC0415
     from barstack.ensembles import ENSEMBLES  # noqa: PLC0415
     from barstack.features import FEATURES  # noqa: PLC0415
     from barstack.labels import LABELS  # noqa: PLC0415
@@ -236,6 +239,7 @@ def _registered(kind: str) -> list[dict[str, Any]]:
         "models": MODELS,
         "labels": LABELS,
         "splits": SPLITTERS,
+        "scalers": SCALERS,
         "ensembles": ENSEMBLES,
         "providers": PROVIDERS,
     }

@@ -15,12 +15,16 @@ from ._terminal import Json, print_json, stderr, stdout
 @app.command(epilog="Example: barstack audit examples/aapl_daily_direction.yaml")
 def audit(
     study: Annotated[Path, typer.Argument(help="A study file, see examples/.")],
+    short: Annotated[
+        bool, typer.Option("--short", help="Three cuts and no fits, as before every run.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Hunt for leaks in a study's features, labels and folds; exit 1 when there is one.
+    """Hunt for leaks in a study, from features to ensembles; exit 1 when there is one.
 
-    Bars are cut and their future altered at a dozen moments; whatever was known
-    before must not change.
+    Bars are cut and their future altered at the edges of folds and between them;
+    whatever was known before must not change. Then the first and the last fold are
+    fitted again with everything poisoned that they may not see.
     """
     from barstack.experiments import Study  # noqa: PLC0415
     from barstack.experiments import audit as hunt  # noqa: PLC0415
@@ -28,20 +32,9 @@ def audit(
     from ._progress import ShownProgress  # noqa: PLC0415
 
     spec = Study.from_yaml(study)
-    leaks = hunt(spec, folder=study.parent, progress=ShownProgress(stderr()))
+    leaks = hunt(spec, folder=study.parent, short=short, progress=ShownProgress(stderr()))
     if as_json:
-        rows = [
-            {
-                "stage": leak.stage,
-                "column": leak.column,
-                "symbol": leak.symbol,
-                "at": str(leak.at),
-                "what": leak.what,
-                "mend": leak.mend,
-            }
-            for leak in leaks
-        ]
-        print_json({"leaks": rows})
+        print_json({"leaks": [leak.to_json() for leak in leaks]})
     elif leaks:
         console = stdout()
         console.print(f"[bold red]{len(leaks)} leak{'s' if len(leaks) > 1 else ''}[/]\n")
@@ -50,6 +43,7 @@ def audit(
             console.print(f"  {leak.what}", markup=False, highlight=False)
             console.print(f"  {leak.mend}\n", markup=False, highlight=False)
     else:
-        stdout().print("No leak found in features, labels and folds.", style="green")
+        what = "features, labels and folds" if short else "features, labels, folds and fits"
+        stdout().print(f"No leak found in {what}.", style="green")
     if leaks:
         sys.exit(1)

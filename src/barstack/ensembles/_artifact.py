@@ -15,7 +15,8 @@ from barstack.core.decisions import Rows
 from barstack.core.errors import ArtifactError, ConfigError, MissingPackageError
 from barstack.core.files import new_folder, sha256_of
 from barstack.core.forecast import Forecast, Kind, Target
-from barstack.core.times import TrainedThrough, as_time
+from barstack.core.times import TrainedThrough, as_time, parse_duration
+from barstack.datasets import rows_with_history
 from barstack.features import FeatureSet, FeatureTable
 from barstack.models import FittedModel
 
@@ -58,6 +59,11 @@ class TrainedEnsemble:
     def lookback_bars(self) -> int:
         """Rows of features that one forecast needs."""
         return max(member.model.lookback_bars for member in self.members.values())
+
+    def with_history(self, table: FeatureTable, rows: Rows) -> Rows:
+        """Those of `rows` that every member can forecast: enough rows before, and no long gap."""
+        max_gap = min((each.max_gap for each in self.members.values()), key=parse_duration)
+        return rows_with_history(table, rows, self.lookback_bars, max_gap)
 
     def forecast(
         self, table: FeatureTable, rows: Rows, kind: Kind = "forward"

@@ -1,6 +1,5 @@
 """Evaluation: scores, standard errors, profit after costs, and the verdict."""
 
-from ._audit import Leak, assert_causal, find_leaks
 from ._evaluate import evaluate
 from ._findings import (
     CalibrationBin,
@@ -13,6 +12,7 @@ from ._findings import (
     Verdict,
     Weights,
 )
+from .audit import Leak, assert_causal, find_leaks
 
 __all__ = [
     "CalibrationBin",

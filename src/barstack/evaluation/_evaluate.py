@@ -34,6 +34,7 @@ def evaluate(
     *,
     cost_bps: float,
     trials: int,
+    leaks: int = 0,
 ) -> Evaluation:
     """Findings on members, ensembles and naive forecasts over the rows that all share.
 
@@ -41,6 +42,7 @@ def evaluate(
     fitted     for each ensemble, what it learned before each fold, the final fit as fold -1
     cost_bps   cost of buying or selling one unit of position
     trials     how many things have been tried on these symbols, all runs counted
+    leaks      found by the audit and allowed by the study
     """
     first = next(iter(ensembles.values()))
     rows = labels.decisions.find(first.forecast.decisions)
@@ -89,7 +91,7 @@ def evaluate(
         ],
         correlations=[_correlation(case, forecasters, h) for h in horizons],
         weights=_weights(fitted, case.target),
-        verdict=verdict(judged, found, trials, cost_bps, profits[judged, 0].time),
+        verdict=verdict(judged, found, trials, cost_bps, profits[judged, 0].time, leaks),
     )
 
 

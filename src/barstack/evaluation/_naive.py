@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barstack.core.decisions import Rows
+from barstack.core.times import KnownAt
 from barstack.labels import LabelTable
 
 Values = npt.NDArray[np.float64]
@@ -74,13 +75,10 @@ def _known_before(labels: LabelTable, rows: Rows, horizon: int, what: Values) ->
     decisions = labels.decisions
     total = np.zeros(len(rows))
     for code in range(len(decisions.symbols)):
-        own = np.flatnonzero(decisions.symbol_code == code)
         asked = decisions.symbol_code[rows] == code
-        known_at = labels.known_at[own, horizon]
-        closed = ~np.isnat(known_at)
-        sums = np.concatenate([[0.0], np.cumsum(what[own][closed])])
-        # Labels of one symbol become known in the order of their decisions.
-        count = np.searchsorted(known_at[closed], decisions.decided_at[rows[asked]], side="right")
+        known, known_at = _in_order_known(labels, code, horizon)
+        sums = np.concatenate([[0.0], np.cumsum(what[known])])
+        count = np.searchsorted(known_at, decisions.decided_at[rows[asked]], side="right")
         total[asked] = sums[count]
     return total
 
@@ -90,12 +88,19 @@ def _last_sign(labels: LabelTable, rows: Rows) -> Values:
     decisions = labels.decisions
     signs = np.zeros((len(rows), len(labels.target.horizons)))
     for code in range(len(decisions.symbols)):
-        own = np.flatnonzero(decisions.symbol_code == code)
         asked = decisions.symbol_code[rows] == code
         for horizon in range(signs.shape[1]):
-            closed = ~np.isnat(labels.known_at[own, horizon])
-            past = np.concatenate([[0.0], np.sign(labels.returns[own, horizon][closed])])
-            known_at = labels.known_at[own, horizon][closed]
+            known, known_at = _in_order_known(labels, code, horizon)
+            past = np.concatenate([[0.0], np.sign(labels.returns[known, horizon])])
             count = np.searchsorted(known_at, decisions.decided_at[rows[asked]], side="right")
             signs[asked, horizon] = past[count]
     return signs
+
+
+def _in_order_known(labels: LabelTable, code: int, horizon: int) -> tuple[Rows, KnownAt]:
+    """Rows of one symbol whose label is known, as they become known; a barrier may be hit early."""
+    own = np.flatnonzero(labels.decisions.symbol_code == code)
+    own = own[~np.isnat(labels.known_at[own, horizon])]
+    known_at = labels.known_at[own, horizon]
+    order = np.argsort(known_at, kind="stable")
+    return own[order], KnownAt(known_at[order])

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barstack.bars import Panel
-from barstack.core.decisions import Decisions
+from barstack.core.decisions import Decisions, Rows
 from barstack.core.times import KnownAt, Times
 
 Column = npt.NDArray[np.float64]
@@ -81,19 +81,16 @@ def _follow_one(
     cost_bps: float,
 ) -> Profit:
     own = np.flatnonzero(decisions.symbol_code == code)
-    own = own[np.argsort(decisions.decided_at[own], kind="stable")]
     bars = panel[decisions.symbols[code]]
     closed_at, close = bars.closed_at, bars.close
     enters = np.searchsorted(closed_at, decisions.decided_at[own])
-    leaves = np.searchsorted(closed_at, known_at[own])
+    # The last bar closed by then: the end of a session may be known later than its last bar closes.
+    leaves = np.searchsorted(closed_at, known_at[own], side="right") - 1
     leaves = np.where(np.isnat(known_at[own]), len(closed_at) - 1, leaves)
     # Bar t + 1 is held with the position taken at the close of bar t.
-    held = np.arange(enters[0], leaves[-1])
-    entered = np.searchsorted(enters, held, side="right")
-    ended = np.searchsorted(leaves, held, side="right")
-    sides = np.concatenate([[0.0], np.cumsum(side[own])])
-    count = entered - ended
-    position = np.where(count > 0, (sides[entered] - sides[ended]) / np.maximum(count, 1), 0.0)
+    held = np.arange(enters.min(), leaves.max())
+    total, count = _open(enters, leaves, side[own]), _open(enters, leaves, np.ones(len(own)))
+    position = np.where(count > 0, total / np.maximum(count, 1), 0.0)
     every_return = close[1:] / close[:-1] - 1.0
     returns = every_return[held]
     turnover = np.abs(np.diff(position, prepend=0.0))
@@ -105,3 +102,13 @@ def _follow_one(
     drift = np.where(held > 0, drift, 0.0)  # at the close of the first bar none is known
     timing = gross - cost - steady * returns - (position - steady) * drift
     return Profit(closed_at[held + 1], gross, cost, returns, timing, position, turnover)
+
+
+def _open(enters: Rows, leaves: Rows, amount: Column) -> Column:
+    """Sum of the amounts that are open over each bar, from the first entered to the last left."""
+    first, last = enters.min(), leaves.max()
+    taken, ended = (
+        np.bincount(places - first, amount, minlength=last - first + 1)
+        for places in (enters, leaves)
+    )
+    return np.asarray(np.cumsum(taken - ended)[:-1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -69,14 +69,21 @@ def evidence(score: Score, net: NetEdge, profit: Profit, blocks: Blocks, trials:
 
 
 def verdict(
-    ensemble: str, found: list[Evidence], trials: int, cost_bps: float, time: Times
+    ensemble: str, found: list[Evidence], trials: int, cost_bps: float, time: Times, leaks: int = 0
 ) -> Verdict:
     """The verdict on the first ensemble, at the horizon where most speaks for it.
 
+    leaks  found by the audit and allowed by the study: with any, nothing is supported
+
     Choosing that horizon afterwards is fair because every horizon counts among the trials.
     """
+    if leaks:
+        found = [
+            replace(each, edge="unproven", bars_to_prove=None) if each.edge != "none" else each
+            for each in found
+        ]
     best = min(found, key=lambda each: (_RANK[each.edge], each.p_value, -each.net_edge_bps))
-    sentence = _sentence(best, trials, _bars_a_year(time))
+    sentence = _leaking(leaks) if leaks else _sentence(best, trials, _bars_a_year(time))
     return Verdict(best.edge, sentence, best.horizon, ensemble, trials, cost_bps, found)
 
 
@@ -107,6 +114,14 @@ def _sentence(best: Evidence, trials: int, bars_a_year: float) -> str:
         f"No edge is proven: {followed} a little more than holding a steady position, costs paid, "
         f"but with {trials} things tried, luck alone does at least this well {luck}; to tell an "
         f"edge of this size from luck would take {more}."
+    )
+
+
+def _leaking(leaks: int) -> str:
+    what = "a leak" if leaks == 1 else f"{leaks} leaks"
+    return (
+        f"Nothing is proven: the audit found {what}, which this study allows, so the forecasts may "
+        "have seen their answers, and their figures are no evidence of anything."
     )
 
 

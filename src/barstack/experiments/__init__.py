@@ -1,6 +1,11 @@
 """Experiments: a study, its chain of stages, and one run of it."""
 
-from . import _data_stages, _learning_stages, _series_stage  # noqa: F401 (each registers its stages)
+from . import (  # noqa: F401 (each registers its stages)
+    _data_stages,
+    _label_stages,
+    _learning_stages,
+    _series_stage,
+)
 from ._audit import audit
 from ._chain import STAGES, Chain, Done, Step, Workplace, stage
 from ._run import Run, run_study

@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from barstack.bars import Panel, panel_fingerprint
 from barstack.bars.checks import Finding, find, in_short, refuse
-from barstack.core.decisions import Decisions
-from barstack.core.times import DecidedAt, KnownAt
-from barstack.datasets import Dataset
-from barstack.evaluation import assert_causal
+from barstack.datasets import usable_rows
 from barstack.features import FeatureTable, check_known
-from barstack.labels import LabelTable
 from barstack.splits import Fold
 
+from ._arrays import load_arrays, save_arrays
 from ._chain import Chain, Step, Values, Workplace, stage
+from ._label_stages import LabelEnds
 from ._series_stage import series_of
 from ._study import Study
 
@@ -75,22 +72,21 @@ def bars(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
 
 @stage("features")
 def features(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
-    """The feature table, after a proof that no feature reads the future."""
+    """The feature table."""
 
     def make(inputs: Values, key: str) -> FeatureTable:
         panel: Panel = inputs["bars"]
         features = study.feature_set(length_us(panel))
         tables = series_of(study, chain)
         check_known(features.series, tables, panel)
-        assert_causal(features, panel, tables)
         return features.compute(panel, tables)
 
     def save(table: FeatureTable, folder: Path, key: str) -> None:
-        _save_arrays(folder, table.decisions, values=table.values)
+        save_arrays(folder, table.decisions, values=table.values)
         (folder / "columns.json").write_text(json.dumps(table.columns))
 
     def load(folder: Path, key: str) -> FeatureTable:
-        decisions, arrays = _load_arrays(folder)
+        decisions, arrays = load_arrays(folder)
         columns = tuple(json.loads((folder / "columns.json").read_text()))
         return FeatureTable(decisions, columns, arrays["values"])
 
@@ -104,50 +100,15 @@ def features(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
     )
 
 
-@stage("labels")
-def labels(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
-    """The label table."""
-
-    def save(table: LabelTable, folder: Path, key: str) -> None:
-        _save_arrays(
-            folder,
-            table.decisions,
-            values=table.values,
-            known_at=table.known_at,
-            returns=table.returns,
-            eligible=table.eligible,
-        )
-
-    def load(folder: Path, key: str) -> LabelTable:
-        decisions, arrays = _load_arrays(folder)
-        known_at = KnownAt(arrays["known_at"])
-        return LabelTable(
-            decisions,
-            study.label.target,
-            arrays["values"],
-            known_at,
-            arrays["returns"],
-            arrays["eligible"],
-        )
-
-    yield Step(
-        name="labels",
-        needs=("bars",),
-        spec=lambda: [study.label.id],
-        make=lambda inputs, key: study.label.compute(inputs["bars"]),
-        save=save,
-        load=load,
-    )
-
-
 @stage("split")
 def split(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
     """Purged folds."""
 
     def make(inputs: Values, key: str) -> list[Fold]:
-        dataset = Dataset(inputs["features"], inputs["labels"])
-        known_at = dataset.labels.all_known_at
-        return study.split.split(dataset.decisions, known_at, dataset.usable)
+        features: FeatureTable = inputs["features"]
+        ends: LabelEnds = inputs["label_ends"]
+        usable = usable_rows(features) & ends.eligible
+        return study.split.split(features.decisions, ends.known_at, usable)
 
     def save(folds: list[Fold], folder: Path, key: str) -> None:
         arrays = {f"{part}_{i}": getattr(f, part) for i, f in enumerate(folds) for part in _PARTS}
@@ -163,7 +124,7 @@ def split(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
 
     yield Step(
         name="split",
-        needs=("features", "labels"),
+        needs=("features", "label_ends"),
         spec=lambda: [study.split.id],
         make=make,
         save=save,
@@ -177,18 +138,3 @@ _PARTS = ("train", "test")
 def length_us(panel: Panel) -> int:
     """Length of the bars, which is the same for all symbols."""
     return next(iter(panel.values())).length_us
-
-
-def _save_arrays(folder: Path, decisions: Decisions, **arrays: Any) -> None:
-    for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array, allow_pickle=False)
-    np.save(folder / "symbol_code.npy", decisions.symbol_code, allow_pickle=False)
-    np.save(folder / "decided_at.npy", decisions.decided_at, allow_pickle=False)
-    (folder / "symbols.json").write_text(json.dumps(decisions.symbols))
-
-
-def _load_arrays(folder: Path) -> tuple[Decisions, dict[str, Any]]:
-    arrays = {file.stem: np.load(file, allow_pickle=False) for file in folder.glob("*.npy")}
-    symbols = tuple(json.loads((folder / "symbols.json").read_text()))
-    decided_at = DecidedAt(arrays.pop("decided_at"))
-    return Decisions(symbols, arrays.pop("symbol_code"), decided_at), arrays

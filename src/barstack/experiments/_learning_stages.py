@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -11,61 +12,81 @@ from typing import Any
 import numpy as np
 
 from barstack.bars import Panel
+from barstack.core.decisions import Rows
 from barstack.core.forecast import concatenate
 from barstack.core.seeds import derive_seed
 from barstack.core.times import as_time
 from barstack.datasets import Dataset
 from barstack.ensembles import FittedEnsemble, TrainedEnsemble, align, fit_known, walk_forward
 from barstack.evaluation import Evaluation, evaluate
-from barstack.labels import LabelTable
+from barstack.features import FeatureTable
 from barstack.models import FittedModel, Model, train
 from barstack.splits import Fold
 from barstack.tracking import OutOfFold
 
 from ._chain import Chain, Step, Values, Workplace, stage
 from ._data_stages import length_us
+from ._label_stages import FINAL, FoldLabels, StudyLabels
 from ._series_stage import data_fingerprint, series_of
 from ._study import Study
 from ._trials import count_trials
-
-FINAL = -1  # the fold number of what is fitted on everything, for the artifact
 
 
 @stage("members")
 def members(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
     """For each member its forecasts out of fold, in the column store, and a final fit."""
     for name, model in study.members.items():
-        yield _member(name, model, study.seed, workplace)
+        yield _member(study, name, model, workplace)
 
 
-def _member(name: str, model: Model, seed: int, workplace: Workplace) -> Step:
+def _member(study: Study, name: str, model: Model, workplace: Workplace) -> Step:
     def make(inputs: Values, key: str) -> FittedModel:
-        dataset = Dataset(inputs["features"], inputs["labels"])
+        features: FeatureTable = inputs["features"]
+        labels: StudyLabels = inputs["labels"]
         folds: list[Fold] = inputs["split"]
         parts = []
         with workplace.progress.step(f"fitting {name}", len(folds) + 1) as progress:
             for number, fold in enumerate(folds):
-                rows = dataset.with_history(fold.test, model.lookback_bars)
-                fitted = train(model, dataset, fold.train, derive_seed(seed, model.id, number))
-                parts.append(fitted.forecast(dataset.features, rows, fold.kind))
+                dataset = study.dataset(features, labels.of(number).table)
+                fitted = fit_member(
+                    model, dataset, fold.train, labels.of(number), study.seed, number
+                )
+                rows = fold.test[dataset.labels.eligible[fold.test]]
+                rows = dataset.with_history(rows, model.lookback_bars)
+                parts.append(fitted.forecast(features, rows, fold.kind))
                 progress.advance()
-            known = ~np.isnat(dataset.labels.all_known_at) & dataset.usable
-            everything = np.flatnonzero(known)
+            own = labels.of(FINAL)
+            dataset = study.dataset(features, own.table)
+            everything = np.flatnonzero(dataset.usable)
             in_time = np.argsort(dataset.decisions.decided_at[everything], kind="stable")
-            final = train(model, dataset, everything[in_time], derive_seed(seed, model.id, FINAL))
+            final = fit_member(
+                model, dataset, everything[in_time], labels.of(FINAL), study.seed, FINAL
+            )
             progress.advance()
         fold_of = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
         workplace.forecasts.write(key, OutOfFold(concatenate(parts), fold_of))
         return final
 
+    seen = [study.scaler.id, study.weights.id, study.max_gap]
     return Step(
         name=f"member {name}",
-        needs=("features", "labels", "split"),
-        spec=lambda: [model.id, seed, _versions(model.packages)],
+        needs=("features", "labels", "split", "audit"),
+        spec=lambda: [model.id, study.seed, *seen, _versions(model.packages)],
         make=make,
         save=lambda final, folder, key: final.save(folder / "final"),
         load=lambda folder, key: FittedModel.load(folder / "final"),
     )
+
+
+def fit_member(
+    model: Model, dataset: Dataset, rows: Rows, labels: FoldLabels, seed: int, fold: int
+) -> FittedModel:
+    """Train on those of `rows` whose labels are known; what the label was fitted on counts too."""
+    known = rows[~np.isnat(dataset.labels.all_known_at[rows])]
+    fitted = train(model, dataset, known, derive_seed(seed, model.id, fold))
+    if labels.through is None:
+        return fitted
+    return replace(fitted, trained_through=max(fitted.trained_through, labels.through))
 
 
 @stage("ensemble")
@@ -74,7 +95,7 @@ def ensemble(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
     needs = tuple(f"member {name}" for name in study.members)
 
     def make(inputs: Values, key: str) -> dict[str, dict[int, FittedEnsemble]]:
-        table: LabelTable = chain.value("labels")
+        table = inputs["labels"].judged(inputs["split"])
         aligned = align(_out_of_fold(study, workplace, chain))
         fitted = {}
         for each, name in zip(study.ensembles, study.ensemble_names, strict=True):
@@ -108,7 +129,7 @@ def ensemble(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
 
     yield Step(
         name="ensemble",
-        needs=(*needs, "labels"),
+        needs=(*needs, "labels", "split"),
         spec=lambda: [[each.id for each in study.ensembles], list(study.members)],
         make=make,
         save=save,
@@ -124,7 +145,7 @@ def evaluation(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Ste
         ensemble_key = chain.key("ensemble")
         return evaluate(
             inputs["bars"],
-            inputs["labels"],
+            inputs["labels"].judged(inputs["split"]),
             align(_out_of_fold(study, workplace, chain)),
             {
                 name: workplace.forecasts.read(f"{ensemble_key}-{name}")
@@ -133,11 +154,12 @@ def evaluation(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Ste
             inputs["ensemble"],
             cost_bps=study.cost_bps,
             trials=count_trials(study, workplace, chain),
+            leaks=len(inputs["audit"]),
         )
 
     yield Step(
         name="evaluation",
-        needs=("bars", "labels", "ensemble"),
+        needs=("bars", "labels", "split", "audit", "ensemble"),
         spec=lambda: [study.cost_bps, count_trials(study, workplace, chain)],
         make=make,
         publish="evaluation.json",
@@ -151,6 +173,7 @@ def evaluation(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Ste
 @stage("artifact")
 def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
     """The first ensemble with its members' final fits, ready to forecast new bars."""
+    needs = tuple(f"member {name}" for name in study.members)
 
     def make(inputs: Values, key: str) -> TrainedEnsemble:
         panel: Panel = inputs["bars"]
@@ -168,6 +191,7 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
             },
             about={
                 "study": study.content(),
+                "label": inputs["labels"].of(FINAL).label.content(),
                 "study_id": study.id,
                 "data_sha256": data_fingerprint(study, chain),
                 "series": {
@@ -181,7 +205,7 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
 
     yield Step(
         name="artifact",
-        needs=("bars", "ensemble", "evaluation", *(f"member {name}" for name in study.members)),
+        needs=("bars", "labels", "ensemble", "evaluation", *needs),
         spec=lambda: [study.id, TrainedEnsemble.format],
         make=make,
         publish="artifact",

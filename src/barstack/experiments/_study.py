@@ -11,9 +11,12 @@ from pydantic import Field, field_validator, model_validator
 from barstack.bars import PROVIDERS, Provider, SeriesFile
 from barstack.core.errors import ConfigError
 from barstack.core.spec import Spec, content_id
+from barstack.core.times import parse_duration
+from barstack.core.yaml import read_yaml
+from barstack.datasets import MAX_GAP, SCALERS, Dataset, Scaler, StandardScaler
 from barstack.ensembles import ENSEMBLES, Ensemble
-from barstack.features import FEATURE_SETS, Feature, FeatureSet, named_set
-from barstack.labels import LABELS, Label
+from barstack.features import FEATURE_SETS, Feature, FeatureSet, FeatureTable, named_set
+from barstack.labels import LABELS, Label, LabelTable, SampleWeights
 from barstack.models import MODELS, Model
 from barstack.splits import SPLITTERS, Splitter, WalkForward
 
@@ -36,12 +39,28 @@ class Study(Spec):
     series: dict[str, SeriesFile] = Field(default_factory=dict)  # other tables, as of when known
     label: Annotated[Label, LABELS]
     split: Annotated[Splitter, SPLITTERS] = WalkForward()
+    scaler: Annotated[Scaler, SCALERS] = StandardScaler()
+    weights: SampleWeights = SampleWeights()
+    max_gap: str = MAX_GAP  # neighbouring bars of one window lie no further apart
     members: dict[str, Annotated[Model, MODELS]]
     ensembles: tuple[Annotated[Ensemble, ENSEMBLES], ...] = Field(
         default=("stack", "average"), validate_default=True, min_length=1
     )
     cost_bps: float = Field(1.0, ge=0)  # of buying or selling one unit, 0.01 %
     seed: int = 0
+    allow_leaks: str = ""  # why the run may go on where the audit finds one; its verdict says so
+
+    @field_validator("max_gap")
+    @classmethod
+    def _gap(cls, text: str) -> str:
+        parse_duration(text)
+        return text
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _weights(cls, value: Any) -> Any:
+        """By name, or with settings."""
+        return {"by": value} if isinstance(value, str) else value
 
     @field_validator("features", mode="before")
     @classmethod
@@ -122,6 +141,10 @@ class Study(Spec):
             return self._with_series(named_set(self.features, bar_length_us).features)
         return self._with_series(self.features)
 
+    def dataset(self, features: FeatureTable, labels: LabelTable) -> Dataset:
+        """Features and labels as members of this study see them."""
+        return Dataset(features, labels, self.scaler, self.weights, self.max_gap)
+
     def _with_series(self, features: tuple[Feature, ...]) -> FeatureSet:
         series = {name: file.series for name, file in self.series.items()}
         return FeatureSet(features=features, series=series)
@@ -145,7 +168,7 @@ class Study(Spec):
         """Read a study file; `ConfigError` names every mistake with its place."""
         file = Path(file)
         try:
-            content = yaml.load(file.read_text("utf-8"), Loader=_Loader)
+            content = read_yaml(file.read_text("utf-8"))
         except FileNotFoundError:
             raise ConfigError(
                 f"There is no study file {file}. Look at examples/ for one."
@@ -160,29 +183,3 @@ class Study(Spec):
             return cls(**{str(key): value for key, value in content.items()})
         except ConfigError as error:
             raise ConfigError(f"{file}: {error}") from None
-
-
-class _Loader(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice instead of dropping the first silently.
-
-    Dates stay text, and only true and false are truth values: ON and NO are symbols.
-    """
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 (as the parent has it)
-        first: [
-            (tag, pattern)
-            for tag, pattern in resolvers
-            if tag != "tag:yaml.org,2002:timestamp"
-            and (tag != "tag:yaml.org,2002:bool" or first in "tTfF")
-        ]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        repeated = [key for key in keys if keys.count(key) > 1]
-        if repeated:
-            raise yaml.MarkedYAMLError(
-                problem=f"key {repeated[0]!r} is given twice", problem_mark=node.start_mark
-            )
-        return super().construct_mapping(node, deep)

@@ -26,7 +26,8 @@ def count_trials(study: Study, workplace: Workplace, chain: Chain) -> int:
     features_id = study.feature_set(length_us(panel)).id
     source = study.bars
     chosen = [length_us(panel), source.calendar, source.hours, source.start, source.end]
-    setting = [*chosen, sorted(panel), features_id, study.label.id, study.split.id, study.seed]
+    seen = [study.label.id, study.split.id, study.scaler.id, study.weights.id, study.max_gap]
+    setting = [*chosen, sorted(panel), features_id, *seen, study.seed]
     tried: dict[str, Any] = {name: model.id for name, model in study.members.items()}
     for each, name in zip(study.ensembles, study.ensemble_names, strict=True):
         tried[name] = [each.id, sorted(model.id for model in study.members.values())]

@@ -61,4 +61,5 @@ def _facts(study: Study, panel: Panel, found: Evaluation) -> list[tuple[str, str
         ("features", ", ".join([own, *(f"series {name}" for name in study.series)])),
         ("members", ", ".join(study.members)),
         ("costs", f"{study.cost_bps:g} bps of all bought or sold"),
+        *([("leaks allowed", study.allow_leaks)] if study.allow_leaks else []),
     ]

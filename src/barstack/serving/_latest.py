@@ -9,7 +9,6 @@ from barstack.core.decisions import Decisions
 from barstack.core.errors import DataError
 from barstack.core.forecast import Forecast
 from barstack.core.times import DecidedAt, iso
-from barstack.datasets import rows_with_history
 from barstack.ensembles import TrainedEnsemble
 from barstack.features import FeatureTable
 
@@ -45,7 +44,7 @@ class Latest:
         own = np.zeros(n_rows, np.int32)
         decisions = Decisions((self._symbol,), own, DecidedAt(self._decided_at))
         table = FeatureTable(decisions, self._trained.features.columns, self.features)
-        rows = rows_with_history(table, np.array([n_rows - 1]), self._trained.lookback_bars)
+        rows = self._trained.with_history(table, np.array([n_rows - 1]))
         if not len(rows):
             return None
         return next(iter(self._trained.forecast(table, rows).values()))

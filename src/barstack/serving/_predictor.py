@@ -13,7 +13,6 @@ from barstack.bars import Bars, Panel, as_panel
 from barstack.core.errors import ConfigError, DataError, LeakError
 from barstack.core.forecast import Forecast
 from barstack.core.times import iso, parse_duration
-from barstack.datasets import rows_with_history
 from barstack.ensembles import TrainedEnsemble
 from barstack.features import check_known, read_series
 
@@ -67,10 +66,11 @@ class Predictor:
                 f"artifact was trained through {iso(self.trained.trained_through)} and has seen "
                 "what followed them. Give newer bars, or train on older ones."
             )
-        rows = rows_with_history(table, np.flatnonzero(unseen), self.trained.lookback_bars)
+        rows = self.trained.with_history(table, np.flatnonzero(unseen))
         if not len(rows):
             raise DataError(
-                f"All {unseen.sum():,} bars to forecast lie within the warm-up of the features"
+                f"All {unseen.sum():,} bars to forecast lie within the warm-up of the features, or "
+                "too soon after a gap"
                 + (f", or {', '.join(known)} says nothing at them" if known else "")
                 + ". Give the bars before them too."
             )

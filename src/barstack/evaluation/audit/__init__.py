@@ -1,0 +1,20 @@
+"""The leak audit: proofs that nothing in a pipeline has seen what came after it."""
+
+from ._causal import assert_causal, find_leaks
+from ._coherence import incoherent
+from ._hunt import assert_clean, hunt
+from ._leak import Leak
+from ._pipeline import Data, Fit, Pipeline, Stage
+
+__all__ = [
+    "Data",
+    "Fit",
+    "Leak",
+    "Pipeline",
+    "Stage",
+    "assert_causal",
+    "assert_clean",
+    "find_leaks",
+    "hunt",
+    "incoherent",
+]

@@ -1,0 +1,127 @@
+"""Hunting leaks in features alone, for tests and before anything is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from barstack.bars import Bars, Panel, SeriesTable, as_panel
+from barstack.core.errors import DataError, LeakError
+from barstack.core.times import iso
+from barstack.features import FeatureSet, FeatureTable, read_series
+
+from ._door import feature_table
+from ._futures import KINDS, Future, futures
+from ._leak import Leak
+from ._moments import places
+from ._pipeline import Data
+from ._prefix import Known, compare_features
+
+Function = Callable[..., Any]
+
+
+def assert_causal(
+    features: FeatureSet | Function, bars: Bars | Panel, series: Mapping[str, Any] | None = None
+) -> None:
+    """`LeakError` when any feature of any bar depends on a later bar, or on what was known later.
+
+    features  a `FeatureSet`, or a function of the bars by symbol (and of the series, where there
+              are any) that gives a `FeatureTable` or a DataFrame with `symbol` and `decided_at`
+    series    where the features have any: a table of each, by name
+
+    Bars and series are cut, and their future altered, at a few moments; every feature before the
+    cut must keep its value to the last bit.
+
+    >>> from barstack.features import Feature
+    >>> from barstack.testing import walk
+    >>> assert_causal(FeatureSet(features=[Feature(feature="rsi")]), walk(bars=100))
+
+    >>> import pandas as pd
+    >>> def centred(panel):
+    ...     close = pd.Series(panel["WALK"].close, panel["WALK"].closed_at)
+    ...     return close.rolling(9, center=True).mean().rename_axis("decided_at").to_frame("mean")
+    >>> assert_causal(centred, walk(bars=100))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    barstack.core.errors.LeakError: Feature 'mean' of WALK at 2026-01-07 16:30 UTC changes from ...
+    """
+    for leak in find_leaks(features, bars, series):
+        raise LeakError(str(leak))
+
+
+def find_leaks(
+    features: FeatureSet | Function,
+    bars: Bars | Panel,
+    series: Mapping[str, Any] | None = None,
+    *,
+    cuts: int = 3,
+) -> Iterator[Leak]:
+    """Each feature that depends on what comes later, once, where it first shows.
+
+    cuts  moments at which the bars are cut and altered. Three find what reads the next bar;
+          what reads only to the end of an hour shows at a cut inside one, so a thorough audit
+          takes a dozen.
+    """
+    panel = as_panel(bars)
+    told: set[str] = set()
+    if isinstance(features, FeatureSet):
+        tables = read_series(features.series, series)
+        # Symbols that look at one another are cut together, others one by one, within their bars.
+        alone = [{symbol: each} for symbol, each in panel.items()]
+        for group in [panel] if features.needs_market else alone:
+            known = {name: _about(table, group) for name, table in tables.items()}
+            yield from _hunt(_computed_by(features), Data(group, known), cuts, told, exact=True)
+    else:
+        data = Data(panel, dict(series or {}))
+        yield from _hunt(_returned_by(features), data, cuts, told, exact=False)
+
+
+def _hunt(
+    table_of: Callable[[Data], FeatureTable], data: Data, cuts: int, told: set[str], *, exact: bool
+) -> Iterator[Leak]:
+    whole = table_of(data)
+    times = np.unique(whole.decisions.decided_at)
+    for number, place in enumerate(places(len(times), cuts)):
+        kind = KINDS[number % len(KINDS)]
+        for future in futures(data, times[place - 1], kind, number):
+            again = made_again(table_of, future, times[place - 1])
+            if again is None:
+                continue
+            known = Known(times[place - 1], future.what, exact or future.same_shape)
+            for leak in compare_features(whole, again, known):
+                if leak.column not in told:
+                    told.add(leak.column)
+                    yield leak
+
+
+def made_again(
+    function: Callable[[Data], Any], future: Future, moment: np.datetime64
+) -> Any | None:
+    """What a function makes of other data; None where the cut leaves too little for it."""
+    try:
+        return function(future.data)
+    except DataError:
+        if future.same_shape:
+            raise
+        return None  # the altered future of the same moment is looked at all the same
+    except Exception as error:
+        error.add_note(f"This is the audit: bars and series after {iso(moment)} are {future.what}.")
+        raise
+
+
+def _computed_by(features: FeatureSet) -> Callable[[Data], FeatureTable]:
+    return lambda data: features.compute(data.panel, data.series)
+
+
+def _returned_by(function: Function) -> Callable[[Data], FeatureTable]:
+    def table_of(data: Data) -> FeatureTable:
+        given = function(data.panel, data.series) if data.series else function(data.panel)
+        return feature_table(given, sorted(data.panel))
+
+    return table_of
+
+
+def _about(table: SeriesTable, panel: Panel) -> SeriesTable:
+    """Of one symbol only what concerns it, which is quicker to cut."""
+    return table.about(next(iter(panel))) if len(panel) == 1 else table

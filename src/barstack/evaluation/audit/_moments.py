@@ -1,0 +1,92 @@
+"""Moments at which the data are cut: spread over all, at the edges of folds, at awkward places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.core.decisions import Decisions
+from barstack.core.times import Times
+from barstack.splits import Fold
+
+from ._pipeline import Data
+
+_EDGES = 6  # folds whose first decision is a moment
+_AWKWARD = 3  # moments of each awkward kind
+_EARLY = (2, 10, 40)  # decision times within the warm-up
+
+
+class Moment(NamedTuple):
+    """The last moment whose bars and rows are left as they are.
+
+    early  too soon to be left with what was known by then; the future is altered only
+    """
+
+    at: np.datetime64
+    early: bool
+
+
+def places(n_times: int, cuts: int) -> list[int]:
+    """A third, the half, the last; then spread by the golden ratio, which avoids round places."""
+    spread = [int(n_times * (0.618034 * place % 1.0)) for place in range(1, max(cuts - 2, 1))]
+    return sorted({n_times // 3, n_times // 2, n_times - 1, *spread} - {0})
+
+
+def moments(
+    data: Data, decisions: Decisions, folds: Sequence[Fold], cuts: int, *, awkward: bool = True
+) -> list[Moment]:
+    """In time order. Few decisions are left where features and labels cannot be made of fewer."""
+    times = np.unique(decisions.decided_at)
+    chosen = {int(place) - 1 for place in places(len(times), cuts)}
+    begins = np.unique([decisions.decided_at[fold.test].min() for fold in folds])
+    found = [times[list(chosen)]]
+    if len(begins):
+        found.append(begins[np.linspace(0, len(begins) - 1, _EDGES).astype(int)])
+    if awkward:
+        found += [_before(times, each) for each in _awkward(data)]
+        found.append(times[[place for place in _EARLY if place < len(times)]])
+    soon = times[len(times) // 5]
+    return [Moment(at, bool(at < soon)) for at in np.unique(np.concatenate(found))]
+
+
+def _before(times: Times, moments: Times) -> Times:
+    """The last decision time before each of some moments, at a few of them."""
+    row = np.unique(np.searchsorted(times, moments) - 1)
+    row = row[(row >= 0) & (row < len(times) - 1)]
+    return times[_few(row)]
+
+
+def _few(items: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Some of them, spread, neither the first nor the last of many."""
+    if len(items) <= _AWKWARD:
+        return items
+    return items[[int(len(items) * (0.618034 * n % 1.0)) for n in range(1, _AWKWARD + 1)]]
+
+
+def _awkward(data: Data) -> list[Times]:
+    """Where leaks hide: before a bar that closes or opens a session or ends a hole, before news.
+
+    A decision just before such a moment has the hole, the empty bar or the unknown number still
+    ahead or just behind, and is what a filling from the future changes.
+    """
+    found: list[Times] = []
+    for bars in list(data.panel.values())[:2]:
+        records, closed_at = bars.records, bars.closed_at
+        session = records["session"]
+        ends = np.append(session[1:] != session[:-1], False)
+        starts = np.append(False, ends[:-1])
+        gaps = np.diff(records["opened_at"], prepend=records["opened_at"][0]) > bars.length_us
+        gaps &= np.append(False, session[1:] == session[:-1])
+        idle = np.append(records["volume"][:-1] == 0.0, False)
+        after_idle = np.append(False, idle[:-1])
+        found += [closed_at[each] for each in (ends, starts, gaps, after_idle) if each.any()]
+    for table in data.series.values():
+        found.append(np.unique(table.known_at))
+        unknown = np.isnan(table.values).any(axis=1)
+        after = np.concatenate([[False], np.atleast_1d(unknown)[:-1]])
+        if after.any():  # the row that says what the one before left open
+            found.append(np.unique(table.known_at[after]))
+    return found

@@ -1,0 +1,138 @@
+"""Poison for what a fit may not see: wild numbers that nothing could overlook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.core.times import NEVER, KnownAt
+from barstack.features import FeatureTable
+from barstack.labels import LabelTable
+from barstack.splits import Fold
+
+from ._apart import misplaced, overlapping
+from ._futures import Kind, altered
+from ._pipeline import Data, Fit
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+Dose = Literal["driven", "drowned"]
+_FEW = 24  # values of a column that is read as classes
+_WILD = 20.0  # deviations
+
+
+@dataclass(frozen=True, eq=False)
+class Poisoned:
+    """What a fit is given instead.
+
+    compared  (n_test_rows,) forecasts that must stay as they are; their own features are untouched
+    """
+
+    data: Data
+    features: FeatureTable
+    labels: LabelTable
+    compared: Flags
+
+
+def unseen(labels: LabelTable, fold: Fold, base: Fit) -> Flags:
+    """(n_rows,) rows whose labels the fold may not learn from.
+
+    Forward: all that are not known by the first decision of the test. Crossed: all but those
+    that its stages name, where they keep clear of the test. Training rows are the fold's affair:
+    where they reach into the test, that is told of the fold.
+    """
+    if fold.kind == "forward":
+        hidden = misplaced(labels, fold, np.arange(len(labels.decisions)))
+        hidden[fold.train] = False
+        return hidden
+    hidden = np.ones(len(labels.decisions), bool)
+    for stage in base.stages:
+        for rows in (*([] if stage.rows is None else [stage.rows]), *stage.apart_from.values()):
+            hidden[rows[~overlapping(labels, rows, fold.test)]] = False
+    hidden[fold.train] = False
+    return hidden
+
+
+def poison(
+    data: Data, features: FeatureTable, labels: LabelTable, fold: Fold, hidden: Flags, dose: Dose
+) -> Poisoned:
+    """All that must not matter, in one dose.
+
+    driven   hidden labels follow a feature, so that selection, tuning and early stopping would
+             change their minds; features of the later half of the test are wild
+    drowned  hidden labels are noise; all features from the test on are wild
+    """
+    rng = np.random.default_rng(len(fold.test) + (dose == "drowned"))
+    decided_at = features.decisions.decided_at
+    begins = decided_at[fold.test].min()
+    times = np.unique(decided_at[fold.test])
+    last = times[len(times) // 2] if dose == "driven" else begins - np.timedelta64(1, "us")
+    wild = decided_at > last
+    wild[fold.train] = False
+    if fold.kind != "forward":  # what is trained on after the test is not to be touched
+        only = np.zeros(len(wild), bool)
+        only[fold.test] = True
+        wild &= only
+    other = replace(features, values=_wild_features(features.values, wild, rng))
+    kind: Kind = "altered" if dose == "driven" else "drowned in noise"
+    return Poisoned(
+        altered(data, begins, kind, rng) if fold.kind == "forward" else data,
+        other,
+        _wild_labels(labels, features.values, hidden, dose, rng),
+        decided_at[fold.test] <= last,
+    )
+
+
+def _wild_features(values: Floats, rows: Flags, rng: np.random.Generator) -> Floats:
+    found = values.copy()
+    for place in range(values.shape[1]):
+        column = values[:, place]
+        here = rows & np.isfinite(column)
+        seen = column[np.isfinite(column)]
+        if not here.any():
+            continue
+        few = np.unique(seen)
+        if len(few) <= _FEW:  # mostly the rarest class, and no class that never was
+            counts = np.array([(seen == each).sum() for each in few])
+            found[here, place] = rng.choice(few, here.sum(), p=(1 / counts) / (1 / counts).sum())
+        else:
+            size = max(float(seen.std()), 1e-12)
+            found[here, place] += size * (2.0 + rng.normal(0.0, _WILD / 4, here.sum()))
+    return found
+
+
+def _wild_labels(
+    labels: LabelTable, features: Floats, rows: Flags, dose: Dose, rng: np.random.Generator
+) -> LabelTable:
+    column = features[:, int(rng.integers(features.shape[1]))]
+    seen = np.where(np.isfinite(column), column, np.nanmedian(column))
+    order = np.argsort(np.argsort(seen[rows])) / max(rows.sum(), 1)
+    driver = order - 0.5 if dose == "driven" else rng.normal(size=int(rows.sum()))
+    values, returns = labels.values.copy(), labels.returns.copy()
+    for place in range(values.shape[1]):
+        values[rows, place] = _wild(values[:, place], rows, driver, dose)
+        returns[rows, place] = _wild(returns[:, place], rows, driver, dose)
+    known_at = labels.known_at.copy()
+    if dose == "drowned":  # not yet known, for a fit that asks
+        known_at[rows] = NEVER
+    return replace(labels, values=values, returns=returns, known_at=KnownAt(known_at))
+
+
+def _wild(column: Floats, rows: Flags, driver: Floats, dose: Dose) -> Floats:
+    own = column[rows]
+    seen = column[np.isfinite(column)]
+    classes = np.unique(seen)
+    if len(classes) <= _FEW and len(classes):
+        if dose == "driven":
+            place = ((driver + 0.5) * len(classes)).astype(int).clip(0, len(classes) - 1)
+        else:
+            place = (np.searchsorted(classes, np.nan_to_num(own)) + 1) % len(classes)
+        other = classes[place]
+    else:
+        size = float(seen.std()) if len(seen) else 1.0
+        other = _WILD * max(size, 1e-12) * driver
+    return np.where(np.isfinite(own), other, own)  # an open label stays open

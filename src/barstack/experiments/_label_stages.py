@@ -1,0 +1,196 @@
+"""The stages of labels: when they end at the latest, and what each fold calls them.
+
+A label may learn numbers, such as thresholds or barriers. Folds are cut by the latest moment at
+which its answers can be known, then each fold fits it on its own training rows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.bars import Panel
+from barstack.core.decisions import Decisions, Rows
+from barstack.core.forecast import Target
+from barstack.core.times import KnownAt, as_time
+from barstack.features import decisions_of
+from barstack.labels import LABELS, Label, LabelTable
+from barstack.splits import Fold
+
+from ._arrays import load_arrays, save_arrays
+from ._chain import Chain, Step, Values, Workplace, stage
+from ._study import Study
+
+FINAL = -1  # the fold number of what is fitted on everything, for the artifact
+
+
+class LabelEnds(NamedTuple):
+    """The latest moments at which labels are known, which is what folds are purged by.
+
+    decisions  the rows
+    known_at   (n_rows,) of the last horizon; NaT while open
+    eligible   (n_rows,) decisions that can have a label
+    """
+
+    decisions: Decisions
+    known_at: KnownAt
+    eligible: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class FoldLabels:
+    """A study's labels as fitted for one fold.
+
+    label    with its numbers learned
+    table    of every decision
+    through  the latest holding that the numbers were learned from; None where nothing is learned
+    """
+
+    label: Label
+    table: LabelTable
+    through: np.datetime64 | None
+
+
+@dataclass(frozen=True, eq=False)
+class StudyLabels:
+    """A study's labels, by fold where they are fitted; `FINAL` is fitted on everything known."""
+
+    fits: Mapping[int, FoldLabels]
+
+    def of(self, fold: int) -> FoldLabels:
+        """As fitted for a fold; where nothing is fitted all folds have the same."""
+        return self.fits[fold] if len(self.fits) > 1 else self.fits[FINAL]
+
+    def judged(self, folds: Sequence[Fold]) -> LabelTable:
+        """Each decision's label as fitted for the fold that was the latest to begin by then.
+
+        Decisions before the first test are labelled as the first fold does. It is what forecasts
+        are judged by, and what an ensemble learns from.
+        """
+        first = self.of(0).table
+        if len(self.fits) == 1:
+            return first
+        tables = [self.of(number).table for number in range(len(folds))]
+        decided_at = first.decisions.decided_at
+        begins = np.array([decided_at[fold.test].min() for fold in folds])
+        fold_of = np.maximum(np.searchsorted(begins, decided_at, side="right") - 1, 0)
+        rows = np.arange(len(decided_at))
+
+        def pick(name: str) -> npt.NDArray[Any]:
+            return np.stack([getattr(table, name) for table in tables])[fold_of, rows]
+
+        known_at = KnownAt(pick("known_at"))
+        values, returns, eligible = pick("values"), pick("returns"), pick("eligible")
+        return LabelTable(first.decisions, first.target, values, known_at, returns, eligible)
+
+
+@stage("label_ends")
+def label_ends(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
+    """When labels are known at the latest, however they are fitted."""
+
+    def make(inputs: Values, key: str) -> LabelEnds:
+        panel: Panel = inputs["bars"]
+        if not study.label.fitted:
+            table = study.label.compute(panel)
+            return LabelEnds(table.decisions, table.all_known_at, table.eligible)
+        known_at, decisions = study.label.latest_known_at(panel), decisions_of(panel)
+        return LabelEnds(decisions, KnownAt(known_at.max(axis=1)), np.ones(len(known_at), bool))
+
+    def save(ends: LabelEnds, folder: Path, key: str) -> None:
+        save_arrays(folder, ends.decisions, known_at=ends.known_at, eligible=ends.eligible)
+
+    def load(folder: Path, key: str) -> LabelEnds:
+        decisions, arrays = load_arrays(folder)
+        return LabelEnds(decisions, KnownAt(arrays["known_at"]), arrays["eligible"])
+
+    yield Step(
+        name="label_ends",
+        needs=("bars",),
+        spec=lambda: [study.label.id],
+        make=make,
+        save=save,
+        load=load,
+    )
+
+
+@stage("labels")
+def labels(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
+    """Label tables of every fold and of the final fit; one and the same where nothing is fitted."""
+
+    def make(inputs: Values, key: str) -> StudyLabels:
+        panel: Panel = inputs["bars"]
+        if not study.label.fitted:
+            return StudyLabels({FINAL: FoldLabels(study.label, study.label.compute(panel), None)})
+        ends: LabelEnds = inputs["label_ends"]
+        rows = {number: fold.train for number, fold in enumerate(inputs["split"])}
+        rows[FINAL] = np.flatnonzero(~np.isnat(ends.known_at))
+        fits = {}
+        with workplace.progress.step("fitting labels", len(rows)) as progress:
+            for number, seen in rows.items():
+                fits[number] = fit_label(study.label, panel, seen, ends.known_at)
+                progress.advance()
+        return StudyLabels(fits)
+
+    def save(labels: StudyLabels, folder: Path, key: str) -> None:
+        for number, each in labels.fits.items():
+            _save_one(each, folder / str(number))
+
+    def load(folder: Path, key: str) -> StudyLabels:
+        return StudyLabels(
+            {int(each.name): _load_one(each) for each in folder.iterdir() if each.is_dir()}
+        )
+
+    yield Step(
+        name="labels",
+        needs=("bars", "label_ends", "split") if study.label.fitted else ("bars",),
+        spec=lambda: [study.label.id],
+        make=make,
+        save=save,
+        load=load,
+    )
+
+
+def _save_one(labels: FoldLabels, folder: Path) -> None:
+    folder.mkdir()
+    table = labels.table
+    save_arrays(
+        folder,
+        table.decisions,
+        values=table.values,
+        known_at=table.known_at,
+        returns=table.returns,
+        eligible=table.eligible,
+    )
+    about = {
+        "label": labels.label.content(),
+        "horizons": list(table.target.horizons),
+        "through": None if labels.through is None else str(labels.through),
+    }
+    (folder / "label.json").write_text(json.dumps(about, indent=1))
+
+
+def _load_one(folder: Path) -> FoldLabels:
+    about = json.loads((folder / "label.json").read_text())
+    label = LABELS.parse(about["label"])
+    decisions, arrays = load_arrays(folder)
+    table = LabelTable(
+        decisions,
+        Target(label.task, tuple(about["horizons"])),
+        arrays["values"],
+        KnownAt(arrays["known_at"]),
+        arrays["returns"],
+        arrays["eligible"],
+    )
+    return FoldLabels(label, table, about["through"] and as_time(about["through"]))
+
+
+def fit_label(label: Label, panel: Panel, rows: Rows, latest: KnownAt) -> FoldLabels:
+    """A label fitted on the holdings of `rows`, and its table of every decision."""
+    fitted = label.fit(panel, rows)
+    return FoldLabels(fitted, fitted.compute(panel), latest[rows].max())
