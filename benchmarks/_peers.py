@@ -142,7 +142,8 @@ def _seen(bars: Any) -> tuple[Any, Any]:
 
 def _run(feature: Any, whole: Any, real: Any) -> Any:
     kernel, out = feature.kernel, np.empty(whole.shape[1])
-    kernel.loop(np.zeros(kernel.memory_for(feature.values)), whole, real, out, *feature.values)
+    state, params = np.zeros(kernel.memory_for(feature.values)), np.array(feature.values, float)
+    kernel.loop(state, whole, real, out, params)
     return out
 
 

@@ -58,6 +58,23 @@ def test_mistakes_are_explained() -> None:
     assert "hourly85 is for bars of 1h" in barstack("features", "list", "--set", "hourly85", code=2)
 
 
+@pytest.mark.parametrize("newest", [0, -5])
+def test_a_plot_of_no_bars_is_refused(newest: int, tmp_path: Path) -> None:
+    page = tmp_path / "rsi.html"
+    said = barstack("features", "plot", "rsi", "--html", page, "--newest", newest, code=2)
+    assert f"--newest must be 1 or more bars, got {newest}." in said
+    assert not page.exists()
+
+
+def test_parameters_are_told_in_full() -> None:
+    spacing = "spacing=0.02000001"
+    shown = barstack("features", "show", "round_number_distance", "--param", spacing)
+    assert "round_number_distance_0.02000001" in shown
+    assert spacing in shown
+    said = barstack("features", "show", "round_number_distance", "--param", "spacing=0", code=2)
+    assert "spacing must be at least 1e-06, got 0." in said
+
+
 def test_audit(tmp_path: Path) -> None:
     study = tmp_path / "study.yaml"
     study.write_text(

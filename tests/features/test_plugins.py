@@ -72,7 +72,7 @@ class ReadsTheNextBar(Kernel):
 
     @property
     def loop(self):  # type: ignore[no-untyped-def]
-        def loop(state, whole, real, out):  # type: ignore[no-untyped-def]
+        def loop(state, whole, real, out, params):  # type: ignore[no-untyped-def]
             close = real[REAL.index("close"), : len(out)]
             out[:] = np.roll(close, -1) / close - 1
 
@@ -164,7 +164,7 @@ def planted(name: str, loop: Callable[..., None]) -> None:
     class Planted(Kernel):
         @property
         def loop(self):  # type: ignore[no-untyped-def]
-            return lambda state, whole, real, out: loop(whole, real, out)
+            return lambda state, whole, real, out, params: loop(whole, real, out)
 
     def step(state, bar):  # type: ignore[no-untyped-def]
         return 0.0

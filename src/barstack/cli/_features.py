@@ -88,10 +88,11 @@ def show(
     if facts["note"]:
         console.print(f"\n{facts['note']}", markup=False, highlight=False)
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    params = [f"{key}={value!r}".removesuffix(".0") for key, value in facts["params"].items()]
     low, high = (("unbounded" if end is None else f"{end:g}") for end in facts["range"])
     for label, value in (
         ("group", facts["group"]),
-        ("parameters", ", ".join(f"{key}={value:g}" for key, value in facts["params"].items())),
+        ("parameters", ", ".join(params)),
         ("reads", ", ".join(facts["inputs"])),
         ("unit", facts["unit"]),
         ("range", f"{low} to {high}"),
@@ -121,10 +122,11 @@ def plot(
 ) -> None:
     """A page with the feature under the price, and how its values are spread."""
     from barstack.bars import PROVIDERS  # noqa: PLC0415
-    from barstack.core.files import new_file  # noqa: PLC0415
     from barstack.features import FeatureSet  # noqa: PLC0415
-    from barstack.reports import render_feature  # noqa: PLC0415
+    from barstack.reports import render_feature, write_page  # noqa: PLC0415
 
+    if newest < 1:
+        raise ConfigError(f"--newest must be 1 or more bars, got {newest}.")
     feature = _feature(name, param, timeframe)
     source: Any = "sample"
     if bars is not None:
@@ -134,8 +136,7 @@ def plot(
     symbol = next(iter(panel))
     own = table.decisions.symbol == symbol
     page = render_feature(feature, panel[symbol], table.values[own, 0], newest)
-    with new_file(html) as file:
-        file.write_text(page, encoding="utf-8")
+    write_page(page, html)
     if as_json:
         print_json({"page": str(html), "column": feature.name, "symbol": symbol})
     else:

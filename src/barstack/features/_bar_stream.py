@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
-from barstack.bars import BAR, aggregate, check_higher, no_bar_forming
+from barstack.bars import BAR, check_higher, no_bar_forming
+from barstack.core.errors import BarstackError, ConfigError
 from barstack.core.times import parse_duration
 
+from ._block import of_bars
+from ._native import Native, error_at
 from ._view import NO_MARKET, REAL, WHOLE, nothing_seen, view
 
 if TYPE_CHECKING:
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
-# Bars fed to one kernel before the next: what they see stays in the processor's cache.
-_BLOCK_BARS = 1000
+# Bars fed at once to what looks at longer bars: less to do for each, and it fits into the cache.
+_BLOCK_BARS = 8000
 
 
 class BarStream:
@@ -44,14 +46,14 @@ class BarStream:
         records  (n_bars,) of dtype `BAR`, later than all given before
         market   (n_bars, 4) as `Market` has it, or `NO_MARKET`
         """
-        for start in range(0, len(records), _BLOCK_BARS):
-            block = slice(start, min(start + _BLOCK_BARS, len(records)))
-            for timeframe in self._timeframes:
-                timeframe.update(records[block], market[block], out[block])
+        records = np.ascontiguousarray(records, BAR)
+        market = np.ascontiguousarray(market)
+        for timeframe in self._timeframes:
+            timeframe.update(records, market, out)
 
     def use_memory(self, place: int, memory: Floats) -> None:
         """Keep the state of the own timeframe's feature number `place` there: zeros so far."""
-        self._timeframes[0].states[place] = memory
+        self._timeframes[0].use_memory(place, memory)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """All that changes from bar to bar."""
@@ -68,14 +70,20 @@ class _Timeframe:
     def __init__(
         self, timeframe: str | None, features: dict[int, Feature], bar_length_us: int
     ) -> None:
-        own = features.values()
+        own = list(features.values())
         self._columns = np.array(list(features))
-        self._kernels = [(each.kernel.loop, each.values) for each in own]
-        self.states = [np.zeros(each.kernel.memory_for(each.values)) for each in own]
+        self._names = [each.name for each in own]
+        self._loops = [each.kernel.loop for each in own]
+        self._params = np.zeros((len(own), max(len(each.values) for each in own)))
+        for place, each in enumerate(own):
+            self._params[place, : len(each.values)] = each.values
+        # All states lie in one piece, each from one border to the next.
+        self._borders = np.cumsum([0, *(each.kernel.memory_for(each.values) for each in own)])
+        self._memory = np.zeros(self._borders[-1])
+        self._states = np.split(self._memory, self._borders[1:-1])
+        self._apart = {n for n, loop in enumerate(self._loops) if not isinstance(loop, Native)}
+        self._code = np.array([getattr(loop, "address", 0) for loop in self._loops])
         self._last = nothing_seen()
-        # Of longer bars a block may close one more than it has bars: the one that was forming.
-        self._whole = np.zeros((len(WHOLE), _BLOCK_BARS + 1), np.int64)
-        self._real = np.zeros((len(REAL), _BLOCK_BARS + 1))
         self._latest = np.full(len(features), np.nan)  # values after the newest longer bar
         self._forming = no_bar_forming()
         self._length_us = 0
@@ -83,37 +91,74 @@ class _Timeframe:
             self._length_us = parse_duration(timeframe)
             check_higher(bar_length_us, self._length_us)
 
+    def use_memory(self, place: int, memory: Floats) -> None:
+        """Keep a state elsewhere: its loop is then called by itself."""
+        self._states[place] = memory
+        self._apart.add(place)
+
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """All that changes from bar to bar."""
-        states = {f"state_{place}": state for place, state in enumerate(self.states)}
+        states = {f"state_{place}": state for place, state in enumerate(self._states)}
         held = {"last": self._last, "latest": self._latest, "forming": self._forming}
         return states | held
 
     def update(self, records: npt.NDArray[Any], market: Floats, out: Floats) -> None:
         """Write this timeframe's columns of `out`, (n_bars, all columns)."""
         if not self._length_us:
-            _put(self._values(records, market), self._columns, out)
+            self._fill(records, market, self._columns, out)
             return
-        # Step on the longer bars that close in this block; between them, repeat the latest.
+        for start in range(0, len(records), _BLOCK_BARS):
+            block = slice(start, start + _BLOCK_BARS)
+            out[block, self._columns] = self._of_longer(records[block])
+
+    def _of_longer(self, records: npt.NDArray[Any]) -> Floats:
+        """Step on the longer bars that close among these; between them, repeat the latest."""
+        # Of longer bars there may close one more than there are bars: the one that was forming.
         closed = np.zeros(2 * len(records), BAR)
         known_at_row = np.empty(2 * len(records), np.int64)
-        count = aggregate(self._forming, records, self._length_us, closed, known_at_row)
-        values = np.column_stack([self._latest, self._values(closed[:count])])
+        count = of_bars("aggregate")(self._forming, records, self._length_us, closed, known_at_row)
+        values = np.empty((1 + count, len(self._latest)))
+        values[0] = self._latest
+        self._fill(closed[:count], NO_MARKET, np.arange(len(self._latest)), values[1:])
+        self._latest[:] = values[-1]
         newest = np.searchsorted(known_at_row[:count], np.arange(len(records)), side="right")
-        self._latest[:] = values[:, -1]
-        _put(values[:, newest], self._columns, out)
+        return values[newest]
 
-    def _values(self, records: npt.NDArray[Any], market: Floats = NO_MARKET) -> Floats:
-        view(self._last, records, market, self._whole, self._real)
-        values = np.empty((len(self._kernels), len(records)))
-        for place, (loop, parameters) in enumerate(self._kernels):
-            loop(self.states[place], self._whole, self._real, values[place], *parameters)
-        return values
+    def _fill(
+        self,
+        records: npt.NDArray[Any],
+        market: Floats,
+        columns: npt.NDArray[np.int64],
+        out: Floats,
+    ) -> None:
+        raising = np.zeros(1, np.int64)
+        state = (self._last, records, market, self._code, self._borders, self._memory)
+        try:
+            if self._apart:
+                self._fill_one_by_one(records, market, columns, out, raising)
+            elif raised := of_bars("update")(*state, self._params, columns, out, raising):
+                raise error_at(raised)
+        except BarstackError:
+            raise
+        except Exception as error:  # whatever the step raises
+            raise ConfigError(
+                f"Feature {self._names[raising[0]]!r} raises {type(error).__name__}: {error}. "
+                "Let its step return a number at every bar, np.nan where it has none."
+            ) from error
 
-
-@njit(cache=True, nogil=True)
-def _put(values: Any, columns: Any, out: Any) -> None:
-    """`out[:, columns] = values.T`, while both are in the processor's cache."""
-    for row in range(values.shape[1]):
-        for place in range(len(columns)):
-            out[row, columns[place]] = values[place, row]
+    def _fill_one_by_one(
+        self,
+        records: npt.NDArray[Any],
+        market: Floats,
+        columns: npt.NDArray[np.int64],
+        out: Floats,
+        raising: npt.NDArray[np.int64],
+    ) -> None:
+        """The same from Python, for loops and states that came from elsewhere."""
+        whole = np.zeros((len(WHOLE), len(records)), np.int64)
+        real, values = np.zeros((len(REAL), len(records))), np.empty(len(records))
+        view(self._last, records, market, whole, real)
+        for place, loop in enumerate(self._loops):
+            raising[0] = place
+            loop(self._states[place], whole, real, values, self._params[place])
+            out[:, columns[place]] = values

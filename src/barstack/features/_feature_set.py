@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from barstack.bars import Bars, Panel, Series, SeriesTable, as_panel
 from barstack.core.decisions import Decisions
-from barstack.core.errors import ConfigError, did_you_mean
+from barstack.core.errors import ConfigError
 from barstack.core.spec import Spec
 from barstack.core.times import decide_at_close, format_duration, parse_duration
 
@@ -21,6 +21,7 @@ from ._compute import compute
 from ._kernel import FEATURES, Kernel
 from ._market import MARKET, market_of
 from ._panel_stream import PanelStream
+from ._params import check_params, shortest
 from ._series_stream import SeriesStream, read_series
 from ._stream import FeatureStream
 
@@ -36,19 +37,7 @@ class Feature(Spec):
 
     @model_validator(mode="after")
     def _check(self) -> Feature:
-        known = self.kernel.params
-        for name, value in self.params.items():
-            if name not in known:
-                raise ConfigError(
-                    f"Feature {self.feature!r} has no parameter {name!r}. "
-                    f"{did_you_mean(name, known)}"
-                )
-            least = self.kernel.least
-            if isinstance(known[name], int) and (value != int(value) or value < least):
-                raise ConfigError(
-                    f"Feature {self.feature!r}: {name} must be a whole number of at least {least}, "
-                    f"got {value:g}."
-                )
+        check_params(self.kernel, self.params)
         if self.timeframe is not None:
             parse_duration(self.timeframe)
             if self.needs_market:
@@ -78,7 +67,7 @@ class Feature(Spec):
     @property
     def name(self) -> str:
         """Column name, such as `rsi_14` or `rsi_14@1d`."""
-        text = "_".join([self.feature, *(f"{value:g}" for value in self.values)])
+        text = "_".join([self.feature, *map(shortest, self.values)])
         return f"{text}@{self.timeframe}" if self.timeframe else text
 
     @property

@@ -7,8 +7,10 @@ import copy
 import dis
 import hashlib
 import inspect
+import itertools
 import linecache
 import math
+from collections.abc import Iterator
 from functools import cache
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
@@ -23,8 +25,60 @@ from ._view import FIELDS
 def python_function(step: Any) -> FunctionType:
     """The function as it was written, compiled or not."""
     function = getattr(step, "py_func", step)
-    assert isinstance(function, FunctionType)
+    if not isinstance(function, FunctionType):
+        name = getattr(step, "__name__", repr(step))
+        raise ConfigError(
+            f"{name} is of type {type(step).__name__}, and a feature is a function. Write it as "
+            "def name(state, bar)."
+        )
     return function
+
+
+def parameters_of(function: FunctionType) -> dict[str, int | float]:
+    """Parameters of `step(state, bar, *params)` with their defaults; refuses any other form."""
+    name = function.__name__
+    if not name.isidentifier():
+        raise ConfigError(f"A feature needs a name, and this is a {name}. Write it as a def.")
+    first: list[str] = []
+    params: dict[str, int | float] = {}
+    for each in inspect.signature(function).parameters.values():
+        in_order = each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+        if in_order and each.default is each.empty and len(first) < 2 and not params:
+            first.append(each.name)
+        elif in_order and _is_number(each.default):
+            params[each.name] = each.default
+        else:
+            raise ConfigError(
+                f"Feature {name!r}: parameter {str(each)!r} needs a number as its default, "
+                f"and no star. Write def {name}(state, bar, window=20)."
+            )
+    if len(first) < 2:
+        raise ConfigError(
+            f"Feature {name!r} must take state and bar before its parameters, and takes "
+            f"{', '.join(first) or 'neither'}. Write def {name}(state, bar)."
+        )
+    if not _returns_a_value(function):
+        raise ConfigError(
+            f"Feature {name!r} returns nothing. Let it return a number, or np.nan where it has "
+            "none."
+        )
+    return params
+
+
+def _is_number(default: object) -> bool:
+    number = isinstance(default, int | float) and not isinstance(default, bool)
+    return number and math.isfinite(default)  # type: ignore[arg-type]  # a number by now
+
+
+def _returns_a_value(function: FunctionType) -> bool:
+    """Whether some `return` gives something other than None."""
+    for before, each in itertools.pairwise(dis.get_instructions(function)):
+        nothing = before.opname == "LOAD_CONST" and before.argval is None
+        if each.opname == "RETURN_VALUE" and not nothing:
+            return True
+        if each.opname == "RETURN_CONST" and each.argval is not None:
+            return True
+    return False
 
 
 def hash_of(parts: list[str]) -> str:
@@ -94,14 +148,15 @@ def _names_used(function: FunctionType) -> dict[str, Any]:
     return used
 
 
-def _globals_read(code: CodeType) -> set[str]:
+@cache
+def _globals_read(code: CodeType) -> frozenset[str]:
     """Names of globals that a function, or any function written within it, reads."""
     operations = list(dis.get_instructions(code))
     read = {each.argval for each in operations if each.opname == "LOAD_GLOBAL"}
     if any(each.opname == "LOAD_ATTR" and each.argval == "random" for each in operations):
         read.add("random")
     inner = [each for each in code.co_consts if isinstance(each, CodeType)]
-    return read.union(*(_globals_read(each) for each in inner))
+    return frozenset(read.union(*(_globals_read(each) for each in inner)))
 
 
 def fields_read(function: FunctionType) -> tuple[str, ...]:
@@ -110,11 +165,14 @@ def fields_read(function: FunctionType) -> tuple[str, ...]:
     if tree is None:
         return FIELDS
     bar = list(inspect.signature(function).parameters)[1]
-    uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == bar]
+    nodes = list(ast.walk(tree))
+    uses = [node for node in nodes if isinstance(node, ast.Name) and node.id == bar]
     read = [
         node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and node.value in uses
+        for node in nodes
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == bar
     ]
     for name in read:
         if name not in FIELDS:
@@ -160,10 +218,18 @@ def _functions(text: str) -> dict[int, ast.FunctionDef]:
         tree = ast.parse(text)
     except SyntaxError:
         return {}
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    functions = [node for node in _statements(tree) if isinstance(node, ast.FunctionDef)]
     return {
         min([node.lineno, *(d.lineno for d in node.decorator_list)]): node for node in functions
     }
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """All statements below: a function is never inside an expression, and these are many more."""
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, ast.expr):
+            yield node
+            yield from _statements(node)
 
 
 def _code_content(code: CodeType) -> tuple[object, ...]:

@@ -35,21 +35,35 @@ class PanelStream:
         Raises `DataError` for bars of different moments, or of one already passed: whoever
         looks at the others must have waited for all of them.
         """
+        self._check_later(bars)
         moments = {int(moment) for each in bars.values() for moment in each["closed_at"]}
         if len(moments) != 1 or any(len(each) != 1 for each in bars.values()):
             told = ", ".join(iso(np.datetime64(moment, "us")) for moment in sorted(moments))
+            told = told or "none"
             raise DataError(
                 f"A panel takes one bar of each symbol, all closing at one moment, got {told}. "
                 "Wait for all bars of a moment, then give them together."
             )
-        return self.feed(bars)
+        return self._feed(bars)
 
     def feed(self, bars: Mapping[str, npt.NDArray[Any]]) -> dict[str, Floats]:
-        """Features of whole stretches of bars, (n_bars, n_columns) by symbol: history."""
-        symbols = [symbol for symbol in self._number if symbol in bars]
-        for symbol in bars:
+        """Features of whole stretches of bars, (n_bars, n_columns) by symbol: history.
+
+        Raises `DataError` for bars that are not newer than those before.
+        """
+        self._check_later(bars)
+        return self._feed(bars)
+
+    def _check_later(self, bars: Mapping[str, npt.NDArray[Any]]) -> None:
+        for symbol, records in bars.items():
             if symbol not in self._number:
                 raise DataError(f"Unknown symbol {symbol!r}. {did_you_mean(symbol, self._number)}")
+            self._streams[symbol].check_later(records)
+
+    def _feed(self, bars: Mapping[str, npt.NDArray[Any]]) -> dict[str, Floats]:
+        if not bars:
+            return {}
+        symbols = [symbol for symbol in self._number if symbol in bars]
         lengths = [len(bars[symbol]) for symbol in symbols]
         number = np.repeat([self._number[symbol] for symbol in symbols], lengths)
         records = np.concatenate([bars[symbol] for symbol in symbols])
@@ -76,21 +90,36 @@ class PanelStream:
         """Copies of all state; `restore` continues from them to the same bits."""
         held = {f"market_{name}": array for name, array in self._market.arrays().items()}
         held["closed_at"] = np.array([self._closed_at])
+        held["symbols"] = np.array(list(self._number))
         for symbol, stream in self._streams.items():
             held |= {f"{symbol}/{name}": array for name, array in stream.snapshot().items()}
         return {name: array.copy() for name, array in held.items()}
 
     def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Take over the state of `snapshot`, of a stream of the same features and symbols."""
+        """Take over the state of `snapshot`, of a stream of the same features and symbols.
+
+        Raises `DataError`, and stays as it was, for the state of others.
+        """
+        theirs = list(arrays.get("symbols", ()))
+        if theirs != list(self._number):
+            raise DataError(
+                f"This snapshot is of symbols {', '.join(theirs) or 'unknown'}, this stream of "
+                f"{', '.join(self._number)}. Restore it into a stream of its own symbols."
+            )
+        own = {symbol: _of_symbol(symbol, arrays) for symbol in self._streams}
+        for symbol, stream in self._streams.items():
+            stream.check_snapshot(own[symbol])
         for name, array in self._market.arrays().items():
             array[:] = arrays[f"market_{name}"]
         self._closed_at = int(arrays["closed_at"][0])
         for symbol, stream in self._streams.items():
-            prefix = f"{symbol}/"
-            stream.restore(
-                {
-                    name.removeprefix(prefix): array
-                    for name, array in arrays.items()
-                    if name.startswith(prefix)
-                }
-            )
+            stream.restore(own[symbol])
+
+
+def _of_symbol(symbol: str, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    prefix = f"{symbol}/"
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }

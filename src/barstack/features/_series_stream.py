@@ -67,6 +67,11 @@ class SeriesStream:
         self._tables = {name: tables[name].about(symbol) for name in specs}
         self._decided_at = NEVER
 
+    @property
+    def decided_at(self) -> np.datetime64:
+        """The newest decision; `NEVER` before the first."""
+        return self._decided_at
+
     def update(self, decided_at: DecidedAt) -> list[npt.NDArray[np.float64]]:
         """For each series, (n, its columns) what the next decisions could know."""
         blocks = [

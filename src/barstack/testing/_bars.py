@@ -18,7 +18,7 @@ def walk(
     length_us: int = 1_800_000_000,
     missing: float = 0.0,
 ) -> Bars:
-    """A random walk in sessions of 6.5 hours with nights, weekends, a half day each week.
+    """A random walk in sessions of 6.5 hours with nights, weekends, and a half day each Friday.
 
     missing  share of bars taken out at random
 
@@ -30,7 +30,7 @@ def walk(
     row, day = 0, _START_DAY
     while row < bars:
         opens = day * DAY_US + 52_200_000_000
-        hours = 3.5 if day % 7 == 2 else 6.5  # a half day now and then
+        hours = 3.5 if day % 7 == 1 else 6.5  # days since 1970, a Thursday: 1 is a Friday
         closes = opens + int(hours * 3_600_000_000)
         if (day + 3) % 7 < 5:
             for opened_at in range(opens, closes, length_us):

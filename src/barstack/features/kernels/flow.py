@@ -11,7 +11,7 @@ import numpy as np
 
 from .._kernel import feature
 from ..pieces.ratios import position, share
-from ..pieces.rolling import SUM, rolling_sum
+from ..pieces.rolling import FADED, SUM, rolling_sum
 
 
 @feature(
@@ -95,12 +95,13 @@ def chaikin_oscillator(state, bar, fast=3, slow=10):
     """(EMA(fast) - EMA(slow)) of the accumulation line, divided by the EMA(slow) of volume.
 
     The line adds volume * (2 close - high - low) / (high - low) bar by bar, without end; so what
-    is kept is how far each mean lags behind it, which stays small. 0 without volume.
+    is kept is how far each mean lags behind it, which stays small. 0
+    before there was volume; while there is none it comes to rest.
     """
     # state: bars seen; the line less its fast mean; the line less its slow mean; mean volume.
     if state[0] == 0.0:
         state[3] = bar.volume
-    else:
+    elif bar.volume != 0.0 or state[3] > FADED:
         flow = (2.0 * position(bar.close, bar.low, bar.high) - 1.0) * bar.volume
         state[1] = (state[1] + flow) * (1.0 - 2.0 / (fast + 1.0))
         state[2] = (state[2] + flow) * (1.0 - 2.0 / (slow + 1.0))
@@ -109,8 +110,7 @@ def chaikin_oscillator(state, bar, fast=3, slow=10):
         state[0] += 1
         return np.nan
     state[0] = max(state[0], 1.0)
-    # After hundreds of bars without trades the means are too small to be divided.
-    return (state[2] - state[1]) / state[3] if state[3] > 1e-200 else 0.0
+    return (state[2] - state[1]) / state[3] if state[3] > 0.0 else 0.0
 
 
 @feature(
@@ -123,22 +123,22 @@ def chaikin_oscillator(state, bar, fast=3, slow=10):
 def force_index(state, bar, span=13):
     """EMA(log return * volume) / EMA(volume): the move of the bars that were traded.
 
-    Elder's force is close - previous close times volume; this is in neither's unit. 0 without
-    volume.
+    Elder's force is close - previous close times volume; this is in neither's unit. 0
+    before there was volume; while there is none it stays.
     """
     if math.isnan(bar.log_return):
         return np.nan
     force = bar.log_return * bar.volume
     if state[0] == 0.0:
         state[1], state[2] = force, bar.volume
-    else:
+    elif bar.volume != 0.0 or state[2] > FADED:
         state[1] += (force - state[1]) * (2.0 / (span + 1.0))
         state[2] += (bar.volume - state[2]) * (2.0 / (span + 1.0))
     if state[0] < span:
         state[0] += 1
         if state[0] < span:
             return np.nan
-    return state[1] / state[2] if state[2] > 1e-200 else 0.0
+    return state[1] / state[2] if state[2] > 0.0 else 0.0
 
 
 @feature(

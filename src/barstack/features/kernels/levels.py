@@ -12,12 +12,12 @@ from ..pieces.extremes import (
     NEWEST_EXTREME,
     RANGE,
     newest_max,
-    newest_min,
     rolling_max,
     rolling_min,
     rolling_range,
 )
 from ..pieces.ratios import position
+from ..pieces.rolling import piece
 
 
 @feature(
@@ -64,6 +64,25 @@ def donchian_position(state, bar, window=20):
     return np.nan if math.isnan(bar.previous_close) else position(bar.close, low, high)
 
 
+@piece
+def _sessions_since(m, new_session, high, sessions):
+    """Sessions since the highest of this session so far and the `sessions` before it.
+
+    Memory: 3 + NEWEST_EXTREME + 2 * sessions.
+    """
+    # m: this session's highest; the highest of those before it, and how many sessions ago.
+    if new_session:
+        m[1] = np.nan
+        if m[0] != 0.0:
+            m[1], age = newest_max(m[3:], m[0], sessions)
+            m[2] = age + 1.0
+        m[0] = high
+    m[0] = max(m[0], high)
+    if math.isnan(m[1]):
+        return np.nan
+    return 0.0 if m[0] >= m[1] else m[2]
+
+
 @feature(
     group="levels",
     memory=lambda sessions: 3 + NEWEST_EXTREME + 2 * sessions,
@@ -76,17 +95,7 @@ def sessions_since_high(state, bar, sessions=20):
 
     0 while this session has it.
     """
-    # state: this session's high; the highest of those before it, and how many sessions ago.
-    if bar.new_session:
-        state[1] = np.nan
-        if state[0] > 0.0:
-            state[1], age = newest_max(state[3:], state[0], sessions)
-            state[2] = age + 1.0
-        state[0] = bar.high
-    state[0] = max(state[0], bar.high)
-    if math.isnan(state[1]):
-        return np.nan
-    return 0.0 if state[0] >= state[1] else state[2]
+    return _sessions_since(state, bar.new_session, bar.high, sessions)
 
 
 @feature(
@@ -101,14 +110,4 @@ def sessions_since_low(state, bar, sessions=20):
 
     0 while this session has it.
     """
-    # state: this session's low; the lowest of those before it, and how many sessions ago.
-    if bar.new_session:
-        state[1] = np.nan
-        if state[0] > 0.0:
-            state[1], age = newest_min(state[3:], state[0], sessions)
-            state[2] = age + 1.0
-        state[0] = bar.low
-    state[0] = min(state[0], bar.low)
-    if math.isnan(state[1]):
-        return np.nan
-    return 0.0 if state[0] <= state[1] else state[2]
+    return _sessions_since(state, bar.new_session, -bar.low, sessions)

@@ -8,14 +8,30 @@ import numpy as np
 
 from .._kernel import feature
 from ..pieces.extremes import RANGE, rolling_range
-from ..pieces.rolling import EMA, LAG, SUM, WILDER, ema, piece, rolling_mean, rolling_sum, wilder
+from ..pieces.rolling import (
+    EMA,
+    FADED,
+    LAG,
+    SUM,
+    WILDER,
+    ema,
+    piece,
+    rolling_mean,
+    rolling_sum,
+    wilder,
+)
 
 
 @piece
 def _strength(m, move, window):
-    """100 * gains / (gains + losses), each Wilder's mean; 50 where nothing moved."""
-    gain = wilder(m[:WILDER], max(move, 0.0), window)
-    both = gain + wilder(m[WILDER:], max(-move, 0.0), window)
+    """100 * gains / (gains + losses), each Wilder's mean; 50 where nothing ever moved.
+
+    Where nothing moves any more it stays.
+    """
+    gain, both = m[1], m[1] + m[WILDER + 1]
+    if move != 0.0 or m[0] < window or both > FADED:
+        gain = wilder(m[:WILDER], max(move, 0.0), window)
+        both = gain + wilder(m[WILDER:], max(-move, 0.0), window)
     return 50.0 if both == 0.0 else 100.0 * gain / both
 
 
@@ -38,7 +54,7 @@ def _stochastic(m, high, low, close, window):
 def rsi(state, bar, window=14):
     """Relative strength index: 100 * gains / (gains + losses), each Wilder's mean of price changes.
 
-    50 where nothing moved.
+    50 where nothing ever moved; while price stands still it stays.
     """
     if math.isnan(bar.previous_close):
         return np.nan
@@ -231,15 +247,17 @@ def ultimate_oscillator(state, bar, short=7, middle=14, long=28):
 def true_strength(state, bar, slow=25, fast=13):
     """100 * EMA(EMA(change, slow), fast) / EMA(EMA(|change|, slow), fast).
 
-    0 where nothing moved.
+    0 where nothing ever moved; while price stands still it comes to rest.
     """
     if math.isnan(bar.previous_close):
         return np.nan
     move = bar.close - bar.previous_close
-    moves = ema(state[:EMA], move, slow)
-    sizes = ema(state[EMA : 2 * EMA], abs(move), slow)
-    if math.isnan(moves):
-        return np.nan
-    moves = ema(state[2 * EMA : 3 * EMA], moves, fast)
-    sizes = ema(state[3 * EMA :], sizes, fast)
+    moves, sizes = state[2 * EMA + 1], state[3 * EMA + 1]
+    if move != 0.0 or state[3 * EMA] < fast or sizes > FADED:
+        moves = ema(state[:EMA], move, slow)
+        sizes = ema(state[EMA : 2 * EMA], abs(move), slow)
+        if math.isnan(moves):
+            return np.nan
+        moves = ema(state[2 * EMA : 3 * EMA], moves, fast)
+        sizes = ema(state[3 * EMA :], sizes, fast)
     return 0.0 if sizes == 0.0 else 100.0 * moves / sizes

@@ -110,6 +110,7 @@ def hurst(state, bar, window=100):
     warmup=lambda order, width: width,
     unit="log",
     source="Hosking (1981), Lopez de Prado (2018)",
+    bounds={"order": (0.0, 2.0)},
 )
 def fractional_difference(state, bar, order=0.4, width=64):
     """Sum of w(k) * ln(close k bars ago / close `width` bars ago), k < `width`.

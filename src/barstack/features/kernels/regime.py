@@ -21,6 +21,7 @@ from ..pieces.sorted import rank_memory, rolling_rank
     unit="state",
     low=-1,
     high=1,
+    bounds={"enter": (0.0, 1.0), "leave": (0.0, "enter")},
 )
 def trend_state(state, bar, window=60, enter=0.25, leave=0.1):
     """1 in a bull market, -1 in a bear market, 0 sideways, with hysteresis.
@@ -73,6 +74,7 @@ def volatility_state(state, bar, window=20, long=250):
     unit="state",
     low=0,
     high=1,
+    bounds={"enter": (0.0, 100.0), "leave": (0.0, "enter")},
 )
 def crash_state(state, bar, window=20, long=250, enter=3.0, leave=1.5):
     """1 in a crash, else 0, with hysteresis.

@@ -15,6 +15,7 @@ from .._kernel import feature
     high=0.5,
     scale_free=False,
     source="Osler (2003)",
+    bounds={"spacing": (1e-6, 1.0)},
 )
 def round_number_distance(state, bar, spacing=0.02):
     """|close - nearest multiple of the step| / step: 0 at a round number, 0.5 halfway.

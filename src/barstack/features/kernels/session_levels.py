@@ -117,7 +117,7 @@ def opening_range(m, new_session, opened_at, session_open, minutes, high, low):
     return m[0], m[1]
 
 
-@feature(group="levels", memory=2, unit="fraction")
+@feature(group="levels", memory=2, unit="fraction", bounds={"minutes": (1, 1440)})
 def opening_range_position(state, bar, minutes=30):
     """(close - low) / (high - low) of the session's first `minutes`; 0.5 without a range.
 
@@ -129,7 +129,15 @@ def opening_range_position(state, bar, minutes=30):
     return position(bar.close, low, high)
 
 
-@feature(group="levels", memory=3, unit="side", low=-1, high=1, source="Crabel (1990)")
+@feature(
+    group="levels",
+    memory=3,
+    unit="side",
+    low=-1,
+    high=1,
+    source="Crabel (1990)",
+    bounds={"minutes": (1, 1440)},
+)
 def opening_range_breakout(state, bar, minutes=30):
     """Side on which price last closed outside the session's first `minutes`: 1 above, -1 below.
 

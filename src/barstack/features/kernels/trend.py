@@ -9,7 +9,7 @@ import numpy as np
 from .._kernel import feature
 from ..pieces.extremes import NEWEST_EXTREME, newest_max, newest_min
 from ..pieces.regression import LINE, rolling_line
-from ..pieces.rolling import LAG, SUM, WILDER, lag, piece, rolling_sum, wilder
+from ..pieces.rolling import FADED, LAG, SUM, WILDER, lag, piece, rolling_sum, wilder
 
 _DIRECTION = 2 + 3 * WILDER
 
@@ -26,9 +26,15 @@ def _direction(m, high, low, close, true_range, window):
         return np.nan, np.nan, np.nan
     # Moves of as many ticks are equal, and neither counts: rounding must not decide between them.
     least = 1e-9 * close
-    plus = wilder(m[2:4], up if up - down > least and up > 0.0 else 0.0, window)
-    minus = wilder(m[4:6], down if down - up > least and down > 0.0 else 0.0, window)
-    return plus, minus, wilder(m[6:8], true_range, window)
+    rise = up if up - down > least and up > 0.0 else 0.0
+    fall = down if down - up > least and down > 0.0 else 0.0
+    plus, minus, usual = m[3], m[5], m[7]
+    if true_range != 0.0 or m[6] < window or usual > FADED:
+        usual = wilder(m[6:8], true_range, window)
+        # Bars may go on having a range when none moves: then moves fade alone, and far below it.
+        if rise + fall != 0.0 or m[2] < window or plus + minus > 1e-90 * FADED:
+            plus, minus = wilder(m[2:4], rise, window), wilder(m[4:6], fall, window)
+    return plus, minus, usual
 
 
 @feature(
@@ -43,7 +49,8 @@ def _direction(m, high, low, close, true_range, window):
 def adx(state, bar, window=14):
     """Average directional index: Wilder's mean of 100 |+DI - -DI| / (+DI + -DI).
 
-    A bar without directional moves before it counts 0.
+    A bar without directional moves before it counts 0. While price stands still the two means
+    shrink alike, and each bar counts as the one before.
     """
     plus, minus, _ = _direction(state, bar.high, bar.low, bar.close, bar.true_range, window)
     both = plus + minus
@@ -66,7 +73,7 @@ def adx(state, bar, window=14):
 def di_difference(state, bar, window=14):
     """+DI - -DI: 100 * (Wilder's mean of moves up - that of moves down) / that of true ranges.
 
-    0 where nothing moved.
+    0 where nothing ever moved; while price stands still it stays.
     """
     plus, minus, true_range = _direction(
         state, bar.high, bar.low, bar.close, bar.true_range, window
@@ -166,6 +173,7 @@ def efficiency(state, bar, window=20):
     warmup=1,
     unit="fraction",
     source="Wilder (1978)",
+    bounds={"speed": (0.0, "fastest"), "fastest": (0.0, 1.0)},
 )
 def parabolic_sar_distance(state, bar, speed=0.02, fastest=0.2):
     """close / parabolic stop and reverse - 1; positive in a rise.

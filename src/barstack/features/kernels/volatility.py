@@ -8,7 +8,7 @@ import numpy as np
 
 from .._kernel import feature
 from ..pieces.moments import MOMENTS, rolling_moments
-from ..pieces.rolling import EMA, SUM, ema, rolling_mean, rolling_sum
+from ..pieces.rolling import EMA, SUM, ema, piece, rolling_mean, rolling_sum
 
 
 @feature(
@@ -109,6 +109,13 @@ def downside_share(state, bar, window=20):
     return 0.5 if both == 0.0 else falls / both
 
 
+@piece
+def _semideviation(m, move, window):
+    """sqrt(mean of max(move, 0)^2) over `window` moves. Memory: SUM + window."""
+    rise = max(move, 0.0)
+    return math.sqrt(rolling_mean(m, rise * rise, window))
+
+
 @feature(
     group="volatility",
     memory=lambda window: SUM + window,
@@ -121,8 +128,7 @@ def downside_volatility(state, bar, window=20):
     """sqrt(mean of min(log return, 0)^2) over `window` bars: the root of the semivariance."""
     if math.isnan(bar.log_return):
         return np.nan
-    fall = min(bar.log_return, 0.0)
-    return math.sqrt(rolling_mean(state, fall * fall, window))
+    return _semideviation(state, -bar.log_return, window)
 
 
 @feature(
@@ -137,8 +143,7 @@ def upside_volatility(state, bar, window=20):
     """sqrt(mean of max(log return, 0)^2) over `window` bars: the root of the semivariance."""
     if math.isnan(bar.log_return):
         return np.nan
-    rise = max(bar.log_return, 0.0)
-    return math.sqrt(rolling_mean(state, rise * rise, window))
+    return _semideviation(state, bar.log_return, window)
 
 
 @feature(

@@ -44,6 +44,7 @@ def relative_volume(state, bar, window=20):
     unit="log",
     low=-5,
     high=5,
+    bounds={"minutes": (1, _DAY_MINUTES)},
 )
 def relative_volume_by_time(state, bar, sessions=10, minutes=5):
     """ln(volume / mean volume at the same time of the last `sessions` sessions).

@@ -29,6 +29,9 @@ SUM = 3
 WEIGHTED = 4
 EMA = 2
 WILDER = 2
+# While nothing moves an exponential mean shrinks bar by bar, until it is too small for a float.
+# Of several that shrink alike only their quotient counts, and it stays: below this let them rest.
+FADED = 1e-200
 
 
 # x / 0 is infinite or NaN as in numpy: checking every division would cost more than dividing.

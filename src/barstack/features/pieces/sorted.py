@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from .rolling import piece
-from .treap import treap_count_at_most, treap_memory, treap_replace, treap_select
+from .treap import treap_count_at_most, treap_count_below, treap_memory, treap_replace, treap_select
 
 LONGEST_ARRAY = 4096
 
@@ -91,7 +91,7 @@ def rolling_rank(m, x, window):
     """
     if window > LONGEST_ARRAY:
         full = treap_replace(m, x, window)
-        twice = treap_count_at_most(m, x) + treap_count_at_most(m, np.nextafter(x, -np.inf))
+        twice = treap_count_at_most(m, x) + treap_count_below(m, x)
     else:
         place, values = int(m[1]), m[_RING : _RING + window]
         values[place] = x

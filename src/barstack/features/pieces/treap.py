@@ -64,6 +64,20 @@ def treap_count_at_most(m, x):
 
 
 @_called
+def treap_count_below(m, x):
+    """How many values are smaller than x."""
+    count, node = 0.0, int(m[_ROOT])
+    while node != 0:
+        at = _NODES + 4 * node
+        if m[at] < x:
+            count += 1.0 + m[_NODES + 4 * int(m[at + _LEFT]) + _SIZE]
+            node = int(m[at + _RIGHT])
+        else:
+            node = int(m[at + _LEFT])
+    return int(count)
+
+
+@_called
 def _count_at_most(m, node, x):
     count = 0.0
     while node != 0:
