@@ -44,7 +44,7 @@ def _leave_no_plugin_behind() -> Iterator[None]:
     FEATURES._entries.update(before)
 
 
-def _values(name: str) -> np.ndarray:  # type: ignore[type-arg]
+def _values(name: str) -> np.ndarray:
     return FeatureSet(features=(Feature(feature=name),)).compute(BARS).values[:, 0]
 
 

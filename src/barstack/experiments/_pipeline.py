@@ -143,8 +143,8 @@ class _Fitter:
         through = fitted.trained_through
         scaled = {key: np.asarray(values).T for key, values in fitted.scaler.learned.items()}
         return [
-            Stage(f"scaler of {name}", scaled, rows),
-            Stage(f"member {name}", learned, rows, apart, through),
+            Stage(f"scaler of {name}", scaled, rows, labels=own.table),
+            Stage(f"member {name}", learned, rows, apart, through, own.table),
         ]
 
     def _ensemble_stages(
@@ -166,11 +166,12 @@ class _Fitter:
             fitted = fit_known(ensemble, aligned, judged, rows)
             learned = {"weights": np.asarray(ensemble.weights(fitted.learned))}
             through = fitted.trained_through
-            stages.append(Stage(f"ensemble {name}", learned, at[rows], {}, through))
+            stages.append(Stage(f"ensemble {name}", learned, at[rows], {}, through, judged))
         for k in range(number):
-            behind = {"the training of the members behind it": folds[k].train}
+            seen = folds[k].train[~np.isnat(judged.all_known_at[folds[k].train])]
+            behind = {"the training of the members behind it": seen}
             from_fold = at[rows[aligned.fold[rows] == k]]
-            stages.append(Stage(f"ensembles on fold {k}", {}, from_fold, behind))
+            stages.append(Stage(f"ensembles on fold {k}", {}, from_fold, behind, labels=judged))
         return stages
 
     def _judged(self, panel: Panel, labels: LabelTable, folds: Sequence[Fold]) -> LabelTable:

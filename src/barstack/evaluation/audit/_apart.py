@@ -70,6 +70,7 @@ def hunt_folds(labels: LabelTable, folds: Sequence[Fold]) -> Iterator[Leak]:
 
 def hunt_stage(labels: LabelTable, fold: Fold, number: int, stage: Stage) -> Iterator[Leak]:
     """What one fitted stage has seen, against the test, what it is kept apart from, its claim."""
+    labels = labels if stage.labels is None else stage.labels
     rows = fold.train if stage.rows is None else stage.rows
     wrong = rows[misplaced(labels, fold, rows)]
     own = np.setdiff1d(wrong, fold.train)  # those of the fold are told with the fold

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from barstack.bars import Panel, SeriesTable
 from barstack.core.decisions import Rows
+from barstack.labels import LabelTable
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 from barstack.splits import Fold
@@ -35,6 +36,8 @@ class Stage:
     apart_from       by name, rows whose label intervals may overlap none of those of `rows`:
                      early stopping, calibration, what the members behind a meta-learner saw
     trained_through  what it claims: the latest `known_at` of its rows, if it claims anything
+    labels           what it learned from, where the fold labels rows in a way of its own, such as
+                     by barriers fitted on its training rows
     """
 
     name: str
@@ -42,6 +45,7 @@ class Stage:
     rows: Rows | None = None
     apart_from: Mapping[str, Rows] = field(default_factory=dict)
     trained_through: np.datetime64 | None = None
+    labels: LabelTable | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,130 @@
+"""The audit of a study: mistakes planted in labels, splits, scalers and models of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from barstack import Study, run
+from barstack.bars import Bars
+from barstack.core.errors import LeakError
+from barstack.core.times import KnownAt
+from barstack.datasets import SCALERS, StandardScaler
+from barstack.experiments import audit
+from barstack.labels import LABELS
+from barstack.labels._labels import ForwardReturn
+from barstack.models import MODELS
+from barstack.models.classical.ridge import Ridge
+from barstack.splits import SPLITTERS, Fold, WalkForward
+
+
+class KnownAtOnce(ForwardReturn):
+    """Says that it is known an hour before it is."""
+
+    def outcome(self, bars: Bars, horizon: str | int) -> Any:
+        found = super().outcome(bars, horizon)
+        early = found.known_at - np.timedelta64(1, "h")
+        return found._replace(known_at=KnownAt(early))
+
+
+class Unpurged(WalkForward):
+    """Trains on everything decided before the test."""
+
+    def split(self, decisions: Any, known_at: Any, usable: Any = None, **others: Any) -> Any:
+        folds = []
+        for fold in super().split(decisions, known_at, usable, **others):
+            begins = decisions.decided_at[fold.test].min()
+            train = np.flatnonzero((decisions.decided_at < begins) & ~np.isnat(known_at) & usable)
+            folds.append(Fold(train, fold.test, fold.kind))
+        return folds
+
+
+class OfAllRows(StandardScaler):
+    """Scales by mean and deviation of all rows."""
+
+    def learn(self, values: Any, rows: Any) -> Any:
+        return super().learn(values, np.flatnonzero(np.isfinite(values).all(axis=1)))
+
+
+class Peeks(Ridge):
+    """Takes away the mean of every row there is, of the test too."""
+
+    def fit(self, train: Any, stop: Any, target: Any, seed: int) -> Any:
+        learned = super().fit(train, stop, target, seed)
+        return learned._replace(intercept=learned.intercept + np.nanmean(train.table))
+
+
+MISTAKES: list[tuple[Any, type, dict[str, Any], str, str]] = [
+    (LABELS, KnownAtOnce, {"label": {"label": "KnownAtOnce", "horizons": [3]}}, "labels", "3bars"),
+    (SPLITTERS, Unpurged, {"split": "Unpurged"}, "folds", "fold 0"),
+    (SCALERS, OfAllRows, {"scaler": "OfAllRows"}, "scaler of ridge", "rsi_14"),
+    (MODELS, Peeks, {"members": {"ridge": "Peeks"}}, "member ridge", "forecasts of its training"),
+]
+
+
+@pytest.mark.parametrize(
+    ("registry", "planted", "change", "stage", "column"), MISTAKES, ids=lambda item: str(item)[:40]
+)
+def test_a_planted_mistake_is_located(
+    registry: Any,
+    planted: type,
+    change: dict[str, Any],
+    stage: str,
+    column: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = planted.__name__
+    monkeypatch.setattr(planted, "registered_as", (registry.kind, name))
+    monkeypatch.setitem(registry._entries, name, planted)
+    study = {
+        "bars": {"provider": "sample", "start": "2026-03-01"},
+        "features": ["rsi", "body"],
+        "label": {"label": "return", "horizons": [3]},
+        "split": {"split": "walk_forward", "folds": 3},
+        "members": ["ridge"],
+    }
+    found = audit(Study(**(study | change)))
+    assert found[0].stage == stage
+    assert found[0].column.startswith(column)
+    assert found[0].mend.endswith(".")
+
+
+def test_what_the_short_audit_finds_stops_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Unpurged, "registered_as", ("split", "Unpurged"))
+    monkeypatch.setitem(SPLITTERS._entries, "Unpurged", Unpurged)
+    file = tmp_path / "study.yaml"
+    file.write_text(
+        "bars: {provider: sample, start: 2026-03-01}\nfeatures: [rsi, body]\n"
+        "label: {label: return, horizons: [3]}\nmembers: [ridge]\nsplit: Unpurged\n"
+    )
+    with pytest.raises(LeakError, match=r"(?s)Fold 0 tests from .*Nothing was fitted.*allow_leaks"):
+        run(file, runs=tmp_path / "runs")
+    assert not list((tmp_path / "runs" / ".store").glob("member*"))
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        {"label": "three_class_quantiles", "horizons": [4]},
+        {"label": "genetic_barriers", "horizons": [8], "candidates": 80},
+        {"label": "triple_barrier", "horizons": [8]},
+        {"label": "three_class_volatility", "horizons": ["1session"], "overnight": False},
+    ],
+    ids=lambda label: label["label"],
+)
+def test_honest_labels_are_left_alone(label: dict[str, Any]) -> None:
+    study = Study(
+        bars={"provider": "sample", "start": "2026-01-01"},
+        features=["rsi", "body", "log_return"],
+        label=label,
+        split={"split": "walk_forward", "folds": 3},
+        members=["lightgbm"],
+        scaler="rank_gauss",
+        weights="uniqueness",
+    )
+    assert audit(study) == []
