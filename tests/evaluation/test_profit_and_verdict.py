@@ -18,6 +18,7 @@ from barstack.evaluation._naive import naive_forecasts
 from barstack.evaluation._profit import follow
 from barstack.evaluation._verdict import _sentence, net_edge, verdict
 from barstack.labels import LABELS
+from barstack.labels._meta import Side
 from barstack.testing import walk
 from barstack.tracking import OutOfFold
 
@@ -122,8 +123,47 @@ def test_a_pause_of_one_symbol_leaves_the_others_their_errors() -> None:
 
 def test_of_three_classes_a_tie_takes_no_side() -> None:
     shares = np.array([[0.4, 0.2, 0.4], [1 / 3] * 3, [0.3, 0.3, 0.4], [0.5, 0.3, 0.2]])[:, None]
-    side = _side(shares[:, :, 2] - shares[:, :, 0], shares)
+    side = _side(shares[:, :, 2] - shares[:, :, 0], shares, None)
     np.testing.assert_array_equal(side[:, 0], [0.0, 0.0, 1.0, -1.0])
+
+
+def test_believing_a_rule_takes_its_side_and_doubting_it_none() -> None:
+    rule = Side(feature="rsi", above=60, below=40, against=True)
+    bars = walk(600)
+    label = LABELS.parse({"label": "meta", "horizons": [4], "side": rule, "cost_bps": 0.0})
+    labels = label.compute(bars)
+    rows = np.flatnonzero(labels.eligible & ~np.isnat(labels.all_known_at))
+    believed = labels.values[rows]  # as if one knew
+    assert labels.side is not None
+    side = _side(2.0 * believed - 1.0, believed[:, :, None], labels.side[rows])
+    np.testing.assert_array_equal(
+        side[:, 0], np.where(believed[:, 0] == 1, rule.compute(bars)[rows], 0)
+    )
+    known_at = KnownAt(labels.known_at[rows, 0])
+    gained = follow({"WALK": bars}, labels.decisions.take(rows), side[:, 0], known_at, 0.0).gross
+    always = follow(
+        {"WALK": bars}, labels.decisions.take(rows), labels.side[rows].astype(float), known_at, 0.0
+    ).gross
+    assert gained.sum() > max(always.sum(), 0.0)
+    # The holdings that paid, each over its own bars, with the others' share of the money idle.
+    assert (labels.returns[rows][believed == 1.0] > 0.0).all()
+
+
+def test_a_symbol_that_ends_with_its_first_decision_earns_nothing() -> None:
+    long, short = walk(40, symbol="LONG"), walk(40, symbol="SHORT")[:20]
+    panel = {"LONG": long, "SHORT": short}
+    times = {"LONG": DecidedAt(long.closed_at[19:30]), "SHORT": DecidedAt(short.closed_at[19:20])}
+    decisions = Decisions.concatenate(times)
+    known_at = KnownAt(np.full(len(decisions), np.datetime64("NaT", "us")))
+    both = follow(panel, decisions, np.ones(len(decisions)), known_at, 1.0)
+    alone = follow(
+        {"LONG": long},
+        Decisions.concatenate({"LONG": times["LONG"]}),
+        np.ones(11),
+        known_at[:11],
+        1.0,
+    )
+    np.testing.assert_array_equal(both.net, alone.net)
 
 
 def test_naive_forecasts_use_what_was_known() -> None:

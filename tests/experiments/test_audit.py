@@ -13,7 +13,9 @@ from barstack.bars import Bars
 from barstack.core.errors import LeakError
 from barstack.core.times import KnownAt
 from barstack.datasets import SCALERS, StandardScaler
-from barstack.experiments import audit
+from barstack.evaluation.audit import Data
+from barstack.experiments import audit, run_study
+from barstack.experiments._pipeline import pipeline_of
 from barstack.labels import LABELS
 from barstack.labels._labels import ForwardReturn
 from barstack.models import MODELS
@@ -90,6 +92,47 @@ def test_a_planted_mistake_is_located(
     assert found[0].stage == stage
     assert found[0].column.startswith(column)
     assert found[0].mend.endswith(".")
+
+
+def test_early_stopping_by_rows_that_overlap_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unpurged(decisions: Any, known_at: Any, rows: Any, share: float = 0.15) -> Any:
+        return rows[: int(len(rows) * 0.85)], rows[int(len(rows) * 0.85) :]
+
+    monkeypatch.setattr("barstack.models._trainer.early_stop_split", unpurged)
+    study = {
+        "bars": {"provider": "sample", "start": "2026-03-01"},
+        "features": ["rsi", "body"],
+        "label": {"label": "return", "horizons": [6]},
+        "split": {"split": "walk_forward", "folds": 3},
+        "members": ["lightgbm"],
+    }
+    found = audit(Study(**study))
+    assert [(each.stage, each.column) for each in found] == [
+        ("member lightgbm", "the rows it stops early by")
+    ]
+
+
+@pytest.mark.parametrize("overnight", [True, False])
+def test_the_audit_looks_at_the_folds_that_are_run(overnight: bool, tmp_path: Path) -> None:
+    study = Study(
+        bars={"provider": "sample", "start": "2026-03-01"},
+        features=["rsi", "body"],
+        label={"label": "three_class_quantiles", "horizons": [6], "overnight": overnight},
+        split={"split": "walk_forward", "folds": 3},
+        members=["lightgbm"],
+    )
+    panel = study.bars.load(tmp_path)
+    pipeline = pipeline_of(study, next(iter(panel.values())).length_us)
+    assert pipeline.folds is not None
+    data = Data(panel)
+    looked_at = pipeline.folds(pipeline.features(data), pipeline.labels(data))
+    run_study(study, folder=tmp_path, runs=tmp_path / "runs")
+    (kept,) = (tmp_path / "runs" / ".store" / "split").glob("*/folds.npz")
+    with np.load(kept) as arrays:
+        for number, fold in enumerate(looked_at):
+            np.testing.assert_array_equal(fold.train, arrays[f"train_{number}"])
+            np.testing.assert_array_equal(fold.test, arrays[f"test_{number}"])
+    assert audit(study) == []
 
 
 def test_what_the_short_audit_finds_stops_the_run(

@@ -17,7 +17,7 @@ from ._terminal import Json, print_json, stderr, stdout
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from barstack.bars import Series, SeriesTable
+    from barstack.bars import Bars, Series, SeriesTable
     from barstack.experiments import Run
 
 INTERRUPTED = 130  # what shells expect after Ctrl-C
@@ -111,8 +111,17 @@ def predict(
         return
     from ._show import forecast_lines  # noqa: PLC0415
 
-    for line in forecast_lines(next(iter(predictor.forecasts(panel, series=tables).values()))):
+    newest = next(iter(predictor.forecasts(panel, series=tables).values()))
+    for line in forecast_lines(newest, _sides(predictor.about["label"], panel)):
         stdout().print(line, highlight=False)
+
+
+def _sides(label: dict[str, Any], panel: Mapping[str, Bars]) -> dict[str, int]:
+    """The side at each symbol's newest bar, where the forecast is for or against a rule."""
+    from barstack.labels import LABELS  # noqa: PLC0415
+
+    taken = {symbol: LABELS.parse(label).newest_side(bars) for symbol, bars in panel.items()}
+    return {symbol: side for symbol, side in taken.items() if side is not None}
 
 
 def _series(specs: Mapping[str, Series], given: list[str]) -> dict[str, SeriesTable]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.panel import Panel
@@ -108,24 +109,29 @@ def plus_minus(value: float | None, error: float | None, scale: float, digits: i
     return figure if error is None else f"{figure} ± {error * scale:.{digits}f}"
 
 
-def forecast_lines(forecast: Forecast) -> list[str]:
-    """The newest forecast of each symbol, in words."""
+def forecast_lines(forecast: Forecast, sides: Mapping[str, int] | None = None) -> list[str]:
+    """The newest forecast of each symbol, in words; `sides` as a rule takes them, if one does."""
     lines = []
     for code, symbol in enumerate(forecast.decisions.symbols):
         rows = [row for row, own in enumerate(forecast.decisions.symbol_code) if own == code]
         if not rows:
             continue
         newest = max(rows, key=lambda row: forecast.decisions.decided_at[row])
+        side = sides.get(symbol) if sides else None
         said = ", ".join(
-            f"{horizon} {_in_words(forecast, newest, place)}"
+            f"{horizon} {_in_words(forecast, newest, place, side)}"
             for place, horizon in enumerate(forecast.target.horizons)
         )
+        if side == 0:
+            said = "the rule takes no side"
         lines.append(f"{symbol} at {iso(forecast.decisions.decided_at[newest])}: {said}")
     return lines
 
 
-def _in_words(forecast: Forecast, row: int, horizon: int) -> str:
+def _in_words(forecast: Forecast, row: int, horizon: int, side: int | None) -> str:
     numbers = forecast.values[row, horizon]
+    if side:
+        return f"{'long' if side > 0 else 'short'} pays with {numbers[0]:.0%}"
     if forecast.target.task == "return":
         return f"{numbers[0] * 100:+.3f} %"
     if forecast.target.task == "direction":

@@ -117,25 +117,32 @@ def all_forecasters(
     rows: Rows,
 ) -> list[Forecaster]:
     """Ensembles, then members, then naive forecasts, all on the same rows."""
-    made = [_learner(name, "ensemble", each.forecast) for name, each in ensembles.items()]
+    rule = None if labels.side is None else labels.side[rows]
+    made = [_learner(name, "ensemble", each.forecast, rule) for name, each in ensembles.items()]
     shared = members.decisions.find(decisions)
     for place, name in enumerate(members.names):
         through = TrainedThrough(members.trained_through[shared])
         values = members.member(place)[shared]
-        made.append(_learner(name, "member", Forecast(decisions, members.target, values, through)))
+        forecast = Forecast(decisions, members.target, values, through)
+        made.append(_learner(name, "member", forecast, rule))
     for naive in naive_forecasts(labels, rows):
-        side = _side(naive.signal, naive.values)
+        side = _side(naive.signal, naive.values, rule)
         made.append(Forecaster(naive.name, "naive", naive.signal, naive.values, side))
     return made
 
 
-def _learner(name: str, role: Role, forecast: Forecast) -> Forecaster:
-    side = _side(forecast.signal, forecast.values)
+def _learner(name: str, role: Role, forecast: Forecast, rule: Rows | None) -> Forecaster:
+    side = _side(forecast.signal, forecast.values, rule)
     return Forecaster(name, role, forecast.signal, forecast.values, side)
 
 
-def _side(signal: Values, values: Values | None) -> Values:
-    """The sign of the signal; of three classes the one likelier than both others, else none."""
+def _side(signal: Values, values: Values | None, rule: Rows | None) -> Values:
+    """The sign of the signal; of three classes the one likelier than both others, else none.
+
+    rule  (n_rows,) the side that is taken where the signal is for it, and none where it is not
+    """
+    if rule is not None:
+        return np.where(signal > 0.0, rule[:, None], 0.0)
     if values is None or values.shape[2] != 3:
         return np.sign(signal)
     sell, hold, buy = (values[:, :, place] for place in range(3))

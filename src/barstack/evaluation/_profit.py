@@ -58,11 +58,12 @@ def follow(
     Both means in `timing` look back only. With means over the whole test, a rule that leans
     against slow swings would seem skilled on a random walk.
     """
-    parts = [
+    followed = [
         _follow_one(panel, decisions, code, side, known_at, cost_bps)
         for code in range(len(decisions.symbols))
         if (decisions.symbol_code == code).any()
     ]
+    parts = [part for part in followed if part is not None]
     time = np.unique(np.concatenate([part.time for part in parts]))
     sums = {name: np.zeros(len(time)) for name in Profit.__dataclass_fields__ if name != "time"}
     for part in parts:
@@ -79,7 +80,8 @@ def _follow_one(
     side: Column,
     known_at: KnownAt,
     cost_bps: float,
-) -> Profit:
+) -> Profit | None:
+    """One symbol's; None where its decisions fall at its last bar, and nothing is held."""
     own = np.flatnonzero(decisions.symbol_code == code)
     bars = panel[decisions.symbols[code]]
     closed_at, close = bars.closed_at, bars.close
@@ -87,6 +89,8 @@ def _follow_one(
     # The last bar closed by then: the end of a session may be known later than its last bar closes.
     leaves = np.searchsorted(closed_at, known_at[own], side="right") - 1
     leaves = np.where(np.isnat(known_at[own]), len(closed_at) - 1, leaves)
+    if leaves.max() <= enters.min():
+        return None
     # Bar t + 1 is held with the position taken at the close of bar t.
     held = np.arange(enters.min(), leaves.max())
     total, count = _open(enters, leaves, side[own]), _open(enters, leaves, np.ones(len(own)))

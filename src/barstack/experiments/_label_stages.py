@@ -87,7 +87,8 @@ class StudyLabels:
 
         known_at = KnownAt(pick("known_at"))
         values, returns, eligible = pick("values"), pick("returns"), pick("eligible")
-        return LabelTable(first.decisions, first.target, values, known_at, returns, eligible)
+        side = None if first.side is None else pick("side")
+        return LabelTable(first.decisions, first.target, values, known_at, returns, eligible, side)
 
 
 @stage("label_ends")
@@ -95,12 +96,8 @@ def label_ends(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Ste
     """When labels are known at the latest, however they are fitted."""
 
     def make(inputs: Values, key: str) -> LabelEnds:
-        panel: Panel = inputs["bars"]
-        if not study.label.fitted:
-            table = study.label.compute(panel)
-            return LabelEnds(table.decisions, table.all_known_at, table.eligible)
-        known_at, decisions = study.label.latest_known_at(panel), decisions_of(panel)
-        return LabelEnds(decisions, KnownAt(known_at.max(axis=1)), np.ones(len(known_at), bool))
+        table = latest_labels(study.label, inputs["bars"])
+        return LabelEnds(table.decisions, table.all_known_at, table.eligible)
 
     def save(ends: LabelEnds, folder: Path, key: str) -> None:
         save_arrays(folder, ends.decisions, known_at=ends.known_at, eligible=ends.eligible)
@@ -117,6 +114,21 @@ def label_ends(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Ste
         save=save,
         load=load,
     )
+
+
+def latest_labels(label: Label, panel: Panel) -> LabelTable:
+    """Labels as folds are cut by; of one that is fitted, returns known when it is at the latest."""
+    if not label.fitted:
+        return label.compute(panel)
+    known_at, decisions = label.latest_known_at(panel), decisions_of(panel)
+    returns = np.full(known_at.shape, np.nan)
+    for code, symbol in enumerate(decisions.symbols):
+        own, bars = decisions.symbol_code == code, panel[symbol]
+        left = np.searchsorted(bars.closed_at, known_at[own], side="right") - 1
+        values = bars.close[left] / bars.close[:, None] - 1.0
+        returns[own] = np.where(np.isnat(known_at[own]), np.nan, values)
+    target, eligible = Target("return", label.target.horizons), np.ones(len(known_at), bool)
+    return LabelTable(decisions, target, returns, known_at, returns, eligible)
 
 
 @stage("labels")
@@ -166,6 +178,7 @@ def _save_one(labels: FoldLabels, folder: Path) -> None:
         known_at=table.known_at,
         returns=table.returns,
         eligible=table.eligible,
+        **({} if table.side is None else {"side": table.side}),
     )
     about = {
         "label": labels.label.content(),
@@ -186,6 +199,7 @@ def _load_one(folder: Path) -> FoldLabels:
         KnownAt(arrays["known_at"]),
         arrays["returns"],
         arrays["eligible"],
+        arrays.get("side"),
     )
     return FoldLabels(label, table, about["through"] and as_time(about["through"]))
 

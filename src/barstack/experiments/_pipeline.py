@@ -13,12 +13,12 @@ from barstack.datasets import usable_rows
 from barstack.ensembles import align, fit_known
 from barstack.evaluation.audit import Data, Fit, Pipeline, Stage
 from barstack.features import FeatureTable
-from barstack.labels import LABELS, Label, LabelTable
+from barstack.labels import LabelTable
 from barstack.models import FittedModel, Model
-from barstack.splits import Fold, early_stop_split
+from barstack.splits import Fold
 from barstack.tracking import OutOfFold
 
-from ._label_stages import FoldLabels, StudyLabels, fit_label
+from ._label_stages import FoldLabels, StudyLabels, fit_label, latest_labels
 from ._learning_stages import fit_member
 from ._study import Study
 
@@ -28,13 +28,10 @@ _PROBED = 200  # training rows whose forecasts stand for what a model has learne
 def pipeline_of(study: Study, length_us: int) -> Pipeline:
     """Features, labels, folds and fits of a study on bars of this length.
 
-    A label that is fitted is stood for by the returns over its horizons, which are known when
-    it is at the latest; its numbers are a stage of each fit.
+    A label that is fitted is stood for by returns that are known when it is at the latest; its
+    numbers are a stage of each fit.
     """
     features = study.feature_set(length_us)
-
-    def labels(data: Data) -> LabelTable:
-        return _unfitted(study.label).compute(data.panel)
 
     def folds(features: FeatureTable, labels: LabelTable) -> list[Fold]:
         usable = usable_rows(features) & labels.eligible
@@ -42,16 +39,10 @@ def pipeline_of(study: Study, length_us: int) -> Pipeline:
 
     return Pipeline(
         features=lambda data: features.compute(data.panel, data.series),
-        labels=labels,
+        labels=lambda data: latest_labels(study.label, data.panel),
         folds=folds,
         fit=_Fitter(study).fit,
     )
-
-
-def _unfitted(label: Label) -> Label:
-    if not label.fitted:
-        return label
-    return LABELS.parse({"label": "return", "horizons": list(label.horizons)})
 
 
 class _Fitter:
@@ -130,14 +121,10 @@ class _Fitter:
         fold: Fold,
     ) -> list[Stage]:
         """Its scaler, and the member by what it forecasts for some rows that it was trained on."""
-        model, dataset = fitted.model, self.study.dataset(features, own.table)
-        known_at = own.table.all_known_at
-        rows = fold.train[~np.isnat(known_at[fold.train])]
-        rows = dataset.with_history(rows, model.lookback_bars)
-        apart = {}
-        if model.stops_early:
-            rows, stop = early_stop_split(dataset.decisions, known_at, rows)
-            apart = {"the rows it stops early by": stop}
+        rows, stop = fitted.fit_rows, fitted.stop_rows
+        assert rows is not None  # it has just been trained
+        assert stop is not None
+        apart = {"the rows it stops early by": stop} if len(stop) else {}
         probed = rows[np.linspace(0, len(rows) - 1, min(_PROBED, len(rows))).astype(int)]
         learned = {"forecasts of its training rows": fitted.predict(features, probed)}
         through = fitted.trained_through

@@ -23,6 +23,7 @@ from ._horizons import check_horizon, horizon_name, same_horizon
 
 Column = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Sides = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,7 @@ class LabelTable:
     known_at: KnownAt
     returns: npt.NDArray[np.float64]
     eligible: Flags
+    side: Sides | None = None
 
     @property
     def all_known_at(self) -> KnownAt:
@@ -59,12 +61,14 @@ class Outcome(NamedTuple):
     returns   of the holding, fraction, NaN while open
     known_at  NaT while open
     eligible  whether there can be a label
+    side      1, 0 or -1 where a rule takes the side, see `LabelTable`
     """
 
     value: Column
     returns: Column
     known_at: KnownAt
     eligible: Flags
+    side: Sides | None = None
 
 
 class Label(Spec):
@@ -121,6 +125,10 @@ class Label(Spec):
         """
         return self.compute(bars).known_at
 
+    def newest_side(self, bars: Bars) -> int | None:
+        """The side that a rule takes at the newest bar, 1, 0 or -1; None where there is no rule."""
+        return None
+
     @property
     def target(self) -> Target:
         """Task and horizon names, such as `4h` or `12bars`."""
@@ -133,13 +141,21 @@ class Label(Spec):
             [self._known_outcome(each, horizon) for horizon in self.horizons]
             for each in panel.values()
         ]
-        values, returns, known_at, eligible = (
-            np.concatenate([np.column_stack([each[place] for each in part]) for part in parts])
-            for place in range(4)
+
+        def joined(name: str) -> npt.NDArray[Any]:
+            columns = [[getattr(each, name) for each in part] for part in parts]
+            return np.concatenate([np.column_stack(each) for each in columns])
+
+        sides = [part[0].side for part in parts if part[0].side is not None]  # as at any horizon
+        return LabelTable(
+            decisions_of(panel),
+            self.target,
+            joined("value"),
+            KnownAt(joined("known_at")),
+            joined("returns"),
+            np.asarray(joined("eligible").all(axis=1)),
+            np.concatenate(sides) if sides else None,
         )
-        able = np.asarray(eligible.all(axis=1))
-        decisions = decisions_of(panel)
-        return LabelTable(decisions, self.target, values, KnownAt(known_at), returns, able)
 
     def _known_outcome(self, bars: Bars, horizon: str | int) -> Outcome:
         check_horizon(horizon, bars)

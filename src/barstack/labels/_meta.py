@@ -115,6 +115,9 @@ class Meta(Label):
     def latest_known_at(self, bars: Bars | Panel) -> KnownAt:
         return self._base.latest_known_at(bars)
 
+    def newest_side(self, bars: Bars) -> int:
+        return int(self.side.compute(bars)[-1])
+
     def outcome(self, bars: Bars, horizon: str | int) -> Outcome:
         side = self.side.compute(bars)
         if not side.any():
@@ -132,6 +135,7 @@ class Meta(Label):
             np.where(known, returns, np.nan),
             KnownAt(np.where(known, known_at, NEVER)),
             held.eligible & (side != 0),
+            side,
         )
 
     def _taken(

@@ -29,6 +29,8 @@ class FittedModel:
 
     trained_through  latest `known_at` of any row it has seen, those it stopped early by included
     max_gap          the furthest apart that neighbouring decisions of a window may lie
+    fit_rows         rows it was fitted on, of the table it was trained on; None once it is loaded
+    stop_rows        rows it stopped early by, likewise
     """
 
     model: Model
@@ -39,6 +41,8 @@ class FittedModel:
     y_scale: Values
     trained_through: np.datetime64
     max_gap: str
+    fit_rows: Rows | None = None
+    stop_rows: Rows | None = None
 
     def predict(self, features: FeatureTable, rows: Rows | None = None) -> Values:
         """(n_rows, n_horizons, n_outputs) for some rows of a feature table, by default all.
@@ -182,6 +186,8 @@ def train(
         y_scale,
         through,
         dataset.max_gap,
+        fit_rows,
+        stop_rows,
     )
 
 

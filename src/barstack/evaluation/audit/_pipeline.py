@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from barstack.bars import Panel, SeriesTable
 from barstack.core.decisions import Rows
-from barstack.labels import LabelTable
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 from barstack.splits import Fold
