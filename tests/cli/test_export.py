@@ -107,6 +107,7 @@ def test_what_is_wrong_is_one_sentence(
     assert code == 2
     assert "something else than an earlier export" in " ".join(said.split())
     assert (tmp_path / "bars" / "WALK.parquet").is_file()
+    assert not (tmp_path / "runs").exists(), "it computed before it looked"
     code, _, said = export(tmp_path / "none.yaml", "--out", tmp_path / "sets")
     assert code == 2
     assert "There is no study file" in said

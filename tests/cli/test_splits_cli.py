@@ -85,6 +85,24 @@ def test_plot_of_a_study(tmp_path: Path) -> None:
     assert len(fewer["folds"]) == 2
 
 
+def test_a_page_takes_the_place_of_no_other_file(tmp_path: Path) -> None:
+    study, notes = tmp_path / "study.yaml", tmp_path / "notes.txt"
+    named_as_page = tmp_path / "study.html"
+    for file in (study, notes, named_as_page):
+        file.write_text(STUDY)
+    (tmp_path / "linked.html").symlink_to(study)
+    for given, page in (
+        ((study,), study),
+        ((study,), tmp_path / "linked.html"),
+        ((named_as_page,), named_as_page),
+        ((), notes),
+    ):
+        said = " ".join(barstack("splits", "plot", *given, "--html", page, code=2).split())
+        assert "The page would take the place of" in said
+        assert "which is no page. Name one that ends in .html" in said
+        assert page.read_text() == STUDY
+
+
 def test_a_page_of_many_paths(tmp_path: Path) -> None:
     page = tmp_path / "paths.html"
     assert "5 paths" in barstack(

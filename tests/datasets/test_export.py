@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from barstack.core.errors import ConfigError, DataError, StorageError
-from barstack.datasets import Dataset, FittedScaler
+from barstack.datasets import Dataset, FittedScaler, RobustScaler, parts_of
 from barstack.labels import SampleWeights
 from barstack.splits import SPLITTERS, Fold
 from barstack.testing import shared_steps, small_dataset
@@ -17,6 +17,7 @@ from barstack.testing import shared_steps, small_dataset
 DATASET = small_dataset("return")
 KNOWN_AT = DATASET.labels.all_known_at
 PARTS = ("train", "validation", "test")
+CHRONOLOGICAL = SPLITTERS.parse("chronological")
 
 
 def folds_of(split: object, dataset: Dataset = DATASET) -> list[Fold]:
@@ -41,7 +42,7 @@ def rows_of(table: pl.DataFrame) -> np.ndarray:
 
 
 def test_a_single_cut_is_three_files(tmp_path: Path) -> None:
-    content = DATASET.export(tmp_path / "cut", folds_of("chronological"))
+    content = DATASET.export(tmp_path / "cut", folds_of("chronological"), CHRONOLOGICAL)
     names = {file.name for file in (tmp_path / "cut").iterdir()}
     assert names == {"train.parquet", "validation.parquet", "test.parquet", "dataset.json"}
     assert json.loads((tmp_path / "cut" / "dataset.json").read_text()) == content
@@ -56,8 +57,35 @@ def test_a_single_cut_is_three_files(tmp_path: Path) -> None:
     assert content["parts"]["left_out"] == DATASET.usable.sum() - used > 0
 
 
+@pytest.mark.parametrize("embargo", [7, "5h"])
+def test_a_single_cut_keeps_its_embargo_before_the_test(embargo: int | str) -> None:
+    splitter = SPLITTERS.parse({"split": "chronological", "embargo": embargo})
+    folds = folds_of(splitter.content())
+    (parts,) = parts_of(DATASET, folds, splitter)
+    decided_at = DATASET.decisions.decided_at
+    times = np.unique(decided_at[DATASET.usable])
+    for before, after in ((parts.train, parts.validation), (parts.validation, parts.test)):
+        begins = decided_at[after].min()
+        if isinstance(embargo, int):
+            latest = times[np.searchsorted(times, begins) - embargo]
+        else:
+            latest = begins - np.timedelta64(5, "h")
+        assert KNOWN_AT[before].max() <= latest
+    without = parts_of(DATASET, folds, CHRONOLOGICAL)[0]
+    assert len(parts.validation) < len(without.validation)
+
+
+def test_two_folds_far_apart_are_no_single_cut() -> None:
+    """Their embargo leaves the first test out of the second training, as that of a cut is."""
+    splitter = SPLITTERS.parse({"split": "walk_forward", "folds": 2, "embargo": 200})
+    folds = folds_of(splitter.content())
+    decided_at = DATASET.decisions.decided_at
+    assert KNOWN_AT[folds[1].train].max() <= decided_at[folds[0].test].min()
+    assert len(parts_of(DATASET, folds, splitter)) == len(parts_of(DATASET, folds)) == 2
+
+
 def test_files_hold_every_feature_and_every_label(tmp_path: Path) -> None:
-    DATASET.export(tmp_path / "cut", folds_of("chronological"))
+    DATASET.export(tmp_path / "cut", folds_of("chronological"), CHRONOLOGICAL)
     labels = DATASET.labels
     for table in read(tmp_path / "cut").values():
         rows = rows_of(table)
@@ -96,7 +124,9 @@ def test_several_folds_are_a_folder_each(tmp_path: Path, split: str) -> None:
 
 
 def test_scaled_features_are_those_of_models(tmp_path: Path) -> None:
-    content = DATASET.export(tmp_path / "cut", folds_of("chronological"), scaled=True)
+    content = DATASET.export(
+        tmp_path / "cut", folds_of("chronological"), CHRONOLOGICAL, scaled=True
+    )
     tables = read(tmp_path / "cut")
     scaler = FittedScaler.from_json(content["scaler"], len(DATASET.features.columns))
     own = DATASET.fit_scaler(rows_of(tables["train"]))
@@ -111,7 +141,9 @@ def test_scaled_features_are_those_of_models(tmp_path: Path) -> None:
 
 def test_weights_are_of_training_and_validation(tmp_path: Path) -> None:
     weights = SampleWeights(by="return", oldest=0.5)
-    replace(DATASET, weights=weights).export(tmp_path / "cut", folds_of("chronological"))
+    replace(DATASET, weights=weights).export(
+        tmp_path / "cut", folds_of("chronological"), CHRONOLOGICAL
+    )
     tables = read(tmp_path / "cut")
     for name in ("train", "validation"):
         expected = weights.compute(DATASET.labels, rows_of(tables[name]))
@@ -132,17 +164,48 @@ def test_rows_without_a_label_are_in_no_file(tmp_path: Path) -> None:
 
 def test_an_earlier_export_gives_way_and_nothing_else_does(tmp_path: Path) -> None:
     DATASET.export(tmp_path / "out", folds_of("walk_forward"))
-    DATASET.export(tmp_path / "out", folds_of("chronological"))
+    DATASET.export(tmp_path / "out", folds_of("chronological"), CHRONOLOGICAL)
     assert not (tmp_path / "out" / "fold_0").exists()
     other = tmp_path / "mine"
     other.mkdir()
-    DATASET.export(other, folds_of("chronological"))  # empty: nothing is lost
+    DATASET.export(other, folds_of("chronological"), CHRONOLOGICAL)  # empty: nothing is lost
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "thesis.txt").write_text("three years")
     for taken in (tmp_path / "kept", tmp_path / "kept" / "thesis.txt"):
         with pytest.raises(ConfigError, match="something else than an earlier export"):
-            DATASET.export(taken, folds_of("chronological"))
+            DATASET.export(taken, folds_of("chronological"), CHRONOLOGICAL)
     assert (tmp_path / "kept" / "thesis.txt").read_text() == "three years"
+
+
+@pytest.mark.parametrize(
+    "about", ["{}", "[1]", "no json", '{"format": 1}', '{"fingerprint": "ab"}', '{"format": 99}']
+)
+def test_another_dataset_json_is_no_export(tmp_path: Path, about: str) -> None:
+    (tmp_path / "dataset.json").write_text(about)
+    with pytest.raises(ConfigError, match=r"something else than an earlier export.*dataset\.json"):
+        DATASET.export(tmp_path, folds_of("chronological"), CHRONOLOGICAL)
+    assert (tmp_path / "dataset.json").read_text() == about
+
+
+@pytest.mark.parametrize("split", ["chronological", "walk_forward"])
+@pytest.mark.parametrize("own", ["thesis.txt", "fold_0/thesis.txt", "fold_9/train.parquet"])
+def test_files_beside_an_earlier_export_are_kept(tmp_path: Path, split: str, own: str) -> None:
+    folder, folds = tmp_path / "out", folds_of(split)
+    DATASET.export(folder, folds, SPLITTERS.parse(split))
+    (folder / own).parent.mkdir(exist_ok=True)
+    (folder / own).write_text("three years")
+    with pytest.raises(ConfigError, match=f"which would be lost: {own}"):
+        DATASET.export(folder, folds, SPLITTERS.parse(split))
+    assert (folder / own).read_text() == "three years"
+
+
+def test_what_an_export_depends_on_stands_beside_the_fingerprint(tmp_path: Path) -> None:
+    weights = SampleWeights(by="uniqueness", oldest=0.5)
+    dataset = replace(DATASET, weights=weights, scaler=RobustScaler(clip=3.0), max_gap="9d")
+    content = dataset.export(tmp_path / "out", folds_of("chronological"), CHRONOLOGICAL)
+    assert SampleWeights(**content["weights"]) == weights
+    assert content["scaler"]["scaler"] == RobustScaler(clip=3.0).content()
+    assert content["max_gap"] == "9d"
 
 
 def test_an_export_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +228,7 @@ def test_a_feature_called_as_a_label_is_refused(tmp_path: Path) -> None:
     columns = ("label_2bars", *DATASET.features.columns[1:])
     dataset = replace(DATASET, features=replace(DATASET.features, columns=columns))
     with pytest.raises(ConfigError, match="Features label_2bars are called as columns"):
-        dataset.export(tmp_path / "out", folds_of("chronological"))
+        dataset.export(tmp_path / "out", folds_of("chronological"), CHRONOLOGICAL)
 
 
 def test_nothing_to_export_is_said(tmp_path: Path) -> None:
@@ -173,4 +236,8 @@ def test_nothing_to_export_is_said(tmp_path: Path) -> None:
         DATASET.export(tmp_path / "out", [])
     first, second = folds_of("chronological")
     with pytest.raises(DataError, match="There is no row for validation"):
-        DATASET.export(tmp_path / "out", [replace(first, test=second.test[:3]), second])
+        DATASET.export(
+            tmp_path / "out", [replace(first, test=second.test[:3]), second], CHRONOLOGICAL
+        )
+    with pytest.raises(ConfigError, match="1 folds are not those of a single cut"):
+        DATASET.export(tmp_path / "out", [first], CHRONOLOGICAL)

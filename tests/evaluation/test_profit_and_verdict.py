@@ -160,7 +160,7 @@ def test_a_symbol_that_ends_with_its_first_decision_earns_nothing() -> None:
         {"LONG": long},
         Decisions.concatenate({"LONG": times["LONG"]}),
         np.ones(11),
-        known_at[:11],
+        KnownAt(known_at[:11]),
         1.0,
     )
     np.testing.assert_array_equal(both.net, alone.net)

@@ -152,6 +152,12 @@ def test_rows_that_are_too_few_are_refused() -> None:
         search().fit(BARS, np.arange(40))
 
 
+@pytest.mark.parametrize("setting", ["upper", "lower", "span"])
+def test_truth_is_no_end_of_a_range(setting: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{setting}: Write .least, most., both numbers"):
+        search(**{setting: [True, 2]})
+
+
 @pytest.mark.parametrize("wrong", [{"upper": [2, 1]}, {"span": [0, 9]}, {"candidates": 10}])
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):

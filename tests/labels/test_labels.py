@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from barstack.bars import Bars
+from barstack.bars import Bars, resample
 from barstack.core.errors import ConfigError, DataError
+from barstack.core.times import DAY_US
 from barstack.labels import LABELS, Label
 from barstack.testing import LABEL_CHECKS, walk
 from barstack.testing._labels_and_splits import learned
@@ -97,6 +98,29 @@ def test_horizon_shorter_than_a_bar_is_refused() -> None:
 def test_bars_too_few_for_the_horizon_are_refused() -> None:
     with pytest.raises(DataError, match="too short for horizon 500"):
         LABELS.parse({"label": "return", "horizons": [500]}).compute(BARS)
+
+
+@pytest.mark.parametrize(
+    "horizon", [10**20, "1000000000sessions", "999999999999999999sessions", "999999w"]
+)
+def test_no_horizon_is_too_long_to_be_refused_at_once(horizon: str | int) -> None:
+    with pytest.raises(DataError, match=f"too short for horizon {horizon}"):
+        LABELS.parse({"label": "return", "horizons": [horizon]}).compute(BARS)
+
+
+def test_more_sessions_than_can_be_counted_are_no_horizon() -> None:
+    for digits in (20, 5000):
+        with pytest.raises(ConfigError, match="is not a duration"):
+            LABELS.parse({"label": "return", "horizons": ["9" * digits + "sessions"]})
+
+
+@pytest.mark.parametrize(
+    "label", ["return", "three_class_volatility", "triple_barrier", "three_class_quantiles"]
+)
+def test_bars_of_a_whole_session_hold_nothing_by_day(label: str) -> None:
+    (daily,) = resample(BARS, DAY_US).values()
+    with pytest.raises(DataError, match="overnight: false leaves nothing to hold"):
+        LABELS.parse({"label": label, "horizons": [1], "overnight": False}).latest_known_at(daily)
 
 
 def test_horizon_behind_is_refused() -> None:

@@ -83,6 +83,7 @@ def test_a_pair_of_thresholds_for_each_horizon() -> None:
         ([], "Write a number, or a pair"),
         ([[2, 1]], r"\[2, 1\] is no pair"),
         ([["a", 1]], r"\['a', 1\] is no pair"),
+        ([[False, True]], r"\[False, True\] is no pair"),
         ([[-1, 1], [-2, 2]], "2 pairs for 1 horizons"),
     ],
     ids=str,

@@ -182,6 +182,14 @@ def test_a_limit_leaves_sooner_and_moves_no_barrier() -> None:
     assert held.max() == 4
 
 
+def test_a_limit_beyond_all_bars_is_none() -> None:
+    bars, settings = walk(300), {"label": "triple_barrier", "horizons": [12], "span": 20}
+    plain, far = (
+        LABELS.parse(settings | each).compute(bars) for each in ({}, {"limit_bars": 10**20})
+    )
+    np.testing.assert_array_equal(plain.values, far.values)
+
+
 def test_before_volatility_is_known_there_is_no_label() -> None:
     table = TripleBarrier(horizons=(3,), span=50).compute(walk(200))
     np.testing.assert_array_equal(table.eligible, np.arange(200) >= 50)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import comb
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,13 +55,24 @@ def test_nothing_is_assumed_about_memory(name: str) -> None:
         splitter.split(*hourly(90, horizon=2))
     with pytest.raises(ConfigError, match="memory_bars must be 0 or more, got -1"):
         splitter.split(*hourly(90, horizon=2), memory_bars=-1)
+    for wrong in (2.5, True):
+        given: Any = wrong
+        with pytest.raises(ConfigError, match=f"whole number of bars, got {wrong}"):
+            splitter.split(*hourly(90, horizon=2), memory_bars=given)
     assert splitter.split(*hourly(90, horizon=2), memory_bars=0)
 
 
-@pytest.mark.parametrize("embargo", [-1, True, 2.5])
+@pytest.mark.parametrize("embargo", [-1, True, 2.5, [1], {"a": 1}, [], {}])
 def test_an_embargo_is_bars_or_a_duration(embargo: object) -> None:
     with pytest.raises(ConfigError, match=r"embargo.*neither bars nor a duration"):
         SPLITTERS.parse({"split": "walk_forward", "embargo": embargo})
+
+
+@pytest.mark.parametrize("name", SPLITTERS.names())
+def test_an_embargo_longer_than_all_bars_is_explained(name: str) -> None:
+    splitter = SPLITTERS.parse({"split": name, "embargo": 10**30})
+    with pytest.raises(DataError, match="smaller embargo"):
+        splitter.split(*hourly(90, horizon=2))
 
 
 def test_bars_of_an_embargo_are_the_symbols_own() -> None:

@@ -86,3 +86,40 @@ def test_mistakes_are_explained() -> None:
         for_sklearn(WalkForward(), X.index, 1, symbols=["A"])
     with pytest.raises(ConfigError, match="Give split memory_bars"):
         for_sklearn(PurgedKFold(), X.index, 1)
+    with pytest.raises(DataError, match="There is no row to split"):
+        for_sklearn(WalkForward(), X.index[:0], 1)
+    wrong: Any = 2.5
+    with pytest.raises(ConfigError, match="memory_bars must be a whole number"):
+        for_sklearn(WalkForward(), X.index, 1, memory_bars=wrong)
+    with pytest.raises(DataError, match="No label is known"):
+        for_sklearn(WalkForward(), X.index, 10**30)
+
+
+@pytest.mark.parametrize("name", ["decided_at", "known_at"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *(5.0, True, np.True_, None, "2026-01-05", pd.Timedelta("5h"), ["a"] * N_ROWS),
+        *([1.5] * N_ROWS, [True] * N_ROWS, [pd.Timedelta("5h")] * N_ROWS, [[1, 2], [3]]),
+        *(np.full(N_ROWS, np.timedelta64(5, "h")), np.zeros((N_ROWS, 2), "datetime64[us]")),
+    ],
+    ids=lambda wrong: type(wrong).__name__,
+)
+def test_what_is_no_time_is_refused(name: str, wrong: Any) -> None:
+    given: dict[str, Any] = {"decided_at": X.index, "known_at": 1} | {name: wrong}
+    with pytest.raises(ConfigError, match=rf"^{name} (is|holds).*Give a time for each row.*\.$"):
+        for_sklearn(WalkForward(), **given)
+
+
+def test_a_label_known_at_its_decision_is_refused() -> None:
+    """Nothing would be purged of such, whatever the label's horizon."""
+    known = INDEX + pd.Timedelta(hours=HORIZON)
+    for early in (
+        INDEX - pd.Timedelta(hours=5),
+        INDEX,
+        known.where(np.arange(N_ROWS) != 7, INDEX),
+    ):
+        with pytest.raises(DataError, match="labels are known by their decision, first that"):
+            for_sklearn(WalkForward(), INDEX, early)
+    open_ = known.where(np.arange(N_ROWS) < N_ROWS - HORIZON)
+    assert len(for_sklearn(WalkForward(), INDEX, open_).folds) == 6

@@ -69,6 +69,16 @@ def test_chronological_trains_both_folds_on_one_stretch() -> None:
     assert (len(validation.test), len(test.test)) == (30, 30)
 
 
+@pytest.mark.parametrize("embargo", [12, "12h"])
+def test_an_embargo_ends_the_training_of_both_folds_alike(embargo: int | str) -> None:
+    decisions, known_at = _one_symbol(200, 3)
+    plain, _ = SPLITTERS.parse("chronological").split(decisions, known_at)
+    splitter = SPLITTERS.parse({"split": "chronological", "embargo": embargo})
+    validation, test = splitter.split(decisions, known_at)
+    np.testing.assert_array_equal(validation.train, test.train)
+    assert plain.train.max() - test.train.max() == 12
+
+
 def test_early_stopping_is_purged_too() -> None:
     decisions, known_at = _one_symbol(200, 6)
     fit, stop = early_stop_split(decisions, known_at, np.arange(150), share=0.2)

@@ -34,12 +34,13 @@ def export(
     none. A split of several folds gives a folder for each. Nothing is fitted but
     the scaler, on training rows.
     """
-    from barstack.datasets import export_folds  # noqa: PLC0415 (numpy is slow to import)
+    from barstack.datasets import check_free, export_folds  # noqa: PLC0415 (numpy is slow to import)
     from barstack.experiments import STAGES, Chain, Study, Workplace  # noqa: PLC0415
 
     from ._progress import ShownProgress  # noqa: PLC0415
 
     spec = Study.from_yaml(study)
+    check_free(out)  # before minutes of computing
     progress = ShownProgress(stderr())
     workplace = Workplace(runs / ".store", study.parent, progress)
     chain = Chain([], workplace)
@@ -50,6 +51,7 @@ def export(
         out,
         folds,
         lambda number: spec.dataset(features, labels.of(number).table),
+        splitter=spec.split,
         scaled=scaled,
         progress=progress,
         about={"study": spec.content(), "study_id": spec.id, "bars_sha256": chain.key("bars")},

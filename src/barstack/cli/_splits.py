@@ -102,6 +102,8 @@ def plot(
     """What each fold trains on, purges, embargoes and tests, a line a fold."""
     from barstack.splits import fold_parts, paths, picture  # noqa: PLC0415
 
+    if html is not None:
+        _check_page(html, study)
     if study is None:
         scene = made_up(split, set_ or [], decisions, horizon, memory, stop)
     elif decisions is not None or horizon is not None:
@@ -140,6 +142,15 @@ def plot(
         console.print(f"{len(routes)} paths can be put together of them.", highlight=False)
     if html is not None:
         console.print(f"  page  {html}", highlight=False, soft_wrap=True)
+
+
+def _check_page(html: Path, study: Path | None) -> None:
+    """`ConfigError` for a page that would take the place of a study, or of what is no page."""
+    if html.suffix.lower() != ".html" or (study is not None and html.resolve() == study.resolve()):
+        raise ConfigError(
+            f"The page would take the place of {html}, which is no page. Name one that ends in "
+            f".html, such as {html.with_name('split.html')}."
+        )
 
 
 def _content(

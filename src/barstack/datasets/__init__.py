@@ -1,7 +1,7 @@
 """Datasets: features and labels as models see them."""
 
 from ._dataset import Dataset, Weights
-from ._export import Parts, export_folds, parts_of
+from ._export import Parts, check_free, export_folds, parts_of
 from ._history import MAX_GAP, history, rows_with_history, usable_rows
 from ._inputs import Inputs, Samples, window_view
 from ._scaler import SCALERS, FittedScaler, Scaler, register
@@ -20,6 +20,7 @@ __all__ = [
     "Scaler",
     "StandardScaler",
     "Weights",
+    "check_free",
     "export_folds",
     "history",
     "parts_of",

@@ -18,7 +18,7 @@ from barstack.core.progress import Progress
 from barstack.core.times import iso, parse_duration
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable, SampleWeights
-from barstack.splits import Fold
+from barstack.splits import Fold, Splitter
 
 from ._export import export_folds
 from ._history import MAX_GAP, Flags, blocks, complete, history, usable_rows
@@ -142,19 +142,27 @@ class Dataset:
         self,
         folder: Path | str,
         folds: Sequence[Fold],
+        splitter: Splitter | None = None,
         *,
         scaled: bool = False,
         progress: Progress | None = None,
     ) -> dict[str, Any]:
         """Write train, validation and test of each fold as parquet; what was written is returned.
 
-        scaled  whether features are written as models see them, scaled on the training rows
+        splitter  what made the folds: a `chronological` one makes them parts of a single cut
+        scaled    whether features are written as models see them, scaled on the training rows
 
         A single cut of the past goes into `folder`, several folds into `fold_0`, `fold_1` ... of
-        it. What is there already gives way if it is an earlier export, or else it is refused.
+        it. What is there already gives way if it is an earlier export and nothing else, or else
+        it is refused.
         """
         return export_folds(
-            Path(folder), folds, lambda _: self, scaled=scaled, progress=progress or Progress()
+            Path(folder),
+            folds,
+            lambda _: self,
+            splitter=splitter,
+            scaled=scaled,
+            progress=progress or Progress(),
         )
 
     def _history(self, apart_from: Rows | None) -> Rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,11 +14,12 @@ from barstack.core.decisions import Rows
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.files import new_folder
 from barstack.core.progress import Progress
+from barstack.core.spec import Spec
 from barstack.core.times import iso
-from barstack.splits import Fold, early_stop_split
+from barstack.splits import Fold, Splitter, early_stop_split
 
 if TYPE_CHECKING:
-    from ._dataset import Dataset
+    from ._dataset import Dataset, Weights
     from ._scaler import FittedScaler
 
 FORMAT = 1
@@ -33,33 +35,43 @@ class Parts(NamedTuple):
     test: Rows
 
 
-def parts_of(dataset: Dataset, folds: Sequence[Fold]) -> list[Parts]:
+def parts_of(
+    dataset: Dataset, folds: Sequence[Fold], splitter: Splitter | None = None
+) -> list[Parts]:
     """The parts of each fold, or of a single cut of the past; what overlaps is in none.
 
-    Two folds of which the second trains on nothing of the first one's test are a single cut, such
-    as 70/15/15: the first is validated by, the second tests. Any other fold gives the latest of
-    its training rows to be validated by, as models that stop early are given them. Rows whose
-    labels are open are in tests only.
+    The two folds of a splitter that is `one_cut`, such as 70/15/15, are parts of one: the first
+    is validated by, the second tests. Any other fold gives the latest of its training rows to be
+    validated by, as models that stop early are given them. Rows whose labels are open are in
+    tests only.
+
+    splitter  what made the folds; without it each stands for itself
     """
-    if _is_one_cut(dataset, folds):
-        return [_cut(dataset, *folds)]
+    if (cut := _one_cut(folds, splitter)) is not None:
+        return [_cut(dataset, cut, *folds)]
     return [_of_fold(dataset, fold) for fold in folds]
 
 
-def _is_one_cut(dataset: Dataset, folds: Sequence[Fold]) -> bool:
-    if len(folds) != 2 or any(fold.kind != "forward" for fold in folds):
-        return False
-    first, second = folds
-    known = dataset.labels.all_known_at[second.train]
-    return bool((known <= dataset.decisions.decided_at[first.test].min()).all())
+def _one_cut(folds: Sequence[Fold], splitter: Splitter | None) -> Splitter | None:
+    """The splitter, where its folds are parts of a single cut."""
+    if splitter is None or not splitter.one_cut:
+        return None
+    if len(folds) != 2:
+        raise ConfigError(
+            f"{len(folds)} folds are not those of a single cut, which has two. Give all folds of "
+            "the splitter, or leave the splitter out."
+        )
+    return splitter
 
 
-def _cut(dataset: Dataset, first: Fold, second: Fold) -> Parts:
-    test = _eligible(dataset, second.test)
-    begins = dataset.decisions.decided_at[test].min()
+def _cut(dataset: Dataset, splitter: Splitter, first: Fold, second: Fold) -> Parts:
+    decided_at = dataset.decisions.decided_at
+    times = np.unique(decided_at[np.concatenate([first.test, second.test])])
+    begins = int(np.searchsorted(times, decided_at[second.test].min()))
     validation = _known(dataset, first.test)
-    validation = validation[dataset.labels.all_known_at[validation] <= begins]
-    return Parts(_known(dataset, first.train), validation, test)
+    known_by = splitter.known_by(times, begins)  # the embargo lies before the test here too
+    validation = validation[dataset.labels.all_known_at[validation] <= known_by]
+    return Parts(_known(dataset, first.train), validation, _eligible(dataset, second.test))
 
 
 def _of_fold(dataset: Dataset, fold: Fold) -> Parts:
@@ -82,6 +94,7 @@ def export_folds(
     folds: Sequence[Fold],
     dataset_of: Callable[[int], Dataset],
     *,
+    splitter: Splitter | None = None,
     scaled: bool,
     progress: Progress,
     about: Mapping[str, Any] | None = None,
@@ -89,12 +102,13 @@ def export_folds(
     """Write the parts of every fold, whole or not at all; returns what `dataset.json` says.
 
     dataset_of  the dataset of each fold by its number: labels may be fitted fold by fold
+    splitter    as `parts_of` takes it
     about       plain data to be written beside
     """
     if not folds:
         raise ConfigError("There is no fold to export. Give those of a splitter.")
-    _check_free(folder)
-    one_cut = _is_one_cut(dataset_of(0), folds)
+    check_free(folder)
+    one_cut = _one_cut(folds, splitter)
     numbers = [0] if one_cut else range(len(folds))
     content: dict[str, Any] = {}
     counts = []
@@ -103,7 +117,8 @@ def export_folds(
             dataset = dataset_of(number)
             place = scratch if one_cut else scratch / f"fold_{number}"
             place.mkdir(exist_ok=True)
-            parts = _cut(dataset, *folds) if one_cut else _of_fold(dataset, folds[number])
+            fold = folds[number]
+            parts = _cut(dataset, one_cut, *folds) if one_cut else _of_fold(dataset, fold)
             content = _write(dataset, parts, place, scaled)
             if not one_cut:
                 _write_json(place / _ABOUT, content)
@@ -116,14 +131,44 @@ def export_folds(
     return content
 
 
-def _check_free(folder: Path) -> None:
+def check_free(folder: Path) -> None:
     """`ConfigError` where something else than an earlier export would give way."""
-    taken = folder.is_file() or (folder.is_dir() and any(folder.iterdir()))
-    if taken and not (folder / _ABOUT).is_file():
+    if folder.is_dir():
+        foreign = sorted(_files(folder) - _exported(folder))
+        what = ", ".join(foreign[:3]) + (" ..." if len(foreign) > 3 else "")
+    else:
+        what = "a file" if os.path.lexists(folder) else ""
+    if what:
         raise ConfigError(
-            f"{folder} holds something else than an earlier export, which would be lost. Give "
-            "another folder."
+            f"{folder} holds something else than an earlier export, which would be lost: {what}. "
+            "Give another folder."
         )
+
+
+def _files(folder: Path) -> set[str]:
+    """Whatever lies within a folder and would go with it; folders themselves if empty."""
+    found = set()
+    for each in folder.iterdir():
+        within = _files(each) if each.is_dir() and not each.is_symlink() else set()
+        found |= {f"{each.name}/{name}" for name in within} or {each.name}
+    return found
+
+
+def _exported(folder: Path) -> set[str]:
+    """The files that an export has written into a folder, by what its `dataset.json` says."""
+    try:
+        about = json.loads((folder / _ABOUT).read_text())
+    except (OSError, ValueError):  # none, or one that no export has written
+        return set()
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        return set()
+    own = {_ABOUT, *(f"{part}.parquet" for part in Parts._fields)}
+    if "fingerprint" in about:
+        return own
+    folds = about.get("folds")
+    if not isinstance(folds, list):
+        return set()
+    return {_ABOUT, *(f"fold_{number}/{name}" for number in range(len(folds)) for name in own)}
 
 
 def _write(dataset: Dataset, parts: Parts, folder: Path, scaled: bool) -> dict[str, Any]:
@@ -154,8 +199,14 @@ def _write(dataset: Dataset, parts: Parts, folder: Path, scaled: bool) -> dict[s
         "max_gap": dataset.max_gap,
         "scaled": scaled,
         "scaler": scaler.to_json(),
+        "weights": _content(dataset.weights),
         "parts": counts | {"left_out": int(left_out.sum())},
     }
+
+
+def _content(weights: Weights) -> Any:
+    """What makes the weights, which the fingerprint does not tell."""
+    return weights.content() if isinstance(weights, Spec) else repr(weights)
 
 
 def _table(dataset: Dataset, rows: Rows, weight: Any, scaler: FittedScaler | None) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from barstack.bars import Bars, Panel, as_panel
 from barstack.core.decisions import Rows
@@ -24,14 +24,20 @@ _FEWEST_HOLDINGS = 30
 _POPULATION = 40
 
 
+def _numbers(ends: Any) -> Any:
+    if isinstance(ends, list | tuple) and any(isinstance(end, bool) for end in ends):
+        raise ConfigError(f"Write [least, most], both numbers above 0; got {list(ends)}.")
+    return ends
+
+
 def _rising(ends: tuple[float, float]) -> tuple[float, float]:
     if not 0 < ends[0] <= ends[1]:
         raise ConfigError(f"Write [least, most], both above 0; got {list(ends)}.")
     return ends
 
 
-Range = Annotated[tuple[float, float], AfterValidator(_rising)]
-WholeRange = Annotated[tuple[int, int], AfterValidator(_rising)]
+Range = Annotated[tuple[float, float], BeforeValidator(_numbers), AfterValidator(_rising)]
+WholeRange = Annotated[tuple[int, int], BeforeValidator(_numbers), AfterValidator(_rising)]
 
 
 class _Holdings(NamedTuple):

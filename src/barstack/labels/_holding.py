@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from barstack.bars import Bars, Panel, as_panel
+from barstack.core.errors import DataError
 from barstack.core.times import NEVER, DecidedAt, KnownAt, decide_at_close
 
 from ._horizons import Places, leave
@@ -22,7 +23,13 @@ class HoldingLabel(Label):
 
     def bound(self, bars: Bars, horizon: str | int) -> tuple[Places, KnownAt]:
         """As `leave` has it: where each decision is left at the latest, and when it is known."""
-        return leave(bars, horizon, overnight=self.overnight)
+        exit_row, known_at = leave(bars, horizon, overnight=self.overnight)
+        if not (self.overnight or (exit_row > np.arange(len(bars))).any()):
+            raise DataError(
+                f"overnight: false leaves nothing to hold of {bars!r}: each bar is the last of its "
+                "session. Leave overnight out, or take shorter bars."
+            )
+        return exit_row, known_at
 
     def latest_known_at(self, bars: Bars | Panel) -> KnownAt:
         parts = []

@@ -20,7 +20,9 @@ from barstack.core.times import (
 
 Places = npt.NDArray[np.int64]
 
-_SESSIONS = re.compile(r"([0-9]+)\s*sessions?")
+_SESSIONS = re.compile(
+    r"([0-9]{1,18})\s*sessions?"
+)  # more digits than an integer holds are refused
 
 
 def sessions_of(horizon: str | int) -> int | None:
@@ -77,11 +79,12 @@ def leave(bars: Bars, horizon: str | int, *, overnight: bool = True) -> tuple[Pl
     last, ends = _session_ends(bars)
     sessions = sessions_of(horizon)
     if isinstance(horizon, int):
-        exit_row = np.minimum(rows + horizon, len(bars))
+        exit_row = np.minimum(rows + min(horizon, len(bars)), len(bars))
     elif sessions is not None:
         number = np.cumsum(np.diff(bars.records["session"], prepend=-1) != 0) - 1
-        lasts = np.append(np.unique(last), [len(bars)] * sessions)
-        exit_row = lasts[number + sessions]
+        ahead = min(sessions, len(bars))  # bars are as many sessions as they are at most
+        lasts = np.append(np.unique(last), [len(bars)] * ahead)
+        exit_row = lasts[number + ahead]
     else:
         exit_row = np.searchsorted(times, times + parse_duration(horizon))
     by_session = np.full(len(bars), sessions is not None)

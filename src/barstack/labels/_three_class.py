@@ -40,7 +40,9 @@ def _thresholds(value: Any) -> Any:
         return value
     pairs = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
     for pair in pairs:
-        numbers = isinstance(pair, Sequence) and all(isinstance(x, int | float) for x in pair)
+        numbers = isinstance(pair, Sequence) and all(
+            isinstance(x, int | float) and not isinstance(x, bool) for x in pair
+        )
         if not numbers or len(pair) != 2 or not pair[0] <= pair[1]:
             raise ConfigError(f"{pair!r} is no pair of thresholds. Write [lower, upper].")
     if not pairs:

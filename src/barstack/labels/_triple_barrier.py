@@ -61,7 +61,7 @@ class TripleBarrier(HoldingLabel):
         limit = self._setting("limit_bars", horizon)
         if limit is None:
             return exit_row, known_at
-        limits = np.minimum(np.arange(len(bars)) + limit, len(bars))
+        limits = np.minimum(np.arange(len(bars)) + min(limit, len(bars)), len(bars))
         sooner = (limits <= exit_row) & (limits < len(bars))
         closes = np.append(bars.closed_at, NEVER)[limits]
         return np.where(sooner, limits, exit_row), KnownAt(np.where(sooner, closes, known_at))

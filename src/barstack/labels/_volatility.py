@@ -24,7 +24,7 @@ def trailing_volatility(bars: Bars, span: int) -> Column:
     starts[:1] = True
     variance = np.empty(len(bars))
     squares = log_return_squares(bars.close, ~starts)
-    exponential_variance(squares, starts, span, variance)
+    exponential_variance(squares, starts, min(span, len(bars)), variance)
     return np.sqrt(variance)
 
 

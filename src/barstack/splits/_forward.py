@@ -44,9 +44,12 @@ class Chronological(Splitter):
     """One cut of the past: train, validation and test in time order, 70/15/15 by default.
 
     Two folds with one training stretch. Members never train on validation; its forecasts are
-    what a meta-learner learns from, and the test's are what it is judged by.
+    what a meta-learner learns from, and the test's are what it is judged by. An embargo ends
+    that stretch sooner, for both.
     """
 
+    version = 2  # an embargo ends the training of both folds alike
+    one_cut = True
     train: float = 0.70
     validation: float = 0.15
 

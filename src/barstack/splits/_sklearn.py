@@ -10,7 +10,7 @@ import numpy as np
 
 from barstack.core.decisions import Decisions, Rows
 from barstack.core.errors import ConfigError, DataError
-from barstack.core.times import DecidedAt, KnownAt, iso
+from barstack.core.times import DecidedAt, KnownAt, Times, iso
 
 from ._splitter import Splitter
 
@@ -48,7 +48,8 @@ def for_sklearn(
     """Purged folds of a table's rows, for `cross_val_score`, `GridSearchCV` and the like.
 
     decided_at   (n_rows,) the moment of each row, such as a frame's index; rows in any order
-    known_at     (n_rows,) when each row's label is known; or after how many rows of its symbol
+    known_at     (n_rows,) when each row's label is known, which is after its decision, or NaT
+                 while it is open; or after how many rows of its symbol
     symbols      (n_rows,) whose row each is, where there are several
     memory_bars  as `Splitter.split` takes it
 
@@ -61,7 +62,9 @@ def for_sklearn(
     [0 1 2 3] [6 7 8]
     [0 1 2 3 4 5 6] [ 9 10 11]
     """
-    moments = np.asarray(decided_at, "datetime64[us]")
+    moments = _moments(decided_at, "decided_at")
+    if len(moments) == 0:
+        raise DataError("There is no row to split. Give decided_at a time for each row.")
     names = np.zeros(len(moments), "U1") if symbols is None else np.asarray(symbols).astype(str)
     if len(names) != len(moments):
         raise ConfigError(f"{len(moments):,} times and {len(names):,} symbols: give one a row.")
@@ -71,17 +74,50 @@ def for_sklearn(
         tuple(unique.tolist()), codes[order].astype(np.int32), DecidedAt(moments[order])
     )
     _check_moments(decisions, symbols is not None)
-    if isinstance(known_at, int | np.integer):
+    if isinstance(known_at, int | np.integer) and not isinstance(known_at, bool):
         known = _after_rows(decisions, int(known_at))
     else:
-        given = np.asarray(known_at, "datetime64[us]")
+        given = _moments(known_at, "known_at")
         if len(given) != len(moments):
             raise ConfigError(f"{len(moments):,} rows and {len(given):,} known_at: give one a row.")
         known = KnownAt(given[order])
+        _check_ahead(decisions, known)
     folds = splitter.split(decisions, known, memory_bars=memory_bars)
     return SklearnFolds(
         len(moments), tuple((order[fold.train], order[fold.test]) for fold in folds)
     )
+
+
+def _moments(given: Any, name: str) -> Times:
+    """(n_rows,) times as given, in UTC."""
+    ways = "a time for each row" + (
+        ", such as index + pd.Timedelta('4h'), or a whole number of rows"
+        if name == "known_at"
+        else ", such as a frame's index"
+    )
+    try:
+        plain = np.asarray(given)
+        if plain.ndim == 1 and len(plain) and plain.dtype.kind in "bfcm":
+            raise TypeError(f"it is of type {plain.dtype}")
+        times = np.asarray(given, "datetime64[us]") if plain.ndim == 1 else None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(f"{name} holds what is no time: {error}. Give {ways}.") from None
+    if times is None:
+        shown = f"{given!r}" if plain.ndim == 0 else f"a table of shape {plain.shape}"
+        raise ConfigError(f"{name} is {shown}. Give {ways}.")
+    return times
+
+
+def _check_ahead(decisions: Decisions, known_at: KnownAt) -> None:
+    """Refuse labels that are known at their decision; with nothing ahead nothing is purged."""
+    early = known_at <= decisions.decided_at  # never so of NaT, a label that is still open
+    if early.any():
+        row = int(np.argmax(early))
+        raise DataError(
+            f"{int(early.sum()):,} labels are known by their decision, first that decided at "
+            f"{iso(decisions.decided_at[row])} and known at {iso(known_at[row])}. Give the time at "
+            "which each label is known, which lies after its decision."
+        )
 
 
 def _check_moments(decisions: Decisions, named: bool) -> None:
@@ -103,7 +139,7 @@ def _after_rows(decisions: Decisions, rows: int) -> KnownAt:
     """When each label is known that takes so many rows of its symbol."""
     if rows < 1:
         raise ConfigError(f"A label known after {rows} rows does not lie ahead; give 1 or more.")
-    places = np.arange(len(decisions)) + rows
+    places = np.arange(len(decisions)) + min(rows, len(decisions))
     ends = np.searchsorted(decisions.symbol_code, decisions.symbol_code, side="right")
     known = decisions.decided_at[np.minimum(places, len(decisions) - 1)]
     # Rows whose label lies beyond the table have one all the same: it is known after all others.

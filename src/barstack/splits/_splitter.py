@@ -80,6 +80,7 @@ class Splitter(Spec):
     """
 
     kind: ClassVar[Kind] = "forward"
+    one_cut: ClassVar[bool] = False  # two folds with one training stretch: to validate, to test
     embargo: int | str | None = None  # bars, or a duration such as 1d; crossed: else derived
 
     @field_validator("embargo", mode="before")
@@ -87,7 +88,7 @@ class Splitter(Spec):
     def _check_embargo(cls, value: Any) -> Any:
         if isinstance(value, str):
             parse_duration(value)
-        elif value is not None and (isinstance(value, bool | float) or value < 0):
+        elif value is not None and (type(value) is not int or value < 0):
             raise ConfigError(
                 f"An embargo of {value} is neither bars nor a duration. Write a whole number of "
                 "bars, 0 or more, or a duration such as 1d."
@@ -132,9 +133,9 @@ class Splitter(Spec):
             ]
             train = ~np.isnat(known) & (decided_at >= times[span.train_start])
             if span.train_end is not None:
-                train &= known <= times[span.train_end]
+                train &= known <= self.known_by(times, span.train_end)
             for (start, end), test in zip(span.tests, stretches, strict=True):
-                beside = known <= self._known_by(times, start)
+                beside = known <= self.known_by(times, start)
                 if self.kind == "crossed":
                     answered = known[test & ~np.isnat(known)].max(initial=times[end - 1])
                     beside |= clear_from >= answered
@@ -149,8 +150,13 @@ class Splitter(Spec):
 
     def _clear_from(self, decisions: Decisions, memory_bars: int | None) -> Times:
         """(n_rows,) the last answer in that a row may follow, if it is to be trained on."""
-        if memory_bars is not None and memory_bars < 0:
-            raise ConfigError(f"memory_bars must be 0 or more, got {memory_bars}.")
+        if memory_bars is not None:
+            if isinstance(memory_bars, bool) or not isinstance(memory_bars, int | np.integer):
+                raise ConfigError(
+                    f"memory_bars must be a whole number of bars, got {memory_bars!r}. Round it up."
+                )
+            if memory_bars < 0:
+                raise ConfigError(f"memory_bars must be 0 or more, got {memory_bars}.")
         embargo = memory_bars if self.embargo is None else self.embargo
         if self.kind != "crossed":
             return decisions.decided_at
@@ -164,12 +170,15 @@ class Splitter(Spec):
         if isinstance(embargo, str):
             return decisions.decided_at - np.timedelta64(parse_duration(embargo), "us")
         # A symbol with gaps takes longer over so many bars than the common clock does.
-        earlier = np.arange(len(decisions)) - embargo
+        earlier = np.arange(len(decisions)) - min(embargo, len(decisions))
         opened = decisions.decided_at[np.maximum(earlier, 0)]
         return np.where(earlier >= decisions.first_row, opened, NEVER)
 
-    def _known_by(self, times: Times, start: int) -> np.datetime64:
-        """When a label trained on before a test must be known; NaT where none can be."""
+    def known_by(self, times: Times, start: int) -> np.datetime64:
+        """When a label trained on before a test must be known; NaT where none can be.
+
+        times  sorted decision times, of which the test begins at place `start`
+        """
         moment: np.datetime64 = times[start]
         if self.kind == "crossed" or self.embargo is None:
             return moment
