@@ -32,7 +32,7 @@ def in_short(findings: Sequence[Finding]) -> str:
     >>> from barstack.bars.checks import find
     >>> from barstack.testing import walk
     >>> in_short(find(walk(bars=300), calendar="XNYS"))
-    'checks of bars warn: missing_bars 13 of WALK'
+    'checks of bars warn: missing_bars 43 of WALK'
     """
     kinds: dict[str, list[Finding]] = {}
     for each in findings:
