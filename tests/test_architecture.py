@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import barstack
+from barstack.models import MODELS
 
 HOUSE = Path(barstack.__file__).parent
 ROOMS = [
@@ -99,13 +100,15 @@ def test_starting_imports_nothing_heavy(module: str) -> None:
 
 
 def test_a_study_needs_only_the_libraries_it_uses(tmp_path: Path) -> None:
-    """With PyTorch and the boosters out of reach, models are listed and ridge is run."""
+    """With PyTorch, boosters and scikit-learn out of reach, models are listed and ridge is run."""
     code = """
 import sys
 
+FAR = {"torch", "safetensors", "lightgbm", "xgboost", "catboost", "sklearn", "skops"}
+
 class OutOfReach:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"torch", "safetensors", "lightgbm", "xgboost", "catboost"}:
+        if name.split(".")[0] in FAR:
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, OutOfReach())
@@ -125,6 +128,6 @@ except bs.BarstackError as error:
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
     )
     names, run, error = ran.stdout.splitlines()
-    assert names == "catboost lightgbm lstm ridge xgboost"
+    assert names.split() == MODELS.names()
     assert run.startswith("Run(")
     assert "This model needs PyTorch: pip install 'barstack[neural]'" in error

@@ -27,6 +27,7 @@ from barstack.ensembles import ENSEMBLES
 from barstack.labels import LABELS, Label, SampleWeights
 from barstack.models import MODELS
 from barstack.models.boosting._horizons import Boosting
+from barstack.models.neural._neural import Neural
 from barstack.splits import SPLITTERS, Splitter
 from barstack.worlds import NOISES, WORLDS, Noise, Planted, World
 
@@ -170,7 +171,7 @@ def test_every_setting_is_documented_with_its_default(
     sections = _sections(ROOT / "docs" / page)
     for entry in registry.names():
         spec = registry.get(entry)
-        if not spec.__module__.startswith("barstack."):
+        if not spec.__module__.startswith("barstack.") or issubclass(spec, Neural):
             continue
         documented = _rows(sections[f"`{entry}`"])
         assert set(documented) <= set(spec.model_fields), f"{page}, {entry}: a row too many"
@@ -178,6 +179,24 @@ def test_every_setting_is_documented_with_its_default(
             if issubclass(spec, base):
                 documented = _rows(sections[heading]) | documented
         _compare(spec, documented, f"{page}, {entry}")
+
+
+def test_every_setting_of_a_network_is_documented_with_its_default() -> None:
+    """Those they share in one table, their own in a row of another: `name` (default)."""
+    section = _sections(ROOT / "docs" / "models.md")["Neural models"]
+    _compare(Neural, _rows(section), "models.md, Neural models")
+    for name in MODELS.names():
+        spec = MODELS.get(name)
+        if not issubclass(spec, Neural):
+            continue
+        (row,) = re.findall(rf"^\| `{name}` \|.*$", section, re.M)
+        told = {
+            field: text.removesuffix(" bars")
+            for field, text in re.findall(r"`(\w+)` \((.*?)\)", row)
+        }
+        own = spec.model_fields.keys() - Neural.model_fields.keys()
+        defaults = {field: spec.model_fields[field].default for field in own}
+        assert told == {field: str(value).strip("()") for field, value in defaults.items()}, name
 
 
 def test_every_study_key_is_documented_with_its_default() -> None:

@@ -29,7 +29,18 @@ _WAY_OUT = (
     "the study again."
 )
 _LARGEST_MANIFEST = 16 * 2**20
-_RECORDED = ("barstack", "numpy", "numba", "lightgbm", "xgboost-cpu", "catboost", "torch", "scipy")
+_RECORDED = (
+    "barstack",
+    "numpy",
+    "numba",
+    "scipy",
+    "scikit-learn",
+    "skops",
+    "lightgbm",
+    "xgboost-cpu",
+    "catboost",
+    "torch",
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,6 +29,7 @@ class Model(Spec):
     tasks: ClassVar[tuple[Task, ...]] = ()
     stops_early: ClassVar[bool] = False  # whether `fit` wants a stretch to stop by
     packages: ClassVar[tuple[str, ...]] = ()  # libraries whose version changes what is learned
+    exempt: ClassVar[dict[str, str]] = {}  # checks of the contract that cannot hold, and why not
 
     @property
     def lookback_bars(self) -> int:

@@ -1,4 +1,7 @@
-"""What every model must hold to; a new model joins by being registered."""
+"""What every model must hold to; a new model joins by being registered.
+
+A check that cannot hold of a model stands in its `exempt`, with the reason.
+"""
 
 from __future__ import annotations
 

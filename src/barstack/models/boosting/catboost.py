@@ -32,7 +32,8 @@ class CatBoost(Boosting):
     l2_penalty: float = Field(10.0, ge=0)
     feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each split
 
-    def fit_one(self, train: Part, stop: Part, task: Task, seed: int) -> Any:
+    def fit_one(self, train: Part, stop: Part | None, task: Task, seed: int) -> Any:
+        assert stop is not None  # stops_early
         catboost = _catboost()
         classes = {"classes_count": 3} if task == "three_class" else {}
         booster = catboost.CatBoost(
@@ -67,7 +68,7 @@ class CatBoost(Boosting):
     def save_one(self, booster: Any, file: Path) -> None:
         booster.save_model(str(file), format="cbm")
 
-    def load_one(self, file: Path) -> Any:
+    def load_one(self, file: Path, task: Task) -> Any:
         booster = _catboost().CatBoost()
         booster.load_model(str(file), format="cbm")
         return booster

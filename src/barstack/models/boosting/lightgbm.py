@@ -35,7 +35,8 @@ class LightGBM(Boosting):
     leaf_rows: int = Field(40, ge=1)  # fewest rows in a leaf
     feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each tree
 
-    def fit_one(self, train: Part, stop: Part, task: Task, seed: int) -> Any:
+    def fit_one(self, train: Part, stop: Part | None, task: Task, seed: int) -> Any:
+        assert stop is not None  # stops_early
         lightgbm = _lightgbm()
         settings = _OBJECTIVES[task] | {
             "learning_rate": self.learning_rate,
@@ -66,5 +67,5 @@ class LightGBM(Boosting):
     def save_one(self, booster: Any, file: Path) -> None:
         file.write_text(booster.model_to_string())
 
-    def load_one(self, file: Path) -> Any:
+    def load_one(self, file: Path, task: Task) -> Any:
         return _lightgbm().Booster(model_str=file.read_text())

@@ -36,7 +36,8 @@ class XGBoost(Boosting):
     feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each tree
     row_share: float = Field(0.8, gt=0, le=1)  # of rows drawn for each tree
 
-    def fit_one(self, train: Part, stop: Part, task: Task, seed: int) -> Any:
+    def fit_one(self, train: Part, stop: Part | None, task: Task, seed: int) -> Any:
+        assert stop is not None  # stops_early
         xgboost = _xgboost()
         settings = _OBJECTIVES[task] | {
             "learning_rate": self.learning_rate,
@@ -64,7 +65,7 @@ class XGBoost(Boosting):
     def save_one(self, booster: Any, file: Path) -> None:
         booster.save_model(file)
 
-    def load_one(self, file: Path) -> Any:
+    def load_one(self, file: Path, task: Task) -> Any:
         booster = _xgboost().Booster()
         booster.load_model(file)
         return _on_one_thread(booster)

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import NamedTuple
-
 import numpy as np
 from pydantic import Field
 
 from barstack.core.forecast import Target
-from barstack.datasets import Inputs, Samples
+from barstack.datasets import Samples
 
-from .._model import Model, Values, register
-
-
-class Linear(NamedTuple):
-    """weights (n_features, n_horizons), intercept (n_horizons,)."""
-
-    weights: Values
-    intercept: Values
+from .._model import Values, register
+from ._linear import Linear, LinearModel
 
 
 @register("ridge", family="classical", tasks=("return",))
-class Ridge(Model):
+class Ridge(LinearModel):
     """Linear forecast with an L2 penalty, all horizons from one factorisation.
 
     The penalty is per row: 1.0 weighs a standardised feature as much as all training rows do,
@@ -47,13 +38,3 @@ class Ridge(Model):
         # lstsq, not solve: without a penalty repeated features make the matrix singular.
         weights = np.linalg.lstsq(gram, moments, rcond=None)[0]
         return Linear(np.asarray(weights, float), mean - centre @ weights)
-
-    def predict(self, learned: Linear, inputs: Inputs, target: Target) -> Values:
-        return (inputs.last() @ learned.weights + learned.intercept)[:, :, None]
-
-    def save(self, learned: Linear, folder: Path) -> None:
-        np.savez(folder / "linear.npz", **learned._asdict())
-
-    def load(self, folder: Path, target: Target) -> Linear:
-        with np.load(folder / "linear.npz", allow_pickle=False) as arrays:
-            return Linear(arrays["weights"], arrays["intercept"])

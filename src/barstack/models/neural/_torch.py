@@ -7,15 +7,27 @@ from types import ModuleType
 from barstack.core.errors import MissingPackageError
 
 
-def torch_and_training() -> tuple[ModuleType, ModuleType]:
-    """The library and our training loop for it."""
+def parts() -> ModuleType:
+    """The pieces that networks are built of, once PyTorch is known to be here."""
+    _require()
+    from . import _parts  # noqa: PLC0415
+
+    return _parts
+
+
+def trainer() -> ModuleType:
+    """The training loop of all networks."""
+    _require()
+    from . import _training  # noqa: PLC0415
+
+    return _training
+
+
+def _require() -> None:
     try:
         import safetensors.torch  # noqa: F401, PLC0415
-        import torch  # noqa: PLC0415
+        import torch  # noqa: F401, PLC0415
     except ImportError as error:
         raise MissingPackageError(
             f"This model needs PyTorch: pip install 'barstack[neural]' ({error})."
         ) from None
-    from . import _training  # noqa: PLC0415
-
-    return torch, _training

@@ -2,173 +2,202 @@
 
 from __future__ import annotations
 
-import copy
+import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from barstack.core.errors import ArtifactError
+from barstack.core.errors import DataError
 from barstack.core.forecast import Target
 from barstack.datasets import Inputs, Samples
+
+from . import _learned
+from ._batches import Bars, Batch, Chunks, Windows
+from ._checkpoint import Checkpoint, State, fingerprint
+from ._learned import Epoch, Learned
+from ._losses import loss_for, outputs, row_losses, starting_point
+
+if TYPE_CHECKING:
+    from ._neural import Neural
 
 _PREDICT_ROWS = 2048
 
 
-class LastStep(nn.Module):
-    """An LSTM read at its last step: (batch, lookback, n_features) -> (batch, n_outputs)."""
-
-    def __init__(self, n_features: int, hidden: int, n_outputs: int, dropout: float) -> None:
-        super().__init__()
-        self.recurrent = nn.LSTM(n_features, hidden, batch_first=True)
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(hidden, n_outputs)
-
-    def forward(self, windows: Tensor) -> Tensor:
-        states, _ = self.recurrent(windows)
-        return self.head(self.dropout(states[:, -1]))  # type: ignore[no-any-return]
+def parameter_count(model: Neural, n_features: int, n_outputs: int) -> int:
+    """Numbers that training sets."""
+    with torch.device("meta"):
+        network = model.network(n_features, n_outputs)
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def fit(
-    network: Callable[[], nn.Module],
+    model: Neural,
     train: Samples,
     stop: Samples,
     target: Target,
-    *,
-    lookback: int,
-    epochs: int,
-    patience: int,
-    batch: int,
-    learning_rate: float,
-    weight_decay: float,
     seed: int,
-) -> nn.Module:
-    """The network of the epoch that did best on `stop`.
-
-    Windows are cut batch by batch, so memory holds one copy of the features.
-    """
-    with _one_thread_and_seed(seed):
-        learner = network()
-        optimizer = torch.optim.AdamW(
-            learner.parameters(), lr=learning_rate, weight_decay=weight_decay
+    folder: Path | None,
+    on_epoch: Callable[[Epoch], None] | None,
+) -> Learned:
+    """The network of the epoch that did best on `stop`."""
+    loss = loss_for(model.loss, target)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    what = fingerprint([model.content(), target.columns], seed, train, stop) if folder else ""
+    checkpoint = Checkpoint(folder, what)
+    with _one_thread_and_seed(seed, device):
+        network = model.network(train.n_features, len(target.columns)).to(device)
+        run = _Run(model, network, starting_point(train, target).to(device), loss, target)
+        state = State(network, run.optimizer, np.random.default_rng(seed))
+        checkpoint.read(state)
+        kind = Chunks if model.dense else Windows
+        bars = Bars(train, device)
+        learning = kind(train, bars, model.lookback, device)
+        stopping = kind(stop, bars, model.lookback, device)
+        while len(state.curves) < model.epochs and state.waited < model.patience:
+            epoch = run.epoch(len(state.curves), learning, stopping, state.shuffle)
+            state.look_back(epoch)
+            checkpoint.write(state)
+            if on_epoch:
+                on_epoch(epoch)
+    if not state.best:
+        raise DataError(
+            f"Training diverged: the loss was {state.curves[-1].stop_loss} after each of "
+            f"{len(state.curves)} epoch(s) at learning_rate {model.learning_rate:g}. Lower it, "
+            "or scale features so that none is huge."
         )
-        shuffle = np.random.default_rng(seed)
-        best, best_loss, waited = copy.deepcopy(learner.state_dict()), np.inf, 0
-        for _ in range(epochs):
-            _train_epoch(learner, optimizer, train, target, lookback, batch, shuffle)
-            loss = _mean_loss(learner, stop, target, lookback)
-            if loss < best_loss:
-                best, best_loss, waited = copy.deepcopy(learner.state_dict()), loss, 0
-            else:
-                waited += 1
-            if waited == patience:
-                break
-        learner.load_state_dict(best)
-    return learner.eval()
+    network.load_state_dict(state.best)
+    checkpoint.remove()
+    mode = "dense" if model.dense else "windows"
+    start = run.start.cpu()
+    return Learned(network.cpu().eval(), start, train.n_features, mode, tuple(state.curves))
+
+
+class _Run:
+    """A network on its way: one epoch, one step, one look at the rows to stop by."""
+
+    def __init__(
+        self, model: Neural, network: nn.Module, start: Tensor, loss: str, target: Target
+    ) -> None:
+        self.model, self.network, self.start = model, network, start
+        self.loss, self.target = loss, target
+        self.optimizer = torch.optim.AdamW(
+            network.parameters(), model.learning_rate, weight_decay=model.weight_decay, fused=True
+        )
+
+    def epoch(
+        self,
+        number: int,
+        learning: Chunks | Windows,
+        stopping: Chunks | Windows,
+        shuffle: np.random.Generator,
+    ) -> Epoch:
+        """One pass over the rows to learn from, then a look at those to stop by."""
+        began = time.perf_counter()
+        self.network.train()
+        total, weight, rate = torch.zeros(()), torch.zeros(()), self.model.learning_rate
+        steps = 0
+        for share, batch in learning.shuffled(self.model.batch, shuffle):
+            rate = learning_rate(self.model, (number + share) / self.model.epochs)
+            total, weight = total + self.step(batch, rate), weight + batch.weight.sum().cpu()
+            steps += 1
+        train_loss = float(total / weight)
+        stop_loss = self.mean_loss(stopping)
+        return Epoch(number, steps, train_loss, stop_loss, rate, time.perf_counter() - began)
+
+    def step(self, batch: Batch, rate: float) -> Tensor:
+        """Learn from one batch; its loss, summed over rows by weight."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad()
+        loss = self.weighed(batch)
+        (loss / batch.rows + self._side_loss()).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.model.clip_norm)
+        self.optimizer.step()
+        return loss.detach().cpu()
+
+    def mean_loss(self, samples: Chunks | Windows) -> float:
+        """On average over rows by weight, with nothing dropped out."""
+        self.network.eval()
+        total, weight = 0.0, 0.0
+        with torch.inference_mode():
+            for batch in samples.in_order():
+                total += float(self.weighed(batch))
+                weight += float(batch.weight.sum())
+        return total / weight if weight else math.nan
+
+    def weighed(self, batch: Batch) -> Tensor:
+        """Each row's loss over all horizons times its weight, summed."""
+        bars, keep = batch.bars, batch.y.shape[1]
+        narrow = self.model.precision == "bfloat16"
+        with torch.autocast(bars.device.type, torch.bfloat16, enabled=narrow):
+            raw = self.network(bars, keep) if self.model.causal else self.network(bars)
+        raw = raw.float().reshape(len(bars) * keep, -1) + self.start
+        y = batch.y.reshape(len(raw), -1)
+        return (row_losses(raw, y, self.loss, self.target) * batch.weight.reshape(-1)).sum()
+
+    def _side_loss(self) -> Tensor | float:
+        """What a network asks of itself beside the forecast, such as to rebuild its inputs."""
+        side = getattr(self.network, "side_loss", None)
+        return 0.0 if side is None else side
+
+
+def learning_rate(model: Neural, progress: float) -> float:
+    """The rate at a share of all epochs.
+
+    >>> from barstack.models import MODELS
+    >>> model = MODELS.parse({"model": "mlp", "learning_rate": 1.0, "schedule": "one_cycle"})
+    >>> [round(learning_rate(model, at), 3) for at in (0.0, 0.15, 0.3, 0.65, 1.0)]
+    [0.04, 0.52, 1.0, 0.505, 0.01]
+    """
+    top = model.learning_rate
+    if model.schedule == "constant":
+        return top
+    if model.schedule == "one_cycle" and progress < 0.3:  # Smith (2018): up, then down
+        return top * (0.04 + 0.96 * progress / 0.3)
+    fallen = progress if model.schedule == "cosine" else (progress - 0.3) / 0.7
+    return top * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * fallen)))
 
 
 def predict(
-    network: nn.Module, inputs: Inputs, target: Target, lookback: int
+    model: Neural, learned: Learned, inputs: Inputs, target: Target
 ) -> npt.NDArray[np.float64]:
     """(n_rows, n_horizons, n_outputs): returns in training deviations, or probabilities."""
-    parts = []
-    with torch.inference_mode():
+    found = np.empty((len(inputs), len(target.horizons), len(target.outputs)))
+    with torch.inference_mode(), _one_thread():
         for start in range(0, len(inputs), _PREDICT_ROWS):
             places = slice(start, start + _PREDICT_ROWS)
-            raw = network(torch.from_numpy(inputs.windows(lookback, places)))
-            parts.append(_outputs(raw, target).numpy())
-    shape = (0, len(target.horizons), len(target.outputs))
-    return np.concatenate(parts).astype(np.float64) if parts else np.empty(shape)
+            windows = torch.from_numpy(inputs.windows(model.lookback, places))
+            found[places] = outputs(learned.raw(windows), target).numpy()
+    return found
 
 
-def save(network: nn.Module, file: Path) -> None:
-    """Weights as safetensors: arrays and names, no code."""
-    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, file)
-
-
-def read(file: Path) -> dict[str, Tensor]:
-    """Weights that `save` wrote."""
-    try:
-        return load_file(file)
-    except Exception as error:  # noqa: BLE001 (safetensors raises its own, unexported class)
-        raise ArtifactError(f"{file} cannot be read: {error}. Restore it from a copy.") from None
-
-
-def _train_epoch(
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    train: Samples,
-    target: Target,
-    lookback: int,
-    batch: int,
-    shuffle: np.random.Generator,
-) -> None:
-    network.train()
-    order = shuffle.permutation(len(train))
-    for start in range(0, len(order), batch):
-        places = order[start : start + batch]
-        loss = _loss(network, train, target, lookback, places)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-
-
-def _mean_loss(network: nn.Module, samples: Samples, target: Target, lookback: int) -> float:
-    network.eval()
-    total = 0.0
-    with torch.inference_mode():
-        for start in range(0, len(samples), _PREDICT_ROWS):
-            places = np.arange(start, min(start + _PREDICT_ROWS, len(samples)))
-            total += float(_loss(network, samples, target, lookback, places)) * len(places)
-    return total / float(samples.weight.sum())
-
-
-def _loss(
-    network: nn.Module,
-    samples: Samples,
-    target: Target,
-    lookback: int,
-    places: npt.NDArray[np.int64],
-) -> Tensor:
-    """Each row's loss over all horizons times its weight, on average over `places`."""
-    raw = network(torch.from_numpy(samples.windows(lookback, places)))
-    y = torch.from_numpy(samples.y[places].astype(np.float32))
-    weight = torch.from_numpy(samples.weight[places].astype(np.float32))
-    return (_row_losses(raw, y, target) * weight).mean()
-
-
-def _row_losses(raw: Tensor, y: Tensor, target: Target) -> Tensor:
-    if target.task == "return":  # a crash counts, but not squared
-        return nn.functional.huber_loss(raw, y, reduction="none", delta=2.0).mean(dim=1)
-    if target.task == "direction":
-        each = nn.functional.binary_cross_entropy_with_logits(raw, y, reduction="none")
-        return each.mean(dim=1)
-    classes = y.reshape(-1).long()
-    each = nn.functional.cross_entropy(raw.reshape(-1, 3), classes, reduction="none")
-    return each.reshape(len(y), -1).mean(dim=1)
-
-
-def _outputs(raw: Tensor, target: Target) -> Tensor:
-    shaped = raw.reshape(len(raw), len(target.horizons), len(target.outputs)).double()
-    if target.task == "return":
-        return shaped
-    return torch.sigmoid(shaped) if target.task == "direction" else torch.softmax(shaped, dim=2)
+def load(model: Neural, folder: Path, target: Target) -> Learned:
+    """What `Learned.save` wrote."""
+    return _learned.load(model, folder, len(target.columns))
 
 
 @contextmanager
-def _one_thread_and_seed(seed: int) -> Iterator[None]:
-    """Small nets run faster on one thread, and repeat; the caller's random state is left alone."""
+def _one_thread() -> Iterator[None]:
+    """Small nets run faster on one thread, and repeat."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            yield
+        yield
     finally:
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def _one_thread_and_seed(seed: int, device: torch.device) -> Iterator[None]:
+    """As `_one_thread`; the caller's random state is left alone."""
+    devices = [torch.cuda.current_device()] if device.type == "cuda" else []
+    with _one_thread(), torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,31 @@
+"""Models: how fast they learn, and that what makes them fast costs nothing.
+
+    .venv/bin/python benchmarks/models.py --part neural
+    .venv/bin/python benchmarks/models.py --part neural --only lstm,tcn --bars 3000 --epochs 4
+
+Part `neural` trains every architecture on exact windows and, where its network is causal, on
+chunks: model-epochs a second of both, and the loss of both on later rows, over a few symbols of
+../shared/data and two worlds.
+"""
+
+from __future__ import annotations
+
+from _benchmark import arguments, finish
+from _models_neural import neural
+
+PARTS = {"neural": neural}
+
+
+def main() -> None:
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--part", choices=PARTS, default="neural")
+    parser.add_argument("--only", default="", help="names of models, with commas")
+    parser.add_argument("--bars", type=int, default=4000, help="bars of each symbol or world")
+    parser.add_argument("--epochs", type=int, default=5, help="most epochs on exact windows")
+    options = parser.parse_args()
+    bars, figures = PARTS[options.part](options)
+    finish(f"models_{options.part}", bars, figures)
+
+
+if __name__ == "__main__":
+    main()

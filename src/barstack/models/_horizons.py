@@ -1,0 +1,145 @@
+"""Models that learn each horizon by itself, and what they say where nothing can be learned."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from barstack.core.errors import ArtifactError
+from barstack.core.forecast import Target, Task
+from barstack.core.seeds import derive_seed
+from barstack.datasets import Inputs, Samples
+
+from ._arrays import check_files, read_numbers, seal_files
+from ._model import Model, Values
+
+
+class Part(NamedTuple):
+    """Rows of one horizon: X (n_rows, n_features), y and weight (n_rows,)."""
+
+    X: Values
+    y: Values
+    weight: Values
+
+    def counted(self) -> Part:
+        """Without the rows that count nothing."""
+        counts = self.weight > 0.0
+        return self if counts.all() else Part(self.X[counts], self.y[counts], self.weight[counts])
+
+    def with_every_class(self, task: Task) -> Part:
+        """One row more for each class that never occurs, at the mean of all: none is impossible."""
+        n_classes = 3 if task == "three_class" else 2
+        absent = np.setdiff1d(np.arange(float(n_classes)), self.y)
+        if task == "return" or not len(absent):
+            return self
+        middle = np.average(self.X, axis=0, weights=self.weight)
+        return Part(
+            np.vstack([self.X, np.tile(middle, (len(absent), 1))]),
+            np.concatenate([self.y, absent]),
+            np.concatenate([self.weight, np.ones(len(absent))]),
+        )
+
+
+class PerHorizon(Model):
+    """One learner a horizon, each with a file of its own."""
+
+    suffix: ClassVar[str] = "npz"
+
+    @abstractmethod
+    def fit_one(self, train: Part, stop: Part | None, task: Task, seed: int) -> Any:
+        """What is learned of one horizon; `stop` is there for models that stop early."""
+
+    @abstractmethod
+    def predict_one(self, learned: Any, X: Values, task: Task) -> Values:
+        """(n_rows,) or (n_rows, n_outputs) forecasts of one horizon."""
+
+    @abstractmethod
+    def save_one(self, learned: Any, file: Path) -> None:
+        """Write one horizon's as data."""
+
+    @abstractmethod
+    def load_one(self, file: Path, task: Task) -> Any:
+        """Read what `save_one` wrote."""
+
+    def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> list[Any]:
+        X = train.last()
+        stop_X = None if stop is None else stop.last()
+        learned: list[Any] = []
+        for place, name in enumerate(target.horizons):
+            own = Part(X, train.y[:, place], train.weight)
+            if np.ptp(own.y) == 0.0 or not np.ptp(X, axis=0).any():
+                learned.append(Unchanging.fit(own, target))
+                continue
+            stop_by = None
+            if stop is not None and stop_X is not None:
+                stop_by = Part(stop_X, stop.y[:, place], stop.weight)
+            learned.append(self.fit_one(own, stop_by, target.task, derive_seed(seed, name)))
+        return learned
+
+    def predict(self, learned: list[Any], inputs: Inputs, target: Target) -> Values:
+        X = inputs.last()
+        each = [
+            one.predict(len(X))
+            if isinstance(one, Unchanging)
+            else self.predict_one(one, X, target.task)
+            for one in learned
+        ]
+        each = [values.reshape(len(X), len(target.outputs)) for values in each]
+        return np.stack(each, axis=1)
+
+    def save(self, learned: list[Any], folder: Path) -> None:
+        for place, one in enumerate(learned):
+            file = folder / f"horizon_{place}.{self.suffix}"
+            if isinstance(one, Unchanging):
+                file.with_suffix(".json").write_text(json.dumps(one.values))
+            else:
+                self.save_one(one, file)
+        seal_files(folder)
+
+    def load(self, folder: Path, target: Target) -> list[Any]:
+        check_files(folder)
+        learned: list[Any] = []
+        for place in range(len(target.horizons)):
+            file = folder / f"horizon_{place}.{self.suffix}"
+            unchanging = file.with_suffix(".json")
+            if unchanging.is_file():
+                learned.append(Unchanging(read_numbers(unchanging, len(target.outputs))))
+            elif file.is_file():
+                learned.append(self.load_one(file, target.task))
+            else:
+                raise ArtifactError(f"{file} is missing. Restore it from a copy.")
+        return learned
+
+
+class Unchanging(NamedTuple):
+    """One forecast for every row, where labels or features never differ and nothing is learned."""
+
+    values: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, part: Part, target: Target) -> Unchanging:
+        """The mean, or the classes' shares with one more of each, as none is impossible."""
+        _, y, weight = part
+        if target.task == "return":
+            return cls((float(np.average(y, weights=weight)),))
+        n_classes = max(len(target.outputs), 2)
+        counts = np.bincount(y.astype(np.int64), weight, minlength=n_classes) + 1.0
+        shares = counts / counts.sum()
+        return cls(tuple(map(float, shares if len(target.outputs) > 1 else shares[1:])))
+
+    def predict(self, n_rows: int) -> Values:
+        """(n_rows, n_outputs)."""
+        return np.tile(np.array(self.values), (n_rows, 1))
+
+
+def check_width(n_features: int, X: Values) -> None:
+    """`ArtifactError` where a model is asked with other features than it was learned from."""
+    if X.shape[1] != n_features:
+        raise ArtifactError(
+            f"A model that was learned from {n_features} features is asked with {X.shape[1]}: its "
+            "files are not of one training. Restore them from a copy, or run the study again."
+        )

@@ -1,0 +1,116 @@
+"""The nearest training rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+from pydantic import Field
+
+from barstack.core.forecast import Target
+from barstack.datasets import Inputs, Samples
+
+from .._arrays import read_arrays, require, write_arrays
+from .._horizons import check_width
+from .._model import Model, Values, register
+
+# Rows asked about times training rows whose distances are computed together.
+_AT_ONCE = 2**22
+
+
+class Neighbours(NamedTuple):
+    """X (n_rows, n_features), y (n_rows, n_horizons) and weight (n_rows,) of training rows."""
+
+    X: Values
+    y: Values
+    weight: Values
+
+
+@register("knn", family="classical", tasks=("return", "direction", "three_class"))
+class KNN(Model):
+    """The mean label, or the shares of classes, among the nearest training rows by weight.
+
+    Cover, Hart (1967). Distance is Euclidean over scaled features; of rows equally far the earlier
+    is the nearer.
+    """
+
+    neighbours: int = Field(100, ge=1)
+    most_rows: int = Field(50_000, ge=1)  # kept, the latest of those trained on
+
+    def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Neighbours:
+        kept = np.flatnonzero(train.weight > 0.0)[-self.most_rows :]
+        return Neighbours(train.last(kept), train.y[kept], train.weight[kept])
+
+    def predict(self, learned: Neighbours, inputs: Inputs, target: Target) -> Values:
+        X = inputs.last()
+        check_width(learned.X.shape[1], X)
+        count = min(self.neighbours, len(learned.X))
+        three = target.task == "three_class"
+        votes = (learned.y[:, :, None] == np.arange(3.0)) * 1.0 if three else learned.y[:, :, None]
+        out = np.empty((len(X), *votes.shape[1:]))
+        lengths = (learned.X**2).sum(axis=1)
+        size = max(1, _AT_ONCE // len(learned.X))
+        for begin in range(0, len(X), size):
+            rows = np.ascontiguousarray(X[begin : begin + size])
+            nearest = _nearest(rows, learned.X, lengths, count)
+            weight = learned.weight[nearest][:, :, None, None]
+            out[begin : begin + size] = (votes[nearest] * weight).sum(axis=1) / weight.sum(axis=1)
+        return out
+
+    def save(self, learned: Neighbours, folder: Path) -> None:
+        write_arrays(folder / "neighbours.npz", **learned._asdict())
+
+    def load(self, folder: Path, target: Target) -> Neighbours:
+        file = folder / "neighbours.npz"
+        read = Neighbours(
+            **read_arrays(
+                file,
+                X="float64 rows,features",
+                y=f"float64 rows,{len(target.horizons)}",
+                weight="float64 rows",
+            )
+        )
+        require(file, len(read.X) > 0, "it has no rows")
+        # Not so small that nothing is left of a sum of them.
+        require(file, (read.weight > 1e-100).all(), "a row weighs nothing")
+        if target.task != "return":
+            n_classes = 3 if target.task == "three_class" else 2
+            require(file, np.isin(read.y, np.arange(n_classes)).all(), "a label is no class")
+        return read
+
+
+def _nearest(rows: Values, X: Values, lengths: Values, count: int) -> npt.NDArray[np.int64]:
+    """(n_rows, count) places of the nearest of X, nearest first.
+
+    Distances by a product of matrices are quick and off by rounding, which depends on how many
+    rows are asked about. They only say which few rows to measure again one by one.
+    """
+    own = (rows**2).sum(axis=1)[:, None]
+    apart = own + lengths - 2.0 * rows @ X.T
+    limit = np.partition(apart, count - 1, axis=1)[:, count - 1]
+    limit += 1e-12 * (own[:, 0] + lengths.max() + 1.0)
+    found = np.empty((len(rows), count), np.int64)
+    _choose(rows, X, apart, limit, found)
+    return found
+
+
+def _choose_nearest(
+    rows: Values, X: Values, apart: Values, limit: Values, found: npt.NDArray[np.int64]
+) -> None:
+    for row in range(len(rows)):
+        near = np.flatnonzero(apart[row] <= limit[row])
+        exact = np.empty(len(near))
+        for place in range(len(near)):
+            total = 0.0
+            for column in range(rows.shape[1]):
+                difference = rows[row, column] - X[near[place], column]
+                total += difference * difference
+            exact[place] = total
+        order = np.argsort(exact, kind="mergesort")
+        found[row] = near[order[: found.shape[1]]]
+
+
+_choose: Any = njit(cache=True)(_choose_nearest)

@@ -1,0 +1,57 @@
+"""Logistic regression."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from barstack.core.forecast import Target
+from barstack.datasets import Samples
+
+from .._horizons import Part, Unchanging
+from .._model import Values, register
+from .._scikit import bounded_threads, scikit
+from ._linear import Linear, LinearModel
+
+
+@register("logistic", family="classical", tasks=("direction", "three_class"))
+class Logistic(LinearModel):
+    """Log odds as a weighted sum, with an L2 penalty; three classes by softmax.
+
+    The penalty is per row, as ridge's: it is set against the mean loss of a row.
+    """
+
+    packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
+
+    penalty: float = Field(0.1, gt=0)
+    rounds: int = Field(1_000, ge=1)  # most steps of the solver
+
+    def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Linear:
+        X, linear_model = train.last(), scikit("linear_model")
+        found = []
+        with bounded_threads(len(X)):
+            for y in train.y.T:
+                part = Part(X, y, train.weight)
+                if np.ptp(y) == 0.0:
+                    found.append(_of_shares(part, target))
+                    continue
+                own = part.counted().with_every_class(target.task)
+                strength = 1.0 / (self.penalty * own.weight.sum())
+                regression = linear_model.LogisticRegression(C=strength, max_iter=self.rounds)
+                regression.fit(own.X, own.y, own.weight)
+                found.append(_weights(regression))
+        weights, intercept = zip(*found, strict=True)
+        return Linear(np.hstack(weights), np.concatenate(intercept))
+
+
+def _weights(regression: Any) -> tuple[Values, Values]:
+    return regression.coef_.T, regression.intercept_
+
+
+def _of_shares(part: Part, target: Target) -> tuple[Values, Values]:
+    """Where one class is all there is, its share whatever the features say."""
+    shares = np.array(Unchanging.fit(part, target).values)
+    scores = np.log(shares) if len(shares) > 1 else np.log(shares / (1.0 - shares))
+    return np.zeros((part.X.shape[1], len(shares))), scores

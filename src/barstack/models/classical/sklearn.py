@@ -1,0 +1,115 @@
+"""Any regressor or classifier of scikit-learn, by its name."""
+
+from __future__ import annotations
+
+import warnings
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, field_validator
+
+from barstack.core.errors import ConfigError
+from barstack.core.forecast import Task
+
+from .._arrays import damaged, require
+from .._horizons import Part, PerHorizon, check_width
+from .._model import Values, register
+from .._scikit import bounded_threads, scikit
+from . import _by_name as by_name
+
+_LEAST = 1e-6  # share of a class that a regressor is taken to mean by less
+
+
+@register("sklearn", family="classical", tasks=("return", "direction", "three_class"))
+class ScikitLearn(PerHorizon):
+    """An estimator of scikit-learn by its full name, with parameters of its own.
+
+    A regressor that is asked for classes learns the share of each, which is kept within 0 and 1.
+    """
+
+    packages: ClassVar[tuple[str, ...]] = ("scikit-learn", "skops")
+    suffix: ClassVar[str] = "skops"
+
+    estimator: str = Field("sklearn.linear_model.BayesianRidge", pattern=r"^[A-Za-z]\w*(\.\w+)+$")
+    params: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("params")
+    @classmethod
+    def _plain(cls, params: dict[str, Any]) -> dict[str, Any]:
+        by_name.check_plain(params)
+        return params
+
+    def fit_one(self, train: Part, stop: Part | None, task: Task, seed: int) -> list[Any]:
+        own = train.counted().with_every_class(task)
+        estimator = by_name.made({"estimator": self.estimator, "params": self.params})
+        classifies = by_name.classifies(self.estimator, estimator, task)
+        open_seeds = {
+            name: seed
+            for name, value in estimator.get_params().items()
+            if name.split("__")[-1] == "random_state" and value is None
+        }
+        estimator.set_params(**open_seeds)
+        targets: list[npt.NDArray[Any]] = [own.y.astype(np.int64) if classifies else own.y]
+        if task == "three_class" and not classifies:
+            targets = [(own.y == each) * 1.0 for each in range(3)]
+        with bounded_threads(len(own.X)):
+            fitted = [self._fitted(estimator, own, y) for y in targets]
+        # To data and back, so that research forecasts with what the artifact will hold.
+        return by_name.from_bytes(by_name.to_bytes(fitted, self.estimator))
+
+    def _fitted(self, estimator: Any, own: Part, y: npt.NDArray[Any]) -> Any:
+        if scikit("utils.validation").has_fit_parameter(estimator, "sample_weight"):
+            weights = {"sample_weight": own.weight}
+        elif np.ptp(own.weight) == 0.0:
+            weights = {}
+        else:
+            raise ConfigError(
+                f"{self.estimator} takes no weights, and the rows weigh from "
+                f"{own.weight.min():.3g} to {own.weight.max():.3g}. Weigh all rows alike, or "
+                "choose another estimator."
+            )
+        try:
+            return scikit("base").clone(estimator).fit(own.X, y, **weights)
+        except (ValueError, TypeError) as error:
+            raise ConfigError(
+                f"{self.estimator} cannot be fitted on {len(y):,} rows of {own.X.shape[1]} "
+                f"features: {error}"
+            ) from error
+
+    def predict_one(self, learned: list[Any], X: Values, task: Task) -> Values:
+        for each in learned:
+            check_width(int(vars(each).get("n_features_in_", X.shape[1])), X)
+        if by_name.is_classifier(learned[0]):
+            share: Values = np.asarray(learned[0].predict_proba(X), float)
+            return share[:, 1] if task == "direction" else share
+        columns = [np.asarray(each.predict(X), float).ravel() for each in learned]
+        found: Values = np.column_stack(columns)
+        if task == "return":
+            return found
+        share = np.asarray(np.clip(found, _LEAST, 1.0))
+        return share / share.sum(axis=1, keepdims=True) if task == "three_class" else share
+
+    def save_one(self, learned: list[Any], file: Path) -> None:
+        file.write_bytes(by_name.to_bytes(learned, self.estimator))
+
+    def load_one(self, file: Path, task: Task) -> list[Any]:
+        inconsistent = scikit("exceptions").InconsistentVersionWarning
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", inconsistent)
+                learned = by_name.from_bytes(file.read_bytes())
+        except inconsistent as error:
+            raise damaged(file, str(error)) from None
+        except (ConfigError, ImportError):
+            raise
+        except Exception as error:
+            raise damaged(file, repr(error)[:200]) from error
+        base = import_module("sklearn.base")
+        count = 3 if task == "three_class" and not by_name.is_classifier(learned[0]) else 1
+        fits = isinstance(learned, list) and len(learned) == count
+        fits = fits and all(isinstance(each, base.BaseEstimator) for each in learned)
+        require(file, fits, "it holds no estimator for this task")
+        return learned

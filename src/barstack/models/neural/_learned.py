@@ -1,0 +1,136 @@
+"""What a neural model learned, as data: weights, where it started from, and how it went."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from barstack.core.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from ._neural import Neural
+
+_WEIGHTS, _STORY = "network.safetensors", "training.json"
+_MOST_FEATURES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training rows.
+
+    train_loss, stop_loss  on average over rows by weight; dropout counts in the first
+    learning_rate          of its last step
+    """
+
+    number: int
+    steps: int
+    train_loss: float
+    stop_loss: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(eq=False)
+class Learned:
+    """A trained network.
+
+    start   (n_outputs,) the naive forecast that the network's numbers are added to
+    mode    "dense" or "windows": what it was trained on
+    curves  every epoch, the best of which the weights are from
+    """
+
+    network: nn.Module
+    start: Tensor
+    n_features: int
+    mode: str
+    curves: tuple[Epoch, ...]
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch that did best on the rows to stop by."""
+        return min(self.curves, key=lambda epoch: epoch.stop_loss)
+
+    def raw(self, windows: Tensor) -> Tensor:
+        """(n_rows, lookback, n_features) -> (n_rows, n_outputs), before any softmax."""
+        found = self.network(windows)
+        raw: Tensor = (found[:, -1] if found.dim() == 3 else found) + self.start
+        return raw
+
+    def save(self, folder: Path) -> None:
+        """Weights as safetensors, the rest as JSON: arrays and names, no code."""
+        weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
+        save_file(weights, folder / _WEIGHTS)
+        story = {
+            "n_features": self.n_features,
+            "mode": self.mode,
+            "start": self.start.tolist(),
+            "curves": [asdict(epoch) for epoch in self.curves],
+        }
+        (folder / _STORY).write_text(json.dumps(story, indent=1))
+
+
+def load(model: Neural, folder: Path, n_outputs: int) -> Learned:
+    """Read what `Learned.save` wrote; names, shapes and values are checked before they are used."""
+    story = _story(folder / _STORY, n_outputs)
+    # On the device "meta" a network has shapes and takes no memory, so that a file that asks for
+    # huge arrays is refused before any is made.
+    with torch.device("meta"):
+        network = model.network(story["n_features"], n_outputs)
+    weights = read_weights(
+        folder / _WEIGHTS,
+        {name: tuple(value.shape) for name, value in network.state_dict().items()},
+    )
+    network.load_state_dict(weights, assign=True)
+    start = torch.tensor(story["start"], dtype=torch.float32)
+    curves = tuple(Epoch(**epoch) for epoch in story["curves"])
+    return Learned(network.eval(), start, story["n_features"], story["mode"], curves)
+
+
+def read_weights(file: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """Finite float32 arrays of just these names and shapes, or `ArtifactError`."""
+    way_out = "Restore it from a copy, or run the study again."
+    try:
+        with safe_open(file, "pt") as opened:
+            found = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+        if found != shapes:
+            wrong = sorted(
+                name for name in found.keys() | shapes.keys() if found.get(name) != shapes.get(name)
+            )
+            raise ArtifactError(
+                f"{file} does not hold this network: {wrong[0]} has shape {found.get(wrong[0])}, "
+                f"expected {shapes.get(wrong[0])}. {way_out}"
+            )
+        weights = load_file(file)
+    except ArtifactError:
+        raise
+    except Exception as error:  # noqa: BLE001 (safetensors raises its own, unexported class)
+        raise ArtifactError(f"{file} cannot be read: {error}. {way_out}") from None
+    for name, value in weights.items():
+        if value.dtype != torch.float32 or not torch.isfinite(value).all():
+            raise ArtifactError(f"{name} in {file} is not all finite float32. {way_out}")
+    return weights
+
+
+def _story(file: Path, n_outputs: int) -> dict[str, Any]:
+    try:
+        story: dict[str, Any] = json.loads(file.read_text())
+        good = (
+            isinstance(story["n_features"], int)
+            and 1 <= story["n_features"] <= _MOST_FEATURES
+            and len(story["start"]) == n_outputs
+            and torch.isfinite(torch.tensor(story["start"], dtype=torch.float32)).all()
+            and story["mode"] in ("dense", "windows")
+            and all(isinstance(Epoch(**epoch), Epoch) for epoch in story["curves"])
+        )
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, RecursionError) as error:
+        raise ArtifactError(f"{file} cannot be read: {error!r}. Restore it from a copy.") from None
+    if not good:
+        raise ArtifactError(f"{file} is not what was saved. Restore it from a copy.")
+    return story

@@ -1,0 +1,77 @@
+"""What a forecast costs, row by row, and what a network's numbers say."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from barstack.core.errors import ConfigError
+from barstack.core.forecast import Target
+from barstack.datasets import Samples
+
+FOR_TASK = {
+    "return": ("huber", "mse", "directional"),
+    "direction": ("cross_entropy",),
+    "three_class": ("cross_entropy",),
+}
+
+
+def loss_for(loss: str, target: Target) -> str:
+    """The loss to train by: what was asked for, or the usual one of the task."""
+    allowed = FOR_TASK[target.task]
+    if loss == "auto":
+        return allowed[0]
+    if loss not in allowed:
+        raise ConfigError(
+            f"loss {loss!r} cannot be used to forecast {target.task}. Choose one of "
+            f"{', '.join(allowed)}, or leave it to auto."
+        )
+    return loss
+
+
+def row_losses(raw: Tensor, y: Tensor, loss: str, target: Target) -> Tensor:
+    """(n_rows,) on average over horizons.
+
+    raw  (n_rows, n_horizons * n_outputs)
+    y    (n_rows, n_horizons) returns in training deviations, or classes
+    """
+    if loss == "huber":  # a crash counts, but not squared
+        return functional.huber_loss(raw, y, reduction="none", delta=2.0).mean(dim=1)
+    if loss == "mse":
+        return functional.mse_loss(raw, y, reduction="none").mean(dim=1)
+    if loss == "directional":
+        # Being on the wrong side costs the more the further the market went: the log-likelihood
+        # of the sign times the size of the move, with Huber's loss to keep the forecast's scale.
+        wrong = y.abs() * functional.softplus(-2.0 * raw * torch.sign(y))
+        near = functional.huber_loss(raw, y, reduction="none", delta=2.0)
+        return (near + wrong).mean(dim=1)
+    if target.task == "direction":
+        return functional.binary_cross_entropy_with_logits(raw, y, reduction="none").mean(dim=1)
+    each = functional.cross_entropy(raw.reshape(-1, 3), y.reshape(-1).long(), reduction="none")
+    return each.reshape(len(y), -1).mean(dim=1)
+
+
+def starting_point(train: Samples, target: Target) -> Tensor:
+    """(n_outputs,) the naive forecast that networks learn to improve on: the mean, or log odds."""
+    weight = np.maximum(train.weight, 1e-12)
+    if target.task == "return":
+        found = np.average(train.y, axis=0, weights=weight)
+    else:
+        n_classes = max(len(target.outputs), 2)
+        counts = np.stack(
+            [np.bincount(column.astype(np.int64), weight, n_classes) for column in train.y.T]
+        )
+        share = (counts + 1.0) / (counts.sum(axis=1, keepdims=True) + n_classes)
+        logs = np.log(share)
+        found = logs[:, 1] - logs[:, 0] if target.task == "direction" else logs.ravel()
+    return torch.from_numpy(found.astype(np.float32))
+
+
+def outputs(raw: Tensor, target: Target) -> Tensor:
+    """(n_rows, n_horizons, n_outputs) float64: returns in training deviations, or probabilities."""
+    shaped = raw.double().reshape(len(raw), len(target.horizons), len(target.outputs))
+    if target.task == "return":
+        return shaped
+    return torch.sigmoid(shaped) if target.task == "direction" else torch.softmax(shaped, dim=2)

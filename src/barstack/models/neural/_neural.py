@@ -1,0 +1,117 @@
+"""What all neural models share: settings, training, forecasts and files. A network is the rest."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from barstack.core.errors import ConfigError
+from barstack.core.forecast import Target
+from barstack.datasets import Inputs, Samples
+
+from .._model import Model, Values
+from ._torch import trainer
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ._learned import Epoch, Learned
+
+
+class Neural(Model):
+    """A network over the latest bars and how it is trained.
+
+    Subclass it, decorate with `register(name, family="neural", tasks=...)` and write `network`.
+
+    A `causal` network reads bars one after the other and can forecast at each of them, from the
+    bars up to it alone. It is trained on chunks: `lookback - 1` bars to start from, and a loss at
+    every bar after them, a few steps for each forecast where a window takes `lookback`. Its
+    forecasts are those of exact windows all the same.
+    """
+
+    version: ClassVar[int] = 2
+    stops_early: ClassVar[bool] = True
+    packages: ClassVar[tuple[str, ...]] = ("torch",)
+    causal: ClassVar[bool] = False
+
+    lookback: int = Field(24, ge=2)  # bars
+    dropout: float = Field(0.1, ge=0, lt=1)
+    epochs: int = Field(30, ge=1)
+    patience: int = Field(6, ge=1)  # epochs without improvement, after the first 100 steps
+    batch: int = Field(64, ge=1)  # windows in a step; a chunk counts for 16 of them
+    learning_rate: float = Field(3e-3, gt=0)
+    weight_decay: float = Field(1e-3, ge=0)
+    schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
+    clip_norm: float = Field(1.0, gt=0)
+    loss: Literal["auto", "huber", "mse", "directional", "cross_entropy"] = "auto"
+    mode: Literal["auto", "dense", "windows"] = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"  # of the steps; forecasts are float32
+
+    @model_validator(mode="after")
+    def _can_be_dense(self) -> Self:
+        if self.mode == "dense" and not self.causal:
+            name = self.registered_as[1] if self.registered_as else type(self).__name__
+            raise ConfigError(
+                f"{name} reads whole windows and cannot be trained on chunks, got mode 'dense'. "
+                "Leave mode: auto, or choose a causal network such as lstm or tcn."
+            )
+        return self
+
+    @abstractmethod
+    def network(self, n_features: int, n_outputs: int) -> nn.Module:
+        """The network, untrained.
+
+        A causal one maps (batch, steps, n_features) and `keep` to the outputs at the latest steps,
+        (batch, keep, n_outputs), each from the `lookback` bars up to it or, where it carries a
+        state, more. Any other one maps (batch, lookback, n_features) to (batch, n_outputs).
+        """
+
+    @property
+    def lookback_bars(self) -> int:
+        return self.lookback
+
+    @property
+    def dense(self) -> bool:
+        """Whether it is trained on chunks."""
+        return self.causal and self.mode != "windows"
+
+    def parameter_count(self, n_features: int, n_outputs: int) -> int:
+        """Numbers that training sets.
+
+        >>> from barstack.models import MODELS
+        >>> MODELS.parse("lstm").parameter_count(n_features=52, n_outputs=4)
+        63748
+        """
+        return int(trainer().parameter_count(self, n_features, n_outputs))
+
+    def fit(
+        self,
+        train: Samples,
+        stop: Samples | None,
+        target: Target,
+        seed: int,
+        *,
+        folder: Path | None = None,
+        on_epoch: Callable[[Epoch], None] | None = None,
+    ) -> Learned:
+        """The network of the epoch that did best on `stop`, with its learning curves.
+
+        folder    where to keep a checkpoint; training that was killed goes on from it, and ends
+                  as it would have, to the bit
+        on_epoch  called after each epoch; what it raises ends the training
+        """
+        assert stop is not None  # stops_early
+        return trainer().fit(self, train, stop, target, seed, folder, on_epoch)  # type: ignore[no-any-return]
+
+    def predict(self, learned: Learned, inputs: Inputs, target: Target) -> Values:
+        return trainer().predict(self, learned, inputs, target)  # type: ignore[no-any-return]
+
+    def save(self, learned: Learned, folder: Path) -> None:
+        learned.save(folder)
+
+    def load(self, folder: Path, target: Target) -> Learned:
+        return trainer().load(self, folder, target)  # type: ignore[no-any-return]

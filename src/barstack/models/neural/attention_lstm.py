@@ -1,0 +1,51 @@
+"""An LSTM that looks back at its own earlier states."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from .._model import register
+from ._neural import Neural
+from ._torch import parts
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@register("attention_lstm", family="neural", tasks=("return", "direction", "three_class"))
+class AttentionLSTM(Neural):
+    """An LSTM whose latest state attends to those of the `lookback` bars. Luong et al. (2015)."""
+
+    causal: ClassVar[bool] = True
+
+    hidden: int = Field(60, ge=1)
+    layers: int = Field(2, ge=1)
+
+    def network(self, n_features: int, n_outputs: int) -> nn.Module:
+        """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
+        from torch import cat, nn  # noqa: PLC0415
+        from torch.nn.functional import scaled_dot_product_attention  # noqa: PLC0415
+
+        p = parts()
+
+        class Attending(nn.Module):
+            """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
+
+            def __init__(self, model: AttentionLSTM) -> None:
+                super().__init__()
+                hidden, self.width = model.hidden, model.lookback
+                self.states = p.Recurrent("lstm", n_features, hidden, model.layers, model.dropout)
+                self.query = nn.Linear(hidden, hidden, bias=False)
+                self.join = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.Tanh())
+                self.read = p.head(hidden, n_outputs)
+
+            def forward(self, bars: Tensor, keep: int = 1) -> Tensor:
+                states = self.states(bars)
+                latest = states[:, -keep:]
+                within = p.band(states.new_zeros(1, self.width), keep, states.shape[1])
+                seen = scaled_dot_product_attention(self.query(latest), states, states, within)
+                return self.read(self.join(cat([seen, latest], dim=-1)))  # type: ignore[no-any-return]
+
+        return Attending(self)

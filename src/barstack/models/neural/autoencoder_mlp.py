@@ -1,0 +1,59 @@
+"""A supervised autoencoder in front of a plain network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from .._model import register
+from ._neural import Neural
+from ._torch import parts
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@register("autoencoder_mlp", family="neural", tasks=("return", "direction", "three_class"))
+class AutoencoderMLP(Neural):
+    """A network over the features and a short code of them, trained to rebuild them as well.
+
+    After Bengio et al. (2007): noise goes in, the code must rebuild the clean features and be
+    useful for the forecast at once. By default it sees the newest bar only.
+    """
+
+    lookback: int = Field(1, ge=1)  # bars
+    code: int = Field(24, ge=1)
+    hidden: tuple[int, ...] = Field((96, 64), min_length=1)  # widths of the layers
+    noise: float = Field(0.1, ge=0)  # deviation of what is added to scaled features in training
+    rebuild: float = Field(0.1, ge=0)  # how much rebuilding counts beside the forecast
+
+    def network(self, n_features: int, n_outputs: int) -> nn.Module:
+        """(batch, lookback, n_features) -> (batch, n_outputs)."""
+        from torch import cat, nn, randn_like  # noqa: PLC0415
+
+        p = parts()
+
+        class Supervised(nn.Module):
+            """(batch, lookback, n_features) -> (batch, n_outputs); `side_loss` in training."""
+
+            def __init__(self, model: AutoencoderMLP) -> None:
+                super().__init__()
+                inputs = model.lookback * n_features
+                self.noise, self.rebuild = model.noise, model.rebuild
+                self.encode = nn.Sequential(nn.Linear(inputs, model.code), nn.SiLU())
+                self.decode = nn.Linear(model.code, inputs)
+                widths = (inputs + model.code, *model.hidden)
+                self.body = p.perceptron(*widths, dropout=model.dropout)
+                self.read = p.head(model.hidden[-1], n_outputs)
+                self.side_loss: Tensor | None = None
+
+            def forward(self, bars: Tensor) -> Tensor:
+                flat = bars.flatten(1)
+                code = self.encode(flat + self.noise * randn_like(flat) if self.training else flat)
+                if self.training:
+                    error = nn.functional.huber_loss(self.decode(code), flat)
+                    self.side_loss = self.rebuild * error
+                return self.read(self.body(cat([flat, code], dim=1)))  # type: ignore[no-any-return]
+
+        return Supervised(self)

@@ -1,0 +1,54 @@
+"""Convolutions for shapes of a few bars, an LSTM for their order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from barstack.core.errors import ConfigError
+
+from .._model import register
+from ._neural import Neural
+from ._torch import parts
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@register("cnn_lstm", family="neural", tasks=("return", "direction", "three_class"))
+class CNNLSTM(Neural):
+    """Two causal convolutions that find shapes of a few bars, then an LSTM over what they found.
+
+    Sainath et al. (2015), without the fully connected layers before the last.
+    """
+
+    causal: ClassVar[bool] = True
+
+    channels: int = Field(48, ge=1)
+    kernel: int = Field(3, ge=2)  # bars
+    hidden: int = Field(64, ge=1)
+    layers: int = Field(2, ge=1)
+
+    @model_validator(mode="after")
+    def _leaves_steps(self) -> Self:
+        if 2 * (self.kernel - 1) >= self.lookback:
+            raise ConfigError(
+                f"cnn_lstm: two convolutions of {self.kernel} bars leave nothing of a lookback of "
+                f"{self.lookback}. Look back at least {2 * self.kernel - 1} bars."
+            )
+        return self
+
+    def network(self, n_features: int, n_outputs: int) -> nn.Module:
+        """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
+        from torch import nn  # noqa: PLC0415
+
+        p = parts()
+        found = nn.Sequential(
+            p.CausalConv(n_features, self.channels, self.kernel),
+            nn.ReLU(),
+            p.CausalConv(self.channels, self.channels, self.kernel),
+            nn.ReLU(),
+            p.Recurrent("lstm", self.channels, self.hidden, self.layers, self.dropout),
+        )
+        return p.RecurrentHead(found, p.head(self.hidden, n_outputs))  # type: ignore[no-any-return]

@@ -1,0 +1,30 @@
+"""GRU over the latest bars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from .._model import register
+from ._neural import Neural
+from ._torch import parts
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@register("gru", family="neural", tasks=("return", "direction", "three_class"))
+class GRU(Neural):
+    """Gated recurrent units, read at their latest state. Cho et al. (2014)."""
+
+    causal: ClassVar[bool] = True
+
+    hidden: int = Field(76, ge=1)
+    layers: int = Field(2, ge=1)
+
+    def network(self, n_features: int, n_outputs: int) -> nn.Module:
+        """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
+        p = parts()
+        recurrent = p.Recurrent("gru", n_features, self.hidden, self.layers, self.dropout)
+        return p.RecurrentHead(recurrent, p.head(self.hidden, n_outputs))  # type: ignore[no-any-return]

@@ -1,0 +1,57 @@
+"""Specialists, and a gate that says whom to listen to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from .._model import register
+from ._neural import Neural
+from ._torch import parts
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@register("mixture_of_experts", family="neural", tasks=("return", "direction", "three_class"))
+class MixtureOfExperts(Neural):
+    """LSTMs that specialise, weighed by a gate that looks at the newest bar and the window's mean.
+
+    Jacobs et al. (1991).
+    """
+
+    causal: ClassVar[bool] = True
+
+    experts: int = Field(3, ge=1)
+    hidden: int = Field(64, ge=1)
+    layers: int = Field(2, ge=1)
+
+    def network(self, n_features: int, n_outputs: int) -> nn.Module:
+        """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
+        from torch import cat, nn, stack  # noqa: PLC0415
+
+        p = parts()
+
+        class Mixture(nn.Module):
+            """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
+
+            def __init__(self, model: MixtureOfExperts) -> None:
+                super().__init__()
+                self.width = model.lookback
+                size = (n_features, model.hidden, model.layers, model.dropout)
+                self.experts = nn.ModuleList(
+                    p.RecurrentHead(p.Recurrent("lstm", *size), p.head(model.hidden, n_outputs))
+                    for _ in range(model.experts)
+                )
+                self.gate = nn.Sequential(
+                    nn.Linear(2 * n_features, 16), nn.Tanh(), nn.Linear(16, model.experts)
+                )
+
+            def forward(self, bars: Tensor, keep: int = 1) -> Tensor:
+                mean = p.trailing_mean(bars[:, 1 - self.width - keep :], self.width)
+                trust = self.gate(cat([bars[:, -keep:], mean], dim=-1)).softmax(dim=-1)
+                said = stack([expert(bars, keep) for expert in self.experts], dim=-1)
+                return (said * trust[:, :, None]).sum(dim=-1)  # type: ignore[no-any-return]
+
+        return Mixture(self)

@@ -1,0 +1,50 @@
+"""One LSTM for several tasks, a tower for each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from .._model import register
+from ._neural import Neural
+from ._torch import parts
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@register("multitask_lstm", family="neural", tasks=("return", "direction", "three_class"))
+class MultitaskLSTM(Neural):
+    """One LSTM shared by all horizons, and a small network of its own for each. Caruana (1997)."""
+
+    causal: ClassVar[bool] = True
+
+    hidden: int = Field(60, ge=1)
+    layers: int = Field(2, ge=1)
+    tower: int = Field(32, ge=1)  # width of each horizon's own layer
+
+    def network(self, n_features: int, n_outputs: int) -> nn.Module:
+        """(batch, steps, n_features) -> (batch, keep, n_outputs); a tower for each output."""
+        from torch import cat, nn  # noqa: PLC0415
+
+        p = parts()
+
+        class Towers(nn.Module):
+            """(batch, keep, hidden) -> (batch, keep, n_outputs)."""
+
+            def __init__(self, hidden: int, tower: int, dropout: float) -> None:
+                super().__init__()
+                self.each = nn.ModuleList(
+                    nn.Sequential(
+                        p.perceptron(hidden, tower, dropout=dropout),
+                        p.head(tower, 1),
+                    )
+                    for _ in range(n_outputs)
+                )
+
+            def forward(self, states: Tensor) -> Tensor:
+                return cat([tower(states) for tower in self.each], dim=-1)
+
+        recurrent = p.Recurrent("lstm", n_features, self.hidden, self.layers, self.dropout)
+        return p.RecurrentHead(recurrent, Towers(self.hidden, self.tower, self.dropout))  # type: ignore[no-any-return]

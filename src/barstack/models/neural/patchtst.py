@@ -1,0 +1,96 @@
+"""Attention over patches of each feature by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from pydantic import Field, model_validator
+
+from barstack.core.errors import ConfigError
+
+from .._model import register
+from ._neural import Neural
+from ._torch import parts
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@register("patchtst", family="neural", tasks=("return", "direction", "three_class"))
+class PatchTST(Neural):
+    """Cuts each feature into patches that attend to one another. Nie et al. (2023).
+
+    All features share the encoder; a linear map joins what it made of each. Features come scaled
+    by what training rows showed, so windows are not normalised once more, one by one.
+    """
+
+    patch: int = Field(8, ge=1)  # bars
+    stride: int = Field(4, ge=1)  # bars from one patch to the next
+    width: int = Field(24, ge=1)
+    heads: int = Field(4, ge=1)
+    layers: int = Field(2, ge=1)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.patch > self.lookback:
+            raise ConfigError(
+                f"patchtst: no patch of {self.patch} bars fits a lookback of {self.lookback}."
+                " Look back further, or make patches shorter."
+            )
+        if self.width % self.heads:
+            raise ConfigError(
+                f"patchtst: width {self.width} cannot be shared by {self.heads} heads. Make it a "
+                "multiple."
+            )
+        return self
+
+    def network(self, n_features: int, n_outputs: int) -> nn.Module:
+        """(batch, lookback, n_features) -> (batch, n_outputs)."""
+        from torch import nn, zeros  # noqa: PLC0415
+
+        p = parts()
+        n_patches = (self.lookback - self.patch) // self.stride + 1
+
+        class Layer(nn.Module):
+            """(sequences, n_patches, width) -> the same."""
+
+            def __init__(self, model: PatchTST) -> None:
+                super().__init__()
+                width, self.heads = model.width, model.heads
+                self.first, self.second = nn.LayerNorm(width), nn.LayerNorm(width)
+                self.mix, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+                self.drop = nn.Dropout(model.dropout)
+                self.think = nn.Sequential(
+                    p.perceptron(width, 2 * width, dropout=model.dropout),
+                    nn.Linear(2 * width, width),
+                )
+
+            def forward(self, x: Tensor) -> Tensor:
+                mixed = self.mix(self.first(x)).reshape(*x.shape[:2], 3, self.heads, -1)
+                query, key, value = mixed.permute(2, 0, 3, 1, 4)
+                seen = p.small_attention(query, key, value).transpose(1, 2)
+                x = x + self.drop(self.out(seen.reshape(x.shape)))
+                return x + self.drop(self.think(self.second(x)))  # type: ignore[no-any-return]
+
+        class Patches(nn.Module):
+            """(batch, lookback, n_features) -> (batch, n_outputs)."""
+
+            def __init__(self, model: PatchTST) -> None:
+                super().__init__()
+                self.patch, self.stride = model.patch, model.stride
+                self.enter = nn.Linear(model.patch, model.width)
+                self.place = nn.Parameter(zeros(n_patches, model.width))
+                self.layers = nn.Sequential(*(Layer(model) for _ in range(model.layers)))
+                self.join = nn.Linear(n_patches * model.width, 16)
+                self.drop = nn.Dropout(model.dropout)
+                self.read = p.head(16 * n_features, n_outputs)
+
+            def forward(self, bars: Tensor) -> Tensor:
+                # The latest bars are always within a patch; what is over is the oldest.
+                whole = self.patch + (n_patches - 1) * self.stride
+                cut = bars[:, -whole:].transpose(1, 2).unfold(2, self.patch, self.stride)
+                x = self.enter(cut.reshape(-1, n_patches, self.patch)) + self.place
+                found = nn.functional.relu(self.join(self.layers(x).flatten(1)))
+                return self.read(self.drop(found.reshape(len(bars), -1)))  # type: ignore[no-any-return]
+
+        return Patches(self)

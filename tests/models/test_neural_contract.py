@@ -1,0 +1,57 @@
+"""Every neural model holds to the contract, at sizes that take a second."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+
+from barstack.core.forecast import Task
+from barstack.datasets import Dataset
+from barstack.models import MODELS, Model
+from barstack.models.neural._neural import Neural
+from barstack.testing import MODEL_CHECKS, small_dataset
+from barstack.testing._models import check_answers_its_task, check_saves_and_loads
+
+dataset_for: Callable[[Task], Dataset] = cache(small_dataset)
+
+SHARED: dict[str, Any] = {"lookback": 6, "batch": 32, "learning_rate": 5e-3, "epochs": 8}
+SMALL: dict[str, dict[str, Any]] = {
+    "attention_lstm": {"hidden": 12, "layers": 1},
+    "autoencoder_mlp": {"lookback": 1, "hidden": (16,), "code": 4},
+    "cnn_lstm": {"hidden": 12, "layers": 1, "channels": 8},
+    "dlinear": {"trend_bars": 3},
+    "gru": {"hidden": 12, "layers": 2},
+    "hierarchical": {"channels": 12, "timeframes": (1, 2)},
+    "lstm": {"hidden": 12, "layers": 1},
+    "mixture_of_experts": {"hidden": 8, "layers": 1, "experts": 2},
+    "mlp": {"hidden": (16,)},
+    "multitask_lstm": {"hidden": 12, "layers": 1, "tower": 6},
+    "nhits": {"pools": (3, 1), "hidden": 16},
+    "patchtst": {"patch": 3, "stride": 1, "width": 8, "heads": 2, "layers": 1},
+    "tcn": {"channels": 12},
+    "tft": {"width": 12},
+    "transformer": {"width": 12, "inner": 16, "layers": 1},
+}
+CLASS_CHECKS = (check_answers_its_task, check_saves_and_loads)
+
+
+def small(name: str) -> Model:
+    return MODELS.parse({"model": name} | SHARED | SMALL[name])
+
+
+def test_all_neural_models_are_held_to_it() -> None:
+    assert set(SMALL) == {n for n in MODELS.names() if issubclass(MODELS.get(n), Neural)}
+
+
+@pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", SMALL)
+def test_return(name: str, check: Callable[[Model, Dataset], None]) -> None:
+    check(small(name), dataset_for("return"))
+
+
+@pytest.mark.parametrize("check", CLASS_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("task", ["direction", "three_class"])
+@pytest.mark.parametrize("name", SMALL)
+def test_classes(name: str, task: Task, check: Callable[[Model, Dataset], None]) -> None:
+    check(small(name), dataset_for(task))
