@@ -52,7 +52,7 @@ def read(tmp_path: Path, text: str) -> Study:
         (BASE + "ensembles: [stack, {ensemble: stack, weight_spread: 1.0}]", r"called stack"),
         (BASE + "ensembles: []", r"ensembles: .*at least 1"),
         (BASE.replace("label: return", "label: direction"),
-         r"'ridge' does return, not direction\. Models that do: catboost"),
+         r"'ridge' does return, not direction\. Models that do: .*catboost"),
         (BASE + "split: purged_kfold", r"forward forecasts.*walk_forward or chronological"),
         (BASE.replace("sample", "smaple"), r"Unknown provider 'smaple'\. Did you mean 'sample'"),
         (BASE.replace("sample", "{provider: files}"), r"files\.path is missing"),
