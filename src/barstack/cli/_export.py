@@ -35,7 +35,7 @@ def export(
     the scaler, on training rows.
     """
     from barstack.datasets import check_free, export_folds  # noqa: PLC0415 (numpy is slow to import)
-    from barstack.experiments import STAGES, Chain, Study, Workplace  # noqa: PLC0415
+    from barstack.experiments import Study, Workplace, chain_of  # noqa: PLC0415
 
     from ._progress import ShownProgress  # noqa: PLC0415
 
@@ -43,9 +43,7 @@ def export(
     check_free(out)  # before minutes of computing
     progress = ShownProgress(stderr())
     workplace = Workplace(runs / ".store", study.parent, progress)
-    chain = Chain([], workplace)
-    for name in STAGES.names():
-        chain.add(STAGES.get(name)(spec, workplace, chain))
+    chain = chain_of(spec, workplace)
     folds, features, labels = (chain.value(each) for each in ("split", "features", "labels"))
     content = export_folds(
         out,

@@ -7,7 +7,7 @@ from . import (  # noqa: F401 (each registers its stages)
     _series_stage,
 )
 from ._audit import audit
-from ._chain import STAGES, Chain, Done, Step, Workplace, stage
+from ._chain import STAGES, Chain, Done, Step, Workplace, chain_of, stage
 from ._run import Run, run_study
 from ._study import Study
 
@@ -20,6 +20,7 @@ __all__ = [
     "Study",
     "Workplace",
     "audit",
+    "chain_of",
     "run_study",
     "stage",
 ]

@@ -202,3 +202,11 @@ def stage(name: str) -> Callable[[StageFunction], StageFunction]:
         return function
 
     return decorate
+
+
+def chain_of(study: Study, workplace: Workplace) -> Chain:
+    """The steps of every registered stage, none of them run yet."""
+    chain = Chain([], workplace)
+    for name in STAGES.names():
+        chain.add(STAGES.get(name)(study, workplace, chain))
+    return chain

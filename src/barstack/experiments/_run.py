@@ -15,7 +15,7 @@ from barstack.core.progress import Progress
 from barstack.ensembles import TrainedEnsemble
 from barstack.evaluation import Evaluation, Verdict
 
-from ._chain import STAGES, Chain, Done, Workplace
+from ._chain import Done, Workplace, chain_of
 from ._series_stage import data_fingerprint, series_of
 from ._study import Study
 
@@ -105,9 +105,7 @@ def run_study(
     """
     runs = Path(runs)
     workplace = Workplace(runs / ".store", Path(folder), progress or Progress())
-    chain = Chain([], workplace)
-    for name in STAGES.names():
-        chain.add(STAGES.get(name)(study, workplace, chain))
+    chain = chain_of(study, workplace)
     chain.run()
     evaluation, artifact = chain.value("evaluation"), chain.value("artifact")
     run_id = study.run_id(data_fingerprint(study, chain))
