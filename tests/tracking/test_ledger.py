@@ -4,6 +4,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -48,14 +49,17 @@ def test_another_stretch_of_time_is_another_trial(tmp_path: Path) -> None:
 
 
 def test_many_at_once(tmp_path: Path) -> None:
-    file = tmp_path / "ledger.sqlite"
-    with ThreadPoolExecutor(8) as pool:
-        work = [
-            pool.submit(record, Ledger(file), [f"{number % 20}"], ["SPY"]) for number in range(80)
-        ]
-        for each in work:
-            each.result()
-    assert Ledger(file).count(["SPY"]) == 20
+    for number in range(20):  # a file that none of them has made yet, each time
+        file, together = tmp_path / str(number) / "ledger.sqlite", Barrier(8)
+
+        def enter(worker: int, ledger: Ledger = Ledger(file), together: Barrier = together) -> None:
+            together.wait()
+            for each in range(10):
+                record(ledger, [f"{(worker * 10 + each) % 20}"], ["SPY"])
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(enter, range(8)))
+        assert Ledger(file).count(["SPY"]) == 20
 
 
 @pytest.mark.parametrize("content", [b"no database " * 100, b"SQLite format 3\0" + b"\xff" * 500])

@@ -71,7 +71,9 @@ class Ledger:
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.file, timeout=30)) as database, database:
-                database.execute("PRAGMA journal_mode=WAL")
+                # The lock is taken before anything is read: only the beginning of a transaction
+                # waits for its turn; one that first reads, then writes, is refused at once.
+                database.execute("BEGIN IMMEDIATE")
                 database.execute(_TABLE)
                 yield database
         except (OSError, sqlite3.DatabaseError) as error:
