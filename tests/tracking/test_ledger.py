@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from threading import Barrier
 
@@ -48,18 +49,17 @@ def test_another_stretch_of_time_is_another_trial(tmp_path: Path) -> None:
     assert ledger.count(["SPY"]) == 6
 
 
+def enter(file: Path, together: Barrier, worker: int) -> None:
+    together.wait()
+    record(Ledger(file), [f"{worker}"], ["SPY"])
+
+
 def test_many_at_once(tmp_path: Path) -> None:
-    for number in range(20):  # a file that none of them has made yet, each time
-        file, together = tmp_path / str(number) / "ledger.sqlite", Barrier(8)
-
-        def enter(worker: int, ledger: Ledger = Ledger(file), together: Barrier = together) -> None:
-            together.wait()
-            for each in range(10):
-                record(ledger, [f"{(worker * 10 + each) % 20}"], ["SPY"])
-
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(enter, range(8)))
-        assert Ledger(file).count(["SPY"]) == 20
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(100):  # a file that none of them has made yet, each time
+            file = tmp_path / str(number) / "ledger.sqlite"
+            list(pool.map(partial(enter, file, Barrier(8)), range(8)))
+            assert Ledger(file).count(["SPY"]) == 8
 
 
 @pytest.mark.parametrize("content", [b"no database " * 100, b"SQLite format 3\0" + b"\xff" * 500])
