@@ -56,7 +56,7 @@ def enter(file: Path, together: Barrier, worker: int) -> None:
 
 def test_many_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        for number in range(100):  # a file that none of them has made yet, each time
+        for number in range(40):  # a file that none of them has made yet, each time
             file = tmp_path / str(number) / "ledger.sqlite"
             list(pool.map(partial(enter, file, Barrier(8)), range(8)))
             assert Ledger(file).count(["SPY"]) == 8
