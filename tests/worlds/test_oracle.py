@@ -19,19 +19,19 @@ from barstack.models import MODELS, train
 from barstack.testing import z_scores
 from barstack.worlds import WORLDS, Made
 
-KINDS = ("linear", "interaction", "regime_dependent", "lead_lag", "decaying")
+KINDS = ("linear", "interaction", "regime_dependent", "lead_lag", "decaying", "order")
 NOISES = ("gaussian", "garch", "jumps", "market")
-WORLDS_20 = list(product(KINDS, NOISES))
+WORLDS_24 = list(product(KINDS, NOISES))
 
 
 @cache
 def scores_of(kind: str, noise: str) -> dict[str, float]:
-    seed = 100 + WORLDS_20.index((kind, noise))
+    seed = 100 + WORLDS_24.index((kind, noise))
     fields = {"world": kind, "noise": noise, "seed": seed, "horizons": [1, "1h", "1d"]}
     return z_scores(WORLDS.parse(fields | {"r2": 0.02, "bars": 20_000}).make())
 
 
-@pytest.mark.parametrize(("kind", "noise"), WORLDS_20, ids=["-".join(each) for each in WORLDS_20])
+@pytest.mark.parametrize(("kind", "noise"), WORLDS_24, ids=["-".join(each) for each in WORLDS_24])
 def test_an_oracle_reaches_the_figures(kind: str, noise: str) -> None:
     """Within three standard errors. `benchmarks/worlds.py` shows that they are honest ones."""
     scores = scores_of(kind, noise)
@@ -41,14 +41,14 @@ def test_an_oracle_reaches_the_figures(kind: str, noise: str) -> None:
 
 @pytest.mark.parametrize("figure", ["r2", "ic", "accuracy", "bias"])
 def test_oracles_are_neither_above_nor_below_on_the_whole(figure: str) -> None:
-    """An error too small for one world shows in the mean score of twenty."""
+    """An error too small for one world shows in the mean score of all."""
     scores = [
         score
-        for world in WORLDS_20
+        for world in WORLDS_24
         for name, score in scores_of(*world).items()
         if name.startswith(figure)
     ]
-    assert len(scores) == 60
+    assert len(scores) == 72
     assert abs(np.mean(scores)) < 0.5  # three standard errors, if the horizons agreed half-way
     assert 0.7 < np.std(scores) < 1.3
 

@@ -49,7 +49,7 @@ class Parts:
 
 
 @njit(cache=True)
-def _autoregress(shocks: Any, memory: float) -> None:
+def autoregress(shocks: Any, memory: float) -> None:
     """Gaussian shocks into an AR(1) of variance 1, in place."""
     fresh = np.sqrt(1.0 - memory * memory)
     for t in range(1, len(shocks)):
@@ -69,8 +69,8 @@ def parts(
     n = rounds * len(times.records)
     wick = streams("wick").standard_normal(n)
     volume = streams("volume").standard_normal(n)
-    _autoregress(wick, wick_memory)
-    _autoregress(volume, volume_memory)
+    autoregress(wick, wick_memory)
+    autoregress(volume, volume_memory)
     regime = noise.regimes(streams, n)
     scale, _, usual = times.scale(noise)
     scale = np.tile(scale, rounds)

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from barstack.core.errors import ConfigError
 
-from ._candles import Parts
+from ._candles import Parts, autoregress
 from ._clock import Clock
 from ._planted import Planted
 from ._world import register
@@ -55,6 +55,28 @@ class RegimeDependent(Planted):
 
     def driver(self, own: Parts, leader: Parts) -> Column:
         return own.wick * own.regime
+
+
+@register("order")
+class Order(Planted):
+    """Wicks weighed by turns for and against, the newest little: it is the order that tells.
+
+    d[t] = memory * d[t-1] + (1 - memory**2)**0.5 * wick[t] with a negative memory, so that equal
+    wicks cancel. The newest bar knows 1 - memory**2 of the signal's variance, which is all that a
+    model of one bar can find.
+    """
+
+    memory: float = Field(-0.95, gt=-1, le=0)  # correlation of the driver with the bar before
+
+    about_signal = "wick, its sign taking turns"
+
+    def wick_memory(self) -> float:
+        return 0.0
+
+    def driver(self, own: Parts, leader: Parts) -> Column:
+        driver = own.wick.copy()
+        autoregress(driver, self.memory)
+        return driver
 
 
 @register("lead_lag")
