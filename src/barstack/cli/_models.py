@@ -1,0 +1,139 @@
+"""Look at models: what there is, what each can forecast, and its settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from barstack.core.errors import ConfigError, MissingPackageError, did_you_mean
+
+from ._root import app
+from ._terminal import Json, print_json, stdout
+
+if TYPE_CHECKING:
+    from barstack.models import Model
+
+models = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="What models there are, what each can forecast, and its settings.",
+    epilog="Example: barstack models show lstm",
+)
+app.add_typer(models, name="models")
+
+Features = Annotated[int, typer.Option(min=1, help="Features that parameters are counted for.")]
+Outputs = Annotated[int, typer.Option(min=1, help="Numbers forecast, likewise.")]
+
+
+@models.command(name="list", epilog="Example: barstack models list --family neural --features 85")
+def list_(
+    family: Annotated[str | None, typer.Option(help="Only this one.")] = None,
+    task: Annotated[str | None, typer.Option(help="Only models that can do it.")] = None,
+    features: Features = 52,
+    outputs: Outputs = 4,
+    as_json: Json = False,
+) -> None:
+    """All models by family; of a network, how many parameters it has at its usual size."""
+    from barstack.models import MODELS  # noqa: PLC0415
+
+    rows = [_facts(name, MODELS.get(name), features, outputs) for name in MODELS.names()]
+    for what, wanted in (("family", family), ("tasks", task)):
+        if wanted is None:
+            continue
+        known = sorted({each for row in rows for each in _several(row[what])})
+        if wanted not in known:
+            raise ConfigError(f"No model of {what} {wanted!r}. {did_you_mean(wanted, known)}")
+        rows = [row for row in rows if wanted in _several(row[what])]
+    if as_json:
+        print_json({"models": rows})
+        return
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("model", no_wrap=True)
+    table.add_column("parameters", justify="right", no_wrap=True)
+    table.add_column("about")
+    for each in sorted({row["family"] for row in rows}):
+        own = [row for row in rows if row["family"] == each]
+        table.add_row(f"[bold cyan]{each}[/], {len(own)}", "", "")
+        for row in own:
+            size = "" if row["parameters"] is None else f"{row['parameters']:,}"
+            table.add_row(f" {row['name']}", size, row["about"])
+    stdout().print(table)
+    if any(row["parameters"] for row in rows):
+        stdout().print(f"\nParameters with {features} features and {outputs} outputs.")
+
+
+@models.command(epilog="Example: barstack models show lightgbm")
+def show(
+    name: Annotated[str, typer.Argument(help="A model; barstack models list has them.")],
+    features: Features = 52,
+    outputs: Outputs = 4,
+    as_json: Json = False,
+) -> None:
+    """What a model is, what it can forecast, and its settings with their defaults."""
+    from barstack.models import MODELS  # noqa: PLC0415
+
+    model = MODELS.get(name)
+    facts = _facts(name, model, features, outputs) | {"settings": _settings(model)}
+    if as_json:
+        print_json(facts)
+        return
+    from rich.table import Table  # noqa: PLC0415
+
+    console = stdout()
+    console.print(f"[bold]{name}[/], {facts['family']}\n")
+    console.print(facts["about"], markup=False, highlight=False)
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_row("[bold]forecasts[/]", ", ".join(facts["tasks"]))
+    if facts["parameters"] is not None:
+        size = f"{facts['parameters']:,} with {features} features and {outputs} outputs"
+        table.add_row("[bold]parameters[/]", size)
+    table.add_row("[bold]stops early[/]", "yes" if facts["stops_early"] else "no")
+    console.print()
+    console.print(table)
+    if facts["settings"]:
+        settings = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        settings.add_column("setting", no_wrap=True)
+        settings.add_column("default", justify="right")
+        for key, default in facts["settings"].items():
+            settings.add_row(key, str(default))
+        console.print()
+        console.print(settings)
+
+
+def _facts(name: str, model: type[Model], features: int, outputs: int) -> dict[str, Any]:
+    about = (model.__doc__ or "").split("\n\n")[0]
+    return {
+        "name": name,
+        "family": model.family,
+        "tasks": list(model.tasks),
+        "stops_early": model.stops_early,
+        "parameters": _parameters(model, features, outputs),
+        "about": " ".join(about.split()),
+    }
+
+
+def _parameters(model: type[Model], features: int, outputs: int) -> int | None:
+    """Of a network at its usual size, where PyTorch is there to build it.
+
+    Other models grow with what they are given.
+    """
+    count = getattr(model, "parameter_count", None)
+    try:
+        return None if count is None else int(count(model(), features, outputs))
+    except MissingPackageError:
+        return None
+
+
+def _settings(model: type[Model]) -> dict[str, Any]:
+    """Each setting's default; those that must be given say so."""
+    return {
+        key: "required" if info.is_required() else info.get_default(call_default_factory=True)
+        for key, info in model.model_fields.items()
+    }
+
+
+def _several(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
