@@ -55,7 +55,7 @@ def test_list_of_some() -> None:
     assert "Known: " in barstack("list", "--task", "levitation", code=2)
 
 
-@pytest.mark.parametrize("name", ["ridge", "gru", "naive_zero", "sklearn"])
+@pytest.mark.parametrize("name", ["gru", "sklearn"])
 def test_show(name: str) -> None:
     facts = json.loads(barstack("show", name, "--json"))
     assert set(facts["settings"]) == set(MODELS.get(name).model_fields)
