@@ -2,18 +2,22 @@
 
     .venv/bin/python benchmarks/models.py --part neural
     .venv/bin/python benchmarks/models.py --part neural --only lstm,tcn --bars 3000 --epochs 4
+    .venv/bin/python benchmarks/models.py --part learning --seeds 20
 
 Part `neural` trains every architecture on exact windows and, where its network is causal, on
 chunks: model-epochs a second of both, and the loss of both on later rows, over a few symbols of
 ../shared/data and two worlds.
+
+Part `learning` trains every model on worlds where it is known what can be learned, twenty times.
 """
 
 from __future__ import annotations
 
 from _benchmark import arguments, finish
+from _models_learning import learning
 from _models_neural import neural
 
-PARTS = {"neural": neural}
+PARTS = {"neural": neural, "learning": learning}
 
 
 def main() -> None:
@@ -22,6 +26,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="names of models, with commas")
     parser.add_argument("--bars", type=int, default=4000, help="bars of each symbol or world")
     parser.add_argument("--epochs", type=int, default=5, help="most epochs on exact windows")
+    parser.add_argument("--seeds", type=int, default=20, help="of part learning")
     options = parser.parse_args()
     bars, figures = PARTS[options.part](options)
     finish(f"models_{options.part}", bars, figures)
