@@ -1,8 +1,8 @@
 """Learning is real: every model on worlds where it is known what can be learned, and by whom.
 
-Skill is 1 - loss / naive loss on later rows of the same world: squared error of returns, or log loss
-of directions for models that forecast no return; the naive loss is the better of no change and the
-training mean. Over seeds it has a mean and a standard error, and models are compared seed by seed.
+Skill is 1 - loss / naive loss on later rows of the same world: squared error of returns, or log
+loss of directions for models that forecast no return; the naive loss is the better of no change and
+the training mean. Over seeds it has a mean and a standard error; models are compared seed by seed.
 
     linear       the newest bar tells, in proportion     every model beats the naive forecasts
     interaction  two features tell, multiplied           models that bend beat the best straight one
