@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from _benchmark import at_most
 from rich.console import Console
 from rich.table import Table
 
@@ -56,7 +57,7 @@ def learning(options: Any) -> tuple[dict[str, dict[str, float]], dict[str, Any]]
     }
     failed = {world: sorted(_failed(world, skills)) for world in SIGNALS}
     _show(skills, failed)
-    bars = {f"{world}_failed": {"value": len(each), "at_most": 0} for world, each in failed.items()}
+    bars = {f"{world}_failed": at_most(len(each), 0) for world, each in failed.items()}
     mean = {
         name: {world: [round(float(each), 4) for each in _mean(own)] for world, own in each.items()}
         for name, each in skills.items()

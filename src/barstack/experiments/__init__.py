@@ -2,6 +2,7 @@
 
 from . import (  # noqa: F401 (each registers its stages)
     _data_stages,
+    _forecaster_files,
     _label_stages,
     _learning_stages,
     _series_stage,

@@ -65,7 +65,7 @@ class Step:
     save: Callable[[Any, Path, str], None] | None = None
     load: Callable[[Path, str], Any] | None = None
     fingerprint: Callable[[Any], str] | None = None
-    publish: str | None = None  # a file or folder of what it saved, copied into the run's folder
+    publish: tuple[str, ...] = ()  # files or folders of what it saved, copied into the run's folder
 
 
 @dataclass(frozen=True)
@@ -173,12 +173,12 @@ class Chain:
 
     def published(self) -> dict[str, Path]:
         """What finished steps give to the run's folder: where it is stored, by its name there."""
-        found = {}
+        found: dict[str, Path] = {}
         for name, step in self.steps.items():
             if step.publish:
                 folder = self._folder(name, self.key(name))
                 self._check(step, folder)
-                found[step.publish] = folder / step.publish
+                found |= {each: folder / each for each in step.publish}
         return found
 
     def _folder(self, name: str, key: str) -> Path:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ import numpy as np
 
 from barstack.bars import Panel
 from barstack.core.decisions import Rows
-from barstack.core.forecast import concatenate
+from barstack.core.forecast import Forecast, concatenate
 from barstack.core.seeds import derive_seed
-from barstack.core.times import as_time
+from barstack.core.times import as_time, iso
 from barstack.datasets import Dataset
 from barstack.ensembles import FittedEnsemble, TrainedEnsemble, align, fit_known, walk_forward
 from barstack.evaluation import Evaluation, evaluate
@@ -32,6 +32,18 @@ from ._study import Study
 from ._trials import count_trials
 
 
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One member of a study.
+
+    final  fitted on everything
+    fits   facts on the fit of each fold, and last on the final one
+    """
+
+    final: FittedModel
+    fits: list[dict[str, Any]]
+
+
 @stage("members")
 def members(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
     """For each member its forecasts out of fold, in the column store, and a final fit."""
@@ -40,11 +52,11 @@ def members(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
 
 
 def _member(study: Study, name: str, model: Model, workplace: Workplace) -> Step:
-    def make(inputs: Values, key: str) -> FittedModel:
+    def make(inputs: Values, key: str) -> Member:
         features: FeatureTable = inputs["features"]
         labels: StudyLabels = inputs["labels"]
         folds: list[Fold] = inputs["split"]
-        parts = []
+        parts, stopped_by, fits = [], {}, []
         with workplace.progress.step(f"fitting {name}", len(folds) + 1) as progress:
             for number, fold in enumerate(folds):
                 dataset = study.dataset(features, labels.of(number).table)
@@ -54,6 +66,10 @@ def _member(study: Study, name: str, model: Model, workplace: Workplace) -> Step
                 rows = fold.test[dataset.labels.eligible[fold.test]]
                 rows = dataset.with_history(rows, model.lookback_bars)
                 parts.append(fitted.forecast(features, rows, fold.kind))
+                fits.append(fit_facts(fitted, number))
+                if fitted.stop_rows is not None and len(fitted.stop_rows):
+                    own_stop = fitted.forecast(features, fitted.stop_rows, "in_sample")
+                    stopped_by[number] = own_stop
                 progress.advance()
             own = labels.of(FINAL)
             dataset = study.dataset(features, own.table)
@@ -63,9 +79,14 @@ def _member(study: Study, name: str, model: Model, workplace: Workplace) -> Step
                 model, dataset, everything[in_time], labels.of(FINAL), study.seed, FINAL
             )
             progress.advance()
-        fold_of = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-        workplace.forecasts.write(key, OutOfFold(concatenate(parts), fold_of))
-        return final
+        workplace.forecasts.write(key, _by_fold(dict(enumerate(parts))))
+        if stopped_by:
+            workplace.forecasts.write(validation_key(key), _by_fold(stopped_by))
+        return Member(final, [*fits, fit_facts(final, FINAL)])
+
+    def save(member: Member, folder: Path, key: str) -> None:
+        member.final.save(folder / "final")
+        write_json(folder / "fits.json", member.fits)
 
     seen = [study.scaler.id, study.weights.id, study.max_gap]
     return Step(
@@ -73,9 +94,35 @@ def _member(study: Study, name: str, model: Model, workplace: Workplace) -> Step
         needs=("features", "labels", "split", "audit"),
         spec=lambda: [model.id, study.seed, *seen, _versions(model.packages)],
         make=make,
-        save=lambda final, folder, key: final.save(folder / "final"),
-        load=lambda folder, key: FittedModel.load(folder / "final"),
+        save=save,
+        load=lambda folder, key: Member(
+            FittedModel.load(folder / "final"), json.loads((folder / "fits.json").read_text())
+        ),
     )
+
+
+def validation_key(key: str) -> str:
+    """Where the column store has what a member said of the rows that its fits stopped early by."""
+    return f"{key}-validation"
+
+
+def fit_facts(fitted: FittedModel, fold: int) -> dict[str, Any]:
+    """How a fit went: what it has seen and, of a network, its learning curves."""
+    assert fitted.fit_rows is not None  # it was not loaded
+    assert fitted.stop_rows is not None
+    return {
+        "fold": fold,
+        "rows": len(fitted.fit_rows),
+        "stop_rows": len(fitted.stop_rows),
+        "trained_through": iso(fitted.trained_through),
+        "curves": fitted.model.curves(fitted.learned),
+    }
+
+
+def _by_fold(parts: Mapping[int, Forecast]) -> OutOfFold:
+    """Forecasts one after the other, with the fold of each."""
+    fold_of = np.repeat(np.array(list(parts)), [len(part) for part in parts.values()])
+    return OutOfFold(concatenate(list(parts.values())), fold_of)
 
 
 def fit_member(
@@ -96,7 +143,7 @@ def ensemble(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
 
     def make(inputs: Values, key: str) -> dict[str, dict[int, FittedEnsemble]]:
         table = inputs["labels"].judged(inputs["split"])
-        aligned = align(_out_of_fold(study, workplace, chain))
+        aligned = align(out_of_fold(study, workplace, chain))
         fitted = {}
         for each, name in zip(study.ensembles, study.ensemble_names, strict=True):
             forecasts, by_fold = walk_forward(each, aligned, table)
@@ -146,7 +193,7 @@ def evaluation(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Ste
         return evaluate(
             inputs["bars"],
             inputs["labels"].judged(inputs["split"]),
-            align(_out_of_fold(study, workplace, chain)),
+            align(out_of_fold(study, workplace, chain)),
             {
                 name: workplace.forecasts.read(f"{ensemble_key}-{name}")
                 for name in study.ensemble_names
@@ -162,8 +209,8 @@ def evaluation(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Ste
         needs=("bars", "labels", "split", "audit", "ensemble"),
         spec=lambda: [study.cost_bps, count_trials(study, workplace, chain)],
         make=make,
-        publish="evaluation.json",
-        save=lambda found, folder, key: _write_json(folder / "evaluation.json", found.to_json()),
+        publish=("evaluation.json",),
+        save=lambda found, folder, key: write_json(folder / "evaluation.json", found.to_json()),
         load=lambda folder, key: Evaluation.from_json(
             json.loads((folder / "evaluation.json").read_text())
         ),
@@ -182,7 +229,7 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
         return TrainedEnsemble(
             features=study.feature_set(length_us(panel)),
             target=study.label.target,
-            members={name: inputs[f"member {name}"] for name in study.members},
+            members={name: inputs[f"member {name}"].final for name in study.members},
             ensemble=inputs["ensemble"][study.ensemble_names[0]][FINAL],
             bars={
                 "length_us": length_us(panel),
@@ -208,13 +255,14 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
         needs=("bars", "labels", "ensemble", "evaluation", *needs),
         spec=lambda: [study.id, TrainedEnsemble.format],
         make=make,
-        publish="artifact",
+        publish=("artifact",),
         save=lambda trained, folder, key: trained.save(folder / "artifact"),
         load=lambda folder, key: TrainedEnsemble.load(folder / "artifact"),
     )
 
 
-def _out_of_fold(study: Study, workplace: Workplace, chain: Chain) -> dict[str, OutOfFold]:
+def out_of_fold(study: Study, workplace: Workplace, chain: Chain) -> dict[str, OutOfFold]:
+    """What each member forecast out of fold, from the column store."""
     return {name: workplace.forecasts.read(chain.key(f"member {name}")) for name in study.members}
 
 
@@ -228,5 +276,6 @@ def _versions(packages: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _write_json(file: Path, content: Any) -> None:
+def write_json(file: Path, content: Any) -> None:
+    """Plain data as a file."""
     file.write_text(json.dumps(content, indent=1))

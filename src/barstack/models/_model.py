@@ -52,6 +52,10 @@ class Model(Spec):
     def load(self, folder: Path, target: Target) -> Any:
         """Read back what `save` wrote; its forecasts are the same to the bit."""
 
+    def curves(self, learned: Any) -> list[dict[str, float]]:
+        """How learning went, epoch by epoch, where there are any; by name what was measured."""
+        return []
+
 
 MODELS: SpecRegistry[Model] = SpecRegistry("model", "barstack.models")
 register = MODELS.register

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
@@ -115,3 +116,6 @@ class Neural(Model):
 
     def load(self, folder: Path, target: Target) -> Learned:
         return trainer().load(self, folder, target)  # type: ignore[no-any-return]
+
+    def curves(self, learned: Learned) -> list[dict[str, float]]:
+        return [asdict(epoch) for epoch in learned.curves]
