@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ from ._theme import number, say
 if TYPE_CHECKING:
     from barstack.bars.checks import Finding
     from barstack.evaluation import Evaluation
+
+    from ._learning_chart import Fits
 
 Draw = Callable[["Evaluation", str], Any]
 NAMES_SHOWN = 8
@@ -46,12 +48,14 @@ def render(
     facts: list[tuple[str, str]],
     steps: list[tuple[str, str, float]],
     findings: Sequence[Finding] = (),
+    fits: Mapping[str, Fits] | None = None,
 ) -> str:
     """The report as one HTML page, charts and all.
 
     facts   (label, value) about the data and the study
     steps   (name, "made" or "reused", seconds)
     findings  what the checks of the bars found
+    fits    by member, facts on each of its fits
     """
     verdict = evaluation.verdict
     parts = {
@@ -61,6 +65,7 @@ def render(
         "tried": say(_tried(evaluation)),
         "evidence": evidence_table(verdict.evidence),
         "sections": "".join(_section(part, evaluation) for part in _sections(evaluation)),
+        "learning": _learning(fits or {}),
         "steps": steps_table(steps),
         "findings": findings_table(findings, most=FINDINGS_SHOWN),
     }
@@ -136,6 +141,25 @@ def _sections(evaluation: Evaluation) -> list[Section]:
             "Nothing was scored at this horizon.",
         ),
     ]
+
+
+def _learning(fits: Mapping[str, Fits]) -> str:
+    """The section of learning curves; without networks there is none."""
+    from ._learning_chart import learning  # noqa: PLC0415 (plotly takes long to import)
+
+    figure = learning(fits)
+    if figure is None:
+        return ""
+    title = "Did the networks learn, and stop in time?"
+    return section(
+        "learning",
+        title,
+        "A line for each fit. Where the solid line falls, what was learned holds on later rows; "
+        "where it rises while the dotted one falls, the network learns the past by heart. The dot "
+        "is the epoch whose weights were kept. Dropout makes the dotted line higher than it would "
+        "be.",
+        f'<div class="panel">{chart(figure.to_json(), title)}</div>',
+    )
 
 
 def _section(part: Section, evaluation: Evaluation) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from barstack.core.times import format_duration, iso
 from barstack.experiments import Chain, Step, Study, Workplace, stage
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def report(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
     """One HTML page, with what was made and how long it took in the run that wrote it."""
 
-    def make(inputs: Mapping[str, object], key: str) -> str:
+    def make(inputs: Mapping[str, Any], key: str) -> str:
         from ._page import render  # noqa: PLC0415 (drawing is slow to import)
 
         return render(
@@ -28,6 +28,7 @@ def report(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
             facts=_facts(study, chain.value("bars"), chain.value("evaluation")),
             steps=[(done.name, done.how, done.seconds) for done in chain.done],
             findings=chain.value("findings"),
+            fits={name: inputs[f"member {name}"].fits for name in study.members},
         )
 
     def save(page: str, folder: Path, key: str) -> None:
@@ -35,7 +36,13 @@ def report(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
 
     yield Step(
         name="report",
-        needs=("bars", "findings", "evaluation", "artifact"),
+        needs=(
+            "bars",
+            "findings",
+            "evaluation",
+            "artifact",
+            *(f"member {name}" for name in study.members),
+        ),
         spec=lambda: [study.id, study.title],
         make=make,
         save=save,
