@@ -126,6 +126,21 @@ def test_leaderboard(barstack: Callable[..., Called], finished: Run) -> None:
     assert len(one["scores"]) == 8
 
 
+def test_compare(barstack: Callable[..., Called], finished: Run, tmp_path: Path) -> None:
+    page = tmp_path / "compare.html"
+    shown = barstack("compare", finished.folder, "--html", page)
+    assert shown.code == 0
+    assert max(map(len, shown.out.splitlines())) <= 80
+    assert shown.out.count("Best at") == len(finished.evaluation.horizons)
+    assert "Who is best at each horizon?" in page.read_text()
+    (one,) = barstack("compare", finished.folder, "--horizon", "4bars", "--json").json[
+        "comparisons"
+    ]
+    names = {entry["name"] for entry in one["entries"]}
+    assert names == {*finished.study.members, *finished.study.ensemble_names}
+    assert "share no horizon '9h'" in barstack("compare", finished.folder, "--horizon", "9h").err
+
+
 def test_the_leaderboard_fits_wide_figures(finished: Run) -> None:
     """Classes of a wild market: every figure as wide as it gets."""
     wide: dict[str, Any] = {

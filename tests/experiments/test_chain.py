@@ -49,12 +49,12 @@ def test_a_title_makes_nothing_again(first: Path, study_file: StudyFile, finishe
 def test_one_changed_member_is_fitted_and_no_other(first: Path, study_file: StudyFile) -> None:
     members = {"ridge": {}, "strong": {"model": "ridge", "penalty": 20.0}}
     again = run(study_file(first, members=members), runs=first / "runs")
-    assert made(again) == {"member strong", "ensemble", "evaluation", "artifact", "report"}
+    assert made(again) == {"member strong", "ensemble", "evaluation", "artifact", "files", "report"}
 
 
 def test_a_change_of_cost_fits_nothing(first: Path, study_file: StudyFile) -> None:
     again = run(study_file(first, cost_bps=3.0), runs=first / "runs")
-    assert made(again) == {"evaluation", "artifact", "report"}
+    assert made(again) == {"evaluation", "artifact", "files", "report"}
 
 
 def test_one_other_price_makes_everything_again(first: Path) -> None:

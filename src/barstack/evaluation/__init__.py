@@ -1,5 +1,6 @@
 """Evaluation: scores, standard errors, profit after costs, and the verdict."""
 
+from ._comparison import Compared, Comparison, compare
 from ._evaluate import evaluate
 from ._findings import (
     CalibrationBin,
@@ -16,6 +17,8 @@ from .audit import Leak, assert_causal, find_leaks
 
 __all__ = [
     "CalibrationBin",
+    "Compared",
+    "Comparison",
     "Correlation",
     "Equity",
     "Evaluation",
@@ -26,6 +29,7 @@ __all__ = [
     "Verdict",
     "Weights",
     "assert_causal",
+    "compare",
     "evaluate",
     "find_leaks",
 ]

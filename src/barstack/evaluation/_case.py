@@ -19,7 +19,7 @@ from barstack.labels import LabelTable
 from barstack.tracking import OutOfFold
 
 from ._findings import Role
-from ._jackknife import Blocks, blocks_of
+from ._jackknife import Blocks, blocks_of, overlap_of
 from ._naive import naive_forecasts
 
 Values = npt.NDArray[np.float64]
@@ -69,16 +69,8 @@ class Case:
         ]
 
     def overlap(self, horizon: int) -> int:
-        """Decision times that nearly every label of a horizon spans at most.
-
-        One label in a hundred may be longer: where one symbol pauses for weeks, the others go on.
-        """
-        times = np.unique(self.decisions.decided_at)
-        known = self.known(horizon)
-        start = np.searchsorted(times, self.decisions.decided_at[known])
-        end = np.searchsorted(times, self.known_at[known, horizon])
-        spans = end - start
-        return max(int(np.quantile(spans, 0.99, method="higher")), 1) if len(spans) else 1
+        """Decision times that nearly every label of a horizon spans at most."""
+        return overlap_of(self.decisions.decided_at, self.known_at[:, horizon])
 
 
 def make_case(

@@ -9,6 +9,7 @@ from . import (  # noqa: F401 (each registers its stages)
 )
 from ._audit import audit
 from ._chain import STAGES, Chain, Done, Step, Workplace, chain_of, stage
+from ._compare_runs import compare_runs
 from ._run import Run, run_study
 from ._study import Study
 
@@ -22,6 +23,7 @@ __all__ = [
     "Workplace",
     "audit",
     "chain_of",
+    "compare_runs",
     "run_study",
     "stage",
 ]

@@ -68,7 +68,7 @@ def files(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
     yield Step(
         name="files",
         needs=("labels", "split", "ensemble", "evaluation", *members),
-        spec=lambda: [study.id],
+        spec=lambda: [],
         make=make,
         save=save,
         publish=("members", "ensembles"),

@@ -1,5 +1,6 @@
 """Reports: an evaluation, or a collection of bars, as one page to look at, with no network."""
 
+from ._comparison_page import render_comparison
 from ._feature_page import render_feature
 from ._html import write_page
 from ._page import render
@@ -13,6 +14,7 @@ __all__ = [
     "Survey",
     "facts",
     "render",
+    "render_comparison",
     "render_feature",
     "render_split",
     "render_survey",

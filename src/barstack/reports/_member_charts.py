@@ -20,7 +20,11 @@ def correlation(evaluation: Evaluation, horizon: str) -> go.Figure | None:
     found = [item for item in evaluation.correlations if item.horizon == horizon]
     if not found or len(found[0].names) < 2:
         return None
-    table = found[0]
+    return heat_figure(found[0])
+
+
+def heat_figure(table: Correlation) -> go.Figure:
+    """A table of correlations, coloured."""
     places = list(range(len(table.names)))
     ticks = {"tickvals": places, "ticktext": [say(name) for name in table.names]}
     figure = go.Figure(_heat(table, places))

@@ -1,0 +1,190 @@
+"""Forecasters of one run or several, side by side on the decisions that all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from barstack.core.errors import ConfigError, DataError
+
+from . import _metrics as metrics
+from ._findings import Correlation
+from ._jackknife import Blocks, blocks_of, jackknife_se, overlap_of
+
+Column = npt.NDArray[np.float64]
+_ROW = ["decided_at", "symbol"]
+_SAME = 1e-9  # of returns: what one and the same label may differ by between two runs
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One forecaster at one horizon, on the shared decisions.
+
+    r2      of returns, against no change; None where something else is forecast
+    behind  by how much its IC lies below that of the best, with the standard error of just that
+            difference: of two forecasters that err alike it is small
+    """
+
+    name: str
+    directional_accuracy: float | None
+    directional_accuracy_se: float | None
+    ic: float | None
+    ic_se: float | None
+    r2: float | None
+    r2_se: float | None
+    behind: float | None
+    behind_se: float | None
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether it is worse than the best by more than two standard errors."""
+        known = self.behind is not None and self.behind_se is not None
+        return known and self.behind > 2 * self.behind_se  # type: ignore[operator]  # just asked
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everyone at one horizon, best information coefficient first."""
+
+    horizon: str
+    n_decisions: int
+    first_at: str
+    last_at: str
+    entries: list[Compared]
+    correlation: Correlation
+
+    @property
+    def sentence(self) -> str:
+        """Who is best, and whether that can be told."""
+        best = self.entries[0]
+        if best.ic is None:
+            return f"At {self.horizon} nobody's forecasts change, so nobody is best."
+        rest = self.entries[1:]
+        alike = sum(not each.told_apart for each in rest)
+        error = "" if best.ic_se is None else f" ± {best.ic_se:.3f}"
+        told = f"Best at {self.horizon}: {best.name}, IC {best.ic:.3f}{error}"
+        if best.ic_se is None or best.ic <= 2 * best.ic_se:
+            return f"{told}: not told apart from no skill at all."
+        if not rest:
+            return f"{told}."
+        return f"{told}; {alike} of the {len(rest)} others cannot be told apart from it."
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self) | {"sentence": self.sentence}
+
+
+def compare(tables: Mapping[str, pl.DataFrame]) -> list[Comparison]:
+    """Comparisons of forecasters at each horizon that all of them forecast.
+
+    tables  by name, forecasts with what came of them, as `test.parquet` of a member has it
+
+    Raises `ConfigError` where they share no horizon or no decision, and `DataError` where what
+    came differs, as two runs on other bars or with other labels are not to be compared.
+    """
+    horizons = [
+        name.removeprefix("came_")
+        for name in next(iter(tables.values())).columns
+        if name.startswith("came_") and all(name in table.columns for table in tables.values())
+    ]
+    if not horizons:
+        raise ConfigError(f"{', '.join(tables)} share no horizon. Compare runs of the same label.")
+    return [_at(horizon, tables) for horizon in horizons]
+
+
+def _at(horizon: str, tables: Mapping[str, pl.DataFrame]) -> Comparison:
+    known = {
+        name: table.filter(pl.col(f"came_{horizon}").is_not_null())
+        for name, table in tables.items()
+    }
+    shared = reduce(
+        lambda one, two: one.join(two, on=_ROW), (each.select(_ROW) for each in known.values())
+    ).sort(_ROW)
+    if len(shared) < 2:
+        raise ConfigError(
+            f"{', '.join(tables)} share {len(shared)} decisions at {horizon}. Compare runs on the "
+            "same symbols and the same time."
+        )
+    same = {
+        name: shared.join(table, on=_ROW, maintain_order="left") for name, table in known.items()
+    }
+    first = next(iter(same.values()))
+    came = first[f"came_{horizon}"].to_numpy()
+    for name, table in same.items():
+        apart = np.abs(table[f"came_{horizon}"].to_numpy() - came)
+        if apart.max() > _SAME:
+            row = int(apart.argmax())
+            where = f"{first['symbol'][row]} at {first['decided_at'][row]}"
+            raise DataError(
+                f"{name} and {next(iter(same))} were judged by other returns: {where} came to "
+                f"{table[f'came_{horizon}'][row]:.6g} for one and {came[row]:.6g} for the other. "
+                "Compare runs on the same bars and label."
+            )
+    times = first["decided_at"].to_numpy()
+    blocks = blocks_of(times, overlap_of(times, first[f"known_at_{horizon}"].to_numpy()))
+    signals = {name: signal_of(table, horizon) for name, table in same.items()}
+    order = sorted(signals, key=lambda name: _or_last(metrics.ic(signals[name], came)))
+    best = signals[order[0]]
+    entries = [
+        _entry(name, signals[name], best, came, blocks, _returns(same[name], horizon))
+        for name in order
+    ]
+    matrix = [[_present(metrics.ic(signals[a], signals[b])) for b in order] for a in order]
+    first_at, last_at = (str(times[place])[:16].replace("T", " ") for place in (0, -1))
+    correlation = Correlation(horizon, order, matrix)
+    return Comparison(horizon, len(shared), first_at, last_at, entries, correlation)
+
+
+def signal_of(table: pl.DataFrame, horizon: str) -> Column:
+    """(n_rows,) positive for up, as `Forecast.signal` has it."""
+    if f"return_{horizon}" in table.columns:
+        return np.asarray(table[f"return_{horizon}"])
+    if f"p_up_{horizon}" in table.columns:
+        return np.asarray(2.0 * np.asarray(table[f"p_up_{horizon}"]) - 1.0)
+    buy, sell = (np.asarray(table[f"p_{side}_{horizon}"]) for side in ("buy", "sell"))
+    return np.asarray(buy - sell)
+
+
+def _returns(table: pl.DataFrame, horizon: str) -> Column | None:
+    name = f"return_{horizon}"
+    return np.asarray(table[name]) if name in table.columns else None
+
+
+def _entry(
+    name: str, signal: Column, best: Column, came: Column, blocks: Blocks, returns: Column | None
+) -> Compared:
+    def accuracy(rows: npt.NDArray[np.bool_]) -> float:
+        return metrics.directional_accuracy(signal[rows], came[rows])
+
+    def ic(rows: npt.NDArray[np.bool_]) -> float:
+        return metrics.ic(signal[rows], came[rows])
+
+    def r2(rows: npt.NDArray[np.bool_]) -> float:
+        if returns is None:
+            return float("nan")
+        return metrics.r2(returns[rows], came[rows], np.zeros(int(rows.sum())))
+
+    def behind(rows: npt.NDArray[np.bool_]) -> float:
+        return metrics.ic(best[rows], came[rows]) - metrics.ic(signal[rows], came[rows])
+
+    everything = np.ones(len(came), bool)
+    figures: list[float | None] = []
+    for statistic in (accuracy, ic, r2, behind):
+        value = _present(statistic(everything))
+        figures += [value, None if value is None else jackknife_se(statistic, blocks)]
+    return Compared(name, *figures)
+
+
+def _present(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _or_last(ic: float) -> float:
+    """Sorts the highest first, and those without one last."""
+    return -ic if np.isfinite(ic) else np.inf
