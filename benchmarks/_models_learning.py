@@ -12,21 +12,19 @@ the training mean. Over seeds it has a mean and a standard error; models are com
 
 from __future__ import annotations
 
-import hashlib
-import json
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from _benchmark import at_most
+from _kept import Kept
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
-import barstack
 from barstack.datasets import Dataset
 from barstack.features import Feature, FeatureSet
 from barstack.labels import LABELS
@@ -42,7 +40,6 @@ SIGNALS: dict[str, dict[str, Any]] = {
     "noise": {"world": "garch"},
 }
 STRAIGHT = ("dlinear", "elastic_net", "logistic", "ridge", "sklearn")  # by name: Bayesian ridge
-_KEPT = Path(__file__).parent / "results" / ".models_learning.jsonl"
 Skills = npt.NDArray[np.float64]
 
 
@@ -87,14 +84,9 @@ def _failed(world: str, skills: dict[str, dict[str, Skills]]) -> Iterator[str]:
             yield name
 
 
-def _losses(names: list[str], seeds: range) -> dict[tuple[str, str, int, str], float]:
-    """Loss by model, world, seed and task; those of an earlier run by the same code are kept."""
-    code, kept = _code(), {}
-    if _KEPT.is_file():
-        for line in _KEPT.read_text().splitlines():
-            made_by, *key, loss = json.loads(line)
-            if made_by == code:
-                kept[tuple(key)] = loss
+def _losses(names: list[str], seeds: range) -> Kept:
+    """Loss by (model, world, seed, task)."""
+    kept = Kept("models_learning")
     wanted = [
         (name, world, seed, task)
         for seed in seeds
@@ -104,21 +96,12 @@ def _losses(names: list[str], seeds: range) -> dict[tuple[str, str, int, str], f
     ]
     left = [key for key in wanted if key not in kept]
     fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, fresh) as pool, _KEPT.open("a") as file:
-        for key, loss in zip(left, pool.map(_loss, left, chunksize=4), strict=True):
-            file.write(json.dumps([code, *key, loss]) + "\n")
-            file.flush()
+    with ProcessPoolExecutor(2, fresh) as pool:
+        for key, loss in track(
+            zip(left, pool.map(_loss, left, chunksize=4), strict=True), "Fitting", len(left)
+        ):
             kept[key] = loss
     return kept
-
-
-def _code() -> str:
-    """Hash of all that a loss depends on."""
-    root, digest = Path(barstack.__file__).parent, hashlib.sha256()
-    for room in ("core", "bars", "worlds", "features", "labels", "splits", "datasets", "models"):
-        for file in sorted((root / room).rglob("*.py")):
-            digest.update(str(file.relative_to(root)).encode() + file.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _task(name: str) -> str:
@@ -149,7 +132,7 @@ def _dataset(world: str, seed: int, task: str) -> Dataset:
     return Dataset(features.compute(panel), labels.compute(panel))
 
 
-def _skills(losses: dict[Any, float], name: str, world: str, seeds: range) -> Skills:
+def _skills(losses: Kept, name: str, world: str, seeds: range) -> Skills:
     """(n_seeds,)"""
     task = _task(name)
     each = []

@@ -16,8 +16,9 @@ from __future__ import annotations
 from _benchmark import arguments, finish
 from _models_learning import learning
 from _models_neural import neural
+from _models_sizes import sizes
 
-PARTS = {"neural": neural, "learning": learning}
+PARTS = {"neural": neural, "learning": learning, "sizes": sizes}
 
 
 def main() -> None:
