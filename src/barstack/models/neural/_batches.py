@@ -20,6 +20,7 @@ _SCALED_AT_ONCE = 2**22
 # Forecasts of neighbouring bars share their inputs and most of their labels' future: a chunk of
 # them says about as much as this many windows from anywhere.
 CHUNK_COUNTS = 16
+CHUNK_SPAN = 2
 
 
 class Batch(NamedTuple):
@@ -105,7 +106,7 @@ class Chunks:
         order = np.argsort(samples.rows, kind="stable")
         self.rows = samples.rows[order]
         self._bars, self._device = bars, device
-        self.burn_in, self.length = lookback - 1, lookback
+        self.burn_in, self.length = lookback - 1, CHUNK_SPAN * lookback
         self._y = samples.y[order].astype(np.float32)
         self._weight = samples.weight[order].astype(np.float32)
 
@@ -129,7 +130,9 @@ class Chunks:
     def cut(self, shift: int) -> Rows:
         """(n_chunks,) place of each chunk's first label among all labels by row."""
         number = (self.rows + shift) // self.length
-        return np.flatnonzero(np.diff(number, prepend=-1))
+        apart = np.diff(self.rows, prepend=-1) > self.burn_in
+        apart[:1] = True
+        return np.flatnonzero(apart | (np.diff(number, prepend=-1) != 0))
 
     def reach(self, first: Rows, ends: Rows) -> Rows:
         """(n_chunks, steps) rows of the table that chunks read; past its end, its last again.

@@ -12,7 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from . import _gru
+from ._attention import attend
+from ._recurrent import states
+
+_MOST_ROWS = 16  # of a few chunks; beyond it they are windows
 
 
 def head(width: int, n_outputs: int) -> nn.Linear:
@@ -45,11 +48,7 @@ class Recurrent(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, bars: Tensor) -> Tensor:
-        if isinstance(self.cells, nn.GRU):
-            states = _gru.states(self.cells, bars)
-        else:
-            states, _ = self.cells(bars)
-        return cast(Tensor, self.dropout(states))
+        return cast(Tensor, self.dropout(states(self.cells, bars)))
 
 
 class RecurrentHead(nn.Module):
@@ -75,26 +74,19 @@ class CausalConv(nn.Module):
         self.reach = (kernel - 1) * dilation
 
     def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.conv(x.transpose(1, 2)).transpose(1, 2))
+        if x.is_cuda or len(x) > _MOST_ROWS:
+            return cast(Tensor, self.conv(x.transpose(1, 2)).transpose(1, 2))
+        # Of a few chunks one matrix product is faster than a convolution with its changes of layout.
+        (dilation,), weight = self.conv.dilation, self.conv.weight
+        steps = x.shape[1] - self.reach
+        seen = [x[:, at : at + steps] for at in range(0, self.reach + 1, dilation)]
+        joined = torch.cat(seen, dim=-1)
+        return functional.linear(joined, weight.transpose(1, 2).flatten(1), self.conv.bias)
 
 
 def trailing_mean(x: Tensor, steps: int) -> Tensor:
     """(batch, n, width) -> (batch, n - steps + 1, width): means of the latest `steps`."""
     return functional.avg_pool1d(x.transpose(1, 2), steps, stride=1).transpose(1, 2)
-
-
-def band(nearness: Tensor, queries: int, keys: int) -> Tensor:
-    """What each of the latest `queries` steps thinks of each of `keys` by how far back it lies.
-
-    nearness  (heads, width) of 0, 1 ... width - 1 steps back; it must not look at others
-    returns   (heads, queries, keys), minus infinity where it must not look
-    """
-    known = nearness[:, :keys].flip(1)
-    around = (keys - known.shape[1], queries - 1)
-    line = functional.pad(known, around, value=float("-inf"))
-    # Each row is the one below it moved by a step: views of one line, where looking the distances
-    # up one by one costs more than all the attention, above all on the way back.
-    return line.unfold(1, keys, 1).flip(1)
 
 
 class BandAttention(nn.Module):
@@ -119,15 +111,11 @@ class BandAttention(nn.Module):
         self.nearness = nn.Parameter(torch.zeros(heads, width))
 
     def forward(self, x: Tensor, keep: int) -> Tensor:
-        n, steps, size = x.shape
         query = self._split(self.query(x[:, -keep:]))
         key = self._split(self.key(x))
         value = self.value(x)[:, None] if self.shared else self._split(self.value(x))
-        scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-        found = (scores + band(self.nearness, keep, steps)).softmax(dim=-1) @ value
-        if self.shared:
-            return cast(Tensor, self.dropout(self.out(found.mean(dim=1))))
-        found = found.transpose(1, 2).reshape(n, keep, size)
+        found = attend(query, key, value, self.nearness)
+        found = found.mean(dim=1) if self.shared else found.transpose(1, 2).flatten(2)
         return cast(Tensor, self.dropout(self.out(found)))
 
     def _split(self, x: Tensor) -> Tensor:

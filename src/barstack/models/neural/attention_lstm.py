@@ -26,7 +26,6 @@ class AttentionLSTM(Neural):
     def network(self, n_features: int, n_outputs: int) -> nn.Module:
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
         from torch import cat, nn  # noqa: PLC0415
-        from torch.nn.functional import scaled_dot_product_attention  # noqa: PLC0415
 
         p = parts()
 
@@ -44,8 +43,8 @@ class AttentionLSTM(Neural):
             def forward(self, bars: Tensor, keep: int = 1) -> Tensor:
                 states = self.states(bars)
                 latest = states[:, -keep:]
-                within = p.band(states.new_zeros(1, self.width), keep, states.shape[1])
-                seen = scaled_dot_product_attention(self.query(latest), states, states, within)
-                return self.read(self.join(cat([seen, latest], dim=-1)))  # type: ignore[no-any-return]
+                alike = states.new_zeros(1, self.width)
+                seen = p.attend(self.query(latest)[:, None], states[:, None], states[:, None], alike)
+                return self.read(self.join(cat([seen[:, 0], latest], dim=-1)))  # type: ignore[no-any-return]
 
         return Attending(self)

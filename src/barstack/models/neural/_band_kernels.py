@@ -1,0 +1,122 @@
+"""Compiled attention over a band: every step over the latest few, and nothing it must not see.
+
+PyTorch's attention takes all steps over all others and throws most of it away. Here loops run over
+how far back a key lies, and inside over all queries at once: neighbours in memory.
+
+Shapes, with `rows` sequences and heads together: query (rows, size, keep), key (rows, size, steps),
+value (rows / share, size, steps), nearness (heads, width), weights (rows, width, keep). The latest
+query is the latest key's.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+_LOG2E, _LN2 = np.float32(1.4426950408889634), np.float32(0.6931471805599453)
+# Taylor's, good to float32's last digits up to half of ln 2 either side of 0.
+_EXP = tuple(np.float32(1.0 / each) for each in (1, 1, 2, 6, 24, 120, 720))
+
+
+@numba.njit(cache=True, fastmath=True, error_model="numpy", inline="always")
+def _exp(x):  # type: ignore[no-untyped-def]
+    """e to the power of a number that is 0 or less: plain arithmetic, many at a time."""
+    x = max(x, np.float32(-87.0))
+    whole = np.floor(x * _LOG2E + np.float32(0.5))
+    r = x - whole * _LN2
+    c = _EXP
+    near = (((((c[6] * r + c[5]) * r + c[4]) * r + c[3]) * r + c[2]) * r + c[1]) * r + c[0]
+    power = (np.int32(whole) + np.int32(127)) << np.int32(23)
+    return near * np.int32(power).view(np.float32)
+
+
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
+def forward(query, key, value, nearness):  # type: ignore[no-untyped-def]
+    """What each query finds (rows, value's size, keep), and the weights that it gave."""
+    rows, size, keep = query.shape
+    steps, (heads, width) = key.shape[2], nearness.shape
+    share, value_size = rows // len(value), value.shape[1]
+    found = np.zeros((rows, value_size, keep), np.float32)
+    weights = np.empty((rows, width, keep), np.float32)
+    top, total = np.empty(keep, np.float32), np.empty(keep, np.float32)
+    for row in range(rows):
+        top[:] = np.float32(-np.inf)
+        for back in range(width):
+            start = steps - keep - back
+            first = max(0, -start)
+            w = weights[row, back]
+            w[:first] = np.float32(-np.inf)
+            w[first:] = nearness[row % heads, back]
+            for d in range(size):
+                q, k = query[row, d, first:], key[row, d, start + first :]
+                line = w[first:]
+                for i in range(keep - first):
+                    line[i] += q[i] * k[i]
+            for i in range(keep):
+                top[i] = max(top[i], w[i])
+        total[:] = np.float32(0.0)
+        for back in range(width):
+            w = weights[row, back]
+            for i in range(keep):
+                w[i] = _exp(w[i] - top[i])
+                total[i] += w[i]
+        for i in range(keep):
+            total[i] = np.float32(1.0) / total[i]
+        for back in range(width):
+            start = steps - keep - back
+            first = max(0, -start)
+            w = weights[row, back]
+            w[:first] = np.float32(0.0)
+            for i in range(first, keep):
+                w[i] *= total[i]
+            for d in range(value_size):
+                out, v, line = found[row, d, first:], value[row // share, d, start + first :], w[first:]
+                for i in range(keep - first):
+                    out[i] += line[i] * v[i]
+    return found, weights
+
+
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
+def backward(asked, query, key, value, weights, heads):  # type: ignore[no-untyped-def]
+    """What a loss that asks `asked` of `found` asks of query, key, value and nearness."""
+    rows, size, keep = query.shape
+    steps, width = key.shape[2], weights.shape[1]
+    share, value_size = rows // len(value), value.shape[1]
+    of_query, of_key, of_value = np.zeros_like(query), np.zeros_like(key), np.zeros_like(value)
+    of_nearness = np.zeros((heads, width), np.float32)
+    scores = np.empty((width, keep), np.float32)
+    mean = np.empty(keep, np.float32)
+    for row in range(rows):
+        mean[:] = np.float32(0.0)
+        scores[:] = np.float32(0.0)
+        for back in range(width):
+            start = steps - keep - back
+            first = max(0, -start)
+            line, w = scores[back, first:], weights[row, back, first:]
+            for d in range(value_size):
+                a = asked[row, d, first:]
+                v = value[row // share, d, start + first :]
+                dv = of_value[row // share, d, start + first :]
+                for i in range(keep - first):
+                    line[i] += a[i] * v[i]
+                for i in range(keep - first):
+                    dv[i] += w[i] * a[i]
+            for i in range(keep - first):
+                mean[first + i] += w[i] * line[i]
+        for back in range(width):
+            start = steps - keep - back
+            first = max(0, -start)
+            line, w = scores[back, first:], weights[row, back, first:]
+            total = np.float32(0.0)
+            for i in range(keep - first):
+                line[i] = w[i] * (line[i] - mean[first + i])
+                total += line[i]
+            of_nearness[row % heads, back] += total
+            for d in range(size):
+                q, dq = query[row, d, first:], of_query[row, d, first:]
+                k, dk = key[row, d, start + first :], of_key[row, d, start + first :]
+                for i in range(keep - first):
+                    dq[i] += line[i] * k[i]
+                for i in range(keep - first):
+                    dk[i] += line[i] * q[i]
+    return of_query, of_key, of_value, of_nearness
