@@ -22,9 +22,9 @@ def attend(query: Tensor, key: Tensor, value: Tensor, nearness: Tensor) -> Tenso
     nearness  (heads, width) what to add for a key of 0, 1 ... width - 1 steps back
     returns   (batch, heads, keep, value_size)
     """
-    keep, steps = query.shape[2], key.shape[2]
+    keep, steps, width = query.shape[2], key.shape[2], nearness.shape[1]
     query = query * query.shape[-1] ** -0.5
-    if keep == 1 or query.is_cuda or len(query) > _MOST_ROWS:
+    if query.is_cuda or len(query) > _MOST_ROWS or steps - keep < width - 1:
         scores = query @ key.transpose(-1, -2) + band(nearness, keep, steps)
         found: Tensor = scores.softmax(dim=-1) @ value
         return found

@@ -5,7 +5,7 @@ how far back a key lies, and inside over all queries at once: neighbours in memo
 
 Shapes, with `rows` sequences and heads together: query (rows, size, keep), key (rows, size, steps),
 value (rows / share, size, steps), nearness (heads, width), weights (rows, width, keep). The latest
-query is the latest key's.
+query is the latest key's, and before the first query's there are `width - 1` keys at least.
 """
 
 from __future__ import annotations
@@ -31,27 +31,38 @@ def _exp(x):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
+def _add_products(line, one, other, at):  # type: ignore[no-untyped-def]
+    """Add to line (keep,) the products of one (size, keep) and other (size, steps) from `at` on."""
+    size, keep = one.shape
+    whole = size // 4 * 4
+    for d in range(0, whole, 4):
+        a, b, c, e = one[d], one[d + 1], one[d + 2], one[d + 3]
+        p, q = other[d, at : at + keep], other[d + 1, at : at + keep]
+        r, s = other[d + 2, at : at + keep], other[d + 3, at : at + keep]
+        for i in range(keep):
+            line[i] += (a[i] * p[i] + b[i] * q[i]) + (c[i] * r[i] + e[i] * s[i])
+    for d in range(whole, size):
+        a, p = one[d], other[d, at : at + keep]
+        for i in range(keep):
+            line[i] += a[i] * p[i]
+
+
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
 def forward(query, key, value, nearness):  # type: ignore[no-untyped-def]
     """What each query finds (rows, value's size, keep), and the weights that it gave."""
-    rows, size, keep = query.shape
+    rows, _, keep = query.shape
     steps, (heads, width) = key.shape[2], nearness.shape
     share, value_size = rows // len(value), value.shape[1]
+    newest = steps - keep
     found = np.zeros((rows, value_size, keep), np.float32)
     weights = np.empty((rows, width, keep), np.float32)
     top, total = np.empty(keep, np.float32), np.empty(keep, np.float32)
     for row in range(rows):
         top[:] = np.float32(-np.inf)
         for back in range(width):
-            start = steps - keep - back
-            first = max(0, -start)
             w = weights[row, back]
-            w[:first] = np.float32(-np.inf)
-            w[first:] = nearness[row % heads, back]
-            for d in range(size):
-                q, k = query[row, d, first:], key[row, d, start + first :]
-                line = w[first:]
-                for i in range(keep - first):
-                    line[i] += q[i] * k[i]
+            w[:] = nearness[row % heads, back]
+            _add_products(w, query[row], key[row], newest - back)
             for i in range(keep):
                 top[i] = max(top[i], w[i])
         total[:] = np.float32(0.0)
@@ -63,16 +74,13 @@ def forward(query, key, value, nearness):  # type: ignore[no-untyped-def]
         for i in range(keep):
             total[i] = np.float32(1.0) / total[i]
         for back in range(width):
-            start = steps - keep - back
-            first = max(0, -start)
-            w = weights[row, back]
-            w[:first] = np.float32(0.0)
-            for i in range(first, keep):
+            w, at = weights[row, back], newest - back
+            for i in range(keep):
                 w[i] *= total[i]
             for d in range(value_size):
-                out, v, line = found[row, d, first:], value[row // share, d, start + first :], w[first:]
-                for i in range(keep - first):
-                    out[i] += line[i] * v[i]
+                out, v = found[row, d], value[row // share, d, at : at + keep]
+                for i in range(keep):
+                    out[i] += w[i] * v[i]
     return found, weights
 
 
@@ -82,6 +90,7 @@ def backward(asked, query, key, value, weights, heads):  # type: ignore[no-untyp
     rows, size, keep = query.shape
     steps, width = key.shape[2], weights.shape[1]
     share, value_size = rows // len(value), value.shape[1]
+    newest = steps - keep
     of_query, of_key, of_value = np.zeros_like(query), np.zeros_like(key), np.zeros_like(value)
     of_nearness = np.zeros((heads, width), np.float32)
     scores = np.empty((width, keep), np.float32)
@@ -90,33 +99,25 @@ def backward(asked, query, key, value, weights, heads):  # type: ignore[no-untyp
         mean[:] = np.float32(0.0)
         scores[:] = np.float32(0.0)
         for back in range(width):
-            start = steps - keep - back
-            first = max(0, -start)
-            line, w = scores[back, first:], weights[row, back, first:]
+            line, w, at = scores[back], weights[row, back], newest - back
+            _add_products(line, asked[row], value[row // share], at)
             for d in range(value_size):
-                a = asked[row, d, first:]
-                v = value[row // share, d, start + first :]
-                dv = of_value[row // share, d, start + first :]
-                for i in range(keep - first):
-                    line[i] += a[i] * v[i]
-                for i in range(keep - first):
+                a, dv = asked[row, d], of_value[row // share, d, at : at + keep]
+                for i in range(keep):
                     dv[i] += w[i] * a[i]
-            for i in range(keep - first):
-                mean[first + i] += w[i] * line[i]
+            for i in range(keep):
+                mean[i] += w[i] * line[i]
         for back in range(width):
-            start = steps - keep - back
-            first = max(0, -start)
-            line, w = scores[back, first:], weights[row, back, first:]
+            line, w, at = scores[back], weights[row, back], newest - back
             total = np.float32(0.0)
-            for i in range(keep - first):
-                line[i] = w[i] * (line[i] - mean[first + i])
+            for i in range(keep):
+                line[i] = w[i] * (line[i] - mean[i])
                 total += line[i]
             of_nearness[row % heads, back] += total
             for d in range(size):
-                q, dq = query[row, d, first:], of_query[row, d, first:]
-                k, dk = key[row, d, start + first :], of_key[row, d, start + first :]
-                for i in range(keep - first):
+                q, k = query[row, d], key[row, d, at : at + keep]
+                dq, dk = of_query[row, d], of_key[row, d, at : at + keep]
+                for i in range(keep):
                     dq[i] += line[i] * k[i]
-                for i in range(keep - first):
                     dk[i] += line[i] * q[i]
     return of_query, of_key, of_value, of_nearness

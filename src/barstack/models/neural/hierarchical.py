@@ -58,7 +58,7 @@ class Hierarchical(Neural):
 
     def network(self, n_features: int, n_outputs: int) -> nn.Module:
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
-        from torch import nn, stack  # noqa: PLC0415
+        from torch import addmm, nn, stack  # noqa: PLC0415
 
         p = parts()
 
@@ -95,13 +95,19 @@ class Hierarchical(Neural):
                 self.read = p.head(width * len(model.timeframes), n_outputs)
 
             def forward(self, bars: Tensor, keep: int = 1) -> Tensor:
-                x = stack([each(bars, keep) for each in self.timeframes], dim=2)
-                n, _, timeframes, width = x.shape
-                # Each step by itself: its timeframes are the sequence that is attended over.
-                mixed = self.mix(self.norm(x)).reshape(n * keep, timeframes, 3, self.heads, -1)
-                query, key, value = mixed.permute(2, 0, 3, 1, 4)
-                seen = p.small_attention(query, key, value).transpose(1, 2)
-                x = x + self.out(seen.reshape(n, keep, timeframes, width))
-                return self.read(x.flatten(2))  # type: ignore[no-any-return]
+                x = stack([each(bars, keep) for each in self.timeframes])
+                x = x + self.out(self.attend(self.norm(x)))
+                return self.read(x.permute(1, 2, 0, 3).flatten(2))  # type: ignore[no-any-return]
+
+            def attend(self, x: Tensor) -> Tensor:
+                """(timeframes, batch, keep, channels), each step by itself, over its timeframes."""
+                # So few look at so few that products of numbers, step beside step in memory, are
+                # faster than a small matrix product for each step and head.
+                lines = addmm(self.mix.bias[:, None], self.mix.weight, x.flatten(0, 2).t())
+                query, key, value = lines.reshape(3, self.heads, -1, len(x), x[0, ..., 0].numel())
+                scores = (query[:, :, :, None] * key[:, :, None]).sum(dim=1)
+                weights = (scores * query.shape[1] ** -0.5).softmax(dim=2)
+                seen = (weights[:, None] * value[:, :, None]).sum(dim=3)
+                return seen.flatten(0, 1).flatten(1).t().reshape(x.shape)
 
         return Across(self)
