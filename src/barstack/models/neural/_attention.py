@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from . import _band_kernels
+from . import _attention_kernels
 
 _MOST_ROWS = 16  # from here on matrices are the faster way
 
@@ -47,17 +47,49 @@ def band(nearness: Tensor, queries: int, keys: int) -> Tensor:
     return line.unfold(1, keys, 1).flip(1)
 
 
+def across(lines: Tensor) -> Tensor:
+    """What each of a few sequences finds in all of them, each step by itself.
+
+    lines    (sequences, 3, heads, size, steps) queries, keys and values
+    returns  (sequences, heads, size, steps)
+    """
+    query, key, value = lines.unbind(dim=1)
+    lines = torch.stack([query * query.shape[2] ** -0.5, key, value], dim=1)
+    if not lines.is_cuda:
+        found: Tensor = _Across.apply(lines.float())  # type: ignore[no-untyped-call]
+        return found
+    query, key, value = lines.unbind(dim=1)
+    scores = (query[:, None] * key).sum(dim=3, keepdim=True)
+    return (scores.softmax(dim=1) * value).sum(dim=1)
+
+
 class _Band(torch.autograd.Function):
-    """The same of lines by step: see `_band_kernels` for shapes."""
+    """The same of lines by step: see `_attention_kernels` for shapes."""
 
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, nearness: Tensor) -> Tensor:
         given = [each.detach().contiguous().numpy() for each in (query, key, value)]
-        found, weights = _band_kernels.forward(*given, nearness.detach().numpy())
+        found, weights = _attention_kernels.band_forward(*given, nearness.detach().numpy())
         ctx.found, ctx.heads = (*given, weights), len(nearness)
         return torch.from_numpy(found)
 
     @staticmethod
     def backward(ctx: Any, asked: Tensor) -> tuple[Tensor, ...]:
-        of_given = _band_kernels.backward(asked.contiguous().numpy(), *ctx.found, ctx.heads)
+        of_given = _attention_kernels.band_backward(asked.contiguous().numpy(), *ctx.found, ctx.heads)
         return tuple(torch.from_numpy(each) for each in of_given)
+
+
+class _Across(torch.autograd.Function):
+    """`across`, compiled."""
+
+    @staticmethod
+    def forward(ctx: Any, lines: Tensor) -> Tensor:
+        given = lines.detach().contiguous().numpy()
+        found, weights = _attention_kernels.across_forward(given)
+        ctx.found = given, weights
+        return torch.from_numpy(found)
+
+    @staticmethod
+    def backward(ctx: Any, asked: Tensor) -> Tensor:
+        of_lines = _attention_kernels.across_backward(asked.contiguous().numpy(), *ctx.found)
+        return torch.from_numpy(of_lines)

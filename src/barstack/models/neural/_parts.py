@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ._attention import attend
+from ._attention import across, attend
 from ._recurrent import states
 
 _MOST_ROWS = 16  # of a few chunks; beyond it they are windows

@@ -58,7 +58,7 @@ class Hierarchical(Neural):
 
     def network(self, n_features: int, n_outputs: int) -> nn.Module:
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
-        from torch import addmm, nn, stack  # noqa: PLC0415
+        from torch import nn, stack  # noqa: PLC0415
 
         p = parts()
 
@@ -101,13 +101,10 @@ class Hierarchical(Neural):
 
             def attend(self, x: Tensor) -> Tensor:
                 """(timeframes, batch, keep, channels), each step by itself, over its timeframes."""
-                # So few look at so few that products of numbers, step beside step in memory, are
-                # faster than a small matrix product for each step and head.
-                lines = addmm(self.mix.bias[:, None], self.mix.weight, x.flatten(0, 2).t())
-                query, key, value = lines.reshape(3, self.heads, -1, len(x), x[0, ..., 0].numel())
-                scores = (query[:, :, :, None] * key[:, :, None]).sum(dim=1)
-                weights = (scores * query.shape[1] ** -0.5).softmax(dim=2)
-                seen = (weights[:, None] * value[:, :, None]).sum(dim=3)
-                return seen.flatten(0, 1).flatten(1).t().reshape(x.shape)
+                timeframes, n, keep, _ = x.shape
+                steps = x.flatten(1, 2).transpose(1, 2)
+                lines = self.mix.weight @ steps + self.mix.bias[:, None]
+                seen = p.across(lines.reshape(timeframes, 3, self.heads, -1, n * keep))
+                return seen.flatten(1, 2).transpose(1, 2).reshape(x.shape)  # type: ignore[no-any-return]
 
         return Across(self)

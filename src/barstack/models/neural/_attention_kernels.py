@@ -1,9 +1,9 @@
-"""Compiled attention over a band: every step over the latest few, and nothing it must not see.
+"""Compiled attention: of each step over the latest few, and of a few timeframes over each other.
 
-PyTorch's attention takes all steps over all others and throws most of it away. Here loops run over
+Products of matrices take all steps over all others and throw most of it away. Here loops run over
 how far back a key lies, and inside over all queries at once: neighbours in memory.
 
-Shapes, with `rows` sequences and heads together: query (rows, size, keep), key (rows, size, steps),
+Shapes of a band, with `rows` sequences and heads together: query (rows, size, keep), key (rows, size, steps),
 value (rows / share, size, steps), nearness (heads, width), weights (rows, width, keep). The latest
 query is the latest key's, and before the first query's there are `width - 1` keys at least.
 """
@@ -48,7 +48,7 @@ def _add_products(line, one, other, at):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
-def forward(query, key, value, nearness):  # type: ignore[no-untyped-def]
+def band_forward(query, key, value, nearness):  # type: ignore[no-untyped-def]
     """What each query finds (rows, value's size, keep), and the weights that it gave."""
     rows, _, keep = query.shape
     steps, (heads, width) = key.shape[2], nearness.shape
@@ -85,7 +85,7 @@ def forward(query, key, value, nearness):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
-def backward(asked, query, key, value, weights, heads):  # type: ignore[no-untyped-def]
+def band_backward(asked, query, key, value, weights, heads):  # type: ignore[no-untyped-def]
     """What a loss that asks `asked` of `found` asks of query, key, value and nearness."""
     rows, size, keep = query.shape
     steps, width = key.shape[2], weights.shape[1]
@@ -121,3 +121,71 @@ def backward(asked, query, key, value, weights, heads):  # type: ignore[no-untyp
                     dq[i] += line[i] * k[i]
                     dk[i] += line[i] * q[i]
     return of_query, of_key, of_value, of_nearness
+
+
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
+def across_forward(lines):  # type: ignore[no-untyped-def]
+    """What each of a few sequences finds in all of them, step by step, and the weights it gave.
+
+    lines    (sequences, 3, heads, size, steps) queries, keys and values
+    returns  (sequences, heads, size, steps) and (heads, sequences, sequences, steps)
+    """
+    many, _, heads, size, steps = lines.shape
+    found = np.zeros((many, heads, size, steps), np.float32)
+    weights = np.zeros((heads, many, many, steps), np.float32)
+    top, total = np.empty(steps, np.float32), np.empty(steps, np.float32)
+    for head in range(heads):
+        for one in range(many):
+            top[:] = np.float32(-np.inf)
+            for other in range(many):
+                w = weights[head, one, other]
+                _add_products(w, lines[one, 0, head], lines[other, 1, head], 0)
+                for i in range(steps):
+                    top[i] = max(top[i], w[i])
+            total[:] = np.float32(0.0)
+            for other in range(many):
+                w = weights[head, one, other]
+                for i in range(steps):
+                    w[i] = _exp(w[i] - top[i])
+                    total[i] += w[i]
+            for other in range(many):
+                w = weights[head, one, other]
+                for i in range(steps):
+                    w[i] /= total[i]
+                for d in range(size):
+                    out, v = found[one, head, d], lines[other, 2, head, d]
+                    for i in range(steps):
+                        out[i] += w[i] * v[i]
+    return found, weights
+
+
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
+def across_backward(asked, lines, weights):  # type: ignore[no-untyped-def]
+    """What a loss that asks `asked` of `found` asks of `lines`."""
+    many, _, heads, size, steps = lines.shape
+    of_lines = np.zeros_like(lines)
+    scores = np.empty((many, steps), np.float32)
+    mean = np.empty(steps, np.float32)
+    for head in range(heads):
+        for one in range(many):
+            mean[:] = np.float32(0.0)
+            scores[:] = np.float32(0.0)
+            for other in range(many):
+                line, w = scores[other], weights[head, one, other]
+                _add_products(line, asked[one, head], lines[other, 2, head], 0)
+                for i in range(steps):
+                    mean[i] += w[i] * line[i]
+            for other in range(many):
+                line, w = scores[other], weights[head, one, other]
+                for i in range(steps):
+                    line[i] = w[i] * (line[i] - mean[i])
+                for d in range(size):
+                    a, dv = asked[one, head, d], of_lines[other, 2, head, d]
+                    q, dq = lines[one, 0, head, d], of_lines[one, 0, head, d]
+                    k, dk = lines[other, 1, head, d], of_lines[other, 1, head, d]
+                    for i in range(steps):
+                        dv[i] += w[i] * a[i]
+                    for i in range(steps):
+                        dq[i] += line[i] * k[i]
+                        dk[i] += line[i] * q[i]
+    return of_lines
