@@ -1,6 +1,7 @@
 """Pieces of networks. All of them are causal: what comes later changes nothing before it.
 
-Shapes: (batch, steps, width) in and out; with `keep`, only the latest `keep` steps come out.
+Shapes: (batch, steps, width) in and out; with `keep`, only the latest `keep` steps come out. Those
+that look back say in `empty` what they carry from bar to bar, and `advance` by one: see `_steps`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ._attention import across, attend
-from ._recurrent import states
+from ._attention import across, attend, band
+from ._recurrent import next_states, states
+from ._steps import Carrying, Chain, State, Trail, advance, successors
 
 _MOST_ROWS = 16  # of a few chunks; beyond it they are windows
 
@@ -36,22 +38,43 @@ def perceptron(*widths: int, dropout: float = 0.0) -> nn.Sequential:
 
 
 class Recurrent(nn.Module):
-    """LSTM or GRU layers: (batch, steps, n_features) -> (batch, steps, hidden)."""
+    """LSTM or GRU layers: (batch, steps, n_features) -> (batch, steps, hidden).
+
+    window  steps of a window; each begins with a state of zeros
+    """
 
     def __init__(
-        self, kind: str, n_features: int, hidden: int, layers: int, dropout: float
+        self, kind: str, n_features: int, hidden: int, layers: int, dropout: float, window: int
     ) -> None:
         super().__init__()
         between = dropout if layers > 1 else 0.0
         cell = nn.LSTM if kind == "lstm" else nn.GRU
         self.cells = cell(n_features, hidden, layers, batch_first=True, dropout=between)
         self.dropout = nn.Dropout(dropout)
+        self.window = window
 
     def forward(self, bars: Tensor) -> Tensor:
         return cast(Tensor, self.dropout(states(self.cells, bars)))
 
+    def empty(self) -> tuple[Tensor, ...]:
+        """States of the windows under way, (layers, window, hidden), the oldest first."""
+        shape = (self.cells.num_layers, self.window, self.cells.hidden_size)
+        return tuple(torch.zeros(shape) for _ in range(2 if self.cells.mode == "LSTM" else 1))
 
-class RecurrentHead(nn.Module):
+    def advance(self, x: Tensor, state: State) -> Tensor:
+        """(1, n_features) -> (window, hidden): of all windows under way, the one that ends first.
+
+        Each window starts from zeros, so one state is carried for each that is under way. All of
+        them take a bar in one batched step: no window is ever read from its beginning.
+        """
+        carried = [state.take() for _ in range(2 if self.cells.mode == "LSTM" else 1)]
+        latest, found = next_states(self.cells, x, carried)
+        for each in found:
+            state.keep(successors(each, dim=1))
+        return latest
+
+
+class RecurrentHead(Carrying):
     """Recurrent layers read by one linear map at each step.
 
     (batch, steps, n_features) -> (batch, keep, n_outputs)
@@ -64,6 +87,9 @@ class RecurrentHead(nn.Module):
     def forward(self, bars: Tensor, keep: int = 1) -> Tensor:
         return cast(Tensor, self.read(self.recurrent(bars)[:, -keep:]))
 
+    def advance(self, x: Tensor, state: State) -> Tensor:
+        return cast(Tensor, self.read(advance(self.recurrent, x, state)[:1]))
+
 
 class CausalConv(nn.Module):
     """A convolution over past steps: (batch, steps, width) -> (batch, steps - reach, out)."""
@@ -71,22 +97,45 @@ class CausalConv(nn.Module):
     def __init__(self, width: int, out: int, kernel: int, dilation: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv1d(width, out, kernel, dilation=dilation)
-        self.reach = (kernel - 1) * dilation
+        self.reach, self.dilation = (kernel - 1) * dilation, dilation
 
     def forward(self, x: Tensor) -> Tensor:
         if x.is_cuda or len(x) > _MOST_ROWS:
             return cast(Tensor, self.conv(x.transpose(1, 2)).transpose(1, 2))
         # Of a few chunks one matrix product is faster than a convolution with its changes of layout.
-        (dilation,), weight = self.conv.dilation, self.conv.weight
         steps = x.shape[1] - self.reach
-        seen = [x[:, at : at + steps] for at in range(0, self.reach + 1, dilation)]
-        joined = torch.cat(seen, dim=-1)
-        return functional.linear(joined, weight.transpose(1, 2).flatten(1), self.conv.bias)
+        seen = [x[:, at : at + steps] for at in range(0, self.reach + 1, self.dilation)]
+        return self._of(torch.cat(seen, dim=-1))
+
+    def empty(self) -> tuple[Tensor, ...]:
+        return (torch.zeros(self.reach, self.conv.in_channels),)
+
+    def advance(self, x: Tensor, state: State) -> Tensor:
+        """(1, width) -> (1, out)."""
+        return self._of(state.push(x)[:: self.dilation].reshape(1, -1))
+
+    def _of(self, joined: Tensor) -> Tensor:
+        """(..., kernel * width) what the kernel lies over, oldest first -> (..., out)."""
+        weight = self.conv.weight.transpose(1, 2).flatten(1)
+        return functional.linear(joined, weight, self.conv.bias)
 
 
-def trailing_mean(x: Tensor, steps: int) -> Tensor:
-    """(batch, n, width) -> (batch, n - steps + 1, width): means of the latest `steps`."""
-    return functional.avg_pool1d(x.transpose(1, 2), steps, stride=1).transpose(1, 2)
+class TrailingMean(nn.Module):
+    """Means of the latest `steps`: (batch, n, width) -> (batch, n - steps + 1, width)."""
+
+    def __init__(self, steps: int, width: int) -> None:
+        super().__init__()
+        self.steps, self.width = steps, width
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.avg_pool1d(x.transpose(1, 2), self.steps, stride=1).transpose(1, 2)
+
+    def empty(self) -> tuple[Tensor, ...]:
+        return (torch.zeros(self.steps - 1, self.width),)
+
+    def advance(self, x: Tensor, state: State) -> Tensor:
+        """(1, width) -> (1, width)."""
+        return state.push(x).mean(dim=0, keepdim=True)
 
 
 class BandAttention(nn.Module):
@@ -111,16 +160,31 @@ class BandAttention(nn.Module):
         self.nearness = nn.Parameter(torch.zeros(heads, width))
 
     def forward(self, x: Tensor, keep: int) -> Tensor:
-        query = self._split(self.query(x[:, -keep:]))
-        key = self._split(self.key(x))
-        value = self.value(x)[:, None] if self.shared else self._split(self.value(x))
-        found = attend(query, key, value, self.nearness)
+        return self._look(self.query(x[:, -keep:]), self.key(x), self.value(x))
+
+    def _look(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        value = value[:, None] if self.shared else self._split(value)
+        found = attend(self._split(query), self._split(key), value, self.nearness)
         found = found.mean(dim=1) if self.shared else found.transpose(1, 2).flatten(2)
         return cast(Tensor, self.dropout(self.out(found)))
 
     def _split(self, x: Tensor) -> Tensor:
         """(batch, steps, size) -> (batch, heads, steps, size / heads)."""
         return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
+
+
+class SlidingAttention(BandAttention):
+    """As above, of steps that are the same in every window, and so carried from bar to bar."""
+
+    def empty(self) -> tuple[Tensor, ...]:
+        """Keys and values of the earlier steps that are looked at."""
+        earlier = self.nearness.shape[1] - 1
+        return tuple(torch.zeros(earlier, of.out_features) for of in (self.key, self.value))
+
+    def advance(self, x: Tensor, state: State) -> Tensor:
+        """(1, size) -> (1, size)."""
+        key, value = state.push(self.key(x)), state.push(self.value(x))
+        return self._look(self.query(x)[None], key[None], value[None])[0]
 
 
 class GatedResidual(nn.Module):

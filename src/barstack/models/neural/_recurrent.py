@@ -6,6 +6,7 @@ dozen calls a step that do next to nothing each, and its fused LSTM is made for 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -37,6 +38,37 @@ def states(cells: nn.LSTM | nn.GRU, bars: Tensor) -> Tensor:
             said = functional.linear(x, weight_in, bias_in + bias).float()
             x = _LSTMLayer.apply(said, weight)  # type: ignore[no-untyped-call]
     return x.transpose(0, 1)
+
+
+def next_states(
+    cells: nn.LSTM | nn.GRU, x: Tensor, carried: Sequence[Tensor]
+) -> tuple[Tensor, list[Tensor]]:
+    """One step of sequences side by side that all see the same bar.
+
+    x        (1, n_features)
+    carried  (layers, sequences, hidden) states and, of an LSTM, cells
+    returns  (sequences, hidden) states of the last layer, and what is carried on
+    """
+    found = []
+    for layer in range(cells.num_layers):
+        weight_in, weight, bias_in, bias = (
+            getattr(cells, f"{name}_l{layer}")
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
+        given = functional.linear(x, weight_in, bias_in)
+        said = functional.linear(carried[0][layer], weight, bias)
+        if isinstance(cells, nn.GRU):
+            inputs, states_ = given.chunk(3, dim=1), said.chunk(3, dim=1)
+            reset, keep = ((inputs[gate] + states_[gate]).sigmoid() for gate in (0, 1))
+            new = (inputs[2] + reset * states_[2]).tanh()
+            x = new + keep * (carried[0][layer] - new)
+            found.append((x,))
+        else:
+            enter, stay, new, leave = (given + said).chunk(4, dim=1)
+            cell = stay.sigmoid() * carried[1][layer] + enter.sigmoid() * new.tanh()
+            x = leave.sigmoid() * cell.tanh()
+            found.append((x, cell))
+    return x, [torch.stack(each) for each in zip(*found, strict=True)]
 
 
 class _LSTMLayer(torch.autograd.Function):

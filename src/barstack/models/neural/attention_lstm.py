@@ -27,21 +27,31 @@ class AttentionLSTM(Neural):
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
         from torch import cat, nn  # noqa: PLC0415
 
+        from ._steps import Carrying, State  # noqa: PLC0415
+
         p = parts()
 
-        class Attending(nn.Module):
+        class Attending(Carrying):
             """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
 
             def __init__(self, model: AttentionLSTM) -> None:
                 super().__init__()
                 hidden, self.width = model.hidden, model.lookback
-                self.states = p.Recurrent("lstm", n_features, hidden, model.layers, model.dropout)
+                sizes = (n_features, hidden, model.layers, model.dropout, model.lookback)
+                self.states = p.Recurrent("lstm", *sizes)
+                self.trail = p.Trail(model.lookback, hidden)
                 self.query = nn.Linear(hidden, hidden, bias=False)
                 self.join = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.Tanh())
                 self.read = p.head(hidden, n_outputs)
 
             def forward(self, bars: Tensor, keep: int = 1) -> Tensor:
-                states = self.states(bars)
+                return self.look(self.states(bars), keep)
+
+            def advance(self, x: Tensor, state: State) -> Tensor:
+                return self.look(self.trail.advance(self.states.advance(x, state), state), 1)[0]
+
+            def look(self, states: Tensor, keep: int) -> Tensor:
+                """(batch, steps, hidden) -> (batch, keep, n_outputs)."""
                 latest = states[:, -keep:]
                 alike = states.new_zeros(1, self.width)
                 seen = p.attend(self.query(latest)[:, None], states[:, None], states[:, None], alike)

@@ -44,11 +44,12 @@ class CNNLSTM(Neural):
         from torch import nn  # noqa: PLC0415
 
         p = parts()
-        found = nn.Sequential(
+        left = self.lookback - 2 * (self.kernel - 1)  # of a window, once convolved
+        found = p.Chain(
             p.CausalConv(n_features, self.channels, self.kernel),
             nn.ReLU(),
             p.CausalConv(self.channels, self.channels, self.kernel),
             nn.ReLU(),
-            p.Recurrent("lstm", self.channels, self.hidden, self.layers, self.dropout),
+            p.Recurrent("lstm", self.channels, self.hidden, self.layers, self.dropout, left),
         )
         return p.RecurrentHead(found, p.head(self.hidden, n_outputs))  # type: ignore[no-any-return]

@@ -58,7 +58,9 @@ class Hierarchical(Neural):
 
     def network(self, n_features: int, n_outputs: int) -> nn.Module:
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
-        from torch import nn, stack  # noqa: PLC0415
+        from torch import nn, relu, stack  # noqa: PLC0415
+
+        from ._steps import Carrying, State, advance  # noqa: PLC0415
 
         p = parts()
 
@@ -68,7 +70,9 @@ class Hierarchical(Neural):
             def __init__(self, model: Hierarchical, timeframe: int) -> None:
                 super().__init__()
                 dilations = model.dilations(timeframe)
-                self.bars, self.reach = timeframe, timeframe - 1 + 2 * sum(dilations)
+                self.reach = timeframe - 1 + 2 * sum(dilations)
+                alone = timeframe == 1
+                self.mean = nn.Identity() if alone else p.TrailingMean(timeframe, n_features)
                 self.enter = nn.Linear(n_features, model.channels)
                 self.convs = nn.ModuleList(
                     p.CausalConv(model.channels, model.channels, 3, dilation)
@@ -77,13 +81,19 @@ class Hierarchical(Neural):
                 self.drop = nn.Dropout(model.dropout)
 
             def forward(self, bars: Tensor, keep: int) -> Tensor:
-                bars = bars[:, -keep - self.reach :]
-                x = self.enter(p.trailing_mean(bars, self.bars) if self.bars > 1 else bars)
+                x = self.enter(self.mean(bars[:, -keep - self.reach :]))
                 for conv in self.convs:
-                    x = self.drop(nn.functional.relu(conv(x))) + x[:, conv.reach :]
+                    x = self.drop(relu(conv(x))) + x[:, conv.reach :]
                 return x  # type: ignore[no-any-return]
 
-        class Across(nn.Module):
+            def advance(self, x: Tensor, state: State) -> Tensor:
+                """(1, n_features) -> (1, channels)."""
+                x = self.enter(advance(self.mean, x, state))
+                for conv in self.convs:
+                    x = relu(conv.advance(x, state)) + x
+                return x
+
+        class Across(Carrying):
             """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
 
             def __init__(self, model: Hierarchical) -> None:
@@ -95,7 +105,14 @@ class Hierarchical(Neural):
                 self.read = p.head(width * len(model.timeframes), n_outputs)
 
             def forward(self, bars: Tensor, keep: int = 1) -> Tensor:
-                x = stack([each(bars, keep) for each in self.timeframes])
+                return self.look(stack([each(bars, keep) for each in self.timeframes]))
+
+            def advance(self, x: Tensor, state: State) -> Tensor:
+                found = stack([each.advance(x, state) for each in self.timeframes])
+                return self.look(found[:, None])[0]
+
+            def look(self, x: Tensor) -> Tensor:
+                """(timeframes, batch, keep, channels) -> (batch, keep, n_outputs)."""
                 x = x + self.out(self.attend(self.norm(x)))
                 return self.read(x.permute(1, 2, 0, 3).flatten(2))  # type: ignore[no-any-return]
 

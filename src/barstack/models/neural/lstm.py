@@ -26,5 +26,6 @@ class LSTM(Neural):
     def network(self, n_features: int, n_outputs: int) -> nn.Module:
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
         p = parts()
-        recurrent = p.Recurrent("lstm", n_features, self.hidden, self.layers, self.dropout)
+        sizes = (n_features, self.hidden, self.layers, self.dropout, self.lookback)
+        recurrent = p.Recurrent("lstm", *sizes)
         return p.RecurrentHead(recurrent, p.head(self.hidden, n_outputs))  # type: ignore[no-any-return]

@@ -31,27 +31,38 @@ class MixtureOfExperts(Neural):
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
         from torch import cat, nn, stack  # noqa: PLC0415
 
+        from ._steps import Carrying, State  # noqa: PLC0415
+
         p = parts()
 
-        class Mixture(nn.Module):
+        class Mixture(Carrying):
             """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
 
             def __init__(self, model: MixtureOfExperts) -> None:
                 super().__init__()
                 self.width = model.lookback
-                size = (n_features, model.hidden, model.layers, model.dropout)
+                size = (n_features, model.hidden, model.layers, model.dropout, model.lookback)
                 self.experts = nn.ModuleList(
                     p.RecurrentHead(p.Recurrent("lstm", *size), p.head(model.hidden, n_outputs))
                     for _ in range(model.experts)
                 )
+                self.mean = p.TrailingMean(model.lookback, n_features)
                 self.gate = nn.Sequential(
                     nn.Linear(2 * n_features, 16), nn.Tanh(), nn.Linear(16, model.experts)
                 )
 
             def forward(self, bars: Tensor, keep: int = 1) -> Tensor:
-                mean = p.trailing_mean(bars[:, 1 - self.width - keep :], self.width)
-                trust = self.gate(cat([bars[:, -keep:], mean], dim=-1)).softmax(dim=-1)
                 said = stack([expert(bars, keep) for expert in self.experts], dim=-1)
-                return (said * trust[:, :, None]).sum(dim=-1)  # type: ignore[no-any-return]
+                mean = self.mean(bars[:, 1 - self.width - keep :])
+                return self.weigh(said, bars[:, -keep:], mean)
+
+            def advance(self, x: Tensor, state: State) -> Tensor:
+                said = stack([expert.advance(x, state) for expert in self.experts], dim=-1)
+                return self.weigh(said, x, self.mean.advance(x, state))
+
+            def weigh(self, said: Tensor, newest: Tensor, mean: Tensor) -> Tensor:
+                """(..., n_outputs, experts) by trust in each -> (..., n_outputs)."""
+                trust = self.gate(cat([newest, mean], dim=-1)).softmax(dim=-1)
+                return (said * trust[..., None, :]).sum(dim=-1)  # type: ignore[no-any-return]
 
         return Mixture(self)

@@ -46,5 +46,6 @@ class MultitaskLSTM(Neural):
             def forward(self, states: Tensor) -> Tensor:
                 return cat([tower(states) for tower in self.each], dim=-1)
 
-        recurrent = p.Recurrent("lstm", n_features, self.hidden, self.layers, self.dropout)
+        sizes = (n_features, self.hidden, self.layers, self.dropout, self.lookback)
+        recurrent = p.Recurrent("lstm", *sizes)
         return p.RecurrentHead(recurrent, Towers(self.hidden, self.tower, self.dropout))  # type: ignore[no-any-return]

@@ -42,6 +42,8 @@ class TCN(Neural):
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
         from torch import nn  # noqa: PLC0415
 
+        from ._steps import Carrying, State  # noqa: PLC0415
+
         p = parts()
 
         class Block(nn.Module):
@@ -50,7 +52,7 @@ class TCN(Neural):
             def __init__(self, width: int, out: int, dilation: int, dropout: float) -> None:
                 super().__init__()
                 self.reach = 4 * dilation
-                self.body = nn.Sequential(
+                self.body = p.Chain(
                     p.CausalConv(width, out, 3, dilation),
                     nn.ReLU(),
                     nn.Dropout(dropout),
@@ -63,18 +65,25 @@ class TCN(Neural):
             def forward(self, x: Tensor) -> Tensor:
                 return self.body(x) + self.skip(x[:, self.reach :])  # type: ignore[no-any-return]
 
-        class Blocks(nn.Module):
+            def advance(self, x: Tensor, state: State) -> Tensor:
+                """(1, width) -> (1, channels)."""
+                return self.body.advance(x, state) + self.skip(x)  # type: ignore[no-any-return]
+
+        class Blocks(Carrying):
             """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
 
             def __init__(self, model: TCN) -> None:
                 super().__init__()
                 widths = (n_features, *(model.channels for _ in model.dilations))
                 sizes = zip(widths, widths[1:], model.dilations, strict=False)
-                self.blocks = nn.Sequential(*(Block(*size, model.dropout) for size in sizes))
+                self.blocks = p.Chain(*(Block(*size, model.dropout) for size in sizes))
                 self.reach = 4 * sum(model.dilations)
                 self.read = p.head(model.channels, n_outputs)
 
             def forward(self, bars: Tensor, keep: int = 1) -> Tensor:
                 return self.read(self.blocks(bars[:, -keep - self.reach :]))  # type: ignore[no-any-return]
+
+            def advance(self, x: Tensor, state: State) -> Tensor:
+                return self.read(self.blocks.advance(x, state))  # type: ignore[no-any-return]
 
         return Blocks(self)

@@ -43,6 +43,8 @@ class TFT(Neural):
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
         from torch import nn, zeros  # noqa: PLC0415
 
+        from ._steps import Carrying, State  # noqa: PLC0415
+
         p = parts()
 
         class Selection(nn.Module):
@@ -62,16 +64,17 @@ class TFT(Neural):
                 """(batch, steps, n_features) how much each counts at each step; they sum to 1."""
                 return self.choose(bars).softmax(dim=-1)  # type: ignore[no-any-return]
 
-        class Fusion(nn.Module):
+        class Fusion(Carrying):
             """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
 
             def __init__(self, model: TFT) -> None:
                 super().__init__()
                 width, drop = model.width, model.dropout
                 self.select = Selection(width, drop)
-                self.order = p.Recurrent("lstm", width, width, 1, drop)
+                self.order = p.Recurrent("lstm", width, width, 1, drop, model.lookback)
                 self.after_order = p.GatedSkip(width, width, drop)
                 self.enrich = p.GatedResidual(width, width, width, drop)
+                self.trail = p.Trail(model.lookback, width)
                 self.attend = p.BandAttention(width, model.heads, model.lookback, drop, True)
                 self.after_attention = p.GatedSkip(width, width, drop)
                 self.think = p.GatedResidual(width, width, width, drop)
@@ -81,8 +84,18 @@ class TFT(Neural):
             def forward(self, bars: Tensor, keep: int = 1) -> Tensor:
                 chosen = self.select(bars)
                 ordered = self.after_order(self.order(chosen), chosen)
-                rich = self.enrich(ordered)
+                return self.look(self.enrich(ordered), ordered[:, -keep:])
+
+            def advance(self, x: Tensor, state: State) -> Tensor:
+                chosen = self.select(x)
+                ordered = self.after_order(self.order.advance(chosen, state), chosen)
+                rich = self.trail.advance(self.enrich(ordered), state)
+                return self.look(rich, ordered[None, :1])[0]
+
+            def look(self, rich: Tensor, ordered: Tensor) -> Tensor:
+                """(batch, steps, width), (batch, keep, width) -> (batch, keep, n_outputs)."""
+                keep = ordered.shape[1]
                 latest = self.after_attention(self.attend(rich, keep), rich[:, -keep:])
-                return self.read(self.last(self.think(latest), ordered[:, -keep:]))  # type: ignore[no-any-return]
+                return self.read(self.last(self.think(latest), ordered))  # type: ignore[no-any-return]
 
         return Fusion(self)

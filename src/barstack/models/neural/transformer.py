@@ -50,6 +50,8 @@ class Transformer(Neural):
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
         from torch import nn  # noqa: PLC0415
 
+        from ._steps import Carrying, State  # noqa: PLC0415
+
         p = parts()
         looks = (self.lookback - 1) // self.layers + 1  # bars in one layer's sight
 
@@ -59,7 +61,7 @@ class Transformer(Neural):
             def __init__(self, model: Transformer) -> None:
                 super().__init__()
                 self.first, self.second = nn.LayerNorm(model.width), nn.LayerNorm(model.width)
-                self.attend = p.BandAttention(model.width, model.heads, looks, model.dropout)
+                self.attend = p.SlidingAttention(model.width, model.heads, looks, model.dropout)
                 self.think = nn.Sequential(
                     p.perceptron(model.width, model.inner, dropout=model.dropout),
                     nn.Linear(model.inner, model.width),
@@ -70,7 +72,12 @@ class Transformer(Neural):
                 x = x[:, -keep:] + self.attend(self.first(x), keep)
                 return x + self.think(self.second(x))  # type: ignore[no-any-return]
 
-        class Encoder(nn.Module):
+            def advance(self, x: Tensor, state: State) -> Tensor:
+                """(1, width) -> (1, width)."""
+                x = x + self.attend.advance(self.first(x), state)
+                return x + self.think(self.second(x))  # type: ignore[no-any-return]
+
+        class Encoder(Carrying):
             """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
 
             def __init__(self, model: Transformer) -> None:
@@ -86,6 +93,12 @@ class Transformer(Neural):
                 for layer in self.layers:
                     later -= looks - 1
                     x = layer(x, later)
+                return self.read(self.norm(x))  # type: ignore[no-any-return]
+
+            def advance(self, x: Tensor, state: State) -> Tensor:
+                x = self.enter(x)
+                for layer in self.layers:
+                    x = layer.advance(x, state)
                 return self.read(self.norm(x))  # type: ignore[no-any-return]
 
         return Encoder(self)
