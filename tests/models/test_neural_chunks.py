@@ -10,7 +10,7 @@ from barstack.core.decisions import Rows
 from barstack.core.errors import DataError
 from barstack.datasets import Dataset, Samples, history
 from barstack.models import MODELS, train
-from barstack.models.neural._batches import Bars, Chunks, Windows
+from barstack.models.neural._batches import CHUNK_SPAN, Bars, Chunks, Windows
 from barstack.splits import PurgedKFold
 from barstack.testing import small_dataset, training_rows
 
@@ -84,7 +84,9 @@ def test_a_chunk_holds_what_the_windows_of_its_labels_hold(case: str, shift: int
         windows = labels[:, None] + np.arange(1 - LOOKBACK, 1)
         assert set(rows) <= set(windows.ravel())
         assert set(rows) == set(range(int(windows.min()), int(labels[-1]) + 1))
-        assert labels[-1] - labels[0] < LOOKBACK
+        assert labels[-1] - labels[0] < CHUNK_SPAN * LOOKBACK
+        # Each window shares a row with the one before it: no gap lies between them unseen.
+        assert (np.diff(labels) < LOOKBACK).all()
         seen.append(labels)
     np.testing.assert_array_equal(np.concatenate(seen), np.sort(samples.rows))
 

@@ -20,6 +20,9 @@ _SCALED_AT_ONCE = 2**22
 # Forecasts of neighbouring bars share their inputs and most of their labels' future: a chunk of
 # them says about as much as this many windows from anywhere.
 CHUNK_COUNTS = 16
+
+# Labels of a chunk span so many lookbacks. Twice as long a chunk spends a quarter less on the bars
+# to start from; still longer ones gain little, and leave a small set with few steps an epoch.
 CHUNK_SPAN = 2
 
 
@@ -96,8 +99,9 @@ class Chunks:
 
     No chunk holds a row that is in no exact window of its labels, and so none of another symbol,
     from before a gap or to be kept apart: it starts where the window of its first label does, and
-    as its labels are less than `lookback` rows apart, the window of the last holds all between
-    them. Each label is in one chunk of an epoch; where chunks are cut is drawn anew each time.
+    no label is `lookback` rows or more after the one before it, so that its window begins no later
+    than with that one's row and the windows together hold all rows between. Each label is in one
+    chunk of an epoch; where chunks are cut is drawn anew each time.
     """
 
     def __init__(self, samples: Samples, bars: Bars, lookback: int, device: torch.device) -> None:
@@ -130,9 +134,9 @@ class Chunks:
     def cut(self, shift: int) -> Rows:
         """(n_chunks,) place of each chunk's first label among all labels by row."""
         number = (self.rows + shift) // self.length
-        apart = np.diff(self.rows, prepend=-1) > self.burn_in
-        apart[:1] = True
-        return np.flatnonzero(apart | (np.diff(number, prepend=-1) != 0))
+        far = np.diff(self.rows) > self.burn_in  # the windows share no row
+        begins = np.append(True, far | (np.diff(number) != 0))
+        return np.flatnonzero(begins)
 
     def reach(self, first: Rows, ends: Rows) -> Rows:
         """(n_chunks, steps) rows of the table that chunks read; past its end, its last again.
