@@ -16,9 +16,9 @@ from barstack.core.errors import ArtifactError, ConfigError, DataError
 from barstack.core.forecast import Task
 from barstack.datasets import Dataset, Samples
 from barstack.models import MODELS, FittedModel, train
-from barstack.models.neural._recurrent import states
 from barstack.models.neural._learned import Epoch, Learned
 from barstack.models.neural._neural import Neural
+from barstack.models.neural._recurrent import states
 from barstack.splits import early_stop_split
 from barstack.testing import small_dataset, training_rows
 

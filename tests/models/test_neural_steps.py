@@ -82,8 +82,7 @@ def test_what_lies_before_the_window_is_forgotten(name: str) -> None:
     same = torch.randn(20, N_FEATURES)
     with torch.inference_mode():
         one, other = (
-            stepped(network, torch.cat([torch.randn(5, N_FEATURES) * 50.0, same]))
-            for _ in range(2)
+            stepped(network, torch.cat([torch.randn(5, N_FEATURES) * 50.0, same])) for _ in range(2)
         )
     assert not torch.equal(one[:20], other[:20])
     assert torch.equal(one[5 + 17 :], other[5 + 17 :])

@@ -30,7 +30,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, nearness: Tensor) -> Tenso
         return found
     lines = (each.transpose(-1, -2).flatten(0, 1).float() for each in (query, key, value))
     found = _Band.apply(*lines, nearness)  # type: ignore[no-untyped-call]
-    return found.unflatten(0, query.shape[:2]).transpose(-1, -2)
+    return found.reshape(*query.shape[:2], -1, keep).transpose(-1, -2)
 
 
 def band(nearness: Tensor, queries: int, keys: int) -> Tensor:
@@ -75,7 +75,9 @@ class _Band(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, asked: Tensor) -> tuple[Tensor, ...]:
-        of_given = _attention_kernels.band_backward(asked.contiguous().numpy(), *ctx.found, ctx.heads)
+        of_given = _attention_kernels.band_backward(
+            asked.contiguous().numpy(), *ctx.found, ctx.heads
+        )
         return tuple(torch.from_numpy(each) for each in of_given)
 
 

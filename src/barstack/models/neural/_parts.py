@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ._attention import across, attend, band
+from ._attention import attend
 from ._recurrent import next_states, states
-from ._steps import Carrying, Chain, State, Trail, advance, successors
+from ._steps import Carrying, State, advance, successors
 
 _MOST_ROWS = 16  # of a few chunks; beyond it they are windows
 

@@ -49,7 +49,7 @@ def next_states(
     carried  (layers, sequences, hidden) states and, of an LSTM, cells
     returns  (sequences, hidden) states of the last layer, and what is carried on
     """
-    found = []
+    found: list[tuple[Tensor, ...]] = []
     for layer in range(cells.num_layers):
         weight_in, weight, bias_in, bias = (
             getattr(cells, f"{name}_l{layer}")
@@ -58,9 +58,9 @@ def next_states(
         given = functional.linear(x, weight_in, bias_in)
         said = functional.linear(carried[0][layer], weight, bias)
         if isinstance(cells, nn.GRU):
-            inputs, states_ = given.chunk(3, dim=1), said.chunk(3, dim=1)
-            reset, keep = ((inputs[gate] + states_[gate]).sigmoid() for gate in (0, 1))
-            new = (inputs[2] + reset * states_[2]).tanh()
+            (a, b, c), (d, e, f) = given.chunk(3, dim=1), said.chunk(3, dim=1)
+            reset, keep = (a + d).sigmoid(), (b + e).sigmoid()
+            new = (c + reset * f).tanh()
             x = new + keep * (carried[0][layer] - new)
             found.append((x,))
         else:

@@ -51,6 +51,14 @@ class Part(Protocol):
         """(1, width) -> (1, out), what `forward` says at the latest step."""
 
 
+@runtime_checkable
+class Carrier(Part, Protocol):
+    """One that carries something itself."""
+
+    def empty(self) -> tuple[Tensor, ...]:
+        """What it carries before any bar."""
+
+
 class Carrying(nn.Module):
     """A causal network: one step a bar, the same numbers as on windows.
 
@@ -59,7 +67,7 @@ class Carrying(nn.Module):
 
     def initial(self) -> tuple[Tensor, ...]:
         """The state before any bar."""
-        parts = (part for part in self.modules() if hasattr(part, "empty"))
+        parts = (part for part in self.modules() if isinstance(part, Carrier))
         return tuple(tensor for part in parts for tensor in part.empty())
 
     def step(self, bar: Tensor, *state: Tensor) -> tuple[Tensor, ...]:

@@ -54,7 +54,9 @@ class AttentionLSTM(Neural):
                 """(batch, steps, hidden) -> (batch, keep, n_outputs)."""
                 latest = states[:, -keep:]
                 alike = states.new_zeros(1, self.width)
-                seen = p.attend(self.query(latest)[:, None], states[:, None], states[:, None], alike)
+                seen = p.attend(
+                    self.query(latest)[:, None], states[:, None], states[:, None], alike
+                )
                 return self.read(self.join(cat([seen[:, 0], latest], dim=-1)))  # type: ignore[no-any-return]
 
         return Attending(self)

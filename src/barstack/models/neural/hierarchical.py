@@ -90,7 +90,7 @@ class Hierarchical(Neural):
                 """(1, n_features) -> (1, channels)."""
                 x = self.enter(advance(self.mean, x, state))
                 for conv in self.convs:
-                    x = relu(conv.advance(x, state)) + x
+                    x = relu(advance(conv, x, state)) + x
                 return x
 
         class Across(Carrying):
@@ -108,7 +108,7 @@ class Hierarchical(Neural):
                 return self.look(stack([each(bars, keep) for each in self.timeframes]))
 
             def advance(self, x: Tensor, state: State) -> Tensor:
-                found = stack([each.advance(x, state) for each in self.timeframes])
+                found = stack([advance(each, x, state) for each in self.timeframes])
                 return self.look(found[:, None])[0]
 
             def look(self, x: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ class MixtureOfExperts(Neural):
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
         from torch import cat, nn, stack  # noqa: PLC0415
 
-        from ._steps import Carrying, State  # noqa: PLC0415
+        from ._steps import Carrying, State, advance  # noqa: PLC0415
 
         p = parts()
 
@@ -57,7 +57,7 @@ class MixtureOfExperts(Neural):
                 return self.weigh(said, bars[:, -keep:], mean)
 
             def advance(self, x: Tensor, state: State) -> Tensor:
-                said = stack([expert.advance(x, state) for expert in self.experts], dim=-1)
+                said = stack([advance(expert, x, state) for expert in self.experts], dim=-1)
                 return self.weigh(said, x, self.mean.advance(x, state))
 
             def weigh(self, said: Tensor, newest: Tensor, mean: Tensor) -> Tensor:

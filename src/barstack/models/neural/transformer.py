@@ -50,7 +50,7 @@ class Transformer(Neural):
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
         from torch import nn  # noqa: PLC0415
 
-        from ._steps import Carrying, State  # noqa: PLC0415
+        from ._steps import Carrying, State, advance  # noqa: PLC0415
 
         p = parts()
         looks = (self.lookback - 1) // self.layers + 1  # bars in one layer's sight
@@ -98,7 +98,7 @@ class Transformer(Neural):
             def advance(self, x: Tensor, state: State) -> Tensor:
                 x = self.enter(x)
                 for layer in self.layers:
-                    x = layer.advance(x, state)
+                    x = advance(layer, x, state)
                 return self.read(self.norm(x))  # type: ignore[no-any-return]
 
         return Encoder(self)
