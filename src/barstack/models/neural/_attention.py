@@ -68,16 +68,14 @@ class _Band(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, nearness: Tensor) -> Tensor:
-        given = [each.detach().contiguous().numpy() for each in (query, key, value)]
-        found, weights = _attention_kernels.band_forward(*given, nearness.detach().numpy())
-        ctx.found, ctx.heads = (*given, weights), len(nearness)
+        q, k, v = (each.detach().contiguous().numpy() for each in (query, key, value))
+        found, weights = _attention_kernels.band_forward(q, k, v, nearness.detach().numpy())
+        ctx.found = q, k, v, weights, len(nearness)
         return torch.from_numpy(found)
 
     @staticmethod
     def backward(ctx: Any, asked: Tensor) -> tuple[Tensor, ...]:
-        of_given = _attention_kernels.band_backward(
-            asked.contiguous().numpy(), *ctx.found, ctx.heads
-        )
+        of_given = _attention_kernels.band_backward(asked.contiguous().numpy(), *ctx.found)
         return tuple(torch.from_numpy(each) for each in of_given)
 
 

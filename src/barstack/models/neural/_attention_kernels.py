@@ -3,9 +3,10 @@
 Products of matrices take all steps over all others and throw most of it away. Here loops run over
 how far back a key lies, and inside over all queries at once: neighbours in memory.
 
-Shapes of a band, with `rows` sequences and heads together: query (rows, size, keep), key (rows, size, steps),
-value (rows / share, size, steps), nearness (heads, width), weights (rows, width, keep). The latest
-query is the latest key's, and before the first query's there are `width - 1` keys at least.
+Shapes of a band, with `rows` sequences and heads together: query (rows, size, keep), key (rows,
+size, steps), value (rows / share, size, steps), nearness (heads, width), weights (rows, width,
+keep). The latest query is the latest key's, and before the first query's there are `width - 1` keys
+at least.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class CausalConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.is_cuda or len(x) > _MOST_ROWS:
             return cast(Tensor, self.conv(x.transpose(1, 2)).transpose(1, 2))
-        # Of a few chunks one matrix product is faster than a convolution with its changes of layout.
+        # Of a few chunks one matrix product is faster than a convolution and its changes of layout.
         steps = x.shape[1] - self.reach
         seen = [x[:, at : at + steps] for at in range(0, self.reach + 1, self.dilation)]
         return self._of(torch.cat(seen, dim=-1))

@@ -27,7 +27,8 @@ class AttentionLSTM(Neural):
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
         from torch import cat, nn  # noqa: PLC0415
 
-        from ._steps import Carrying, State  # noqa: PLC0415
+        from ._attention import attend  # noqa: PLC0415
+        from ._steps import Carrying, State, Trail  # noqa: PLC0415
 
         p = parts()
 
@@ -39,7 +40,7 @@ class AttentionLSTM(Neural):
                 hidden, self.width = model.hidden, model.lookback
                 sizes = (n_features, hidden, model.layers, model.dropout, model.lookback)
                 self.states = p.Recurrent("lstm", *sizes)
-                self.trail = p.Trail(model.lookback, hidden)
+                self.trail = Trail(model.lookback, hidden)
                 self.query = nn.Linear(hidden, hidden, bias=False)
                 self.join = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.Tanh())
                 self.read = p.head(hidden, n_outputs)
@@ -53,10 +54,8 @@ class AttentionLSTM(Neural):
             def look(self, states: Tensor, keep: int) -> Tensor:
                 """(batch, steps, hidden) -> (batch, keep, n_outputs)."""
                 latest = states[:, -keep:]
-                alike = states.new_zeros(1, self.width)
-                seen = p.attend(
-                    self.query(latest)[:, None], states[:, None], states[:, None], alike
-                )
+                key, alike = states[:, None], states.new_zeros(1, self.width)
+                seen = attend(self.query(latest)[:, None], key, key, alike)
                 return self.read(self.join(cat([seen[:, 0], latest], dim=-1)))  # type: ignore[no-any-return]
 
         return Attending(self)

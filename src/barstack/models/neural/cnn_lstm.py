@@ -43,9 +43,11 @@ class CNNLSTM(Neural):
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
         from torch import nn  # noqa: PLC0415
 
+        from ._steps import Chain  # noqa: PLC0415
+
         p = parts()
         left = self.lookback - 2 * (self.kernel - 1)  # of a window, once convolved
-        found = p.Chain(
+        found = Chain(
             p.CausalConv(n_features, self.channels, self.kernel),
             nn.ReLU(),
             p.CausalConv(self.channels, self.channels, self.kernel),

@@ -60,6 +60,7 @@ class Hierarchical(Neural):
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
         from torch import nn, relu, stack  # noqa: PLC0415
 
+        from ._attention import across  # noqa: PLC0415
         from ._steps import Carrying, State, advance  # noqa: PLC0415
 
         p = parts()
@@ -121,7 +122,7 @@ class Hierarchical(Neural):
                 timeframes, n, keep, _ = x.shape
                 steps = x.flatten(1, 2).transpose(1, 2)
                 lines = self.mix.weight @ steps + self.mix.bias[:, None]
-                seen = p.across(lines.reshape(timeframes, 3, self.heads, -1, n * keep))
-                return seen.flatten(1, 2).transpose(1, 2).reshape(x.shape)  # type: ignore[no-any-return]
+                seen = across(lines.reshape(timeframes, 3, self.heads, -1, n * keep))
+                return seen.flatten(1, 2).transpose(1, 2).reshape(x.shape)
 
         return Across(self)

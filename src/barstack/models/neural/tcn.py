@@ -42,7 +42,7 @@ class TCN(Neural):
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
         from torch import nn  # noqa: PLC0415
 
-        from ._steps import Carrying, State  # noqa: PLC0415
+        from ._steps import Carrying, Chain, State  # noqa: PLC0415
 
         p = parts()
 
@@ -52,7 +52,7 @@ class TCN(Neural):
             def __init__(self, width: int, out: int, dilation: int, dropout: float) -> None:
                 super().__init__()
                 self.reach = 4 * dilation
-                self.body = p.Chain(
+                self.body = Chain(
                     p.CausalConv(width, out, 3, dilation),
                     nn.ReLU(),
                     nn.Dropout(dropout),
@@ -76,7 +76,7 @@ class TCN(Neural):
                 super().__init__()
                 widths = (n_features, *(model.channels for _ in model.dilations))
                 sizes = zip(widths, widths[1:], model.dilations, strict=False)
-                self.blocks = p.Chain(*(Block(*size, model.dropout) for size in sizes))
+                self.blocks = Chain(*(Block(*size, model.dropout) for size in sizes))
                 self.reach = 4 * sum(model.dilations)
                 self.read = p.head(model.channels, n_outputs)
 

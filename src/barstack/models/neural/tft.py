@@ -43,7 +43,7 @@ class TFT(Neural):
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""
         from torch import nn, zeros  # noqa: PLC0415
 
-        from ._steps import Carrying, State  # noqa: PLC0415
+        from ._steps import Carrying, State, Trail  # noqa: PLC0415
 
         p = parts()
 
@@ -74,7 +74,7 @@ class TFT(Neural):
                 self.order = p.Recurrent("lstm", width, width, 1, drop, model.lookback)
                 self.after_order = p.GatedSkip(width, width, drop)
                 self.enrich = p.GatedResidual(width, width, width, drop)
-                self.trail = p.Trail(model.lookback, width)
+                self.trail = Trail(model.lookback, width)
                 self.attend = p.BandAttention(width, model.heads, model.lookback, drop, True)
                 self.after_attention = p.GatedSkip(width, width, drop)
                 self.think = p.GatedResidual(width, width, width, drop)
