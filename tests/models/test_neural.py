@@ -18,7 +18,6 @@ from barstack.datasets import Dataset, Samples
 from barstack.models import MODELS, FittedModel, train
 from barstack.models.neural._learned import Epoch, Learned
 from barstack.models.neural._neural import Neural
-from barstack.models.neural._recurrent import states
 from barstack.splits import early_stop_split
 from barstack.testing import small_dataset, training_rows
 
@@ -351,23 +350,6 @@ def test_spoilt_weights_are_refused(how: str, saved: Path, tmp_path: Path) -> No
         file.unlink()
     with pytest.raises(ArtifactError, match=r"network\.safetensors"):
         _reloaded(tmp_path)
-
-
-@pytest.mark.parametrize("batch", [1, 4, 16])
-@pytest.mark.parametrize("layers", [1, 3])
-def test_the_compiled_gru_is_that_of_pytorch(layers: int, batch: int) -> None:
-    """States and all gradients, to rounding; bars far out too."""
-    torch.manual_seed(0)
-    cells = torch.nn.GRU(5, 7, layers, batch_first=True)
-    bars = (torch.randn(batch, 30, 5) * 8.0).requires_grad_()
-    pull = torch.randn(batch, 30, 7)
-    found = []
-    for read in (lambda: cells(bars)[0], lambda: states(cells, bars)):
-        asked = [bars, *cells.parameters()]
-        out = read()
-        found.append([out.detach(), *torch.autograd.grad((out * pull).sum(), asked)])
-    for one, other in zip(*found, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["autoencoder_mlp", "tcn"])
