@@ -19,7 +19,7 @@ _SCALED_AT_ONCE = 2**22
 
 # Forecasts of neighbouring bars share their inputs and most of their labels' future: a chunk of
 # them says about as much as this many windows from anywhere.
-CHUNK_COUNTS = 8
+CHUNK_COUNTS = 16
 
 # Labels of a chunk span so many lookbacks. Twice as long a chunk spends a quarter less on the bars
 # to start from; still longer ones gain little, and leave a small set with few steps an epoch.
