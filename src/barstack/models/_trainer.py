@@ -159,7 +159,11 @@ def train(
                 from the rest, and they count as seen.
     apart_from  rows that no window may reach into: the test of a fold that trains on both sides
     """
-    fit_rows, stop_rows = fit_and_stop_rows(model, dataset, rows, apart_from)
+    check_task(model, dataset)
+    rows = rows_with_enough(dataset, rows, model.lookback_bars, apart_from)
+    fit_rows, stop_rows = rows, rows[:0]
+    if model.stops_early:
+        fit_rows, stop_rows = early_stop_split(dataset.decisions, dataset.labels.all_known_at, rows)
     scaler = dataset.fit_scaler(fit_rows)
     y_scale = label_scale(dataset, fit_rows)
     fit = dataset.samples(fit_rows, scaler, y_scale, apart_from)
@@ -168,21 +172,21 @@ def train(
     return fitted_model(model, learned, dataset, (scaler, y_scale), fit_rows, stop_rows)
 
 
-def fit_and_stop_rows(
-    model: Model, dataset: Dataset, rows: Rows, apart_from: Rows | None
-) -> tuple[Rows, Rows]:
-    """Those of `rows` to fit on and those to stop by; refuses what cannot be trained."""
+def check_task(model: Model, dataset: Dataset) -> None:
+    """Refuse a model that does not do what the dataset's label asks."""
     if dataset.target.task not in model.tasks:
         raise ConfigError(
             f"Model {model.registered_as and model.registered_as[1]!r} does "
             f"{', '.join(model.tasks)}, not {dataset.target.task}. Choose another label or model."
         )
-    given, rows = rows, dataset.with_history(rows, model.lookback_bars, apart_from)
-    if len(rows) < 2:
-        raise DataError(_too_few(model, dataset, given, rows))
-    if model.stops_early:
-        return early_stop_split(dataset.decisions, dataset.labels.all_known_at, rows)
-    return rows, rows[:0]
+
+
+def rows_with_enough(dataset: Dataset, rows: Rows, lookback: int, apart_from: Rows | None) -> Rows:
+    """Those of `rows` with that much history; `DataError` where too few are left to train on."""
+    kept = dataset.with_history(rows, lookback, apart_from)
+    if len(kept) < 2:
+        raise DataError(_too_few(dataset, lookback, rows, kept))
+    return kept
 
 
 def fitted_model(
@@ -209,8 +213,7 @@ def fitted_model(
     )
 
 
-def _too_few(model: Model, dataset: Dataset, given: Rows, kept: Rows) -> str:
-    lookback = model.lookback_bars
+def _too_few(dataset: Dataset, lookback: int, given: Rows, kept: Rows) -> str:
     few = f"{len(kept)} rows are too few to train on; the model looks back {lookback} bars"
     across = rows_with_history(dataset.features, given, lookback, max_gap=_ANY_GAP)
     if len(across) > len(kept):
