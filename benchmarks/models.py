@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from _benchmark import arguments, finish
 from _models_learning import learning
+from _models_linear import linear
 from _models_neural import neural
 from _models_sizes import sizes
 
-PARTS = {"neural": neural, "learning": learning, "sizes": sizes}
+PARTS = {"neural": neural, "learning": learning, "sizes": sizes, "linear": linear}
 
 
 def main() -> None:

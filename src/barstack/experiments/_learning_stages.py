@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,21 +12,19 @@ from typing import Any
 import numpy as np
 
 from barstack.bars import Panel
-from barstack.core.decisions import Rows
 from barstack.core.forecast import Forecast, concatenate
-from barstack.core.seeds import derive_seed
 from barstack.core.times import as_time, iso
-from barstack.datasets import Dataset
 from barstack.ensembles import FittedEnsemble, TrainedEnsemble, align, fit_known, walk_forward
 from barstack.evaluation import Evaluation, evaluate
 from barstack.features import FeatureTable
-from barstack.models import FittedModel, Model, train
+from barstack.models import FittedModel, Model
 from barstack.splits import Fold
 from barstack.tracking import OutOfFold
 
 from ._chain import Chain, Step, Values, Workplace, stage
 from ._data_stages import length_us
-from ._label_stages import FINAL, FoldLabels, StudyLabels
+from ._label_stages import FINAL
+from ._member_fits import MemberFits
 from ._series_stage import data_fingerprint, series_of
 from ._study import Study
 from ._trials import count_trials
@@ -47,22 +45,25 @@ class Member:
 @stage("members")
 def members(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
     """For each member its forecasts out of fold, in the column store, and a final fit."""
+    shared: list[MemberFits] = []  # made by the first member that is not stored, for all of them
     for name, model in study.members.items():
-        yield _member(study, name, model, workplace)
+        yield _member(study, name, model, workplace, shared)
 
 
-def _member(study: Study, name: str, model: Model, workplace: Workplace) -> Step:
+def _member(
+    study: Study, name: str, model: Model, workplace: Workplace, shared: list[MemberFits]
+) -> Step:
     def make(inputs: Values, key: str) -> Member:
         features: FeatureTable = inputs["features"]
-        labels: StudyLabels = inputs["labels"]
         folds: list[Fold] = inputs["split"]
+        if not shared:
+            shared.append(MemberFits(study, features, inputs["labels"], folds))
+        (member_fits,) = shared
         parts, stopped_by, fits = [], {}, []
         with workplace.progress.step(f"fitting {name}", len(folds) + 1) as progress:
             for number, fold in enumerate(folds):
-                dataset = study.dataset(features, labels.of(number).table)
-                fitted = fit_member(
-                    model, dataset, fold.train, labels.of(number), study.seed, number
-                )
+                dataset = member_fits.dataset(number)
+                fitted = member_fits.fit(model, number, dataset)
                 rows = fold.test[dataset.labels.eligible[fold.test]]
                 rows = dataset.with_history(rows, model.lookback_bars)
                 parts.append(fitted.forecast(features, rows, fold.kind))
@@ -71,13 +72,7 @@ def _member(study: Study, name: str, model: Model, workplace: Workplace) -> Step
                     own_stop = fitted.forecast(features, fitted.stop_rows, "in_sample")
                     stopped_by[number] = own_stop
                 progress.advance()
-            own = labels.of(FINAL)
-            dataset = study.dataset(features, own.table)
-            everything = np.flatnonzero(dataset.usable)
-            in_time = np.argsort(dataset.decisions.decided_at[everything], kind="stable")
-            final = fit_member(
-                model, dataset, everything[in_time], labels.of(FINAL), study.seed, FINAL
-            )
+            final = member_fits.fit(model, FINAL, member_fits.dataset(FINAL))
             progress.advance()
         workplace.forecasts.write(key, _by_fold(dict(enumerate(parts))))
         if stopped_by:
@@ -123,17 +118,6 @@ def _by_fold(parts: Mapping[int, Forecast]) -> OutOfFold:
     """Forecasts one after the other, with the fold of each."""
     fold_of = np.repeat(np.array(list(parts)), [len(part) for part in parts.values()])
     return OutOfFold(concatenate(list(parts.values())), fold_of)
-
-
-def fit_member(
-    model: Model, dataset: Dataset, rows: Rows, labels: FoldLabels, seed: int, fold: int
-) -> FittedModel:
-    """Train on those of `rows` whose labels are known; what the label was fitted on counts too."""
-    known = rows[~np.isnat(dataset.labels.all_known_at[rows])]
-    fitted = train(model, dataset, known, derive_seed(seed, model.id, fold))
-    if labels.through is None:
-        return fitted
-    return replace(fitted, trained_through=max(fitted.trained_through, labels.through))
 
 
 @stage("ensemble")

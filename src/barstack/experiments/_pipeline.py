@@ -19,7 +19,7 @@ from barstack.splits import Fold
 from barstack.tracking import OutOfFold
 
 from ._label_stages import FoldLabels, StudyLabels, fit_label, latest_labels
-from ._learning_stages import fit_member
+from ._member_fits import fit_member
 from ._study import Study
 
 _PROBED = 200  # training rows whose forecasts stand for what a model has learned

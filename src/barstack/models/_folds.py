@@ -12,7 +12,6 @@ from ._model import Model
 from ._trainer import (
     FittedModel,
     check_task,
-    fitted_model,
     label_scale,
     rows_with_enough,
     train,
@@ -104,13 +103,25 @@ class _Fold:
     def __init__(self, trainer: FoldTrainer, number: int, rows: Rows) -> None:
         self.trainer, self.number, self.rows = trainer, number, rows
         self.y_scale = label_scale(trainer.dataset, rows)
+        self.trained_through = trainer.dataset.labels.all_known_at[rows].max()
 
     def fitted(self, model: MomentModel) -> FittedModel:
         scaler, moments = self._shared or self._alone
         if self._shared is not None and not moments.settles(model.l2):
             scaler, moments = self._alone
-        learned, scales = model.solve(moments), (scaler, self.y_scale)
-        return fitted_model(model, learned, self.trainer.dataset, scales, self.rows, self.rows[:0])
+        dataset = self.trainer.dataset
+        return FittedModel(
+            model,
+            model.solve(moments),
+            dataset.target,
+            dataset.features.columns,
+            scaler,
+            self.y_scale,
+            self.trained_through,
+            dataset.max_gap,
+            self.rows,
+            self.rows[:0],
+        )
 
     @cached_property
     def _shared(self) -> tuple[FittedScaler, Moments] | None:

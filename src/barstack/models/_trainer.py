@@ -169,7 +169,20 @@ def train(
     fit = dataset.samples(fit_rows, scaler, y_scale, apart_from)
     stop = dataset.samples(stop_rows, scaler, y_scale, apart_from) if model.stops_early else None
     learned = model.fit(fit, stop, dataset.target, seed)
-    return fitted_model(model, learned, dataset, (scaler, y_scale), fit_rows, stop_rows)
+    known_at = dataset.labels.all_known_at
+    through = max(known_at[fit_rows].max(), known_at[stop_rows].max(initial=known_at[fit_rows[0]]))
+    return FittedModel(
+        model,
+        learned,
+        dataset.target,
+        dataset.features.columns,
+        scaler,
+        y_scale,
+        through,
+        dataset.max_gap,
+        fit_rows,
+        stop_rows,
+    )
 
 
 def check_task(model: Model, dataset: Dataset) -> None:
@@ -187,30 +200,6 @@ def rows_with_enough(dataset: Dataset, rows: Rows, lookback: int, apart_from: Ro
     if len(kept) < 2:
         raise DataError(_too_few(dataset, lookback, rows, kept))
     return kept
-
-
-def fitted_model(
-    model: Model,
-    learned: Any,
-    dataset: Dataset,
-    scales: tuple[FittedScaler, Values],
-    fit_rows: Rows,
-    stop_rows: Rows,
-) -> FittedModel:
-    """What was learned from these rows with these scales of features and labels."""
-    known_at = dataset.labels.all_known_at
-    through = max(known_at[fit_rows].max(), known_at[stop_rows].max(initial=known_at[fit_rows[0]]))
-    return FittedModel(
-        model,
-        learned,
-        dataset.target,
-        dataset.features.columns,
-        *scales,
-        through,
-        dataset.max_gap,
-        fit_rows,
-        stop_rows,
-    )
 
 
 def _too_few(dataset: Dataset, lookback: int, given: Rows, kept: Rows) -> str:

@@ -91,7 +91,8 @@ def _pass(gram, l1, l2, weights, rest):
             new = (pull + l1) / (own + l2)
         if new != old:
             weights[place] = new
-            rest -= (new - old) * gram[place]
+            for other in range(len(rest)):
+                rest[other] -= (new - old) * gram[place, other]
             largest = max(largest, abs(new - old) * own)
     return largest
 
@@ -115,7 +116,9 @@ def _solved(gram, cross, l1, l2, weights):
             found[:] = np.nan
             return found
         for below in range(row + 1, count):
-            upper[below, below:] -= (upper[row, below] / pivot) * upper[row, below:]
+            share = upper[row, below] / pivot
+            for column in range(below, count + 1):
+                upper[below, column] -= share * upper[row, column]
     for row in range(count - 1, -1, -1):
         total = upper[row, count]
         for column in range(row + 1, count):

@@ -18,10 +18,16 @@ _MOST_CONDITION = 1e5
 
 
 class Eigen(NamedTuple):
-    """values (n_features,), rising, and vectors (n_features, n_features) in columns."""
+    """Of a Gram matrix.
+
+    values   (n_features,), rising
+    vectors  (n_features, n_features), in columns
+    cross    (n_features, n_horizons) moments along each vector
+    """
 
     values: Values
     vectors: Values
+    cross: Values
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +63,13 @@ class Moments:
 
     @cached_property
     def eigen(self) -> Eigen:
-        """Of the Gram matrix: one decomposition solves for every penalty."""
-        return Eigen(*np.linalg.eigh(self.gram))
+        """One decomposition, which solves for every penalty."""
+        values, vectors = np.linalg.eigh(self.gram)
+        return Eigen(values, vectors, vectors.T @ self.cross)
 
     def settles(self, l2: float) -> bool:
         """Whether rounding leaves a solution with this L2 penalty the same to 1e-10."""
         if np.trace(self.gram) + l2 <= _MOST_CONDITION * l2:  # no eigenvalue exceeds their sum
             return True
-        least, most = self.eigen.values[[0, -1]]
+        least, most = self.eigen.values[0], self.eigen.values[-1]
         return bool(most + l2 <= _MOST_CONDITION * (least + l2))

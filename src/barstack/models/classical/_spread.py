@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -61,17 +62,18 @@ class Spread:
             low[fold], high[fold] = self.low[own].min(axis=0), self.high[own].max(axis=0)
         return Spread(blocks.member @ self.count, mean, squares, low, high)
 
-    @property
+    @cached_property
     def constant(self) -> Flags:
         """(n, n_features) whether a feature never differs."""
         return np.equal(self.low, self.high)
 
-    @property
+    @cached_property
     def settled(self) -> Flags:
         """(n,) whether rounding of no feature's mean tells in what is learned."""
         deviation = np.sqrt(self.squares / self.count[:, None])
         near = np.abs(self.mean) <= _MOST_AWAY * deviation
-        return np.all(self.constant | near, axis=1)
+        settled: Flags = np.all(self.constant | near, axis=1)
+        return settled
 
     def scaler(self, dataset: Dataset, fold: int, rows: Rows) -> FittedScaler:
         """The dataset's scaler as fitted on a fold's rows."""

@@ -26,10 +26,10 @@ class Ridge(MomentModel):
         return self.penalty
 
     def solve(self, moments: Moments) -> Linear:
-        values, vectors = moments.eigen
+        values, vectors, cross = moments.eigen
         curvature = values + self.penalty
         # Without a penalty repeated features leave directions in which nothing is learned.
-        known = curvature > np.finfo(float).eps * len(curvature) * curvature.max(initial=0.0)
-        along = vectors[:, known]
-        weights = along @ ((along.T @ moments.cross) / curvature[known, None])
+        flat = curvature <= np.finfo(float).eps * len(curvature) * curvature.max(initial=0.0)
+        along = np.where(flat[:, None], 0.0, cross / np.where(flat, 1.0, curvature)[:, None])
+        weights = vectors @ along
         return Linear(weights, moments.mean - moments.centre @ weights)

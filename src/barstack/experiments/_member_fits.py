@@ -1,0 +1,81 @@
+"""Fits of a study's members, fold by fold and finally; folds with the same labels share work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from barstack.core.decisions import Rows
+from barstack.core.seeds import derive_seed
+from barstack.datasets import Dataset
+from barstack.features import FeatureTable
+from barstack.models import FittedModel, FoldTrainer, Model, train
+from barstack.splits import Fold
+
+from ._label_stages import FINAL, FoldLabels, StudyLabels
+from ._study import Study
+
+
+@dataclass(frozen=True, eq=False)
+class MemberFits:
+    """What all members of a study are fitted on."""
+
+    study: Study
+    features: FeatureTable
+    labels: StudyLabels
+    folds: list[Fold]
+
+    def dataset(self, number: int) -> Dataset:
+        """As members of a fold see it; the same for all where labels are not fitted."""
+        if number == FINAL or not self._fitted_labels:
+            return self._final
+        return self.study.dataset(self.features, self.labels.of(number).table)
+
+    def fit(self, model: Model, number: int, dataset: Dataset) -> FittedModel:
+        """A model trained for a fold, on its dataset, or on everything for the artifact."""
+        if self._fitted_labels:
+            labels = self.labels.of(number)
+            return fit_member(model, dataset, self._rows(number), labels, self.study.seed, number)
+        place = len(self.folds) if number == FINAL else number
+        return self._trainer.train(model, place, _seed(self.study.seed, model, number))
+
+    @property
+    def _fitted_labels(self) -> bool:
+        return len(self.labels.fits) > 1
+
+    def _rows(self, number: int) -> Rows:
+        if number != FINAL:
+            return self.folds[number].train
+        everything = np.flatnonzero(self._final.usable)
+        in_time = np.argsort(self._final.decisions.decided_at[everything], kind="stable")
+        rows: Rows = everything[in_time]
+        return rows
+
+    @cached_property
+    def _final(self) -> Dataset:
+        return self.study.dataset(self.features, self.labels.of(FINAL).table)
+
+    @cached_property
+    def _trainer(self) -> FoldTrainer:
+        numbers = [*range(len(self.folds)), FINAL]
+        return FoldTrainer(self._final, [_known(self._final, self._rows(n)) for n in numbers])
+
+
+def fit_member(
+    model: Model, dataset: Dataset, rows: Rows, labels: FoldLabels, seed: int, fold: int
+) -> FittedModel:
+    """Train on those of `rows` whose labels are known; what the label was fitted on counts too."""
+    fitted = train(model, dataset, _known(dataset, rows), _seed(seed, model, fold))
+    if labels.through is None:
+        return fitted
+    return replace(fitted, trained_through=max(fitted.trained_through, labels.through))
+
+
+def _known(dataset: Dataset, rows: Rows) -> Rows:
+    return rows[~np.isnat(dataset.labels.all_known_at[rows])]
+
+
+def _seed(seed: int, model: Model, fold: int) -> int:
+    return derive_seed(seed, model.id, fold)
