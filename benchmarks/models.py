@@ -1,6 +1,7 @@
 """Models: how fast they learn, and that what makes them fast costs nothing.
 
     .venv/bin/python benchmarks/models.py --part neural
+    .venv/bin/python benchmarks/models.py --part linear
     .venv/bin/python benchmarks/models.py --part neural --only lstm,tcn --bars 3000 --epochs 4
     .venv/bin/python benchmarks/models.py --part learning --seeds 20
 
@@ -9,6 +10,9 @@ chunks: model-epochs a second of both, and the loss of both on later rows, over 
 ../shared/data and two worlds.
 
 Part `learning` trains every model on worlds where it is known what can be learned, twenty times.
+
+Part `linear` fits ridge and elastic net on the folds of combinatorial purged cross-validation, all
+at once and one at a time: seconds of both, and by how much their coefficients differ.
 """
 
 from __future__ import annotations

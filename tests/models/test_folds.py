@@ -44,7 +44,9 @@ def made_up(
     values = rng.standard_t(tail, (len(decisions), n_columns))
     values += np.linspace(0.0, 1.0, len(decisions))[:, None] * rng.normal(size=n_columns) * 3.0
     mixed = values[:, rng.integers(n_columns)][:, None] * rng.normal(size=n_columns)
-    values = (values + mixed) * 10.0 ** rng.uniform(-5, 5, n_columns) + rng.normal(size=n_columns)
+    values = (values + mixed + 10.0 * rng.normal(size=n_columns)) * 10.0 ** rng.uniform(
+        -5, 5, n_columns
+    )
     values[: rng.integers(1, 20), rng.integers(n_columns)] = np.nan
     horizons = np.array([1, 4, 9])
     known_at = decisions.decided_at[:, None] + horizons * MINUTE
@@ -70,10 +72,10 @@ def assert_same(one: FittedModel, two: FittedModel, atol: float = 1e-10) -> None
     largest = max(np.abs(one.learned.weights).max(), np.abs(one.learned.intercept).max())
     for a, b in zip(one.learned, two.learned, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=atol * largest)
-    for name in one.scaler.learned:
-        scale = one.scaler.learned["scale"] if "scale" in one.scaler.learned else 1.0
-        away = (one.scaler.learned[name] - two.scaler.learned[name]) / scale
-        np.testing.assert_allclose(away, 0.0, atol=1e-12)
+    for name, learned in one.scaler.learned.items():
+        scale = one.scaler.learned.get("scale", np.ones(len(learned)))
+        away = np.abs(learned - two.scaler.learned[name]).T
+        assert (away <= 1e-12 * (scale + np.abs(learned).T)).all()
     np.testing.assert_array_equal(one.y_scale, two.y_scale)
     np.testing.assert_array_equal(one.fit_rows, two.fit_rows)
     np.testing.assert_array_equal(one.stop_rows, two.stop_rows)
@@ -131,7 +133,7 @@ def test_every_fold_is_as_fitted_alone(
 
 
 @pytest.mark.parametrize("split", SPLITS, ids=lambda split: split["split"])
-@pytest.mark.parametrize("scaler", [StandardScaler(clip=3.0), RobustScaler(clip=6.0)], ids=str)
+@pytest.mark.parametrize("scaler", [StandardScaler(clip=3.0), RobustScaler(clip=3.0)], ids=str)
 def test_clipped_rows_are_added_by_themselves(scaler: Any, split: Any) -> None:
     dataset = replace(made_up(np.random.default_rng(1), 3000, 8), scaler=scaler)
     folds = folds_of(dataset, split)
@@ -188,7 +190,7 @@ def test_columns_that_hardly_differ(kind: str) -> None:
     dataset = made_up(np.random.default_rng(5), 2000, 5, tail=30.0, symbols=1)
     folds = folds_of(dataset, SPLITS[2])
     if kind == "constant":
-        dataset.features.values[30:, 1] = 1e9 / 3.0
+        dataset.features.values[:, 1] = 1e9 / 3.0
     elif kind == "constant in a fold":
         dataset.features.values[30 : folds[0].max() + 1, 1] = 0.1
     elif kind == "far away":

@@ -20,7 +20,8 @@ from ._linear import Linear, LinearModel
 class Logistic(LinearModel):
     """Log odds as a weighted sum, with an L2 penalty; three classes by softmax.
 
-    The penalty is per row, as ridge's: it is set against the mean loss of a row.
+    The penalty is per row, as ridge's: it is set against the mean loss of a row. The solver weighs
+    rows anew at each step, so that folds share no moments and each is fitted by itself.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
