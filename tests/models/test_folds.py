@@ -253,7 +253,7 @@ def test_other_models_are_trained_fold_by_fold_with_their_seeds() -> None:
     for fold, (own, _) in enumerate(train_folds(models, dataset, folds, seed)):
         alone = train(forest, dataset, folds[fold], 10 + fold)
         said = [each.predict(dataset.features, rows) for each in (own, alone)]
-        np.testing.assert_array_equal(*said)
+        np.testing.assert_array_equal(said[0], said[1])
     assert seeds == [(model, fold) for fold in range(2) for model in models]
 
 
