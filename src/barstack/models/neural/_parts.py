@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from . import _gru
+from ._random import Dropout
 
 
 def head(width: int, n_outputs: int) -> nn.Linear:
@@ -28,7 +29,7 @@ def perceptron(*widths: int, dropout: float = 0.0) -> nn.Sequential:
     """(..., widths[0]) -> (..., widths[-1]), with a ReLU and dropout after each layer."""
     layers: list[nn.Module] = []
     for width, following in pairwise(widths):
-        layers += [nn.Linear(width, following), nn.ReLU(), nn.Dropout(dropout)]
+        layers += [nn.Linear(width, following), nn.ReLU(), Dropout(dropout)]
     return nn.Sequential(*layers)
 
 

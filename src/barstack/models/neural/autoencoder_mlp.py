@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ class AutoencoderMLP(Neural):
     useful for the forecast at once. By default it sees the newest bar only.
     """
 
+    fuses: ClassVar[bool] = True
+
     lookback: int = Field(1, ge=1)  # bars
     code: int = Field(24, ge=1)
     hidden: tuple[int, ...] = Field((96, 64), min_length=1)  # widths of the layers
@@ -30,9 +32,10 @@ class AutoencoderMLP(Neural):
 
     def network(self, n_features: int, n_outputs: int) -> nn.Module:
         """(batch, lookback, n_features) -> (batch, n_outputs)."""
-        from torch import cat, nn, randn_like  # noqa: PLC0415
+        from torch import cat, nn  # noqa: PLC0415
 
         p = parts()
+        from ._random import Noise  # noqa: PLC0415
 
         class Supervised(nn.Module):
             """(batch, lookback, n_features) -> (batch, n_outputs); `side_loss` in training."""
@@ -40,7 +43,7 @@ class AutoencoderMLP(Neural):
             def __init__(self, model: AutoencoderMLP) -> None:
                 super().__init__()
                 inputs = model.lookback * n_features
-                self.noise, self.rebuild = model.noise, model.rebuild
+                self.noise, self.rebuild = Noise(model.noise), model.rebuild
                 self.encode = nn.Sequential(nn.Linear(inputs, model.code), nn.SiLU())
                 self.decode = nn.Linear(model.code, inputs)
                 widths = (inputs + model.code, *model.hidden)
@@ -50,7 +53,7 @@ class AutoencoderMLP(Neural):
 
             def forward(self, bars: Tensor) -> Tensor:
                 flat = bars.flatten(1)
-                code = self.encode(flat + self.noise * randn_like(flat) if self.training else flat)
+                code = self.encode(self.noise(flat))
                 if self.training:
                     error = nn.functional.huber_loss(self.decode(code), flat)
                     self.side_loss = self.rebuild * error

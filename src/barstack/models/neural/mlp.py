@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 @register("mlp", family="neural", tasks=("return", "direction", "three_class"))
 class MLP(Neural):
     """Fully connected layers over all bars of the window side by side. Rosenblatt (1958)."""
+
+    fuses: ClassVar[bool] = True
 
     lookback: int = Field(24, ge=1)  # bars
     hidden: tuple[int, ...] = Field((48, 48), min_length=1)  # widths of the layers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -23,6 +23,8 @@ class PatchTST(Neural):
     All features share the encoder; a linear map joins what it made of each. Features come scaled
     by what training rows showed, so windows are not normalised once more, one by one.
     """
+
+    fuses: ClassVar[bool] = True
 
     patch: int = Field(8, ge=1)  # bars
     stride: int = Field(4, ge=1)  # bars from one patch to the next
@@ -59,7 +61,7 @@ class PatchTST(Neural):
                 width, self.heads = model.width, model.heads
                 self.first, self.second = nn.LayerNorm(width), nn.LayerNorm(width)
                 self.mix, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-                self.drop = nn.Dropout(model.dropout)
+                self.drop = p.Dropout(model.dropout)
                 self.think = nn.Sequential(
                     p.perceptron(width, 2 * width, dropout=model.dropout),
                     nn.Linear(2 * width, width),
@@ -82,7 +84,7 @@ class PatchTST(Neural):
                 self.place = nn.Parameter(zeros(n_patches, model.width))
                 self.layers = nn.Sequential(*(Layer(model) for _ in range(model.layers)))
                 self.join = nn.Linear(n_patches * model.width, 16)
-                self.drop = nn.Dropout(model.dropout)
+                self.drop = p.Dropout(model.dropout)
                 self.read = p.head(16 * n_features, n_outputs)
 
             def forward(self, bars: Tensor) -> Tensor:
