@@ -1,6 +1,7 @@
 """Models: the contract, the trainer, and one file for each model in a folder for each family."""
 
+from ._many import train_many
 from ._model import MODELS, Model, register
 from ._trainer import FittedModel, train
 
-__all__ = ["MODELS", "FittedModel", "Model", "register", "train"]
+__all__ = ["MODELS", "FittedModel", "Model", "register", "train", "train_many"]

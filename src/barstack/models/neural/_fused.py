@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +26,7 @@ from barstack.core.forecast import Target
 from barstack.datasets import Samples
 
 from . import _training
-from ._batches import Bars, Batch, Windows
+from ._batches import Bars, Batch, Chunks, Windows
 from ._checkpoint import Record
 from ._learned import Epoch, Learned
 from ._losses import row_losses
@@ -35,7 +36,7 @@ from ._training import Run, learned_of, learning_rate
 if TYPE_CHECKING:
     from ._neural import Neural
 
-_SHORTEST_PROBE = 4  # steps, of which the quickest counts
+_PROBED = 6  # steps, of which the quickest counts
 
 
 @dataclass(eq=False)
@@ -46,6 +47,7 @@ class Member:
     record: Record
     shuffle: np.random.Generator
     generator: torch.Generator  # of dropout and noise
+    parameters: list[Tensor] = field(default_factory=list)  # of its network, within a stack
     moments: tuple[list[Tensor], ...] = ()  # of AdamW: means, squares, steps
 
     @property
@@ -56,7 +58,7 @@ class Member:
 
     def learn(self, gradients: list[Tensor], rate: float) -> None:
         """A step of its own AdamW, which changes its part of the stack."""
-        own = [parameter.data for parameter in self.run.network.parameters()]
+        own = self.parameters
         if not self.moments:
             zeros = [[torch.zeros_like(each) for each in own] for _ in range(2)]
             self.moments = (*zeros, [torch.zeros((), device=each.device) for each in own])
@@ -95,19 +97,22 @@ def fit_together(
     return found
 
 
-def seconds_a_step(models: Sequence[Neural], train: Samples, target: Target) -> tuple[float, float]:
-    """Of one member: by itself, and in a stack of all these."""
-    device = _training.device()
+def seconds_a_row(models: Sequence[Neural], train: Samples, target: Target) -> dict[str, float]:
+    """What a row to learn from takes one model by itself, and, of several, one in their stack."""
+    device, model = _training.device(), models[0]
     with _training.one_thread():
-        members = _members(models, train, target, range(len(models)), device)
-        kind = Windows(train, Bars(train, device), models[0].lookback, device)
-        (single,), model = _members(models[:1], train, target, [0], device), models[0]
-        batches = [batch for _, batch in kind.shuffled(model.batch, single.shuffle)]
-        first = _quickest(lambda number: single.run.step(batches[number], model.learning_rate))
-        stack = Stack(members)
-        several = [batch for _, batch in kind.shuffled_each(model.batch, stack.shuffles)]
-        rates = [model.learning_rate for model in models]
-        return first, _quickest(lambda number: stack.step(several[number], rates)) / len(models)
+        (one,) = _members(models[:1], train, target, [0], device)
+        bars = Bars(train, device)
+        kind = (Chunks if model.dense else Windows)(train, bars, model.lookback, device)
+        batches = islice(kind.shuffled(model.batch, one.shuffle), _PROBED)
+        found = {"alone_s": _quickest(lambda own: one.run.step(own, model.learning_rate), batches)}
+        if len(models) > 1 and isinstance(kind, Windows):
+            stack = Stack(_members(models, train, target, range(len(models)), device))
+            rates = [model.learning_rate for model in models]
+            batches = islice(kind.shuffled_each(model.batch, stack.shuffles), _PROBED)
+            together = _quickest(lambda own: stack.step(own, rates), batches)
+            found["fused_s"] = together / len(models)
+    return found
 
 
 class Stack:
@@ -130,9 +135,10 @@ class Stack:
         }
         # A member's own network looks into the stack: its losses, its best weights and its steps
         # of AdamW are then those of a network by itself.
-        for place, network in enumerate(networks):
+        for place, (member, network) in enumerate(zip(members, networks, strict=True)):
             for name, parameter in network.named_parameters():
                 parameter.data = self._parameters[name][place]
+            member.parameters = [parameter.data for parameter in network.parameters()]
         for parameter in self._parameters.values():
             parameter.requires_grad_()
 
@@ -227,11 +233,11 @@ def _clip(gradients: Sequence[Tensor], longest: Sequence[float]) -> None:
         each.mul_(share.reshape(-1, *[1] * (each.dim() - 1)))
 
 
-def _quickest(step: Callable[[int], object]) -> float:
-    """Seconds of the quickest of a few steps: the others waited for memory or for other work."""
+def _quickest(step: Callable[[Batch], object], batches: Iterable[tuple[float, Batch]]) -> float:
+    """Seconds a row of the quickest of a few steps: others waited for memory or for other work."""
     seconds = []
-    for number in range(_SHORTEST_PROBE):
+    for _, batch in batches:
         began = time.perf_counter()
-        step(number)
-        seconds.append(time.perf_counter() - began)
+        step(batch)
+        seconds.append((time.perf_counter() - began) / batch.rows)
     return min(seconds)
