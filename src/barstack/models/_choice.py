@@ -9,7 +9,7 @@ import platform
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import platformdirs
 
@@ -36,7 +36,7 @@ def once(what: Any, names: tuple[str, ...], measure: Callable[[], Seconds]) -> S
     key = content_id([what, machine])
     found = _read().get(key)
     if _sound(found, names):
-        return dict(found)
+        return found
     own = measure()
     # Another process may have written meanwhile; what it wrote since this moment is measured anew.
     known = _read() | {key: own}
@@ -54,7 +54,7 @@ def _read() -> dict[str, Any]:
     return known if isinstance(known, dict) else {}
 
 
-def _sound(found: Any, names: tuple[str, ...]) -> bool:
+def _sound(found: Any, names: tuple[str, ...]) -> TypeGuard[Seconds]:
     return (
         isinstance(found, dict)
         and found.keys() == set(names)

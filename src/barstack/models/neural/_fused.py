@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.func import functional_call, vmap
+from torch import Tensor, nn
 from torch.optim.adamw import adamw
 
 from barstack.core.errors import DataError
@@ -30,7 +29,7 @@ from ._batches import Bars, Batch, Chunks, Windows
 from ._checkpoint import Record
 from ._learned import Epoch, Learned
 from ._losses import row_losses
-from ._random import drawing_from
+from ._random import Chance, drawing_from
 from ._training import Run, learned_of, learning_rate
 
 if TYPE_CHECKING:
@@ -62,9 +61,10 @@ class Member:
         if not self.moments:
             zeros = [[torch.zeros_like(each) for each in own] for _ in range(2)]
             self.moments = (*zeros, [torch.zeros((), device=each.device) for each in own])
+        means, squares, steps = self.moments
         usual = self.run.optimizer.defaults
         adamw(
-            own, gradients, *self.moments[:2], [], self.moments[2], fused=True, lr=rate,
+            own, gradients, means, squares, [], steps, fused=True, lr=rate,
             beta1=usual["betas"][0], beta2=usual["betas"][1], eps=usual["eps"],
             weight_decay=usual["weight_decay"], amsgrad=False, maximize=False,
         )  # fmt: skip
@@ -124,23 +124,18 @@ class Stack:
         self.shuffles = [member.shuffle for member in members]
         self._generators = [member.generator for member in members]
         networks = [member.run.network for member in members]
-        self._base = copy.deepcopy(networks[0])
-        self._parameters = {
-            name: torch.stack([dict(own.named_parameters())[name].detach() for own in networks])
-            for name, _ in self._base.named_parameters()
-        }
-        self._buffers = {
-            name: torch.stack([dict(own.named_buffers())[name] for own in networks])
-            for name, _ in self._base.named_buffers()
-        }
-        # A member's own network looks into the stack: its losses, its best weights and its steps
-        # of AdamW are then those of a network by itself.
-        for place, (member, network) in enumerate(zip(members, networks, strict=True)):
-            for name, parameter in network.named_parameters():
-                parameter.data = self._parameters[name][place]
-            member.parameters = [parameter.data for parameter in network.parameters()]
-        for parameter in self._parameters.values():
-            parameter.requires_grad_()
+        self._network = copy.deepcopy(networks[0])
+        everyone = [self._network, *networks]
+        for stacked, *parameters in zip(*(own.parameters() for own in everyone), strict=True):
+            stacked.data = torch.stack([parameter.detach() for parameter in parameters])
+            # A member's own network looks into the stack: its losses, its best weights and its
+            # steps of AdamW are then those of a network by itself.
+            for place, parameter in enumerate(parameters):
+                parameter.data = stacked.data[place]
+        for drawn, *chances in zip(*map(_chances, everyone), strict=True):
+            drawn.sizes = [chance.sizes[0] for chance in chances]
+        for member in members:
+            member.parameters = [each.data for each in member.run.network.parameters()]
 
     def epoch(self, learning: Windows, stopping: Windows) -> list[Epoch]:
         """One pass of every member over the rows to learn from, then a look at those to stop by."""
@@ -166,37 +161,30 @@ class Stack:
 
     def step(self, batch: Batch, rates: Sequence[float]) -> Tensor:
         """Each member learns from its batch; (members,) losses, summed over rows by weight."""
-        for parameter in self._parameters.values():
-            parameter.grad = None
-        loss, side = self._weighed(batch)
-        (loss / batch.rows + side).sum().backward()  # type: ignore[no-untyped-call]
-        gradients = [parameter.grad for parameter in self._parameters.values()]
+        self._network.zero_grad()
+        loss = self._weighed(batch)
+        side = getattr(self._network, "side_loss", None)
+        (loss / batch.rows + (0.0 if side is None else side)).sum().backward()  # type: ignore[no-untyped-call]
+        gradients = [each.grad for each in self._network.parameters() if each.grad is not None]
         _clip(gradients, [member.run.model.clip_norm for member in self.members])
         for place, (member, rate) in enumerate(zip(self.members, rates, strict=True)):
             member.learn([gradient[place] for gradient in gradients], rate)
         return loss.detach().cpu()
 
-    def _weighed(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """(members,) each row's loss times its weight, summed; and what networks ask beside it."""
+    def _weighed(self, batch: Batch) -> Tensor:
+        """(members,) each row's loss over all horizons times its weight, summed."""
         bars, run = batch.bars, self.members[0].run
         narrow = self.model.precision == "bfloat16"
+        self._network.train()
         with (
             drawing_from(self._generators),
             torch.autocast(bars.device.type, torch.bfloat16, enabled=narrow),
         ):
-            raw, side = vmap(self._one, randomness="error")(self._parameters, self._buffers, bars)
+            raw = self._network(bars)
         raw = raw.float().flatten(0, 1) + run.start
         y = batch.y.reshape(len(raw), -1)
         each = row_losses(raw, y, run.loss, run.target) * batch.weight.reshape(-1)
-        return each.reshape(len(self.members), -1).sum(dim=1), side
-
-    def _one(
-        self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], bars: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        self._base.train()
-        raw = functional_call(self._base, (parameters, buffers), (bars,))
-        side = getattr(self._base, "side_loss", None)
-        return raw, raw.new_zeros(()) if side is None else side
+        return each.reshape(len(self.members), -1).sum(dim=1)
 
     def hand_back(self) -> None:
         """Each member's network has its own numbers again."""
@@ -222,6 +210,10 @@ def _members(
             generator.set_state(state)
         found.append(Member(run, Record(run.network), np.random.default_rng(seed), generator))
     return found
+
+
+def _chances(network: nn.Module) -> list[Chance]:
+    return [each for each in network.modules() if isinstance(each, Chance)]
 
 
 def _clip(gradients: Sequence[Tensor], longest: Sequence[float]) -> None:

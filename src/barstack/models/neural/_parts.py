@@ -14,11 +14,12 @@ from torch.nn import functional
 
 from . import _gru
 from ._random import Dropout
+from ._stacked import Linear
 
 
 def head(width: int, n_outputs: int) -> nn.Linear:
     """(..., width) -> (..., n_outputs). It begins small: near the naive forecast it is added to."""
-    linear = nn.Linear(width, n_outputs)
+    linear = Linear(width, n_outputs)
     with torch.no_grad():
         linear.weight.mul_(0.3)
         linear.bias.zero_()
@@ -29,7 +30,7 @@ def perceptron(*widths: int, dropout: float = 0.0) -> nn.Sequential:
     """(..., widths[0]) -> (..., widths[-1]), with a ReLU and dropout after each layer."""
     layers: list[nn.Module] = []
     for width, following in pairwise(widths):
-        layers += [nn.Linear(width, following), nn.ReLU(), Dropout(dropout)]
+        layers += [Linear(width, following), nn.ReLU(), Dropout(dropout)]
     return nn.Sequential(*layers)
 
 

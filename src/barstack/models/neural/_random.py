@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import Function
 
 Generators = Sequence[torch.Generator | None]
 
@@ -31,94 +29,61 @@ def drawing_from(generators: Generators) -> Iterator[None]:
         _generators.reset(token)
 
 
-class Dropout(nn.Module):
-    """Hides a share of the numbers in training and raises the rest to make up: any shape."""
+class Chance(nn.Module):
+    """Draws in training; of any shape, with the members in front where several are stacked.
 
-    def __init__(self, share: float) -> None:
+    sizes  how much, for each member
+    """
+
+    def __init__(self, size: float) -> None:
         super().__init__()
-        self.share = _own(self, "share", share)
+        self.sizes = [size]
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
+        """(...) or (members, ...) -> the same."""
+        if not self.training or not any(self.sizes):
             return x
-        return x * cast(Tensor, _Mask.apply(x, self.share))  # type: ignore[no-untyped-call]
+        generators = _generators.get()
+        if len(self.sizes) == 1:
+            return self.apply_to(x, self.draw(x, self.sizes[0], generators[0]))
+        each = zip(x.unbind(), self.sizes, generators, strict=True)
+        return self.apply_to(x, torch.stack([self.draw(*own) for own in each]))
+
+    def draw(self, like: Tensor, size: float, generator: torch.Generator | None) -> Tensor:
+        """Numbers of the shape of `like`."""
+        raise NotImplementedError
+
+    def apply_to(self, x: Tensor, drawn: Tensor) -> Tensor:
+        """What becomes of `x`."""
+        raise NotImplementedError
 
 
-class Noise(nn.Module):
-    """Adds normal numbers of a `deviation` in training: any shape."""
+class Dropout(Chance):
+    """Hides a share of the numbers in training and raises the rest to make up."""
 
-    def __init__(self, deviation: float) -> None:
-        super().__init__()
-        self.deviation = _own(self, "deviation", deviation)
+    def draw(self, like: Tensor, size: float, generator: torch.Generator | None) -> Tensor:
+        """0 in a share of all places, and elsewhere what keeps the mean.
 
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
-            return x
-        return x + cast(Tensor, _Normal.apply(x, self.deviation))  # type: ignore[no-untyped-call]
+        Sixteen random bits decide on a place. A draw of a float for each costs six times as much,
+        which in a network of many small layers is a sixth of all its time.
+        """
+        hidden = min(round(size * 2**16), 2**16 - 1)
+        if not hidden:
+            return torch.ones_like(like)
+        words = torch.empty(-(-like.numel() // 4), dtype=torch.int64, device=like.device)
+        words.random_(-(2**63), None, generator=generator)
+        bits = words.view(torch.int16)[: like.numel()].view(like.shape)
+        return (bits >= hidden - 2**15).to(like.dtype).mul_(2**16 / (2**16 - hidden))
 
-
-def _own(module: nn.Module, name: str, value: float) -> Tensor:
-    """A setting as a tensor, so that members of a stack may differ in it; no part of the weights.
-
-    It is a number even where a network is laid out without memory, on the device "meta".
-    """
-    setting = torch.tensor(value, device="cpu")
-    module.register_buffer(name, setting, persistent=False)
-    return setting
+    def apply_to(self, x: Tensor, drawn: Tensor) -> Tensor:
+        return x * drawn
 
 
-class _Drawn(Function):
-    """Numbers of the shape of `like`; where several members are stacked, of each its own."""
+class Noise(Chance):
+    """Adds normal numbers of a deviation in training."""
 
-    generate_vmap_rule = False
+    def draw(self, like: Tensor, size: float, generator: torch.Generator | None) -> Tensor:
+        return torch.empty_like(like).normal_(generator=generator).mul_(size)
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        ctx.mark_non_differentiable(output)
-
-    @staticmethod
-    def backward(ctx: Any, *asked: Tensor) -> tuple[None, None]:
-        return None, None
-
-
-class _Mask(_Drawn):
-    @staticmethod
-    def forward(like: Tensor, share: Tensor) -> Tensor:
-        (generator,) = _generators.get()
-        return _mask(like, float(share), generator)
-
-    @staticmethod
-    def vmap(info: Any, dims: tuple[int, int], like: Tensor, share: Tensor) -> tuple[Tensor, int]:
-        each = zip(like.unbind(dims[0]), share.tolist(), _generators.get(), strict=True)
-        return torch.stack([_mask(*own) for own in each]), 0
-
-
-class _Normal(_Drawn):
-    @staticmethod
-    def forward(like: Tensor, deviation: Tensor) -> Tensor:
-        (generator,) = _generators.get()
-        return _normal(like, float(deviation), generator)
-
-    @staticmethod
-    def vmap(info: Any, dims: tuple[int, int], like: Tensor, size: Tensor) -> tuple[Tensor, int]:
-        each = zip(like.unbind(dims[0]), size.tolist(), _generators.get(), strict=True)
-        return torch.stack([_normal(*own) for own in each]), 0
-
-
-def _mask(like: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
-    """0 for a share of all places, drawn, and elsewhere what keeps the mean.
-
-    Sixteen random bits decide on a place. A draw of a float for each costs six times as much,
-    which in a network of many small layers is a sixth of all its time.
-    """
-    hidden = min(round(share * 2**16), 2**16 - 1)
-    if not hidden:
-        return torch.ones_like(like)
-    words = torch.empty(-(-like.numel() // 4), dtype=torch.int64, device=like.device)
-    words.random_(-(2**63), None, generator=generator)
-    bits = words.view(torch.int16)[: like.numel()].view(like.shape)
-    return (bits >= hidden - 2**15).to(like.dtype).mul_(2**16 / (2**16 - hidden))
-
-
-def _normal(like: Tensor, deviation: float, generator: torch.Generator | None) -> Tensor:
-    return torch.empty_like(like).normal_(generator=generator).mul_(deviation)
+    def apply_to(self, x: Tensor, drawn: Tensor) -> Tensor:
+        return x + drawn

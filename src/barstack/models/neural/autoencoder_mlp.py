@@ -36,6 +36,7 @@ class AutoencoderMLP(Neural):
 
         p = parts()
         from ._random import Noise  # noqa: PLC0415
+        from ._stacked import Linear  # noqa: PLC0415
 
         class Supervised(nn.Module):
             """(batch, lookback, n_features) -> (batch, n_outputs); `side_loss` in training."""
@@ -44,19 +45,19 @@ class AutoencoderMLP(Neural):
                 super().__init__()
                 inputs = model.lookback * n_features
                 self.noise, self.rebuild = Noise(model.noise), model.rebuild
-                self.encode = nn.Sequential(nn.Linear(inputs, model.code), nn.SiLU())
-                self.decode = nn.Linear(model.code, inputs)
+                self.encode = nn.Sequential(Linear(inputs, model.code), nn.SiLU())
+                self.decode = Linear(model.code, inputs)
                 widths = (inputs + model.code, *model.hidden)
                 self.body = p.perceptron(*widths, dropout=model.dropout)
                 self.read = p.head(model.hidden[-1], n_outputs)
                 self.side_loss: Tensor | None = None
 
             def forward(self, bars: Tensor) -> Tensor:
-                flat = bars.flatten(1)
+                flat = bars.flatten(-2)
                 code = self.encode(self.noise(flat))
                 if self.training:
-                    error = nn.functional.huber_loss(self.decode(code), flat)
-                    self.side_loss = self.rebuild * error
-                return self.read(self.body(cat([flat, code], dim=1)))  # type: ignore[no-any-return]
+                    error = nn.functional.huber_loss(self.decode(code), flat, reduction="none")
+                    self.side_loss = self.rebuild * error.mean(dim=(-2, -1))
+                return self.read(self.body(cat([flat, code], dim=-1)))  # type: ignore[no-any-return]
 
         return Supervised(self)

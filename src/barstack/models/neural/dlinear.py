@@ -41,6 +41,7 @@ class DLinear(Neural):
         from torch import cat, nn  # noqa: PLC0415
 
         p = parts()
+        from ._stacked import linear  # noqa: PLC0415
 
         class Decomposed(nn.Module):
             """(batch, lookback, n_features) -> (batch, n_outputs)."""
@@ -51,6 +52,7 @@ class DLinear(Neural):
                 self.rest = nn.Linear(model.lookback, model.readings)
                 self.drop = p.Dropout(model.dropout)
                 self.read = p.head(2 * model.readings * n_features, n_outputs)
+                self.smooth: Tensor
                 smooth = moving_mean(model.lookback, model.trend_bars)
                 self.register_buffer("smooth", smooth, persistent=False)
 
@@ -58,10 +60,10 @@ class DLinear(Neural):
                 # What reads the mean of the bars reads the bars with its weights averaged: a
                 # handful of numbers where the bars are many.
                 trend, rest = self.trend.weight @ self.smooth, self.rest.weight
-                weight = cat([trend, rest - rest @ self.smooth])
-                bias = cat([self.trend.bias, self.rest.bias])
-                found = nn.functional.linear(bars.transpose(1, 2), weight, bias)
-                return self.read(self.drop(found.flatten(1)))  # type: ignore[no-any-return]
+                weight = cat([trend, rest - rest @ self.smooth], dim=-2)
+                bias = cat([self.trend.bias, self.rest.bias], dim=-1)
+                found = linear(bars.transpose(-1, -2), weight, bias)
+                return self.read(self.drop(found.flatten(-2)))  # type: ignore[no-any-return]
 
         return Decomposed(self)
 

@@ -30,7 +30,7 @@ class MLP(Neural):
         p = parts()
         widths = (self.lookback * n_features, *self.hidden)
         return nn.Sequential(
-            nn.Flatten(),
+            nn.Flatten(-2),
             p.perceptron(*widths, dropout=self.dropout),
             p.head(self.hidden[-1], n_outputs),
         )

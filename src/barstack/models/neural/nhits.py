@@ -42,9 +42,9 @@ class NHiTS(Neural):
     def network(self, n_features: int, n_outputs: int) -> nn.Module:
         """(batch, lookback, n_features) -> (batch, n_outputs)."""
         from torch import nn  # noqa: PLC0415
-        from torch.nn import functional  # noqa: PLC0415
 
         p = parts()
+        from ._stacked import Linear, max_pool  # noqa: PLC0415
 
         class Block(nn.Module):
             """(batch, n_features, lookback) -> what it explains of them, and its forecast."""
@@ -56,15 +56,14 @@ class NHiTS(Neural):
                 self.body = p.perceptron(*sizes, dropout=model.dropout)
                 self.read = p.head(model.hidden, n_outputs)
                 # Nobody looks at what the last block leaves.
-                self.explain = None if last else nn.Linear(model.hidden, self.knots * n_features)
+                self.explain = None if last else Linear(model.hidden, self.knots * n_features)
                 self.register_buffer("fill", between(self.knots, model.lookback), persistent=False)
 
             def forward(self, x: Tensor) -> tuple[Tensor | None, Tensor]:
-                own = x if self.pool == 1 else functional.max_pool1d(x, self.pool, ceil_mode=True)
-                found = self.body(own.flatten(1))
+                found = self.body((x if self.pool == 1 else max_pool(x, self.pool)).flatten(-2))
                 if self.explain is None:
                     return None, self.read(found)
-                coarse = self.explain(found).reshape(len(x), n_features, self.knots)
+                coarse = self.explain(found).reshape(*x.shape[:-1], self.knots)
                 return coarse @ self.fill, self.read(found)
 
         class Blocks(nn.Module):
@@ -78,7 +77,7 @@ class NHiTS(Neural):
                 )
 
             def forward(self, bars: Tensor) -> Tensor:
-                left, forecast = bars.transpose(1, 2).contiguous(), 0.0
+                left, forecast = bars.transpose(-1, -2).contiguous(), 0.0
                 for block in self.blocks:
                     explained, said = block(left)
                     forecast = forecast + said
