@@ -86,7 +86,8 @@ def train_many(
             training.here(group)
     fitted = {name: training.fitted[name] for name in models if name in training.fitted}
     if training.lost:
-        said = "; ".join(f"{name}: {why}" for name, why in training.lost.items())
+        lost = [name for name in models if name in training.lost]
+        said = "; ".join(f"{name}: {training.lost[name]}" for name in lost)
         raise TrainingError(
             f"{len(training.lost)} of {len(models)} models could not be trained: {said}", fitted
         )

@@ -57,13 +57,20 @@ def run(jobs: Sequence[Job], workers: int) -> Iterator[tuple[int, Answer]]:
     crew = [_Seat(jobs, waiting, answers) for _ in range(min(workers, len(jobs)))]
     try:
         for _ in jobs:
-            answer = answers.get()
+            answer = _next(answers)
             if isinstance(answer, BaseException):
                 raise answer
             yield answer
     finally:
         for seat in crew:
             seat.leave()
+
+
+def _next(answers: queue.SimpleQueue[Any]) -> Any:
+    """The next answer, looking up now and then: Ctrl-C does not wake who waits for a queue."""
+    while True:
+        with suppress(queue.Empty):
+            return answers.get(timeout=0.2)
 
 
 class _Seat:

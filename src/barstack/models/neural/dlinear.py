@@ -78,4 +78,5 @@ def moving_mean(lookback: int, width: int) -> Tensor:
 
     side = width // 2
     padded = nn.functional.pad(eye(lookback, device="cpu"), (side, side), mode="replicate")
-    return nn.functional.avg_pool1d(padded, width, stride=1).T
+    # In rows: what a product with columns rounds to depends on where in memory the other one lies.
+    return nn.functional.avg_pool1d(padded, width, stride=1).T.contiguous()
