@@ -18,7 +18,7 @@ import pytest
 
 from barstack.core.errors import ConfigError, StorageError, TrainingError
 from barstack.datasets import Dataset
-from barstack.models import MODELS, FittedModel, Model, _choice, _workers, train, train_many
+from barstack.models import MODELS, FittedModel, _choice, _workers, train, train_many
 from barstack.models._trainer import prepare
 from barstack.models._worker import read_samples, write_samples
 from barstack.testing import small_dataset, training_rows
@@ -83,7 +83,7 @@ def _no_workers_stay() -> Iterator[None]:
 
 
 @pytest.fixture
-def fragile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Model]]:
+def fragile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The class above, from a module in a folder of this test; idle workers do not know of it."""
     _workers.dismiss()
     (tmp_path / "fragile_model.py").write_text(FRAGILE)
@@ -133,7 +133,7 @@ def test_other_ways_learn_the_same_to_rounding(way: Any) -> None:
         assert np.abs(forecasts(fitted) - expected).max() < 1e-4 * expected.std()
 
 
-def test_a_worker_that_dies_loses_only_its_model(fragile: type[Model]) -> None:
+def test_a_worker_that_dies_loses_only_its_model(fragile: Any) -> None:
     models = {
         "before": fragile(),
         "bad": fragile(fault="exit"),
