@@ -7,7 +7,8 @@
 
 Part `neural` trains every architecture on exact windows and, where its network is causal, on
 chunks: model-epochs a second of both, and the loss of both on later rows, over a few symbols of
-../shared/data and two worlds.
+../shared/data and two worlds. Beside it stands what the trainer makes of six configurations at
+once, against one model at a time on exact windows with the better of one and two threads.
 
 Part `learning` trains every model on worlds where it is known what can be learned, twenty times.
 
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--part", choices=PARTS, default="neural")
     parser.add_argument("--only", default="", help="names of models, with commas")
     parser.add_argument("--bars", type=int, default=4000, help="bars of each symbol or world")
+    parser.add_argument("--repeats", type=int, default=3, help="of what is timed by the clock")
     parser.add_argument("--epochs", type=int, default=5, help="most epochs on exact windows")
     parser.add_argument("--seeds", type=int, default=20, help="of part learning")
     options = parser.parse_args()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class BarstackError(Exception):
@@ -47,6 +48,17 @@ class SourceError(BarstackError):
     """A source of bars cannot be reached, answers with faults, or refuses what it is asked."""
 
     exit_code = 3
+
+
+class TrainingError(BarstackError):
+    """Some of several models could not be trained.
+
+    fitted  name -> fitted model, of the others
+    """
+
+    def __init__(self, said: str, fitted: dict[str, Any]) -> None:
+        super().__init__(said)
+        self.fitted = fitted
 
 
 class MissingPackageError(BarstackError, ImportError):

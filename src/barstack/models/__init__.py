@@ -1,6 +1,7 @@
 """Models: the contract, the trainer, and one file for each model in a folder for each family."""
 
 from ._folds import FoldTrainer, train_folds
+from ._many import train_many
 from ._model import MODELS, Model, register
 from ._trainer import FittedModel, train
 
@@ -12,4 +13,5 @@ __all__ = [
     "register",
     "train",
     "train_folds",
+    "train_many",
 ]

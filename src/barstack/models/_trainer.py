@@ -13,7 +13,7 @@ from barstack.core.decisions import Rows
 from barstack.core.errors import ArtifactError, ConfigError, DataError
 from barstack.core.forecast import Forecast, Kind, Target
 from barstack.core.times import TrainedThrough, as_time, iso
-from barstack.datasets import Dataset, FittedScaler, Inputs, history, rows_with_history
+from barstack.datasets import Dataset, FittedScaler, Inputs, Samples, history, rows_with_history
 from barstack.features import FeatureTable
 from barstack.splits import early_stop_split
 
@@ -149,8 +149,40 @@ class FittedModel:
         return cls(model, learned, target, columns, scaler, y_scale, through, max_gap)
 
 
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What `fit` of a model is given, and how it was made; `stop` only where it stops early."""
+
+    fit: Samples
+    stop: Samples | None
+    fit_rows: Rows
+    stop_rows: Rows
+    y_scale: Values
+    trained_through: np.datetime64
+
+    def fitted(self, model: Model, dataset: Dataset, learned: Any) -> FittedModel:
+        """What the model learned, with the scales and columns it learned them in."""
+        return FittedModel(
+            model,
+            learned,
+            dataset.target,
+            dataset.features.columns,
+            self.fit.scaler,
+            self.y_scale,
+            self.trained_through,
+            dataset.max_gap,
+            self.fit_rows,
+            self.stop_rows,
+        )
+
+
 def train(
-    model: Model, dataset: Dataset, rows: Rows, seed: int, apart_from: Rows | None = None
+    model: Model,
+    dataset: Dataset,
+    rows: Rows,
+    seed: int,
+    apart_from: Rows | None = None,
+    **options: Any,
 ) -> FittedModel:
     """Fit `model` on `rows` of a dataset, and on nothing else.
 
@@ -158,6 +190,17 @@ def train(
                 are left out. A model that stops early gets the latest of them to stop by, purged
                 from the rest, and they count as seen.
     apart_from  rows that no window may reach into: the test of a fold that trains on both sides
+    options     for `fit` of models that take them: `folder=` and `on_epoch=` of the neural ones
+    """
+    prepared = prepare(model, dataset, rows, apart_from)
+    learned = model.fit(prepared.fit, prepared.stop, dataset.target, seed, **options)
+    return prepared.fitted(model, dataset, learned)
+
+
+def prepare(model: Model, dataset: Dataset, rows: Rows, apart_from: Rows | None = None) -> Prepared:
+    """The samples that `model` is fitted on and stopped by; `rows` and `apart_from` as in `train`.
+
+    They are the same for all models that look back as far and stop early alike.
     """
     check_task(model, dataset)
     rows = rows_with_enough(dataset, rows, model.lookback_bars, apart_from)
@@ -168,21 +211,9 @@ def train(
     y_scale = label_scale(dataset, fit_rows)
     fit = dataset.samples(fit_rows, scaler, y_scale, apart_from)
     stop = dataset.samples(stop_rows, scaler, y_scale, apart_from) if model.stops_early else None
-    learned = model.fit(fit, stop, dataset.target, seed)
     known_at = dataset.labels.all_known_at
     through = max(known_at[fit_rows].max(), known_at[stop_rows].max(initial=known_at[fit_rows[0]]))
-    return FittedModel(
-        model,
-        learned,
-        dataset.target,
-        dataset.features.columns,
-        scaler,
-        y_scale,
-        through,
-        dataset.max_gap,
-        fit_rows,
-        stop_rows,
-    )
+    return Prepared(fit, stop, fit_rows, stop_rows, y_scale, through)
 
 
 def check_task(model: Model, dataset: Dataset) -> None:

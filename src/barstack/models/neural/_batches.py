@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -81,17 +81,25 @@ class Windows:
         """Batches of an epoch, each with the share of the epoch that lies before it."""
         return self._batches(random.permutation(len(self._rows)), batch)
 
+    def shuffled_each(
+        self, batch: int, randoms: Sequence[np.random.Generator]
+    ) -> Iterator[tuple[float, Batch]]:
+        """As `shuffled` for several members at once: (members, batch, ...), each in its order."""
+        orders = [random.permutation(len(self._rows)) for random in randoms]
+        return self._batches(np.stack(orders), batch)
+
     def in_order(self) -> Iterator[Batch]:
         """Batches of all windows as they come."""
         return (batch for _, batch in self._batches(np.arange(len(self._rows)), 1024))
 
     def _batches(self, order: Rows, batch: int) -> Iterator[tuple[float, Batch]]:
-        for start in range(0, len(order), batch):
-            places = order[start : start + batch]
-            bars = self._bars.take(self._rows[places][:, None] + self._steps)
+        rows = order.shape[-1]
+        for start in range(0, rows, batch):
+            places = order[..., start : start + batch]
+            bars = self._bars.take(self._rows[places][..., None] + self._steps)
             where = torch.from_numpy(places).to(self._y.device)
-            y, weight = self._y[where][:, None], self._weight[where][:, None]
-            yield start / len(order), Batch(bars, y, weight, len(places))
+            y, weight = self._y[where][..., None, :], self._weight[where][..., None]
+            yield start / rows, Batch(bars, y, weight, places.shape[-1])
 
 
 class Chunks:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import time
@@ -31,12 +30,10 @@ EVERY_S = 5.0  # an epoch that is lost to a kill is made again, the same
 
 
 @dataclass(eq=False)
-class State:
-    """All that the rest of the training depends on."""
+class Record:
+    """How the training of a network went so far, and its weights when it was best."""
 
     network: nn.Module
-    optimizer: torch.optim.Optimizer
-    shuffle: np.random.Generator
     best: dict[str, Tensor] = field(default_factory=dict)
     best_loss: float = np.inf
     waited: int = 0
@@ -47,9 +44,18 @@ class State:
         self.curves.append(epoch)
         if epoch.stop_loss < self.best_loss:
             self.best_loss, self.waited = epoch.stop_loss, 0
-            self.best = copy.deepcopy(self.network.state_dict())
+            now = self.network.state_dict()
+            self.best = {name: value.detach().clone() for name, value in now.items()}
         elif sum(each.steps for each in self.curves) >= _STEPS_BEFORE_WAITING:
             self.waited += 1
+
+
+@dataclass(eq=False, kw_only=True)
+class State(Record):
+    """All that the rest of the training depends on."""
+
+    optimizer: torch.optim.Optimizer
+    shuffle: np.random.Generator
 
 
 class Checkpoint:

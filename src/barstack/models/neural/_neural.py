@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from ._learned import Epoch, Learned
 
 
+_OWN = (
+    "dropout", "epochs", "patience", "learning_rate", "weight_decay", "schedule", "clip_norm",
+)  # fmt: skip
+
+
 class Neural(Model):
     """A network over the latest bars and how it is trained.
 
@@ -34,10 +40,13 @@ class Neural(Model):
     forecasts are those of exact windows all the same.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
+    one_thread: ClassVar[bool] = True
     stops_early: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("torch",)
     causal: ClassVar[bool] = False
+    # Whether several of one shape can be trained as one; PyTorch's recurrent layers cannot.
+    fuses: ClassVar[bool] = False
 
     lookback: int = Field(24, ge=2)  # bars
     dropout: float = Field(0.1, ge=0, lt=1)
@@ -74,6 +83,18 @@ class Neural(Model):
     @property
     def lookback_bars(self) -> int:
         return self.lookback
+
+    @property
+    def shape(self) -> str:
+        """All settings but those in which networks that are trained as one may differ.
+
+        >>> from barstack.models import MODELS
+        >>> one, two = (MODELS.parse({"model": "mlp", "dropout": each}) for each in (0.1, 0.3))
+        >>> one.shape == two.shape != MODELS.parse({"model": "mlp", "batch": 32}).shape
+        True
+        """
+        shared = {key: value for key, value in self.content().items() if key not in _OWN}
+        return json.dumps([type(self).__name__, shared], sort_keys=True)
 
     @property
     def dense(self) -> bool:

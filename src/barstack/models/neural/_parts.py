@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ._attention import attend
+from ._random import Dropout
 from ._recurrent import next_states, states
+from ._stacked import Linear
 from ._steps import Carrying, State, advance, successors
 
 _MOST_ROWS = 16  # of a few chunks; beyond it they are windows
@@ -22,7 +24,7 @@ _MOST_ROWS = 16  # of a few chunks; beyond it they are windows
 
 def head(width: int, n_outputs: int) -> nn.Linear:
     """(..., width) -> (..., n_outputs). It begins small: near the naive forecast it is added to."""
-    linear = nn.Linear(width, n_outputs)
+    linear = Linear(width, n_outputs)
     with torch.no_grad():
         linear.weight.mul_(0.3)
         linear.bias.zero_()
@@ -33,7 +35,7 @@ def perceptron(*widths: int, dropout: float = 0.0) -> nn.Sequential:
     """(..., widths[0]) -> (..., widths[-1]), with a ReLU and dropout after each layer."""
     layers: list[nn.Module] = []
     for width, following in pairwise(widths):
-        layers += [nn.Linear(width, following), nn.ReLU(), nn.Dropout(dropout)]
+        layers += [Linear(width, following), nn.ReLU(), Dropout(dropout)]
     return nn.Sequential(*layers)
 
 

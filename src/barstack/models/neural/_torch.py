@@ -23,6 +23,14 @@ def trainer() -> ModuleType:
     return _training
 
 
+def fused() -> ModuleType:
+    """The training of several networks of one shape as one."""
+    _require()
+    from . import _fused  # noqa: PLC0415
+
+    return _fused
+
+
 def _require() -> None:
     try:
         import safetensors.torch  # noqa: F401, PLC0415

@@ -20,7 +20,7 @@ from barstack.datasets import Inputs, Samples
 
 from . import _learned
 from ._batches import Bars, Batch, Chunks, Windows
-from ._checkpoint import Checkpoint, State, fingerprint
+from ._checkpoint import Checkpoint, Record, State, fingerprint
 from ._learned import Epoch, Learned
 from ._losses import loss_for, outputs, row_losses, starting_point
 
@@ -47,40 +47,51 @@ def fit(
     on_epoch: Callable[[Epoch], None] | None,
 ) -> Learned:
     """The network of the epoch that did best on `stop`."""
-    loss = loss_for(model.loss, target)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    where = device()
     what = fingerprint([model.content(), target.columns], seed, train, stop) if folder else ""
     checkpoint = Checkpoint(folder, what)
-    with _one_thread_and_seed(seed, device):
-        network = model.network(train.n_features, len(target.columns)).to(device)
-        run = _Run(model, network, starting_point(train, target).to(device), loss, target)
-        state = State(network, run.optimizer, np.random.default_rng(seed))
+    with one_thread(), seeded(seed, where):
+        run = Run.begin(model, train, target, where)
+        state = State(run.network, optimizer=run.optimizer, shuffle=np.random.default_rng(seed))
         checkpoint.read(state)
         kind = Chunks if model.dense else Windows
-        bars = Bars(train, device)
-        learning = kind(train, bars, model.lookback, device)
-        stopping = kind(stop, bars, model.lookback, device)
+        bars = Bars(train, where)
+        learning = kind(train, bars, model.lookback, where)
+        stopping = kind(stop, bars, model.lookback, where)
         while len(state.curves) < model.epochs and state.waited < model.patience:
             epoch = run.epoch(len(state.curves), learning, stopping, state.shuffle)
             state.look_back(epoch)
             checkpoint.write(state)
             if on_epoch:
                 on_epoch(epoch)
-    if not state.best:
-        raise DataError(
-            f"Training diverged: the loss was {state.curves[-1].stop_loss} after each of "
-            f"{len(state.curves)} epoch(s) at learning_rate {model.learning_rate:g}. Lower it, "
-            "or scale features so that none is huge."
-        )
-    network.load_state_dict(state.best)
+    learned = learned_of(run, state, train.n_features)
     checkpoint.remove()
-    mode = "dense" if model.dense else "windows"
-    start = run.start.cpu()
-    return Learned(network.cpu().eval(), start, train.n_features, mode, tuple(state.curves))
+    return learned
 
 
-class _Run:
+def learned_of(run: Run, record: Record, n_features: int) -> Learned:
+    """The network with its best weights; `DataError` when no epoch had a loss at all."""
+    if not record.best:
+        raise DataError(
+            f"Training diverged: the loss was {record.curves[-1].stop_loss} after each of "
+            f"{len(record.curves)} epoch(s) at learning_rate {run.model.learning_rate:g}. Lower "
+            "it, or scale features so that none is huge."
+        )
+    run.network.load_state_dict(record.best)
+    mode = "dense" if run.model.dense else "windows"
+    network, start = run.network.cpu().eval(), run.start.cpu()
+    return Learned(network, start, n_features, mode, tuple(record.curves))
+
+
+class Run:
     """A network on its way: one epoch, one step, one look at the rows to stop by."""
+
+    @classmethod
+    def begin(cls, model: Neural, train: Samples, target: Target, where: torch.device) -> Run:
+        """An untrained network, drawn from PyTorch's generator, and the naive forecast."""
+        loss = loss_for(model.loss, target)
+        network = model.network(train.n_features, len(target.columns)).to(where)
+        return cls(model, network, starting_point(train, target).to(where), loss, target)
 
     def __init__(
         self, model: Neural, network: nn.Module, start: Tensor, loss: str, target: Target
@@ -170,7 +181,7 @@ def predict(
 ) -> npt.NDArray[np.float64]:
     """(n_rows, n_horizons, n_outputs): returns in training deviations, or probabilities."""
     found = np.empty((len(inputs), len(target.horizons), len(target.outputs)))
-    with torch.inference_mode(), _one_thread():
+    with torch.inference_mode(), one_thread():
         for start in range(0, len(inputs), _PREDICT_ROWS):
             places = slice(start, start + _PREDICT_ROWS)
             windows = torch.from_numpy(inputs.windows(model.lookback, places))
@@ -183,8 +194,13 @@ def load(model: Neural, folder: Path, target: Target) -> Learned:
     return _learned.load(model, folder, len(target.columns))
 
 
+def device() -> torch.device:
+    """Where networks are trained: on a GPU when there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Small nets run faster on one thread, and repeat."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -195,9 +211,9 @@ def _one_thread() -> Iterator[None]:
 
 
 @contextmanager
-def _one_thread_and_seed(seed: int, device: torch.device) -> Iterator[None]:
-    """As `_one_thread`; the caller's random state is left alone."""
-    devices = [torch.cuda.current_device()] if device.type == "cuda" else []
-    with _one_thread(), torch.random.fork_rng(devices=devices):
+def seeded(seed: int, where: torch.device) -> Iterator[None]:
+    """A stretch in which PyTorch draws from a seed; the caller's random state is left alone."""
+    devices = [torch.cuda.current_device()] if where.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ class AutoencoderMLP(Neural):
     useful for the forecast at once. By default it sees the newest bar only.
     """
 
+    fuses: ClassVar[bool] = True
+
     lookback: int = Field(1, ge=1)  # bars
     code: int = Field(24, ge=1)
     hidden: tuple[int, ...] = Field((96, 64), min_length=1)  # widths of the layers
@@ -30,9 +32,11 @@ class AutoencoderMLP(Neural):
 
     def network(self, n_features: int, n_outputs: int) -> nn.Module:
         """(batch, lookback, n_features) -> (batch, n_outputs)."""
-        from torch import cat, nn, randn_like  # noqa: PLC0415
+        from torch import cat, nn  # noqa: PLC0415
 
         p = parts()
+        from ._random import Noise  # noqa: PLC0415
+        from ._stacked import Linear  # noqa: PLC0415
 
         class Supervised(nn.Module):
             """(batch, lookback, n_features) -> (batch, n_outputs); `side_loss` in training."""
@@ -40,20 +44,20 @@ class AutoencoderMLP(Neural):
             def __init__(self, model: AutoencoderMLP) -> None:
                 super().__init__()
                 inputs = model.lookback * n_features
-                self.noise, self.rebuild = model.noise, model.rebuild
-                self.encode = nn.Sequential(nn.Linear(inputs, model.code), nn.SiLU())
-                self.decode = nn.Linear(model.code, inputs)
+                self.noise, self.rebuild = Noise(model.noise), model.rebuild
+                self.encode = nn.Sequential(Linear(inputs, model.code), nn.SiLU())
+                self.decode = Linear(model.code, inputs)
                 widths = (inputs + model.code, *model.hidden)
                 self.body = p.perceptron(*widths, dropout=model.dropout)
                 self.read = p.head(model.hidden[-1], n_outputs)
                 self.side_loss: Tensor | None = None
 
             def forward(self, bars: Tensor) -> Tensor:
-                flat = bars.flatten(1)
-                code = self.encode(flat + self.noise * randn_like(flat) if self.training else flat)
+                flat = bars.flatten(-2)
+                code = self.encode(self.noise(flat))
                 if self.training:
-                    error = nn.functional.huber_loss(self.decode(code), flat)
-                    self.side_loss = self.rebuild * error
-                return self.read(self.body(cat([flat, code], dim=1)))  # type: ignore[no-any-return]
+                    error = nn.functional.huber_loss(self.decode(code), flat, reduction="none")
+                    self.side_loss = self.rebuild * error.mean(dim=(-2, -1))
+                return self.read(self.body(cat([flat, code], dim=-1)))  # type: ignore[no-any-return]
 
         return Supervised(self)

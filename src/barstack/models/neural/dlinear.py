@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -23,6 +23,8 @@ class DLinear(Neural):
     All features share `readings` linear maps over time, and one more joins what they read.
     """
 
+    fuses: ClassVar[bool] = True
+
     trend_bars: int = Field(13, ge=3)  # bars in the moving mean; odd
     readings: int = Field(8, ge=1)
 
@@ -39,23 +41,42 @@ class DLinear(Neural):
         from torch import cat, nn  # noqa: PLC0415
 
         p = parts()
+        from ._stacked import linear  # noqa: PLC0415
 
         class Decomposed(nn.Module):
             """(batch, lookback, n_features) -> (batch, n_outputs)."""
 
             def __init__(self, model: DLinear) -> None:
                 super().__init__()
-                self.side = model.trend_bars // 2
                 self.trend = nn.Linear(model.lookback, model.readings)
                 self.rest = nn.Linear(model.lookback, model.readings)
-                self.drop = nn.Dropout(model.dropout)
+                self.drop = p.Dropout(model.dropout)
                 self.read = p.head(2 * model.readings * n_features, n_outputs)
+                self.smooth: Tensor
+                smooth = moving_mean(model.lookback, model.trend_bars)
+                self.register_buffer("smooth", smooth, persistent=False)
 
             def forward(self, bars: Tensor) -> Tensor:
-                x = bars.transpose(1, 2)  # (batch, n_features, lookback)
-                padded = nn.functional.pad(x, (self.side, self.side), mode="replicate")
-                trend = nn.functional.avg_pool1d(padded, 2 * self.side + 1, stride=1)
-                found = cat([self.trend(trend), self.rest(x - trend)], dim=-1)
-                return self.read(self.drop(found.flatten(1)))  # type: ignore[no-any-return]
+                # What reads the mean of the bars reads the bars with its weights averaged: a
+                # handful of numbers where the bars are many.
+                trend, rest = self.trend.weight @ self.smooth, self.rest.weight
+                weight = cat([trend, rest - rest @ self.smooth], dim=-2)
+                bias = cat([self.trend.bias, self.rest.bias], dim=-1)
+                found = linear(bars.transpose(-1, -2), weight, bias)
+                return self.read(self.drop(found.flatten(-2)))  # type: ignore[no-any-return]
 
         return Decomposed(self)
+
+
+def moving_mean(lookback: int, width: int) -> Tensor:
+    """(lookback, lookback): each bar's mean of `width` around it, the outermost bars repeated.
+
+    >>> moving_mean(4, 3).mul(3).int().tolist()
+    [[2, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1], [0, 0, 1, 2]]
+    """
+    from torch import eye, nn  # noqa: PLC0415
+
+    side = width // 2
+    padded = nn.functional.pad(eye(lookback, device="cpu"), (side, side), mode="replicate")
+    # In rows: what a product with columns rounds to depends on where in memory the other one lies.
+    return nn.functional.avg_pool1d(padded, width, stride=1).T.contiguous()

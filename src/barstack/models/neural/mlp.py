@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class MLP(Neural):
     """Fully connected layers over all bars of the window side by side. Rosenblatt (1958)."""
 
+    fuses: ClassVar[bool] = True
+
     lookback: int = Field(24, ge=1)  # bars
     hidden: tuple[int, ...] = Field((48, 48), min_length=1)  # widths of the layers
 
@@ -28,7 +30,7 @@ class MLP(Neural):
         p = parts()
         widths = (self.lookback * n_features, *self.hidden)
         return nn.Sequential(
-            nn.Flatten(),
+            nn.Flatten(-2),
             p.perceptron(*widths, dropout=self.dropout),
             p.head(self.hidden[-1], n_outputs),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -23,6 +23,8 @@ class NHiTS(Neural):
     Challu et al. (2023), with all features in one window.
     """
 
+    fuses: ClassVar[bool] = True
+
     lookback: int = Field(24, ge=2)
     pools: tuple[int, ...] = Field((8, 4, 1), min_length=1)  # bars pooled into one, block by block
     hidden: int = Field(32, ge=1)
@@ -42,29 +44,27 @@ class NHiTS(Neural):
         from torch import nn  # noqa: PLC0415
 
         p = parts()
+        from ._stacked import Linear, max_pool  # noqa: PLC0415
 
         class Block(nn.Module):
             """(batch, n_features, lookback) -> what it explains of them, and its forecast."""
 
             def __init__(self, model: NHiTS, pool: int, last: bool) -> None:
                 super().__init__()
-                self.pool, self.lookback = pool, model.lookback
-                self.knots = -(-model.lookback // pool)
+                self.pool, self.knots = pool, -(-model.lookback // pool)
                 sizes = (self.knots * n_features, model.hidden, model.hidden)
                 self.body = p.perceptron(*sizes, dropout=model.dropout)
                 self.read = p.head(model.hidden, n_outputs)
                 # Nobody looks at what the last block leaves.
-                self.explain = None if last else nn.Linear(model.hidden, self.knots * n_features)
+                self.explain = None if last else Linear(model.hidden, self.knots * n_features)
+                self.register_buffer("fill", between(self.knots, model.lookback), persistent=False)
 
             def forward(self, x: Tensor) -> tuple[Tensor | None, Tensor]:
-                pooled = nn.functional.max_pool1d(x, self.pool, ceil_mode=True)
-                found = self.body(pooled.flatten(1))
+                found = self.body((x if self.pool == 1 else max_pool(x, self.pool)).flatten(-2))
                 if self.explain is None:
                     return None, self.read(found)
-                coarse = self.explain(found).reshape(len(x), n_features, self.knots)
-                size = self.lookback
-                fine = nn.functional.interpolate(coarse, size, mode="linear", align_corners=False)
-                return fine, self.read(found)
+                coarse = self.explain(found).reshape(*x.shape[:-1], self.knots)
+                return coarse @ self.fill, self.read(found)
 
         class Blocks(nn.Module):
             """(batch, lookback, n_features) -> (batch, n_outputs)."""
@@ -77,7 +77,7 @@ class NHiTS(Neural):
                 )
 
             def forward(self, bars: Tensor) -> Tensor:
-                left, forecast = bars.transpose(1, 2), 0.0
+                left, forecast = bars.transpose(-1, -2).contiguous(), 0.0
                 for block in self.blocks:
                     explained, said = block(left)
                     forecast = forecast + said
@@ -85,3 +85,15 @@ class NHiTS(Neural):
                 return forecast  # type: ignore[return-value]  # there is at least one block
 
         return Blocks(self)
+
+
+def between(knots: int, bars: int) -> Tensor:
+    """(knots, bars) what each knot says of each bar, in straight lines from one to the next.
+
+    >>> between(2, 4).tolist()
+    [[1.0, 0.75, 0.25, 0.0], [0.0, 0.25, 0.75, 1.0]]
+    """
+    from torch import eye, nn  # noqa: PLC0415
+
+    each = eye(knots, device="cpu")[None]
+    return nn.functional.interpolate(each, bars, mode="linear", align_corners=False)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -23,6 +23,8 @@ class PatchTST(Neural):
     All features share the encoder; a linear map joins what it made of each. Features come scaled
     by what training rows showed, so windows are not normalised once more, one by one.
     """
+
+    fuses: ClassVar[bool] = True
 
     patch: int = Field(8, ge=1)  # bars
     stride: int = Field(4, ge=1)  # bars from one patch to the next
@@ -49,6 +51,8 @@ class PatchTST(Neural):
         from torch import nn, zeros  # noqa: PLC0415
 
         p = parts()
+        from ._stacked import LayerNorm, Linear  # noqa: PLC0415
+
         n_patches = (self.lookback - self.patch) // self.stride + 1
 
         class Layer(nn.Module):
@@ -57,18 +61,18 @@ class PatchTST(Neural):
             def __init__(self, model: PatchTST) -> None:
                 super().__init__()
                 width, self.heads = model.width, model.heads
-                self.first, self.second = nn.LayerNorm(width), nn.LayerNorm(width)
-                self.mix, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-                self.drop = nn.Dropout(model.dropout)
+                self.first, self.second = LayerNorm(width), LayerNorm(width)
+                self.mix, self.out = Linear(width, 3 * width), Linear(width, width)
+                self.drop = p.Dropout(model.dropout)
                 self.think = nn.Sequential(
                     p.perceptron(width, 2 * width, dropout=model.dropout),
-                    nn.Linear(2 * width, width),
+                    Linear(2 * width, width),
                 )
 
             def forward(self, x: Tensor) -> Tensor:
-                mixed = self.mix(self.first(x)).reshape(*x.shape[:2], 3, self.heads, -1)
-                query, key, value = mixed.permute(2, 0, 3, 1, 4)
-                seen = p.small_attention(query, key, value).transpose(1, 2)
+                mixed = self.mix(self.first(x)).unflatten(-1, (3, self.heads, -1))
+                query, key, value = mixed.transpose(-4, -2).unbind(-3)
+                seen = p.small_attention(query, key, value).transpose(-3, -2)
                 x = x + self.drop(self.out(seen.reshape(x.shape)))
                 return x + self.drop(self.think(self.second(x)))  # type: ignore[no-any-return]
 
@@ -78,19 +82,19 @@ class PatchTST(Neural):
             def __init__(self, model: PatchTST) -> None:
                 super().__init__()
                 self.patch, self.stride = model.patch, model.stride
-                self.enter = nn.Linear(model.patch, model.width)
+                self.enter = Linear(model.patch, model.width)
                 self.place = nn.Parameter(zeros(n_patches, model.width))
                 self.layers = nn.Sequential(*(Layer(model) for _ in range(model.layers)))
-                self.join = nn.Linear(n_patches * model.width, 16)
-                self.drop = nn.Dropout(model.dropout)
+                self.join = Linear(n_patches * model.width, 16)
+                self.drop = p.Dropout(model.dropout)
                 self.read = p.head(16 * n_features, n_outputs)
 
             def forward(self, bars: Tensor) -> Tensor:
                 # The latest bars are always within a patch; what is over is the oldest.
                 whole = self.patch + (n_patches - 1) * self.stride
-                cut = bars[:, -whole:].transpose(1, 2).unfold(2, self.patch, self.stride)
-                x = self.enter(cut.reshape(-1, n_patches, self.patch)) + self.place
-                found = nn.functional.relu(self.join(self.layers(x).flatten(1)))
-                return self.read(self.drop(found.reshape(len(bars), -1)))  # type: ignore[no-any-return]
+                cut = bars[..., -whole:, :].transpose(-1, -2).unfold(-1, self.patch, self.stride)
+                x = self.enter(cut.flatten(-4, -3)) + self.place[..., None, :, :]
+                found = nn.functional.relu(self.join(self.layers(x).flatten(-2)))
+                return self.read(self.drop(found.reshape(*bars.shape[:-2], -1)))  # type: ignore[no-any-return]
 
         return Patches(self)
