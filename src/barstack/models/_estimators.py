@@ -18,6 +18,7 @@ from barstack.core.forecast import Target, Task
 from barstack.datasets import SCALERS, FittedScaler, Inputs, Samples
 
 from ._model import MODELS, Model, Values
+from .classical._naive import Naive
 
 _HORIZONS = ("1",)  # a column of labels says nothing of how far ahead it looks
 
@@ -146,11 +147,11 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             for each in self.learned_
         ]
 
-    def _says_the_same(self) -> bool:
-        """Whether the model is one that learns nothing from features, and scores poorly."""
-        name = self.model if isinstance(self.model, str) else ""
-        known = name in MODELS.names()
-        return known and "check_learns_a_plain_signal" in MODELS.get(name).exempt
+    def _is_naive(self) -> bool:
+        """Whether the model looks at one feature at most, and so is no measure of a fit."""
+        if isinstance(self.model, str) and self.model in MODELS.names():
+            return issubclass(MODELS.get(self.model), Naive)
+        return isinstance(self.model, Naive)
 
 
 class BarstackRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]  # as above
@@ -177,7 +178,7 @@ class BarstackRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]  # as
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.regressor_tags.poor_score = self._says_the_same()
+        tags.regressor_tags.poor_score = self._is_naive()
         return tags
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -232,7 +233,7 @@ class BarstackClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]  # 
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.poor_score = self._says_the_same()
+        tags.classifier_tags.poor_score = self._is_naive()
         return tags
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
