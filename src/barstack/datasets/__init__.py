@@ -5,7 +5,7 @@ from ._export import Parts, check_free, export_folds, parts_of
 from ._history import MAX_GAP, history, rows_with_history, usable_rows
 from ._inputs import Inputs, Samples, window_view
 from ._scaler import SCALERS, FittedScaler, Scaler, register
-from ._scalers import RankGaussScaler, RobustScaler, StandardScaler
+from ._scalers import LinearScaler, RankGaussScaler, RobustScaler, StandardScaler
 
 __all__ = [
     "MAX_GAP",
@@ -13,6 +13,7 @@ __all__ = [
     "Dataset",
     "FittedScaler",
     "Inputs",
+    "LinearScaler",
     "Parts",
     "RankGaussScaler",
     "RobustScaler",

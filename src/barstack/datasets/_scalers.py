@@ -20,7 +20,7 @@ _COLUMNS_AT_ONCE = 8
 _OUTERMOST = 1e-7
 
 
-class _Linear(Scaler):
+class LinearScaler(Scaler):
     """Takes a centre from each column and divides by a scale; what lies far out is clipped."""
 
     learns = ("centre", "scale")
@@ -39,7 +39,7 @@ class _Linear(Scaler):
 
 
 @register("standard")
-class StandardScaler(_Linear):
+class StandardScaler(LinearScaler):
     """Mean 0 and standard deviation 1; beyond `clip` deviations it clips."""
 
     def learn(self, values: Matrix, rows: Rows) -> dict[str, Matrix]:
@@ -55,13 +55,18 @@ class StandardScaler(_Linear):
             away = values[rows[part]] - mean
             away *= away
             squares += away.sum(axis=0)
-        deviation = np.sqrt(squares / len(rows))
+        return self.learned(len(rows), mean, squares, largest)
+
+    @staticmethod
+    def learned(n_rows: int, mean: Matrix, squares: Matrix, largest: Matrix) -> dict[str, Matrix]:
+        """What `learn` gives, from each column's mean, squares about it and largest size."""
+        deviation = np.sqrt(squares / n_rows)
         # Rounding makes a constant column's deviation tiny rather than zero.
         return {"centre": mean, "scale": np.where(deviation <= 1e-12 * largest, 1.0, deviation)}
 
 
 @register("robust")
-class RobustScaler(_Linear):
+class RobustScaler(LinearScaler):
     """Median 0 and interquartile range 1, which rare wild values do not move; clips at `clip`."""
 
     def learn(self, values: Matrix, rows: Rows) -> dict[str, Matrix]:

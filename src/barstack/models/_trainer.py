@@ -161,6 +161,19 @@ def train(
                 from the rest, and they count as seen.
     apart_from  rows that no window may reach into: the test of a fold that trains on both sides
     """
+    fit_rows, stop_rows = fit_and_stop_rows(model, dataset, rows, apart_from)
+    scaler = dataset.fit_scaler(fit_rows)
+    y_scale = label_scale(dataset, fit_rows)
+    fit = dataset.samples(fit_rows, scaler, y_scale, apart_from)
+    stop = dataset.samples(stop_rows, scaler, y_scale, apart_from) if model.stops_early else None
+    learned = model.fit(fit, stop, dataset.target, seed)
+    return fitted_model(model, learned, dataset, (scaler, y_scale), fit_rows, stop_rows)
+
+
+def fit_and_stop_rows(
+    model: Model, dataset: Dataset, rows: Rows, apart_from: Rows | None
+) -> tuple[Rows, Rows]:
+    """Those of `rows` to fit on and those to stop by; refuses what cannot be trained."""
     if dataset.target.task not in model.tasks:
         raise ConfigError(
             f"Model {model.registered_as and model.registered_as[1]!r} does "
@@ -169,23 +182,28 @@ def train(
     given, rows = rows, dataset.with_history(rows, model.lookback_bars, apart_from)
     if len(rows) < 2:
         raise DataError(_too_few(model, dataset, given, rows))
-    known_at = dataset.labels.all_known_at
-    fit_rows, stop_rows = rows, rows[:0]
     if model.stops_early:
-        fit_rows, stop_rows = early_stop_split(dataset.decisions, known_at, rows)
-    scaler = dataset.fit_scaler(fit_rows)
-    y_scale = _label_scale(dataset, fit_rows)
-    fit = dataset.samples(fit_rows, scaler, y_scale, apart_from)
-    stop = dataset.samples(stop_rows, scaler, y_scale, apart_from) if model.stops_early else None
-    learned = model.fit(fit, stop, dataset.target, seed)
+        return early_stop_split(dataset.decisions, dataset.labels.all_known_at, rows)
+    return rows, rows[:0]
+
+
+def fitted_model(
+    model: Model,
+    learned: Any,
+    dataset: Dataset,
+    scales: tuple[FittedScaler, Values],
+    fit_rows: Rows,
+    stop_rows: Rows,
+) -> FittedModel:
+    """What was learned from these rows with these scales of features and labels."""
+    known_at = dataset.labels.all_known_at
     through = max(known_at[fit_rows].max(), known_at[stop_rows].max(initial=known_at[fit_rows[0]]))
     return FittedModel(
         model,
         learned,
         dataset.target,
         dataset.features.columns,
-        scaler,
-        y_scale,
+        *scales,
         through,
         dataset.max_gap,
         fit_rows,
@@ -205,7 +223,7 @@ def _too_few(model: Model, dataset: Dataset, given: Rows, kept: Rows) -> str:
     return f"{few}. Give more bars, or let it look back less."
 
 
-def _label_scale(dataset: Dataset, rows: Rows) -> Values:
+def label_scale(dataset: Dataset, rows: Rows) -> Values:
     """(n_horizons,) by which labels are divided for training: 1 for classes."""
     if dataset.target.task != "return":
         return np.ones(len(dataset.target.horizons))

@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import warnings
 
 import numpy as np
 from pydantic import Field
 
-from barstack.core.forecast import Target
-from barstack.datasets import Samples
-
 from .._model import register
-from .._scikit import bounded_threads, scikit
-from ._linear import Linear, LinearModel
+from ._descent import elastic_net_of
+from ._linear import Linear, MomentModel
+from ._moments import Moments
 
 
 @register("elastic_net", family="classical", tasks=("return",))
-class ElasticNet(LinearModel):
+class ElasticNet(MomentModel):
     """Linear forecast with an L1 and an L2 penalty, which leaves features out. Zou, Hastie (2005).
 
     The penalty is per row. A feature is left out whose correlation with the label, given the
     others, is below `penalty * l1_share`.
     """
 
-    packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
+    version = 2  # solved to the last digit, no longer to a share of the labels' spread
 
     penalty: float = Field(0.02, gt=0)
     l1_share: float = Field(0.5, ge=0, le=1)  # of the penalty
     rounds: int = Field(5_000, ge=1)  # most passes over the features
 
-    def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Linear:
-        X, columns = train.last(), []
-        linear_model = scikit("linear_model")
-        with bounded_threads(len(X)):
-            for y in train.y.T:
-                net = linear_model.ElasticNet(
-                    alpha=self.penalty,
-                    l1_ratio=self.l1_share,
-                    max_iter=self.rounds,
-                    random_state=seed,
+    @property
+    def l2(self) -> float:
+        return self.penalty * (1.0 - self.l1_share)
+
+    def solve(self, moments: Moments) -> Linear:
+        weights, l1 = np.empty_like(moments.cross), self.penalty * self.l1_share
+        for place, cross in enumerate(moments.cross.T):
+            weights[:, place], reached = elastic_net_of(
+                moments.gram, np.ascontiguousarray(cross), l1, self.l2, self.rounds
+            )
+            if not reached:
+                warnings.warn(
+                    f"The elastic net of horizon {place} still moves after {self.rounds} rounds "
+                    f"with penalty {self.penalty}. Give more rounds or a larger penalty.",
+                    stacklevel=2,
                 )
-                net.fit(X, y, train.weight)
-                columns.append((net.coef_, net.intercept_))
-        weights, intercept = zip(*columns, strict=True)
-        return Linear(np.column_stack(weights), np.array(intercept))
+        return Linear(weights, moments.mean - moments.centre @ weights)
