@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from ._model import MODELS, Model, register
 from ._trainer import FittedModel, train
+from ._update import update
 
 if TYPE_CHECKING:
     from ._estimators import BarstackClassifier as BarstackClassifier
     from ._estimators import BarstackRegressor as BarstackRegressor
 
-__all__ = ["MODELS", "FittedModel", "Model", "register", "train"]
+__all__ = ["MODELS", "FittedModel", "Model", "register", "train", "update"]
 
 
 def __getattr__(name: str) -> Any:

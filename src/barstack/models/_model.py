@@ -53,10 +53,14 @@ class Model(Spec):
 
         Features and labels are in the scales of the first training.
         """
+        raise self.cannot_update()
+
+    def cannot_update(self) -> ConfigError:
+        """What to raise where only training on all rows will do."""
         name = self.registered_as[1] if self.registered_as else type(self).__name__
-        raise ConfigError(
+        return ConfigError(
             f"{name} cannot learn on from new rows alone. Train it again on all rows, or choose a "
-            "model that can: ridge, a booster, a network."
+            "model that can, such as ridge, lightgbm or a network."
         )
 
     @abstractmethod

@@ -13,6 +13,7 @@ from barstack.datasets import Dataset
 from barstack.splits import early_stop_split
 
 from ._trainer import FittedModel
+from .tickers._by_ticker import Tickers
 
 
 def update(fitted: FittedModel, dataset: Dataset, rows: Rows, seed: int = 0) -> FittedModel:
@@ -37,8 +38,9 @@ def update(fitted: FittedModel, dataset: Dataset, rows: Rows, seed: int = 0) -> 
     if len(rows) < 2:
         raise DataError(f"{len(rows)} new rows are too few to learn from. Wait for more bars.")
     symbols = dataset.decisions.symbol[rows]
-    seen = np.isin(symbols, list(model.symbols(fitted.learned) or dataset.decisions.symbols))
-    twice = seen & (known_at[rows] <= fitted.trained_through)
+    twice = known_at[rows] <= fitted.trained_through
+    if isinstance(fitted.learned, Tickers):  # of which a new one may join with all its past
+        twice &= np.isin(symbols, list(fitted.learned.own))
     if twice.any():
         first = rows[int(np.argmax(twice))]
         raise DataError(

@@ -45,8 +45,9 @@ def fit(
     seed: int,
     folder: Path | None,
     on_epoch: Callable[[Epoch], None] | None,
+    begin: Learned | None = None,
 ) -> Learned:
-    """The network of the epoch that did best on `stop`."""
+    """The network of the epoch that did best on `stop`; it begins with the weights of another."""
     loss = loss_for(model.loss, target)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     what = fingerprint([model.content(), target.columns], seed, train, stop) if folder else ""
@@ -54,6 +55,9 @@ def fit(
     with _one_thread_and_seed(seed, device):
         network = model.network(train.n_features, len(target.columns)).to(device)
         run = _Run(model, network, starting_point(train, target).to(device), loss, target)
+        if begin is not None:
+            network.load_state_dict(begin.network.state_dict())
+            run.start = begin.start.to(device)
         state = State(network, run.optimizer, np.random.default_rng(seed))
         checkpoint.read(state)
         kind = Chunks if model.dense else Windows

@@ -137,10 +137,12 @@ class ByTicker(Model):
         for number, (symbol, ticker) in enumerate(sorted(learned.own.items())):
             scales = {"scaler": ticker.scaler.to_json(), "y_scale": ticker.y_scale.tolist()}
             index.append({"symbol": symbol, **scales})
-            self._save_one(ticker.learned, folder / str(number))
+            (folder / str(number)).mkdir()
+            self.of.save(ticker.learned, folder / str(number))
         (folder / _INDEX).write_text(json.dumps(index, indent=1))
         if learned.shared is not None:
-            self._save_one(learned.shared, folder / "shared")
+            (folder / "shared").mkdir()
+            self.save_shared(learned.shared, folder / "shared")
         seal_files(folder)
 
     def load(self, folder: Path, target: Target) -> Tickers:
@@ -154,7 +156,15 @@ class ByTicker(Model):
         except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise damaged(file, repr(error)[:200]) from None
         shared = folder / "shared"
-        return Tickers(own, self.of.load(shared, target) if shared.is_dir() else None)
+        return Tickers(own, self.load_shared(shared, target) if shared.is_dir() else None)
+
+    def save_shared(self, shared: Any, folder: Path) -> None:
+        """Write what all tickers have in common: by default something of the model within."""
+        self.of.save(shared, folder)
+
+    def load_shared(self, folder: Path, target: Target) -> Any:
+        """Read what `save_shared` wrote."""
+        return self.of.load(folder, target)
 
     def _loaded(self, entry: Any, folder: Path, target: Target) -> Ticker:
         widths = [len(values) for values in entry["scaler"]["learned"].values()]
@@ -164,10 +174,6 @@ class ByTicker(Model):
         finite = all(np.isfinite(values).all() for values in scaler.learned.values())
         require(folder, fine and finite, "its scales are not numbers for each horizon and column")
         return Ticker(self.of.load(folder, target), scaler, y_scale)
-
-    def _save_one(self, learned: Any, folder: Path) -> None:
-        folder.mkdir()
-        self.of.save(learned, folder)
 
     def _rows(
         self,
