@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from barstack.core.forecast import Target
 from barstack.core.seeds import derive_seed
@@ -24,7 +24,7 @@ _FILE = "alike.json"
 
 @dataclass(frozen=True, eq=False)
 class Alike:
-    """Every ticker's profile, and from which ticker it was begun; from none of them the first."""
+    """Every ticker's profile, and from which other it was begun, if from any."""
 
     profiles: Mapping[str, Profile]
     begun_from: Mapping[str, str | None]
@@ -41,8 +41,11 @@ class Transfer(ByTicker):
     """A fit for each ticker that learns on from the most alike among those with more rows.
 
     Tickers are alike whose labels rise and fall on the same days and are large at the same hours,
-    in training rows alone. `learned.shared.table()` of a fitted model says how much.
+    in training rows alone. `learned.shared.table()` of a fitted model says how much. One that is
+    like none of the others is trained alone: what holds of a stranger has to be unlearned first.
     """
+
+    least_likeness: float = Field(0.5, ge=-1, le=1)  # to begin from another ticker
 
     @model_validator(mode="after")
     def _learns_on(self) -> Self:
@@ -59,7 +62,9 @@ class Transfer(ByTicker):
         for symbol in sorted(rows, key=lambda each: (-len(rows[each].train), each)):
             each, profile = rows[symbol], Profile.of(rows[symbol].train, target)
             own_seed = derive_seed(seed, symbol)
-            nearest = max(profiles, key=lambda o: likeness(profile, profiles[o]), default=None)
+            alike = {other: likeness(profile, its) for other, its in profiles.items()}
+            alike = {other: how for other, how in alike.items() if how >= self.least_likeness}
+            nearest = max(alike, key=alike.__getitem__, default=None)
             learned = (
                 self.of.fit(each.train, each.stop, target, own_seed)
                 if nearest is None
