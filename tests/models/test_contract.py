@@ -16,8 +16,10 @@ from barstack.models import MODELS, FittedModel, Model, train
 from barstack.testing import MODEL_CHECKS, small_dataset, training_rows
 
 dataset_for: Callable[[Task], Dataset] = cache(small_dataset)
-# Networks of full size take minutes; `test_neural_contract.py` has small ones.
-NAMES = [name for name in MODELS.names() if MODELS.get(name).family != "neural"]
+# Networks of full size take minutes; `test_neural_contract.py` has small ones, and
+# `test_timesfm.py` a checkpoint.
+FAMILIES = {MODELS.get(name).family for name in MODELS.names()} - {"neural", "pretrained"}
+NAMES = [name for name in MODELS.names() if MODELS.get(name).family in FAMILIES]
 CASES = [(name, task) for name in NAMES for task in MODELS.get(name).tasks]
 
 

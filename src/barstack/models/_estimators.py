@@ -101,9 +101,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     def _rows(self, X: Any, sample_weight: Any) -> tuple[_Rows, npt.NDArray[np.bool_]]:
         """The rows that count, and which they are; scales and seed are settled on the way."""
-        weight = _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         counts = weight > 0.0
         kept = _Rows(np.ascontiguousarray(X[counts]), weight[counts])
         self._fit_rows = len(kept.X)
@@ -196,7 +194,8 @@ class BarstackRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]  # as
 
     def predict(self, X: Any) -> Values:
         """(n_rows,) forecasts, in the unit of `y`."""
-        return self._answers(X)[0][:, 0] * self.y_scale_
+        found: Values = self._answers(X)[0][:, 0] * self.y_scale_
+        return found
 
 
 class BarstackClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]  # as above

@@ -57,6 +57,4 @@ def update(fitted: FittedModel, dataset: Dataset, rows: Rows, seed: int = 0) -> 
     learned = model.update(fitted.learned, fit, stop, fitted.target, seed)
     through = max(fitted.trained_through, known_at[rows].max())
     # Rows of the first training are of another table, or of this one as it was then.
-    return replace(
-        fitted, learned=learned, trained_through=through, fit_rows=None, stop_rows=None
-    )
+    return replace(fitted, learned=learned, trained_through=through, fit_rows=None, stop_rows=None)

@@ -18,7 +18,6 @@ from .._links import LINKS
 from .._model import Model, Values
 from ._moments import Moments
 
-
 _SEEN = "moments.npz"
 _MOMENTS = {
     "gram": "{features},{features}",
@@ -57,14 +56,13 @@ class LinearModel(Model):
         return LINKS[target.task](shaped)
 
     def save(self, learned: Linear, folder: Path) -> None:
-        write_arrays(
-            folder / "linear.npz", weights=learned.weights, intercept=learned.intercept
-        )
+        write_arrays(folder / "linear.npz", weights=learned.weights, intercept=learned.intercept)
 
     def load(self, folder: Path, target: Target) -> Linear:
         columns = len(target.columns)
         kinds = {"weights": f"float64 features,{columns}", "intercept": f"float64 {columns}"}
-        return Linear(**read_arrays(folder / "linear.npz", **kinds))
+        read = read_arrays(folder / "linear.npz", **kinds)
+        return Linear(read["weights"], read["intercept"])
 
 
 class MomentModel(LinearModel):

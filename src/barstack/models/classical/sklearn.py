@@ -54,9 +54,7 @@ class ScikitLearn(PerHorizon):
         estimator.set_params(**open_seeds)
         by_name.classifies(self.estimator, estimator, task)
         with bounded_threads(len(own.X)):
-            fitted = [
-                self._fitted(estimator, own, y) for y in self._targets(own, task, estimator)
-            ]
+            fitted = [self._fitted(estimator, own, y) for y in self._targets(own, task, estimator)]
         # To data and back, so that research forecasts with what the artifact will hold.
         return by_name.from_bytes(by_name.to_bytes(fitted, self.estimator))
 

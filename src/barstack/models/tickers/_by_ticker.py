@@ -67,7 +67,7 @@ class Rows(NamedTuple):
 class ByTicker(Model):
     """A model for each ticker, with scales of its own. Subclass it and write `fit_tickers`."""
 
-    of: AnyModel = Field("lightgbm", validate_default=True)  # type: ignore[assignment]  # parsed
+    of: AnyModel = Field("lightgbm", validate_default=True)
 
     def model_post_init(self, context: Any) -> None:
         super().model_post_init(context)

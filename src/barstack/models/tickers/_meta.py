@@ -107,9 +107,7 @@ def _batches(model: Neural, samples: Samples) -> Chunks | Windows:
     return kind(samples, Bars(samples, device), model.lookback, device)
 
 
-def _endless(
-    batches: Chunks | Windows, size: int, random: np.random.Generator
-) -> Iterator[Batch]:
+def _endless(batches: Chunks | Windows, size: int, random: np.random.Generator) -> Iterator[Batch]:
     while True:
         for _, batch in batches.shuffled(size, random):
             yield batch

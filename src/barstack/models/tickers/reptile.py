@@ -31,7 +31,7 @@ class Reptile(ByTicker):
     `update`, from few rows.
     """
 
-    of: AnyModel = Field("mlp", validate_default=True)  # type: ignore[assignment]  # parsed
+    of: AnyModel = Field("mlp", validate_default=True)
     rounds: int = Field(300, ge=1)
     inner_steps: int = Field(8, ge=1)
     outer_rate: float = Field(0.5, gt=0, le=1)  # share of the way, in the first round
