@@ -145,7 +145,7 @@ def test_a_tuned_network_is_kept_whole(weights: Path, tmp_path: Path) -> None:
 def test_what_is_no_checkpoint_is_refused(weights: Path, tmp_path: Path) -> None:
     rows = training_rows(dataset)
     whole = load_file(weights)
-    wrong = {
+    wrong: dict[str, Callable[[], Any]] = {
         "cut": lambda: (tmp_path / "cut").write_bytes(weights.read_bytes()[:2000]),
         "other": lambda: save_file({"a": torch.zeros(3)}, tmp_path / "other"),
         "short": lambda: save_file(dict(list(whole.items())[1:]), tmp_path / "short"),

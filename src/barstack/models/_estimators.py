@@ -263,7 +263,8 @@ class BarstackClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]  # 
         total = share.sum(axis=1, keepdims=True)
         # Where each class is held to be impossible, none is likelier than another.
         alike = np.full_like(share, 1.0 / len(self.classes_))
-        return np.divide(share, total, out=alike, where=total > 0.0)
+        found_share: Values = np.divide(share, total, out=alike, where=total > 0.0)
+        return found_share
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """(n_rows,) the likeliest class."""
