@@ -45,7 +45,10 @@ Skills = npt.NDArray[np.float64]
 
 def learning(options: Any) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
     """Bars to hold to and figures, for `finish`. Goes on where it was stopped."""
-    names = [name for name in MODELS.names() if not name.startswith("naive_")]
+    # Worlds have one structure for all tickers, and no weights of the user's own.
+    apart = ("pretrained", "tickers")
+    known = [name for name in MODELS.names() if MODELS.get(name).family not in apart]
+    names = [name for name in known if not name.startswith("naive_")]
     chosen = options.only.split(",") if options.only else names
     seeds = range(options.seed, options.seed + options.seeds)
     losses = _losses([*chosen, "naive_mean", "naive_zero"], seeds)

@@ -29,12 +29,14 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 ASKED = 200  # forecasts of one row
 EPOCHS = 2
+# Without those that need weights of the user's own, or stand for others of the list.
+ALONE = [n for n in MODELS.names() if MODELS.get(n).family not in ("pretrained", "tickers")]
 
 
 def sizes(options: Any) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
     """No bars to hold to, and figures, for `finish`. Goes on where it was stopped."""
     kept = Kept("models_sizes")
-    names = options.only.split(",") if options.only else MODELS.names()
+    names = options.only.split(",") if options.only else ALONE
     found: dict[str, Any] = {name: {} for name in names}
     for size, about in SIZES.items():
         left = [name for name in names if (name, size, options.seed) not in kept]

@@ -97,7 +97,8 @@ class Dataset:
 
     def inputs(self, rows: Rows, scaler: FittedScaler, apart_from: Rows | None = None) -> Inputs:
         """Inputs for `rows`, scaled as they are taken."""
-        return Inputs(self.features.values, rows, scaler, self._history(apart_from)[rows])
+        own = self._history(apart_from)[rows]
+        return Inputs(self.features.values, rows, scaler, own, decisions=self.decisions)
 
     def samples(
         self,
@@ -115,7 +116,15 @@ class Dataset:
                 f"{iso(self.decisions.decided_at[row])} is still open; it cannot be trained on."
             )
         own = self._history(apart_from)[rows]
-        return Samples(self.features.values, rows, scaler, own, y / y_scale, self.weight(rows))
+        return Samples(
+            self.features.values,
+            rows,
+            scaler,
+            own,
+            y / y_scale,
+            self.weight(rows),
+            decisions=self.decisions,
+        )
 
     def weight(self, rows: Rows) -> Matrix:
         """(len(rows),) how much each of these rows counts, 1 on average."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from barstack.core.decisions import Rows
+from barstack.core.decisions import Decisions, Rows
 from barstack.core.errors import DataError
 
 from ._history import blocks
@@ -42,12 +42,16 @@ class Inputs:
     rows     (n_rows,) the decisions asked about
     scaler   fitted on training rows; applied to what is asked for, and to no more
     history  (n_rows,) rows that a window of each decision may hold
+
+    decisions  (n_all_rows) when each row of the table was decided, and for which symbol; only
+               models that tell symbols apart ask for it
     """
 
     table: Matrix
     rows: Rows
     scaler: FittedScaler
     history: Rows
+    decisions: Decisions | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -59,6 +63,20 @@ class Inputs:
     def last(self, places: Rows | slice = slice(None)) -> Matrix:
         """(n_places, n_features) the newest bar of each decision, scaled; by default of all."""
         return self.scaler.apply(self.table[self.rows[places]])
+
+    def places_by_symbol(self) -> dict[str, Rows]:
+        """The places of each symbol's decisions, for those symbols that have any."""
+        if self.decisions is None:
+            raise DataError(
+                "Rows come without the symbols they are of, and this model tells symbols apart. "
+                "Train it on a Dataset, with barstack.models.train."
+            )
+        code = self.decisions.symbol_code[self.rows]
+        places = {
+            symbol: np.flatnonzero(code == each)
+            for each, symbol in enumerate(self.decisions.symbols)
+        }
+        return {symbol: own for symbol, own in places.items() if len(own)}
 
     def blocks(self) -> Iterator[slice]:
         """Places of one stretch of decisions after the other, each small beside a large table."""

@@ -17,7 +17,7 @@ from ._trainer import (
     train,
 )
 from .classical._fold_moments import FoldMoments
-from .classical._linear import MomentModel
+from .classical._linear import MomentModel, Seen
 from .classical._moments import Moments
 
 Seed = int | Callable[[Model, int], int]
@@ -112,7 +112,7 @@ class _Fold:
         dataset = self.trainer.dataset
         return FittedModel(
             model,
-            model.solve(moments),
+            model.solve_and_keep(Seen(moments, float(len(self.rows)))),
             dataset.target,
             dataset.features.columns,
             scaler,

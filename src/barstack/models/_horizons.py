@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -24,6 +25,11 @@ class Part(NamedTuple):
     X: Values
     y: Values
     weight: Values
+
+    @property
+    def teaches(self) -> bool:
+        """Whether labels and features differ at all."""
+        return bool(np.ptp(self.y) > 0.0 and np.ptp(self.X, axis=0).any())
 
     def counted(self) -> Part:
         """Without the rows that count nothing."""
@@ -53,6 +59,12 @@ class PerHorizon(Model):
     def fit_one(self, train: Part, stop: Part | None, task: Task, seed: int) -> Any:
         """What is learned of one horizon; `stop` is there for models that stop early."""
 
+    def update_one(
+        self, learned: Any, train: Part, stop: Part | None, task: Task, seed: int
+    ) -> Any:
+        """What is learned of one horizon from later rows on top; `learned` stays as it is."""
+        raise self.cannot_update()
+
     @abstractmethod
     def predict_one(self, learned: Any, X: Values, task: Task) -> Values:
         """(n_rows,) or (n_rows, n_outputs) forecasts of one horizon."""
@@ -66,19 +78,31 @@ class PerHorizon(Model):
         """Read what `save_one` wrote."""
 
     def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> list[Any]:
-        X = train.last()
-        stop_X = None if stop is None else stop.last()
-        learned: list[Any] = []
-        for place, name in enumerate(target.horizons):
-            own = Part(X, train.y[:, place], train.weight)
-            if np.ptp(own.y) == 0.0 or not np.ptp(X, axis=0).any():
-                learned.append(Unchanging.fit(own, target))
+        return [
+            self.fit_one(own, stop_by, target.task, derive_seed(seed, name))
+            if own.teaches
+            else Unchanging.fit(own, target)
+            for name, own, stop_by in _by_horizon(train, stop, target)
+        ]
+
+    @property
+    def updates(self) -> bool:
+        return type(self).update_one is not PerHorizon.update_one
+
+    def update(
+        self, learned: list[Any], train: Samples, stop: Samples | None, target: Target, seed: int
+    ) -> list[Any]:
+        updated = list(learned)
+        for place, (name, own, stop_by) in enumerate(_by_horizon(train, stop, target)):
+            one, own_seed = learned[place], derive_seed(seed, name)
+            if not own.teaches:
                 continue
-            stop_by = None
-            if stop is not None and stop_X is not None:
-                stop_by = Part(stop_X, stop.y[:, place], stop.weight)
-            learned.append(self.fit_one(own, stop_by, target.task, derive_seed(seed, name)))
-        return learned
+            updated[place] = (
+                self.fit_one(own, stop_by, target.task, own_seed)
+                if isinstance(one, Unchanging)
+                else self.update_one(one, own, stop_by, target.task, own_seed)
+            )
+        return updated
 
     def predict(self, learned: list[Any], inputs: Inputs, target: Target) -> Values:
         X = inputs.last()
@@ -134,6 +158,19 @@ class Unchanging(NamedTuple):
     def predict(self, n_rows: int) -> Values:
         """(n_rows, n_outputs)."""
         return np.tile(np.array(self.values), (n_rows, 1))
+
+
+def _by_horizon(
+    train: Samples, stop: Samples | None, target: Target
+) -> Iterator[tuple[str, Part, Part | None]]:
+    """The name of each horizon, its rows to learn from and those to stop by."""
+    X = train.last()
+    stop_X = None if stop is None else stop.last()
+    for place, name in enumerate(target.horizons):
+        stop_by = None
+        if stop is not None and stop_X is not None:
+            stop_by = Part(stop_X, stop.y[:, place], stop.weight)
+        yield name, Part(X, train.y[:, place], train.weight), stop_by
 
 
 def check_width(n_features: int, X: Values) -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from barstack.core.errors import ConfigError
 from barstack.core.forecast import Target, Task
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
@@ -40,6 +41,28 @@ class Model(Spec):
     @abstractmethod
     def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Any:
         """Learn from `train`; `stop` is later and given only to models that stop early."""
+
+    @property
+    def updates(self) -> bool:
+        """Whether it can learn on from later rows alone: by default, where `update` is written."""
+        return type(self).update is not Model.update
+
+    def update(
+        self, learned: Any, train: Samples, stop: Samples | None, target: Target, seed: int
+    ) -> Any:
+        """Learn on from `train`, rows that were not seen before; `learned` stays as it is.
+
+        Features and labels are in the scales of the first training.
+        """
+        raise self.cannot_update()
+
+    def cannot_update(self) -> ConfigError:
+        """What to raise where only training on all rows will do."""
+        name = self.registered_as[1] if self.registered_as else type(self).__name__
+        return ConfigError(
+            f"{name} cannot learn on from new rows alone. Train it again on all rows, or choose a "
+            "model that can, such as ridge, lightgbm or a network."
+        )
 
     @abstractmethod
     def predict(self, learned: Any, inputs: Inputs, target: Target) -> Values:

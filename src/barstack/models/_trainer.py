@@ -52,7 +52,7 @@ class FittedModel:
         if rows is None:
             rows = np.arange(len(features.values))
         own = self._check(features, rows)
-        inputs = Inputs(features.values, rows, self.scaler, own)
+        inputs = Inputs(features.values, rows, self.scaler, own, decisions=features.decisions)
         values = np.asarray(self.model.predict(self.learned, inputs, self.target), np.float64)
         return values * self.y_scale[:, None]
 

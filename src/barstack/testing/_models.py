@@ -20,7 +20,7 @@ from barstack.core.times import KnownAt
 from barstack.datasets import Dataset
 from barstack.features import Feature, FeatureSet
 from barstack.labels import LABELS, LabelTable
-from barstack.models import FittedModel, Model, train
+from barstack.models import FittedModel, Model, train, update
 
 from ._bars import walk
 
@@ -175,6 +175,42 @@ def check_weights_count(model: Model, dataset: Dataset) -> None:
     assert (higher.mean(axis=0) > usual.mean(axis=0)).all(), f"{model} does not look at weights."
 
 
+def check_learns_on(model: Model, dataset: Dataset) -> None:
+    """It learns on from the rows it is given alone, knows that it has, or says that it cannot."""
+    rows = training_rows(dataset, 0.5)
+    fitted = train(model, dataset, rows, seed=3)
+    known_at = dataset.labels.all_known_at
+    rest = np.setdiff1d(training_rows(dataset, 0.8), rows)
+    rest = rest[known_at[rest] > fitted.trained_through]
+    rest = rest[np.argsort(dataset.decisions.decided_at[rest], kind="stable")]
+    if not model.updates:
+        said = ""
+        try:
+            update(fitted, dataset, rest, seed=3)
+        except BarstackError as error:
+            said = str(error)
+        assert "rain it again" in said, f"{model} says nothing of use: {said!r}"
+        return
+    before = _forecasts(fitted, dataset)
+    updated = update(fitted, dataset, rest, seed=3)
+    after = _forecasts(updated, dataset)
+    assert updated.trained_through == known_at[rest].max() > fitted.trained_through
+    np.testing.assert_array_equal(_forecasts(fitted, dataset), before)
+    assert not np.array_equal(after, before), f"{model} has learned nothing new."
+    labels = dataset.labels.values.copy()
+    labels[np.setdiff1d(np.arange(len(labels)), rest)] = 1.0
+    spoilt = replace(dataset, labels=replace(dataset.labels, values=labels))
+    again = update(fitted, spoilt, rest, seed=3)
+    np.testing.assert_array_equal(
+        _forecasts(again, dataset), after, err_msg=f"{model} has seen labels of other rows"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        updated.save(Path(folder) / "model")
+        loaded = FittedModel.load(Path(folder) / "model")
+    np.testing.assert_array_equal(_forecasts(loaded, dataset), after)
+    assert loaded.trained_through == updated.trained_through
+
+
 class _RisesWeigh(NamedTuple):
     """Rows that rose over the first horizon count so many times as much as the others."""
 
@@ -195,6 +231,7 @@ MODEL_CHECKS = (
     check_answers_its_task,
     check_learns_a_plain_signal,
     check_weights_count,
+    check_learns_on,
 )
 
 

@@ -32,7 +32,9 @@ class CatBoost(Boosting):
     l2_penalty: float = Field(10.0, ge=0)
     feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each split
 
-    def fit_one(self, train: Part, stop: Part | None, task: Task, seed: int) -> Any:
+    def fit_one(
+        self, train: Part, stop: Part | None, task: Task, seed: int, begin: Any = None
+    ) -> Any:
         assert stop is not None  # stops_early
         catboost = _catboost()
         classes = {"classes_count": 3} if task == "three_class" else {}
@@ -55,9 +57,15 @@ class CatBoost(Boosting):
             catboost.Pool(train.X, train.y, weight=train.weight),
             eval_set=catboost.Pool(stop.X, stop.y, weight=stop.weight),
             early_stopping_rounds=self.patience,
+            init_model=begin,
             log_cerr=io.StringIO(),  # it warns past its own silence when a class is absent
         )
         return booster
+
+    def update_one(
+        self, learned: Any, train: Part, stop: Part | None, task: Task, seed: int
+    ) -> Any:
+        return self.fit_one(train, stop, task, seed, begin=learned)
 
     def predict_one(self, booster: Any, X: Values, task: Task) -> Values:
         if task == "return":

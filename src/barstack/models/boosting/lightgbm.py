@@ -35,7 +35,9 @@ class LightGBM(Boosting):
     leaf_rows: int = Field(40, ge=1)  # fewest rows in a leaf
     feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each tree
 
-    def fit_one(self, train: Part, stop: Part | None, task: Task, seed: int) -> Any:
+    def fit_one(
+        self, train: Part, stop: Part | None, task: Task, seed: int, begin: Any = None
+    ) -> Any:
         assert stop is not None  # stops_early
         lightgbm = _lightgbm()
         settings = _OBJECTIVES[task] | {
@@ -54,12 +56,22 @@ class LightGBM(Boosting):
         stop_by = lightgbm.Dataset(stop.X, stop.y, weight=stop.weight, reference=rows)
         quietly = lightgbm.early_stopping(self.patience, verbose=False)
         booster = lightgbm.train(
-            settings, rows, self.trees, valid_sets=[stop_by], callbacks=[quietly]
+            settings,
+            rows,
+            self.trees,
+            valid_sets=[stop_by],
+            callbacks=[quietly],
+            init_model=begin,
         )
         # As text and back, so that forecasts in research and from the artifact share every bit.
         return lightgbm.Booster(
             model_str=booster.model_to_string(num_iteration=booster.best_iteration)
         )
+
+    def update_one(
+        self, learned: Any, train: Part, stop: Part | None, task: Task, seed: int
+    ) -> Any:
+        return self.fit_one(train, stop, task, seed, begin=learned)
 
     def predict_one(self, booster: Any, X: Values, task: Task) -> Values:
         return np.asarray(booster.predict(X, num_threads=1))

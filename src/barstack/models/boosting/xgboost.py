@@ -36,7 +36,9 @@ class XGBoost(Boosting):
     feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each tree
     row_share: float = Field(0.8, gt=0, le=1)  # of rows drawn for each tree
 
-    def fit_one(self, train: Part, stop: Part | None, task: Task, seed: int) -> Any:
+    def fit_one(
+        self, train: Part, stop: Part | None, task: Task, seed: int, begin: Any = None
+    ) -> Any:
         assert stop is not None  # stops_early
         xgboost = _xgboost()
         settings = _OBJECTIVES[task] | {
@@ -56,8 +58,15 @@ class XGBoost(Boosting):
             evals=[(xgboost.DMatrix(stop.X, stop.y, weight=stop.weight), "stop")],
             early_stopping_rounds=self.patience,
             verbose_eval=False,
+            # As bytes: a booster in memory brings the state of its random numbers along.
+            xgb_model=None if begin is None else begin.save_raw(),
         )
         return _on_one_thread(booster[: booster.best_iteration + 1])
+
+    def update_one(
+        self, learned: Any, train: Part, stop: Part | None, task: Task, seed: int
+    ) -> Any:
+        return self.fit_one(train, stop, task, seed, begin=learned)
 
     def predict_one(self, booster: Any, X: Values, task: Task) -> Values:
         return np.asarray(booster.inplace_predict(X), np.float64)

@@ -178,7 +178,8 @@ def _refused(data: bytes) -> list[str]:
     return [each for each in types if each not in _HARMLESS and _root(each) not in _trusted()]
 
 
-def _instance(name: str, params: dict[str, Any]) -> Any:
+def named(name: str) -> Any:
+    """The class of that name; `ConfigError` where it may not be used, or is none."""
     if _root(name) not in {"sklearn", *_trusted()}:
         raise ConfigError(
             f"{name} is not of scikit-learn. To use an estimator of package {_root(name)!r}, which "
@@ -192,6 +193,11 @@ def _instance(name: str, params: dict[str, Any]) -> Any:
         raise ConfigError(f"There is no {name}: {error}. Give its full name.") from None
     if not (isinstance(found, type) and issubclass(found, scikit("base").BaseEstimator)):
         raise ConfigError(f"{name} is not an estimator. Name a class that is.")
+    return found
+
+
+def _instance(name: str, params: dict[str, Any]) -> Any:
+    found = named(name)
     try:
         return found(**params)
     except TypeError as error:

@@ -6,21 +6,43 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
+from barstack.core.errors import ConfigError
 from barstack.core.forecast import Target
 from barstack.datasets import Inputs, Samples
 
-from .._arrays import read_arrays, write_arrays
+from .._arrays import read_arrays, require, write_arrays
 from .._horizons import check_width
 from .._links import LINKS
 from .._model import Model, Values
 from ._moments import Moments
 
+_SEEN = "moments.npz"
+_MOMENTS = {
+    "gram": "{features},{features}",
+    "cross": "{features},{outputs}",
+    "centre": "{features}",
+    "mean": "{outputs}",
+}
+
+
+class Seen(NamedTuple):
+    """All that was learned from, so that later rows can be added to it; `weight` of all rows."""
+
+    moments: Moments
+    weight: float
+
 
 class Linear(NamedTuple):
-    """weights (n_features, n_columns), intercept (n_columns,), as in `Target.columns`."""
+    """weights (n_features, n_columns), intercept (n_columns,), as in `Target.columns`.
+
+    seen  what models keep that learn on from later rows
+    """
 
     weights: Values
     intercept: Values
+    seen: Seen | None = None
 
 
 class LinearModel(Model):
@@ -34,12 +56,13 @@ class LinearModel(Model):
         return LINKS[target.task](shaped)
 
     def save(self, learned: Linear, folder: Path) -> None:
-        write_arrays(folder / "linear.npz", **learned._asdict())
+        write_arrays(folder / "linear.npz", weights=learned.weights, intercept=learned.intercept)
 
     def load(self, folder: Path, target: Target) -> Linear:
         columns = len(target.columns)
         kinds = {"weights": f"float64 features,{columns}", "intercept": f"float64 {columns}"}
-        return Linear(**read_arrays(folder / "linear.npz", **kinds))
+        read = read_arrays(folder / "linear.npz", **kinds)
+        return Linear(read["weights"], read["intercept"])
 
 
 class MomentModel(LinearModel):
@@ -55,4 +78,41 @@ class MomentModel(LinearModel):
         """What is learned from these moments, whatever rows they were summed from."""
 
     def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Linear:
-        return self.solve(Moments.of(train))
+        return self.solve_and_keep(Seen(Moments.of(train), float(train.weight.sum())))
+
+    def update(
+        self, learned: Linear, train: Samples, stop: Samples | None, target: Target, seed: int
+    ) -> Linear:
+        """What all rows together teach: no row of the first training is needed again."""
+        if learned.seen is None:
+            raise ConfigError(
+                "This linear model was made without the moments of its rows and cannot learn on. "
+                "Train it by itself, with barstack.models.train."
+            )
+        weight = learned.seen.weight + float(train.weight.sum())
+        share = 1.0 - learned.seen.weight / weight
+        return self.solve_and_keep(
+            Seen(learned.seen.moments.joined(Moments.of(train), share), weight)
+        )
+
+    def save(self, learned: Linear, folder: Path) -> None:
+        super().save(learned, folder)
+        if learned.seen is not None:
+            moments, weight = learned.seen
+            arrays = {name: getattr(moments, name) for name in _MOMENTS}
+            write_arrays(folder / _SEEN, weight=np.array([weight]), **arrays)
+
+    def load(self, folder: Path, target: Target) -> Linear:
+        linear, file = super().load(folder, target), folder / _SEEN
+        if not file.is_file():
+            return linear
+        shape = {"features": len(linear.weights), "outputs": len(linear.intercept)}
+        kinds = {name: f"float64 {kind.format(**shape)}" for name, kind in _MOMENTS.items()}
+        read = read_arrays(file, weight="float64 1", **kinds)
+        weight = float(read.pop("weight")[0])
+        require(file, weight > 0.0, "its rows weigh nothing")
+        return linear._replace(seen=Seen(Moments(**read), weight))
+
+    def solve_and_keep(self, seen: Seen) -> Linear:
+        """As `solve`, with what it takes to learn on from later rows."""
+        return self.solve(seen.moments)._replace(seen=seen)

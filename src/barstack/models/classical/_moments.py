@@ -61,6 +61,17 @@ class Moments:
             cross += X.T @ ((train.y[part] - mean) * share)
         return cls(gram, cross, centre, mean)
 
+    def joined(self, other: Moments, share: float) -> Moments:
+        """Of both sets of rows, where `share` of all weight is the other's. Chan et al. (1983)."""
+        step, rise = other.centre - self.centre, other.mean - self.mean
+        between = share * (1.0 - share)
+        return Moments(
+            (1.0 - share) * self.gram + share * other.gram + between * np.outer(step, step),
+            (1.0 - share) * self.cross + share * other.cross + between * np.outer(step, rise),
+            self.centre + share * step,
+            self.mean + share * rise,
+        )
+
     @cached_property
     def eigen(self) -> Eigen:
         """One decomposition, which solves for every penalty."""

@@ -44,6 +44,13 @@ class KNN(Model):
         kept = np.flatnonzero(train.weight > 0.0)[-self.most_rows :]
         return Neighbours(train.last(kept), train.y[kept], train.weight[kept])
 
+    def update(
+        self, learned: Neighbours, train: Samples, stop: Samples | None, target: Target, seed: int
+    ) -> Neighbours:
+        """The same as of all rows together: the latest of them are kept."""
+        both = zip(learned, self.fit(train, stop, target, seed), strict=True)
+        return Neighbours(*(np.concatenate(pair)[-self.most_rows :] for pair in both))
+
     def predict(self, learned: Neighbours, inputs: Inputs, target: Target) -> Values:
         X = inputs.last()
         check_width(learned.X.shape[1], X)

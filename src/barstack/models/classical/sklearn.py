@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -45,32 +46,41 @@ class ScikitLearn(PerHorizon):
     def fit_one(self, train: Part, stop: Part | None, task: Task, seed: int) -> list[Any]:
         own = train.counted().with_every_class(task)
         estimator = by_name.made({"estimator": self.estimator, "params": self.params})
-        classifies = by_name.classifies(self.estimator, estimator, task)
         open_seeds = {
             name: seed
             for name, value in estimator.get_params().items()
             if name.split("__")[-1] == "random_state" and value is None
         }
         estimator.set_params(**open_seeds)
-        targets: list[npt.NDArray[Any]] = [own.y.astype(np.int64) if classifies else own.y]
-        if task == "three_class" and not classifies:
-            targets = [(own.y == each) * 1.0 for each in range(3)]
+        by_name.classifies(self.estimator, estimator, task)
         with bounded_threads(len(own.X)):
-            fitted = [self._fitted(estimator, own, y) for y in targets]
+            fitted = [self._fitted(estimator, own, y) for y in self._targets(own, task, estimator)]
         # To data and back, so that research forecasts with what the artifact will hold.
         return by_name.from_bytes(by_name.to_bytes(fitted, self.estimator))
 
+    @staticmethod
+    def _targets(own: Part, task: Task, estimator: Any) -> list[npt.NDArray[Any]]:
+        """What each estimator learns: classes, or numbers, of three classes one each."""
+        if by_name.is_classifier(estimator):
+            return [own.y.astype(np.int64)]
+        if task == "three_class":
+            return [(own.y == each) * 1.0 for each in range(3)]
+        return [own.y]
+
+    def _weights(self, estimator: Any, own: Part, method: str) -> dict[str, Values]:
+        """The keyword for weights, if the method takes them or rows weigh differently."""
+        if "sample_weight" in signature(getattr(estimator, method)).parameters:
+            return {"sample_weight": own.weight}
+        if np.ptp(own.weight) == 0.0:
+            return {}
+        raise ConfigError(
+            f"{self.estimator} takes no weights, and the rows weigh from "
+            f"{own.weight.min():.3g} to {own.weight.max():.3g}. Weigh all rows alike, or "
+            "choose another estimator."
+        )
+
     def _fitted(self, estimator: Any, own: Part, y: npt.NDArray[Any]) -> Any:
-        if scikit("utils.validation").has_fit_parameter(estimator, "sample_weight"):
-            weights = {"sample_weight": own.weight}
-        elif np.ptp(own.weight) == 0.0:
-            weights = {}
-        else:
-            raise ConfigError(
-                f"{self.estimator} takes no weights, and the rows weigh from "
-                f"{own.weight.min():.3g} to {own.weight.max():.3g}. Weigh all rows alike, or "
-                "choose another estimator."
-            )
+        weights = self._weights(estimator, own, "fit")
         try:
             return scikit("base").clone(estimator).fit(own.X, y, **weights)
         except (ValueError, TypeError) as error:
@@ -78,6 +88,25 @@ class ScikitLearn(PerHorizon):
                 f"{self.estimator} cannot be fitted on {len(y):,} rows of {own.X.shape[1]} "
                 f"features: {error}"
             ) from error
+
+    @property
+    def updates(self) -> bool:
+        return hasattr(by_name.named(self.estimator), "partial_fit")
+
+    def update_one(
+        self, learned: list[Any], train: Part, stop: Part | None, task: Task, seed: int
+    ) -> list[Any]:
+        if not self.updates:
+            raise ConfigError(
+                f"{self.estimator} has no partial_fit and cannot learn on from new rows alone. "
+                "Train it again on all rows."
+            )
+        own = train.counted()
+        # To data and back: what is learned on from must stay as it is.
+        further = by_name.from_bytes(by_name.to_bytes(learned, self.estimator))
+        for each, y in zip(further, self._targets(own, task, further[0]), strict=True):
+            each.partial_fit(own.X, y, **self._weights(each, own, "partial_fit"))
+        return further
 
     def predict_one(self, learned: list[Any], X: Values, task: Task) -> Values:
         for each in learned:

@@ -107,7 +107,9 @@ def read_weights(file: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, Te
                 f"{file} does not hold this network: {wrong[0]} has shape {found.get(wrong[0])}, "
                 f"expected {shapes.get(wrong[0])}. {way_out}"
             )
-        weights = load_file(file)
+        # Copies: what lies in the file is not aligned as what was trained, and the processor's
+        # vector instructions then round other sums than in research.
+        weights = {name: value.clone() for name, value in load_file(file).items()}
     except ArtifactError:
         raise
     except Exception as error:  # noqa: BLE001 (safetensors raises its own, unexported class)

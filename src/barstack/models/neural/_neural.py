@@ -129,6 +129,13 @@ class Neural(Model):
         assert stop is not None  # stops_early
         return trainer().fit(self, train, stop, target, seed, folder, on_epoch)  # type: ignore[no-any-return]
 
+    def update(
+        self, learned: Learned, train: Samples, stop: Samples | None, target: Target, seed: int
+    ) -> Learned:
+        """Trained on from the weights that are there."""
+        assert stop is not None  # stops_early
+        return trainer().fit(self, train, stop, target, seed, None, None, learned)  # type: ignore[no-any-return]
+
     def predict(self, learned: Learned, inputs: Inputs, target: Target) -> Values:
         return trainer().predict(self, learned, inputs, target)  # type: ignore[no-any-return]
 

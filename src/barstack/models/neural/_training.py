@@ -45,13 +45,17 @@ def fit(
     seed: int,
     folder: Path | None,
     on_epoch: Callable[[Epoch], None] | None,
+    begin: Learned | None = None,
 ) -> Learned:
-    """The network of the epoch that did best on `stop`."""
+    """The network of the epoch that did best on `stop`; it begins with the weights of another."""
     where = device()
     what = fingerprint([model.content(), target.columns], seed, train, stop) if folder else ""
     checkpoint = Checkpoint(folder, what)
     with one_thread(), seeded(seed, where):
         run = Run.begin(model, train, target, where)
+        if begin is not None:
+            run.network.load_state_dict(begin.network.state_dict())
+            run.start = begin.start.to(where)
         state = State(run.network, optimizer=run.optimizer, shuffle=np.random.default_rng(seed))
         checkpoint.read(state)
         kind = Chunks if model.dense else Windows

@@ -1,0 +1,81 @@
+"""TimesFM, with weights brought by the user."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from barstack.core.errors import ConfigError, MissingPackageError
+from barstack.core.forecast import Target
+from barstack.datasets import Inputs, Samples
+
+from .._model import Model, Values, register
+from ..neural._torch import trainer
+
+if TYPE_CHECKING:
+    from ._tuned import Tuned
+
+
+@register("timesfm", family="pretrained", tasks=("return",))
+class TimesFM(Model):
+    """A pretrained decoder over patches of one series, read by a linear head. Das et al. (2024).
+
+    The series is the price, as the running sum of one feature that is each bar's log return. The
+    decoder forecasts its next bars; a ridge regression on that path learns each horizon. Weights
+    of TimesFM 2.5 are read from a file of your own and never fetched.
+    """
+
+    packages: ClassVar[tuple[str, ...]] = ("timesfm", "torch")
+    exempt: ClassVar[dict[str, str]] = {
+        "check_learns_a_plain_signal": "it reads the price alone, and the signal is elsewhere",
+    }
+
+    weights: str = ""  # path of model.safetensors
+    feature: int = Field(0, ge=0)  # place of the log return among the columns
+    lookback: int = Field(512, ge=32)  # bars, a multiple of 32
+    tune: Literal["head", "all"] = "head"
+    penalty: float = Field(1.0, ge=0)  # of the head, per row
+    most_rows: int = Field(20_000, ge=2)  # learned from, the latest of those trained on
+    epochs: int = Field(1, ge=1)  # where all is tuned
+    learning_rate: float = Field(1e-5, gt=0)  # of AdamW, where all is tuned
+    batch: int = Field(32, ge=1)
+
+    @field_validator("lookback")
+    @classmethod
+    def _whole_patches(cls, lookback: int) -> int:
+        if lookback % 32:
+            raise ConfigError(f"lookback must be a multiple of 32 bars, got {lookback}.")
+        return lookback
+
+    @property
+    def lookback_bars(self) -> int:
+        return self.lookback
+
+    def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Tuned:
+        return _tuned().fit(self, train, seed)  # type: ignore[no-any-return]  # loaded by name
+
+    def predict(self, learned: Tuned, inputs: Inputs, target: Target) -> Values:
+        return _tuned().predict(self, learned, inputs)  # type: ignore[no-any-return]  # as above
+
+    def save(self, learned: Tuned, folder: Path) -> None:
+        _tuned().save(self, learned, folder)
+
+    def load(self, folder: Path, target: Target) -> Tuned:
+        return _tuned().load(self, folder, target)  # type: ignore[no-any-return]  # as above
+
+
+def _tuned() -> ModuleType:
+    trainer()  # says what to install where PyTorch is missing
+    try:
+        import_module("timesfm.timesfm_2p5.timesfm_2p5_torch")
+    except ImportError as error:
+        raise MissingPackageError(
+            f"This model needs TimesFM: pip install 'barstack[timesfm]' ({error})."
+        ) from None
+    from . import _tuned  # noqa: PLC0415
+
+    return _tuned

@@ -1,0 +1,231 @@
+"""What models share that learn something of their own for each ticker."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from pydantic import Field, WithJsonSchema
+
+from barstack.core.errors import ConfigError, DataError
+from barstack.core.forecast import Target
+from barstack.datasets import FittedScaler, Inputs, Samples
+
+from .._arrays import check_files, damaged, require, seal_files
+from .._horizons import check_width
+from .._model import MODELS, Model, Values
+
+_INDEX = "tickers.json"
+
+# In full it would hold the schema of every model, this one's again among them.
+AnyModel = Annotated[
+    Model,
+    MODELS,
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "required": ["model"]}]}),
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Ticker:
+    """One ticker's own part, with the scales it was learned in.
+
+    learned  what the model learned of it
+    scaler   fitted on its own rows
+    y_scale  (n_horizons,) its labels' deviation, in deviations of all tickers' labels
+    """
+
+    learned: Any
+    scaler: FittedScaler
+    y_scale: Values
+
+
+@dataclass(frozen=True, eq=False)
+class Tickers:
+    """Every ticker's own part by its symbol, and what all of them began from where they did."""
+
+    own: Mapping[str, Ticker]
+    shared: Any = field(default=None)
+
+
+class Rows(NamedTuple):
+    """One ticker's samples in its own scales, and the deviation of its labels as in `Ticker`."""
+
+    train: Samples
+    stop: Samples | None
+    y_scale: Values
+
+    def ticker(self, learned: Any) -> Ticker:
+        """What was learned from these rows, with their scales."""
+        return Ticker(learned, self.train.scaler, self.y_scale)
+
+
+class ByTicker(Model):
+    """A model for each ticker, with scales of its own. Subclass it and write `fit_tickers`."""
+
+    of: AnyModel = Field("lightgbm", validate_default=True)
+
+    def model_post_init(self, context: Any) -> None:
+        super().model_post_init(context)
+        # What the model within can and needs, this one can and needs.
+        self.__dict__.update(
+            tasks=self.of.tasks, stops_early=self.of.stops_early, packages=self.of.packages
+        )
+        if isinstance(self.of, ByTicker):
+            raise ConfigError("of is itself a model for each ticker. Name the model within.")
+
+    @property
+    def lookback_bars(self) -> int:
+        return self.of.lookback_bars
+
+    @property
+    def updates(self) -> bool:
+        return self.of.updates
+
+    @abstractmethod
+    def fit_tickers(
+        self, rows: Mapping[str, Rows], target: Target, seed: int, known: Tickers
+    ) -> Tickers:
+        """Learn of tickers that are not `known` yet; those that are stay as they are."""
+
+    def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Tickers:
+        return self.fit_tickers(self._rows(train, stop, target, {}), target, seed, Tickers({}))
+
+    def update(
+        self, learned: Tickers, train: Samples, stop: Samples | None, target: Target, seed: int
+    ) -> Tickers:
+        """Each known ticker learns on in its own scales; a new one joins."""
+        own = dict(learned.own)
+        new: dict[str, Rows] = {}
+        for symbol, rows in self._rows(train, stop, target, own).items():
+            if symbol in own:
+                further = self.of.update(own[symbol].learned, rows.train, rows.stop, target, seed)
+                own[symbol] = rows.ticker(further)
+            else:
+                new[symbol] = rows
+        found = replace(learned, own=own)
+        return self.fit_tickers(new, target, seed, found) if new else found
+
+    def predict(self, learned: Tickers, inputs: Inputs, target: Target) -> Values:
+        found = np.empty((len(inputs), len(target.horizons), len(target.outputs)))
+        for symbol, places in inputs.places_by_symbol().items():
+            if symbol not in learned.own:
+                raise DataError(
+                    f"{symbol} is none of the tickers that were trained on: "
+                    f"{', '.join(sorted(learned.own))}. Train with it, or let it join with "
+                    "barstack.models.update."
+                )
+            ticker = learned.own[symbol]
+            for values in ticker.scaler.learned.values():
+                check_width(len(values), inputs.table[:0])
+            own = replace(
+                inputs,
+                rows=inputs.rows[places],
+                history=inputs.history[places],
+                scaler=ticker.scaler,
+            )
+            values = self.of.predict(ticker.learned, own, target)
+            found[places] = values * ticker.y_scale[:, None]
+        return found
+
+    def save(self, learned: Tickers, folder: Path) -> None:
+        index = []
+        for number, (symbol, ticker) in enumerate(sorted(learned.own.items())):
+            scales = {"scaler": ticker.scaler.to_json(), "y_scale": ticker.y_scale.tolist()}
+            index.append({"symbol": symbol, **scales})
+            (folder / str(number)).mkdir()
+            self.of.save(ticker.learned, folder / str(number))
+        (folder / _INDEX).write_text(json.dumps(index, indent=1))
+        if learned.shared is not None:
+            (folder / "shared").mkdir()
+            self.save_shared(learned.shared, folder / "shared")
+        seal_files(folder)
+
+    def load(self, folder: Path, target: Target) -> Tickers:
+        check_files(folder)
+        file = folder / _INDEX
+        try:
+            own = {
+                str(entry["symbol"]): self._loaded(entry, folder / str(number), target)
+                for number, entry in enumerate(json.loads(file.read_text()))
+            }
+        except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
+            raise damaged(file, repr(error)[:200]) from None
+        shared = folder / "shared"
+        return Tickers(own, self.load_shared(shared, target) if shared.is_dir() else None)
+
+    def save_shared(self, shared: Any, folder: Path) -> None:
+        """Write what all tickers have in common: by default something of the model within."""
+        self.of.save(shared, folder)
+
+    def load_shared(self, folder: Path, target: Target) -> Any:
+        """Read what `save_shared` wrote."""
+        return self.of.load(folder, target)
+
+    def _loaded(self, entry: Any, folder: Path, target: Target) -> Ticker:
+        widths = [len(values) for values in entry["scaler"]["learned"].values()]
+        scaler = FittedScaler.from_json(entry["scaler"], max(widths))
+        y_scale = np.array(entry["y_scale"], float)
+        fine = y_scale.shape == (len(target.horizons),) and bool((y_scale > 0).all())
+        finite = all(np.isfinite(values).all() for values in scaler.learned.values())
+        require(folder, fine and finite, "its scales are not numbers for each horizon and column")
+        return Ticker(self.of.load(folder, target), scaler, y_scale)
+
+    def _rows(
+        self,
+        train: Samples,
+        stop: Samples | None,
+        target: Target,
+        known: Mapping[str, Ticker],
+    ) -> dict[str, Rows]:
+        """Every ticker's rows, in the scales that it is known in or those of its own rows."""
+        fits, stops = _parts(train), _parts(stop) if stop is not None else {}
+        found = {}
+        for symbol in sorted(fits.keys() | stops.keys()):
+            n_fit, n_stop = (len(each.get(symbol, ())) for each in (fits, stops))
+            if n_fit < 2 or (self.stops_early and not n_stop):
+                raise DataError(
+                    f"{symbol} has {n_fit} training rows to fit on and {n_stop} to stop by. Give "
+                    "more of its bars, leave it out, or train one model on all tickers."
+                )
+            if symbol in known:
+                scaler, y_scale = known[symbol].scaler, known[symbol].y_scale
+            else:
+                scaler = train.scaler.scaler.fit(train.table, fits[symbol].rows)
+                y_scale = _deviation(fits[symbol].y, target)
+            own_stop = _in_scales(stops[symbol], scaler, y_scale) if n_stop else None
+            found[symbol] = Rows(_in_scales(fits[symbol], scaler, y_scale), own_stop, y_scale)
+        return found
+
+
+def _parts(samples: Samples) -> dict[str, Samples]:
+    """Each ticker's own samples, weights brought to a mean of one among them."""
+    found = {}
+    for symbol, places in samples.places_by_symbol().items():
+        weight = samples.weight[places]
+        mean = weight.mean()
+        found[symbol] = replace(
+            samples,
+            rows=samples.rows[places],
+            history=samples.history[places],
+            y=samples.y[places],
+            weight=weight / mean if mean > 0.0 else weight,
+        )
+    return found
+
+
+def _deviation(y: Values, target: Target) -> Values:
+    """(n_horizons,) of labels that are numbers, 1 where they are classes or never differ."""
+    if target.task in ("direction", "three_class"):
+        return np.ones(y.shape[1])
+    deviation = y.std(axis=0)
+    return np.where(deviation > 0.0, deviation, 1.0)
+
+
+def _in_scales(samples: Samples, scaler: FittedScaler, y_scale: Values) -> Samples:
+    """The same samples as features and labels look in other scales."""
+    return replace(samples, scaler=scaler, y=samples.y / y_scale)

@@ -1,0 +1,28 @@
+"""A model for each ticker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from barstack.core.forecast import Target
+from barstack.core.seeds import derive_seed
+
+from .._model import register
+from ._by_ticker import ByTicker, Rows, Tickers
+
+
+@register("per_ticker", family="tickers", tasks=("return", "direction", "three_class"))
+class PerTicker(ByTicker):
+    """A fit for each ticker, from its own rows in its own scales, instead of one on all rows."""
+
+    def fit_tickers(
+        self, rows: Mapping[str, Rows], target: Target, seed: int, known: Tickers
+    ) -> Tickers:
+        own = {
+            symbol: each.ticker(
+                self.of.fit(each.train, each.stop, target, derive_seed(seed, symbol))
+            )
+            for symbol, each in rows.items()
+        }
+        return replace(known, own={**known.own, **own})
