@@ -15,6 +15,7 @@ from barstack.core.spec import Spec
 from barstack.datasets import Inputs, Samples
 
 Values = npt.NDArray[np.float64]
+EVERY_TASK: tuple[Task, ...] = ("return", "direction", "three_class", "quantiles")
 
 
 class Model(Spec):
@@ -22,7 +23,7 @@ class Model(Spec):
 
     Subclass it, decorate with `register(name, family=..., tasks=...)` and write the four methods.
     Returns in `train.y` are in training deviations and `predict` answers in the same unit;
-    scaling there and back, checks of input and times are the trainer's work.
+    scaling there and back, sorting quantiles, checks of input and times are the trainer's work.
     """
 
     family: ClassVar[str] = ""
