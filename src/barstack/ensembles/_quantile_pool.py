@@ -37,6 +37,6 @@ def quantile_pool(forecasts: Values, y: Values, levels: tuple[float, ...]) -> Va
         slope = np.einsum("nk,nmk->m", above - tau, centred) / len(y)
         steepness += float(np.abs(slope).max()) ** 2
         if steepness == 0.0:  # members never differ
-            return weights
+            return np.asarray(weights)
         logs -= np.sqrt(np.log(n_members) / steepness) * slope
-    return kept / kept.sum()
+    return np.asarray(kept / kept.sum())

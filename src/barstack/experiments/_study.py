@@ -21,7 +21,7 @@ from barstack.models import MODELS, Model
 from barstack.splits import SPLITTERS, Splitter, WalkForward
 
 # What evaluation calls the forecasts that need no model.
-NAIVE = ("always_up", "historical_mean", "historical_quantiles", "last_sign", "zero")
+NAIVE = ("always_up", "historical_mean", "past_quantiles", "last_sign", "zero")
 
 
 class Study(Spec):
