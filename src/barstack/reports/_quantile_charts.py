@@ -78,7 +78,7 @@ def _diagonal() -> go.Scatter:
     return go.Scatter(
         x=[0, 100],
         y=[0, 100],
-        name="as much as should",
+        name="as much as there should be",
         mode="lines",
         line={"color": MUTED, "width": 1.6, "dash": "dash"},
         meta={"swatch": "line"},
