@@ -40,7 +40,7 @@ MODELS_HERE: dict[str, dict[str, Any]] = {
     level=st.sampled_from(LEVELS),
 )
 def test_no_constant_has_a_smaller_pinball_loss(rows: list[tuple[int, int]], level: float) -> None:
-    y, weight = (np.array(column, float) for column in zip(*rows, strict=True))
+    y, weight = (np.array(column, np.float64) for column in zip(*rows, strict=True))
     weight[0] += 1.0
     (found,) = weighted_quantiles(y, weight, (level,))
 
@@ -55,7 +55,8 @@ def test_weighted_quantiles_are_those_of_rows_repeated() -> None:
     rng = np.random.default_rng(0)
     y, times = rng.normal(size=200), rng.integers(1, 5, 200)
     repeated = np.quantile(np.repeat(y, times), LEVELS, method="inverted_cdf")
-    np.testing.assert_array_equal(weighted_quantiles(y, times * 1.0, LEVELS), repeated)
+    weight = times.astype(np.float64)
+    np.testing.assert_array_equal(weighted_quantiles(y, weight, LEVELS), repeated)
 
 
 @cache
@@ -167,14 +168,16 @@ def test_neighbours_are_counted_by_weight() -> None:
     rows = training_rows(dataset, 1.0)
     scaler = dataset.fit_scaler(rows[:500])
     samples = dataset.samples(rows[:500], scaler, np.ones(2))
-    samples = replace(samples, weight=np.random.default_rng(2).integers(1, 4, 500) * 1.0)
+    samples = replace(
+        samples, weight=np.random.default_rng(2).integers(1, 4, 500).astype(np.float64)
+    )
     inputs = dataset.inputs(rows[500:520], scaler)
     model = MODELS.parse({"model": "knn", "neighbours": 31})
     found = model.predict(model.fit(samples, None, dataset.target, 0), inputs, dataset.target)
     for row, asked in enumerate(inputs.last()):
         near = np.argsort(((samples.last() - asked) ** 2).sum(axis=1), kind="stable")[:31]
         for horizon in range(2):
-            repeated = np.repeat(samples.y[near, horizon], samples.weight[near].astype(int))
+            repeated = np.repeat(samples.y[near, horizon], times[near])
             expected = np.quantile(repeated, LEVELS, method="inverted_cdf")
             np.testing.assert_array_equal(found[row, horizon], expected)
 
