@@ -168,9 +168,8 @@ def test_neighbours_are_counted_by_weight() -> None:
     rows = training_rows(dataset, 1.0)
     scaler = dataset.fit_scaler(rows[:500])
     samples = dataset.samples(rows[:500], scaler, np.ones(2))
-    samples = replace(
-        samples, weight=np.random.default_rng(2).integers(1, 4, 500).astype(np.float64)
-    )
+    times = np.random.default_rng(2).integers(1, 4, 500)
+    samples = replace(samples, weight=times.astype(np.float64))
     inputs = dataset.inputs(rows[500:520], scaler)
     model = MODELS.parse({"model": "knn", "neighbours": 31})
     found = model.predict(model.fit(samples, None, dataset.target, 0), inputs, dataset.target)
