@@ -16,6 +16,7 @@ from barstack.core.errors import ConfigError
 from barstack.core.forecast import LEVELS, Target, Task
 from barstack.ensembles import ENSEMBLES
 from barstack.ensembles._weighted import Average
+from barstack.experiments import compare_runs
 from barstack.reports import render
 from barstack.testing import walk
 
@@ -73,6 +74,16 @@ def test_live_quantiles_are_those_of_the_batch(quantiles: Run) -> None:
     assert np.abs(values - batch).max() <= 1e-5 * batch.std()
     frame = predictor.predict(newer)
     assert {"q05_1bars", "q95_4bars", "trees.q50_1bars"} <= set(frame.columns)
+
+
+def test_medians_are_compared_as_returns_are(quantiles: Run) -> None:
+    one, four = compare_runs([quantiles.folder])
+    scores = {(each.name, each.horizon): each for each in quantiles.evaluation.scores}
+    assert {each.name for each in one.entries} == {"stack", "average", *MEMBERS}
+    for found in (one, four):
+        stack = next(each for each in found.entries if each.name == "stack")
+        assert stack.ic == pytest.approx(scores["stack", found.horizon].ic)
+        assert stack.r2 is not None
 
 
 def test_they_are_said_in_the_terminal(quantiles: Run) -> None:

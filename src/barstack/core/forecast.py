@@ -26,6 +26,7 @@ OUTPUTS: dict[Task, tuple[str, ...]] = {
     "three_class": ("p_sell", "p_hold", "p_buy"),
     "quantiles": (),
 }
+EVERY_TASK: tuple[Task, ...] = tuple(OUTPUTS)
 _CLASSES: dict[Task, int] = {"return": 0, "direction": 2, "three_class": 3, "quantiles": 0}
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)

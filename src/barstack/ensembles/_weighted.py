@@ -10,12 +10,11 @@ import scipy.optimize
 from pydantic import Field
 
 from barstack.core.errors import ArtifactError
-from barstack.core.forecast import Target, Task
+from barstack.core.forecast import EVERY_TASK, Target
 
 from ._ensemble import Ensemble, Values, register
 from ._quantile_pool import quantile_pool
 
-EVERY_TASK: tuple[Task, ...] = ("return", "direction", "three_class", "quantiles")
 _POOL_STEPS = 200
 
 

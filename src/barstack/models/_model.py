@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from barstack.core.forecast import Target, Task
+from barstack.core.forecast import EVERY_TASK, Target, Task
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
 from barstack.datasets import Inputs, Samples
 
+__all__ = ["EVERY_TASK", "MODELS", "Model", "Values", "register"]
+
 Values = npt.NDArray[np.float64]
-EVERY_TASK: tuple[Task, ...] = ("return", "direction", "three_class", "quantiles")
 
 
 class Model(Spec):
