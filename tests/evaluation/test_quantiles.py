@@ -139,7 +139,7 @@ def test_three_levels_are_not_taken_for_three_classes() -> None:
     bars = walk(1500)
     labels = labels_of("quantiles", bars, levels=[0.1, 0.5, 0.9])
     found = judge(labels, spread_of(labels, 0.004), bars)
-    assert found.equity[0].turnover_per_day > 0.0
+    assert abs(found.equity[0].mean_position) < 0.5  # of a likeliest class it would be 1
     assert score_of(found, "average").log_loss is None
 
 
