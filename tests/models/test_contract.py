@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.models.cases import model_of
 
 from barstack.core.errors import DataError
 from barstack.core.forecast import Task
@@ -26,7 +27,7 @@ CASES = [(name, task) for name in NAMES for task in MODELS.get(name).tasks]
 @pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize(("name", "task"), CASES, ids=[f"{n}-{t}" for n, t in CASES])
 def test_model(name: str, task: Task, check: Callable[[Model, Dataset], None]) -> None:
-    model = MODELS.get(name)()
+    model = model_of(name, task)
     if check.__name__ in model.exempt:
         pytest.skip(f"{name} is exempt: {model.exempt[check.__name__]}")
     check(model, dataset_for(task))
@@ -40,7 +41,7 @@ def test_labels_that_never_differ(name: str, task: Task) -> None:
     known = ~np.isnan(dataset.labels.values)
     still = replace(dataset.labels, values=np.where(known, 1.0, np.nan))
     rows = training_rows(dataset)
-    fitted = train(MODELS.get(name)(), Dataset(dataset.features, still), rows, seed=0)
+    fitted = train(model_of(name, task), Dataset(dataset.features, still), rows, seed=0)
     with tempfile.TemporaryDirectory() as folder:
         fitted.save(Path(folder) / "model")
         loaded = FittedModel.load(Path(folder) / "model")
@@ -55,7 +56,7 @@ def test_features_that_never_differ(name: str, task: Task) -> None:
     dataset = dataset_for(task)
     flat = replace(dataset.features, values=np.ones_like(dataset.features.values))
     rows = training_rows(dataset)
-    fitted = train(MODELS.get(name)(), Dataset(flat, dataset.labels), rows, seed=0)
+    fitted = train(model_of(name, task), Dataset(flat, dataset.labels), rows, seed=0)
     one = rows[dataset.decisions.symbol_code[rows] == 0]  # what differs is the ticker at most
     values = fitted.predict(flat, one[-50:])
     assert np.isfinite(values).all()

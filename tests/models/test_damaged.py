@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.models.cases import settings
 
 from barstack.core.errors import ArtifactError
 from barstack.core.files import seal
@@ -54,7 +55,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Task], Pat
     @cache
     def save(name: str, task: Task) -> Path:
         dataset = dataset_for(task)
-        model = MODELS.parse({"model": name, **SMALL.get(name, {})})
+        model = MODELS.parse(settings(name, task, SMALL.get(name)))
         folder = tmp_path_factory.mktemp(name) / "model"
         train(model, dataset, training_rows(dataset), seed=0).save(folder)
         return folder

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.models.cases import settings as settings_of
 
 from barstack.core.decisions import Rows
 from barstack.core.forecast import Task
 from barstack.datasets import Dataset
+from barstack.evaluation._metrics import pinball_losses
 from barstack.features import Feature, FeatureSet
 from barstack.labels import LABELS
 from barstack.models import MODELS, train
@@ -43,8 +45,8 @@ def dataset_of(world: str, task: Task, seed: int) -> Dataset:
 
 @cache
 def loss_of(name: str, task: Task, world: str) -> float:
-    """Squared error over that of zero, or log loss, out of sample: the mean over seeds."""
-    settings: dict[str, Any] = {"model": name}
+    """Of returns and quantiles over that of zero, or log loss, out of sample: mean over seeds."""
+    settings = settings_of(name, task)
     if "feature_share" in MODELS.get(name).model_fields:
         settings["feature_share"] = 1.0  # or a tree would see one of the two and no interaction
     return float(np.mean([_loss(settings, dataset_of(world, task, seed)) for seed in SEEDS]))
@@ -59,12 +61,16 @@ def _loss(settings: dict[str, Any], dataset: Dataset) -> float:
     came = dataset.labels.values[tested, 0]
     if dataset.target.task == "return":
         return float(((forecast[:, 0] - came) ** 2).sum() / (came**2).sum())
+    if levels := dataset.target.levels:
+        zero = pinball_losses(np.zeros(forecast.shape), came, levels)
+        return float(pinball_losses(forecast, came, levels).sum() / zero.sum())
     shares = forecast if forecast.shape[1] == 3 else np.hstack([1.0 - forecast, forecast])
     return float(-np.log(shares[np.arange(len(came)), came.astype(int)]).mean())
 
 
 def naive_loss(task: Task, world: str) -> float:
-    return min(loss_of(f"naive_{each}", task, world) for each in ("zero", "mean"))
+    naive = [each for each in ("zero", "mean") if task in MODELS.get(f"naive_{each}").tasks]
+    return min(loss_of(f"naive_{each}", task, world) for each in naive)
 
 
 @pytest.mark.parametrize(("name", "task"), CASES, ids=[f"{n}-{t}" for n, t in CASES])

@@ -55,3 +55,9 @@ def test_return(name: str, check: Callable[[Model, Dataset], None]) -> None:
 @pytest.mark.parametrize("name", SMALL)
 def test_classes(name: str, task: Task, check: Callable[[Model, Dataset], None]) -> None:
     check(small(name), dataset_for(task))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_quantiles(name: str) -> None:
+    """After an epoch: the numbers that a network gives for them are like those for anything."""
+    check_answers_its_task(small(name).model_copy(update={"epochs": 1}), dataset_for("quantiles"))

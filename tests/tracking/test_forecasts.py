@@ -9,22 +9,23 @@ from hypothesis import strategies as st
 
 from barstack.core.decisions import Decisions
 from barstack.core.errors import StorageError
-from barstack.core.forecast import Forecast, Target, Task
+from barstack.core.forecast import LEVELS, Forecast, Target, Task
 from barstack.core.times import DecidedAt, TrainedThrough
 from barstack.tracking import ForecastStore, OutOfFold
 
-SHAPES: dict[Task, int] = {"return": 1, "direction": 1, "three_class": 3}
+SHAPES: dict[Task, int] = {"return": 1, "direction": 1, "three_class": 3, "quantiles": 5}
 
 
 def out_of_fold(task: Task, n_horizons: int, n_rows: int, seed: int = 0) -> OutOfFold:
     rng = np.random.default_rng(seed)
     code = np.sort(rng.integers(0, 2, n_rows)).astype(np.int32)
     decided = np.datetime64("2026-01-05", "us") + np.arange(n_rows) * np.timedelta64(1, "h")
-    target = Target(task, tuple(f"{hours + 1}h" for hours in range(n_horizons)))
+    levels = LEVELS if task == "quantiles" else ()
+    target = Target(task, tuple(f"{hours + 1}h" for hours in range(n_horizons)), levels)
     forecast = Forecast(
         Decisions(("AAA", "BBB"), code, DecidedAt(decided)),
         target,
-        rng.normal(size=(n_rows, n_horizons, SHAPES[task])),
+        np.sort(rng.normal(size=(n_rows, n_horizons, SHAPES[task])), axis=2),
         TrainedThrough(decided - np.timedelta64(1, "D")),
     )
     return OutOfFold(forecast, rng.integers(0, 3, n_rows))

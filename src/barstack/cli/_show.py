@@ -15,6 +15,7 @@ from barstack.evaluation import Evaluation, Score, Verdict
 from barstack.experiments import Run
 
 _COLOURS = {"none": "white", "unproven": "yellow", "supported": "green"}
+_FITS = {"return": "R² %", "quantiles": "skill %"}
 _TITLES = {"none": "No edge", "unproven": "No edge proven", "supported": "Edge supported"}
 
 
@@ -22,6 +23,8 @@ def show_run(run: Run, console: Console) -> None:
     """Leaderboard, verdict and where the report lies."""
     console.print()
     console.print(leaderboard_table(run.evaluation))
+    if run.evaluation.levels:
+        console.print("skill  pinball loss below that of the historical quantiles", highlight=False)
     console.print(
         "±      one standard error, from leaving out blocks of time\n"
         "right  a forecast of zero counts as half right\n"
@@ -43,8 +46,7 @@ def show_verdict(verdict: Verdict, console: Console) -> None:
 
 def leaderboard_table(evaluation: Evaluation, horizon: str | None = None) -> Table:
     """All forecasters at each horizon: ensembles, members, then naive forecasts."""
-    returns = evaluation.task == "return"
-    fit = "R² %" if returns else "log loss"
+    fit = _FITS.get(evaluation.task, "log loss")
     table = Table(
         title=f"{_named(evaluation.symbols)}: {evaluation.n_decisions:,} decisions out of fold, "
         f"{evaluation.first_at[:10]} to {evaluation.last_at[:10]}",
@@ -64,7 +66,7 @@ def leaderboard_table(evaluation: Evaluation, horizon: str | None = None) -> Tab
         table.add_row(f"[bold cyan]{each} ahead[/]")
         for score in evaluation.scores:
             if score.horizon == each:
-                table.add_row(*_row(score, returns), style=_style(score))
+                table.add_row(*_row(score, fit), style=_style(score))
         table.add_row()
     return table
 
@@ -73,16 +75,17 @@ def _named(symbols: list[str]) -> str:
     return ", ".join(symbols) if len(symbols) <= 3 else f"{len(symbols)} symbols"
 
 
-def _row(score: Score, returns: bool) -> tuple[str, ...]:
-    if returns:
-        fit = plus_minus(score.r2, score.r2_se, 100, 2)
-    else:
-        fit = plus_minus(score.log_loss, score.log_loss_se, 1, 3)
+def _row(score: Score, fit: str) -> tuple[str, ...]:
+    fitted = {
+        "R² %": plus_minus(score.r2, score.r2_se, 100, 2),
+        "skill %": plus_minus(score.pinball_skill, score.pinball_skill_se, 100, 2),
+        "log loss": plus_minus(score.log_loss, score.log_loss_se, 1, 3),
+    }
     return (
         f" {score.name}",
         plus_minus(score.directional_accuracy, score.directional_accuracy_se, 100, 1),
         plus_minus(score.ic, score.ic_se, 1, 3),
-        fit,
+        fitted[fit],
         plus_minus(score.net_edge_bps, score.net_edge_bps_se, 1, 2),
         "–" if score.p_adjusted is None else f"{score.p_adjusted:.3f}",
     )
@@ -134,6 +137,9 @@ def _in_words(forecast: Forecast, row: int, horizon: int, side: int | None) -> s
         return f"{'long' if side > 0 else 'short'} pays with {numbers[0]:.0%}"
     if forecast.target.task == "return":
         return f"{numbers[0] * 100:+.3f} %"
+    if forecast.target.levels:
+        named = zip(forecast.target.outputs, numbers, strict=True)
+        return " ".join(f"{name} {each * 100:+.3f}" for name, each in named) + " %"
     if forecast.target.task == "direction":
         return f"up with {numbers[0]:.0%}"
     return "SELL {:.0%} HOLD {:.0%} BUY {:.0%}".format(*numbers)

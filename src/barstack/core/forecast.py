@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from itertools import pairwise
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,32 +14,76 @@ from .decisions import Decisions, Rows
 from .errors import ConfigError, LeakError
 from .times import DecidedAt, TrainedThrough, iso
 
-Task = Literal["return", "direction", "three_class"]
+Task = Literal["return", "direction", "three_class", "quantiles"]
 Kind = Literal["forward", "crossed", "in_sample"]
+Values = npt.NDArray[np.float64]
 
-# What a forecast says of each horizon. Classes are SELL 0, HOLD 1, BUY 2.
+# What a forecast says of each horizon. Classes are SELL 0, HOLD 1, BUY 2. The quantiles of the
+# return are as many as the target has levels.
 OUTPUTS: dict[Task, tuple[str, ...]] = {
     "return": ("return",),
     "direction": ("p_up",),
     "three_class": ("p_sell", "p_hold", "p_buy"),
+    "quantiles": (),
 }
+EVERY_TASK: tuple[Task, ...] = tuple(OUTPUTS)
+_CLASSES: dict[Task, int] = {"return": 0, "direction": 2, "three_class": 3, "quantiles": 0}
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+_DECIMALS = 4  # of a level, so that its name is short
 
 
 @dataclass(frozen=True)
 class Target:
     """What is forecast: a task, at one or several horizons.
 
+    levels  of quantiles, rising, the median among them; empty for all other tasks
+
     >>> Target("three_class", ("4h",)).columns
     ('p_sell_4h', 'p_hold_4h', 'p_buy_4h')
+    >>> Target("quantiles", ("4h",), (0.05, 0.5, 0.975)).columns
+    ('q05_4h', 'q50_4h', 'q975_4h')
     """
 
     task: Task
     horizons: tuple[str, ...]
+    levels: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.task not in OUTPUTS:
+            raise ConfigError(f"Unknown task {self.task!r}. Known: {', '.join(OUTPUTS)}.")
+        if self.task == "quantiles":
+            check_levels(self.levels)
+        elif self.levels:
+            raise ConfigError(
+                f"Task {self.task} has no levels, got {list(self.levels)}. Leave them out, or "
+                "forecast quantiles."
+            )
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Numbers forecast for each horizon."""
-        return OUTPUTS[self.task]
+        return OUTPUTS[self.task] or tuple(map(level_name, self.levels))
+
+    @property
+    def n_classes(self) -> int:
+        """Classes that labels are of; 0 where they are returns."""
+        return _CLASSES[self.task]
+
+    @property
+    def median(self) -> int:
+        """Place of the median among the levels."""
+        return self.levels.index(0.5)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; `from_json` reads it back."""
+        levels = {"levels": list(self.levels)} if self.levels else {}
+        return {"task": self.task, "horizons": list(self.horizons)} | levels
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """The target within what `to_json` wrote, other keys beside it passed by."""
+        return cls(content["task"], tuple(content["horizons"]), tuple(content.get("levels", ())))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -52,7 +97,8 @@ class Forecast:
 
     decisions        (n_rows,) when and for which symbol
     target           what is forecast
-    values           (n_rows, n_horizons, n_outputs) float64: returns as fractions, or probabilities
+    values           (n_rows, n_horizons, n_outputs) float64: returns as fractions, probabilities,
+                     or quantiles of the return that rise with their level
     trained_through  (n_rows,) latest `known_at` that anything behind each forecast has seen
     kind             "forward": all training was known when the decision fell.
                      "crossed": trained on both sides of it, purged; for meta-learners and
@@ -64,7 +110,7 @@ class Forecast:
 
     decisions: Decisions
     target: Target
-    values: npt.NDArray[np.float64]
+    values: Values
     trained_through: TrainedThrough
     kind: Kind = "forward"
 
@@ -77,6 +123,13 @@ class Forecast:
             raise ConfigError(
                 f"The forecast for {self.decisions.symbol[row]} at "
                 f"{iso(self.decisions.decided_at[row])} is {self.values[row].tolist()}, not finite."
+            )
+        if self.target.levels and (np.diff(self.values, axis=2) < 0.0).any():
+            row = int(np.argmax((np.diff(self.values, axis=2) < 0.0).any(axis=(1, 2))))
+            raise ConfigError(
+                f"The quantiles forecast for {self.decisions.symbol[row]} at "
+                f"{iso(self.decisions.decided_at[row])} are {self.values[row].tolist()}, which "
+                "fall where their levels rise. Sort them with uncrossed."
             )
         if self.kind == "forward":
             late = ~(self.trained_through <= self.decisions.decided_at)
@@ -93,13 +146,9 @@ class Forecast:
         return len(self.decisions)
 
     @property
-    def signal(self) -> npt.NDArray[np.float64]:
-        """(n_rows, n_horizons) positive for up: the return, 2 p_up - 1, or p_buy - p_sell."""
-        if self.target.task == "return":
-            return self.values[:, :, 0]
-        if self.target.task == "direction":
-            return 2.0 * self.values[:, :, 0] - 1.0
-        return self.values[:, :, 2] - self.values[:, :, 0]
+    def signal(self) -> Values:
+        """(n_rows, n_horizons) positive for up, see `signal_of`."""
+        return signal_of(self.values, self.target)
 
     def take(self, rows: Rows | npt.NDArray[np.bool_]) -> Forecast:
         """Some of the rows."""
@@ -119,6 +168,49 @@ class Forecast:
             "symbol": self.decisions.symbol,
             "trained_through": self.trained_through,
         } | {name: numbers[:, place] for place, name in enumerate(self.target.columns)}
+
+
+def signal_of(values: Values, target: Target) -> Values:
+    """(n_rows, n_horizons) positive for up: the return or its median, 2 p_up - 1, p_buy - p_sell.
+
+    values  (n_rows, n_horizons, n_outputs)
+    """
+    if target.task == "three_class":
+        return values[:, :, 2] - values[:, :, 0]
+    if target.task == "direction":
+        return 2.0 * values[:, :, 0] - 1.0
+    return values[:, :, target.median if target.levels else 0]
+
+
+def uncrossed(values: Values, target: Target) -> Values:
+    """Quantiles in rising order; forecasts of another task as they are.
+
+    Levels are learned apart from one another, so that a low one may come out above a high one.
+    Sorting never adds to the pinball loss: Chernozhukov, Fernández-Val, Galichon (2010).
+
+    >>> uncrossed(np.array([[[0.02, 0.01, 0.03]]]), Target("quantiles", ("4h",), (0.1, 0.5, 0.9)))
+    array([[[0.01, 0.02, 0.03]]])
+    """
+    return np.sort(values, axis=-1) if target.levels else values
+
+
+def level_name(level: float) -> str:
+    """As columns are called: the decimals of a level, at least two.
+
+    >>> level_name(0.05), level_name(0.5), level_name(0.975)
+    ('q05', 'q50', 'q975')
+    """
+    return "q" + f"{level:.{_DECIMALS}f}"[2:].rstrip("0").ljust(2, "0")
+
+
+def check_levels(levels: Sequence[float]) -> None:
+    """`ConfigError` unless levels rise within 0 and 1 and the median is among them."""
+    plain = all(isinstance(each, float) and round(each, _DECIMALS) == each for each in levels)
+    if not (plain and all(a < b for a, b in pairwise((0.0, *levels, 1.0))) and 0.5 in levels):
+        raise ConfigError(
+            f"Levels of quantiles are {list(levels)}. Write shares above 0 and below 1 that rise, "
+            f"of at most {_DECIMALS} decimals, 0.5 among them, such as {list(LEVELS)}."
+        )
 
 
 def concatenate(forecasts: Sequence[Forecast]) -> Forecast:

@@ -143,7 +143,7 @@ class Dataset:
         _add(digest, self.decisions.symbols, self.decisions.symbol_code, self.decisions.decided_at)
         _add(digest, self.features.columns, self.features.values)
         labels, target = self.labels, self.target
-        _add(digest, (target.task, *target.horizons), labels.values, labels.returns)
+        _add(digest, _names(target), labels.values, labels.returns)
         _add(digest, (), labels.known_at, labels.eligible)
         return digest.hexdigest()
 
@@ -180,6 +180,10 @@ class Dataset:
         ready = complete(self.features)
         ready[apart_from] = False
         return history(self.features, self.max_gap, ready)
+
+
+def _names(target: Target) -> tuple[str, ...]:
+    return (target.task, *target.horizons, *(str(level) for level in target.levels))
 
 
 def _same(one: Decisions, other: Decisions) -> bool:

@@ -192,8 +192,7 @@ def _write(dataset: Dataset, parts: Parts, folder: Path, scaled: bool) -> dict[s
     return {
         "format": FORMAT,
         "fingerprint": dataset.fingerprint,
-        "task": dataset.target.task,
-        "horizons": list(dataset.target.horizons),
+        **dataset.target.to_json(),
         "features": list(dataset.features.columns),
         "labels": list(_label_columns(dataset)),
         "max_gap": dataset.max_gap,

@@ -99,8 +99,7 @@ class TrainedEnsemble:
             self.ensemble.ensemble.save(self.ensemble.learned, scratch / "ensemble.json")
             manifest = {
                 "format": self.format,
-                "task": self.target.task,
-                "horizons": list(self.target.horizons),
+                **self.target.to_json(),
                 "features": self.features.content(),
                 "features_id": self.features.id,
                 "columns": list(self.features.columns),
@@ -158,7 +157,7 @@ class TrainedEnsemble:
                 f"{features.id}, then {manifest['features_id']}). Run its study again, or load it "
                 f"with barstack {manifest['versions'].get('barstack')}."
             )
-        target = Target(manifest["task"], tuple(manifest["horizons"]))
+        target = Target.from_json(manifest)
         members = {
             name: FittedModel.load(folder / "members" / name) for name in manifest["members"]
         }

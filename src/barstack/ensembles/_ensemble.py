@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from barstack.core.decisions import Decisions, Rows
 from barstack.core.errors import ConfigError, DataError
-from barstack.core.forecast import Forecast, Target, concatenate
+from barstack.core.forecast import Forecast, Target, Task, concatenate, uncrossed
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
 from barstack.core.times import KnownAt, TrainedThrough, iso
@@ -30,6 +30,9 @@ class Ensemble(Spec):
     forecasts  (n_rows, n_members, n_horizons, n_outputs)
     y          (n_rows, n_horizons) labels
     """
+
+    # What it can combine; a study of another task refuses it.
+    tasks: ClassVar[tuple[Task, ...]] = ("return", "direction", "three_class")
 
     @abstractmethod
     def fit(self, forecasts: Values, y: Values, target: Target) -> Any:
@@ -136,7 +139,7 @@ class FittedEnsemble:
 
     def predict(self, forecasts: Values, target: Target) -> Values:
         """(n_rows, n_horizons, n_outputs) from (n_rows, n_members, n_horizons, n_outputs)."""
-        return self.ensemble.predict(self.learned, forecasts, target)
+        return uncrossed(self.ensemble.predict(self.learned, forecasts, target), target)
 
     def weights(self, target: Target) -> dict[str, dict[str, float]]:
         """Weight of each member at each horizon."""

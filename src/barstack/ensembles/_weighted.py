@@ -10,9 +10,10 @@ import scipy.optimize
 from pydantic import Field
 
 from barstack.core.errors import ArtifactError
-from barstack.core.forecast import Target
+from barstack.core.forecast import EVERY_TASK, Target
 
 from ._ensemble import Ensemble, Values, register
+from ._quantile_pool import quantile_pool
 
 _POOL_STEPS = 200
 
@@ -37,7 +38,7 @@ class Weighted(Ensemble):
             raise ArtifactError(f"{file} does not hold weights: {error!r}.") from None
 
 
-@register("average")
+@register("average", tasks=EVERY_TASK)
 class Average(Weighted):
     """All members alike: the forecast combination that is hardest to beat.
 
@@ -50,7 +51,7 @@ class Average(Weighted):
         return np.full((len(target.horizons), n_members), 1.0 / n_members)
 
 
-@register("stack")
+@register("stack", tasks=EVERY_TASK)
 class Stack(Weighted):
     """Weights that would have forecast best out of fold, none of them negative.
 
@@ -60,6 +61,9 @@ class Stack(Weighted):
     then the honest forecast.
     Classes: the linear opinion pool of highest likelihood, fitted by expectation maximisation;
     its weights sum to one.
+    Quantiles: averaged level by level with the weights of least pinball loss over all levels,
+    which sum to one. Averages of quantiles stay sharp where those of probabilities spread out:
+    Lichtendahl, Grushka-Cockayne, Winkler (2013).
     """
 
     weight_spread: float = Field(0.5, gt=0)  # standard deviation of weights thought likely
@@ -69,6 +73,10 @@ class Stack(Weighted):
         if target.task == "return":
             return np.stack(
                 [self._least_squares(forecasts[:, :, h, 0], y[:, h]) for h in by_horizon]
+            )
+        if target.levels:
+            return np.stack(
+                [quantile_pool(forecasts[:, :, h], y[:, h], target.levels) for h in by_horizon]
             )
         chances = _chance_of_what_came(forecasts, y, target)
         return np.stack([_opinion_pool(chances[:, :, h]) for h in by_horizon])

@@ -20,7 +20,7 @@ from barstack.tracking import OutOfFold
 
 from ._findings import Role
 from ._jackknife import Blocks, blocks_of, overlap_of
-from ._naive import naive_forecasts
+from ._naive import baseline, naive_forecasts
 
 Values = npt.NDArray[np.float64]
 
@@ -51,7 +51,7 @@ class Case:
     y: Values
     returns: Values
     known_at: KnownAt
-    baseline: Values  # the historical mean, (n_rows, n_horizons, n_outputs)
+    baseline: Values  # the historical mean or quantiles, (n_rows, n_horizons, n_outputs)
     fold: npt.NDArray[np.int64]
     cost_bps: float
     trials: int
@@ -77,9 +77,6 @@ def make_case(
     panel: Panel, labels: LabelTable, first: OutOfFold, rows: Rows, cost_bps: float, trials: int
 ) -> Case:
     """The rows of the first ensemble, with what came of them; `DataError` when too few."""
-    naive = {each.name: each for each in naive_forecasts(labels, rows)}
-    baseline = naive["historical_mean"].values
-    assert baseline is not None
     case = Case(
         panel,
         first.forecast.decisions,
@@ -87,7 +84,7 @@ def make_case(
         labels.values[rows],
         labels.returns[rows],
         KnownAt(labels.known_at[rows]),
-        baseline,
+        baseline(labels, rows),
         first.fold,
         cost_bps,
         trials,
@@ -118,24 +115,24 @@ def all_forecasters(
         forecast = Forecast(decisions, members.target, values, through)
         made.append(_learner(name, "member", forecast, rule))
     for naive in naive_forecasts(labels, rows):
-        side = _side(naive.signal, naive.values, rule)
+        side = _side(naive.signal, naive.values, labels.target, rule)
         made.append(Forecaster(naive.name, "naive", naive.signal, naive.values, side))
     return made
 
 
 def _learner(name: str, role: Role, forecast: Forecast, rule: Rows | None) -> Forecaster:
-    side = _side(forecast.signal, forecast.values, rule)
+    side = _side(forecast.signal, forecast.values, forecast.target, rule)
     return Forecaster(name, role, forecast.signal, forecast.values, side)
 
 
-def _side(signal: Values, values: Values | None, rule: Rows | None) -> Values:
+def _side(signal: Values, values: Values | None, target: Target, rule: Rows | None) -> Values:
     """The sign of the signal; of three classes the one likelier than both others, else none.
 
     rule  (n_rows,) the side that is taken where the signal is for it, and none where it is not
     """
     if rule is not None:
         return np.where(signal > 0.0, rule[:, None], 0.0)
-    if values is None or values.shape[2] != 3:
+    if values is None or target.task != "three_class":
         return np.sign(signal)
     sell, hold, buy = (values[:, :, place] for place in range(3))
     return (buy > np.maximum(sell, hold)).astype(float) - (sell > np.maximum(buy, hold))

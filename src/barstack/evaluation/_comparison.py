@@ -12,6 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from barstack.core.errors import ConfigError, DataError
+from barstack.core.forecast import level_name
 
 from . import _metrics as metrics
 from ._findings import Correlation
@@ -26,7 +27,7 @@ _SAME = 1e-9  # of returns: what one and the same label may differ by between tw
 class Compared:
     """One forecaster at one horizon, on the shared decisions.
 
-    r2      of returns, against no change; None where something else is forecast
+    r2      of returns or their medians, against no change; None where something else is forecast
     behind  by how much its IC lies below that of the best, with the standard error of just that
             difference: of two forecasters that err alike it is small
     """
@@ -143,8 +144,8 @@ def _at(horizon: str, tables: Mapping[str, pl.DataFrame]) -> Comparison:
 
 def signal_of(table: pl.DataFrame, horizon: str) -> Column:
     """(n_rows,) positive for up, as `Forecast.signal` has it."""
-    if f"return_{horizon}" in table.columns:
-        return np.asarray(table[f"return_{horizon}"])
+    if (returns := _returns(table, horizon)) is not None:
+        return returns
     if f"p_up_{horizon}" in table.columns:
         return np.asarray(2.0 * np.asarray(table[f"p_up_{horizon}"]) - 1.0)
     buy, sell = (np.asarray(table[f"p_{side}_{horizon}"]) for side in ("buy", "sell"))
@@ -152,8 +153,11 @@ def signal_of(table: pl.DataFrame, horizon: str) -> Column:
 
 
 def _returns(table: pl.DataFrame, horizon: str) -> Column | None:
-    name = f"return_{horizon}"
-    return np.asarray(table[name]) if name in table.columns else None
+    """(n_rows,) the return or its median; None where something else is forecast."""
+    for name in (f"return_{horizon}", f"{level_name(0.5)}_{horizon}"):
+        if name in table.columns:
+            return np.asarray(table[name])
+    return None
 
 
 def _entry(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from barstack.bars import Panel
-from barstack.core.forecast import Target
+from barstack.core.forecast import Target, signal_of
 from barstack.core.times import KnownAt, format_duration, iso
 from barstack.ensembles import FittedEnsemble, MemberForecasts
 from barstack.labels import LabelTable
@@ -20,6 +21,7 @@ from ._curves import calibration_bins, equity_of
 from ._findings import CalibrationBin, Correlation, Evaluation, FoldAccuracy, Score, Weights
 from ._jackknife import Blocks, blocks_of, for_all_trials, jackknife_se
 from ._profit import Profit, follow
+from ._quantiles import coverages, fans, level_shares
 from ._verdict import NetEdge, evidence, net_edge, verdict
 
 Values = npt.NDArray[np.float64]
@@ -92,7 +94,19 @@ def evaluate(
         correlations=[_correlation(case, forecasters, h) for h in horizons],
         weights=_weights(fitted, case.target),
         verdict=verdict(judged, found, trials, cost_bps, profits[judged, 0].time, leaks),
+        **(_quantile_findings(case, forecasters) if case.target.levels else {}),
     )
+
+
+def _quantile_findings(case: Case, forecasters: list[Forecaster]) -> dict[str, Any]:
+    """Of all forecasters, and the fans of the first, which is judged."""
+    each = [(one, h) for h in range(len(case.target.horizons)) for one in forecasters]
+    return {
+        "levels": list(case.target.levels),
+        "shares": [share for one, h in each for share in level_shares(case, one, h)],
+        "coverages": [share for one, h in each for share in coverages(case, one, h)],
+        "fans": [fan for one, h in each if one is forecasters[0] for fan in fans(case, one, h)],
+    }
 
 
 def _profit(case: Case, each: Forecaster, horizon: int) -> Profit:
@@ -130,9 +144,9 @@ def _score(case: Case, each: Forecaster, horizon: int, net: NetEdge) -> Score:
     )
     figures |= pair("ic", lambda rows: metrics.ic(signal[rows], returns[rows]))
     figures |= dict.fromkeys(("r2", "r2_se", "rmse", "mae", "log_loss", "log_loss_se"))
-    if each.values is not None and case.target.task == "return":
-        forecast = each.values[known, horizon, 0]
-        baseline = case.baseline[known, horizon, 0]
+    if each.values is not None and not case.target.n_classes:
+        forecast = signal
+        baseline = signal_of(case.baseline, case.target)[known, horizon]
         figures |= pair(
             "r2", lambda rows: metrics.r2(forecast[rows], returns[rows], baseline[rows])
         )
@@ -141,6 +155,14 @@ def _score(case: Case, each: Forecaster, horizon: int, net: NetEdge) -> Score:
     elif each.values is not None:
         losses = metrics.log_losses(each.values[known, horizon], case.y[known, horizon])
         figures |= pair("log_loss", lambda rows: float(losses[rows].mean()))
+    if each.values is not None and case.target.levels:
+        y, levels = case.y[known, horizon], case.target.levels
+        pinball = metrics.pinball_losses(each.values[known, horizon], y, levels)
+        usual = metrics.pinball_losses(case.baseline[known, horizon], y, levels)
+        figures |= pair("pinball", lambda rows: float(pinball[rows].mean()))
+        figures |= pair(
+            "pinball_skill", lambda rows: metrics.pinball_skill(pinball[rows], usual[rows])
+        )
     rank_ic = metrics.rank_ic(signal, returns)
     return Score(
         name=each.name,
@@ -191,9 +213,10 @@ def _calibration(case: Case, each: Forecaster, horizon: int) -> list[Calibration
     known = case.known(horizon)
     assert each.values is not None
     blocks = case.blocks[horizon].take(known)
-    forecast = each.values[known, horizon, -1]  # the return, or the chance of up or BUY
-    realised = case.returns[known, horizon]
-    if case.target.task != "return":
+    # The return or its median, or the chance of up or BUY.
+    place = case.target.median if case.target.levels else -1
+    forecast, realised = each.values[known, horizon, place], case.returns[known, horizon]
+    if case.target.n_classes:
         top = float(len(case.target.outputs) - 1) or 1.0
         realised = (case.y[known, horizon] == top).astype(float)
     name = case.target.horizons[horizon]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Role = Literal["ensemble", "member", "naive"]
@@ -29,12 +29,16 @@ class Score:
     rank_ic: float | None
     log_loss: float | None  # classes only, in nats
     log_loss_se: float | None
-    rmse: float | None  # returns only, as a fraction
+    rmse: float | None  # returns and medians only, as a fraction
     mae: float | None
     net_edge_bps: float | None  # a bar's mean profit after costs, less a steady position's
     net_edge_bps_se: float | None
     p_value: float | None  # of a net edge this large by luck, were this the only trial
     p_adjusted: float | None  # the same, for all trials made on these symbols
+    pinball: float | None = None  # quantiles only: mean over levels, as a fraction
+    pinball_se: float | None = None
+    pinball_skill: float | None = None  # against the historical quantiles
+    pinball_skill_se: float | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,53 @@ class CalibrationBin:
     forecast: float
     realised: float
     realised_se: float
+
+
+@dataclass(frozen=True)
+class LevelShare:
+    """How often what came lay below a forecaster's quantile; calibrated is `below` = `level`."""
+
+    name: str
+    role: Role
+    horizon: str
+    level: float
+    n_decisions: int
+    below: float
+    below_se: float
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How often what came lay within a central interval; `upper - lower` of the time it should.
+
+    lower, upper  levels at its ends
+    width         of the interval on average, as a fraction
+    """
+
+    name: str
+    role: Role
+    horizon: str
+    lower: float
+    upper: float
+    n_decisions: int
+    covered: float
+    covered_se: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Fan:
+    """The newest quantile forecasts of one symbol, and what came of those that are known.
+
+    quantiles  for each level, fractions, as many as `time`
+    """
+
+    name: str
+    symbol: str
+    horizon: str
+    time: list[str]
+    quantiles: list[list[float]]
+    came: list[float | None]
 
 
 @dataclass(frozen=True)
@@ -162,6 +213,11 @@ class Evaluation:
     correlations: list[Correlation]
     weights: list[Weights]
     verdict: Verdict
+    # Of quantiles only; what was stored before there were any has none.
+    levels: list[float] = field(default_factory=list)
+    shares: list[LevelShare] = field(default_factory=list)
+    coverages: list[Coverage] = field(default_factory=list)
+    fans: list[Fan] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; `from_json` reads it back."""
@@ -179,6 +235,13 @@ class Evaluation:
             "calibration": CalibrationBin,
             "correlations": Correlation,
             "weights": Weights,
+            "shares": LevelShare,
+            "coverages": Coverage,
+            "fans": Fan,
         }
-        made = {name: [kind(**item) for item in data[name]] for name, kind in lists.items()}
+        made = {
+            name: [kind(**item) for item in data[name]]
+            for name, kind in lists.items()
+            if name in data
+        }
         return cls(**(data | made | {"verdict": Verdict(**verdict)}))

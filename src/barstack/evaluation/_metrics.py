@@ -59,5 +59,26 @@ def log_losses(probabilities: npt.NDArray[np.float64], label: Column) -> Column:
     return -np.log(np.maximum(chance, 1e-12))
 
 
+def pinball_losses(
+    quantiles: npt.NDArray[np.float64], returns: Column, levels: tuple[float, ...]
+) -> Column:
+    """(n,) the mean over levels of what missing each quantile costs. Koenker, Bassett (1978).
+
+    quantiles  (n, n_levels)
+
+    >>> pinball_losses(np.array([[-1.0, 0.0, 2.0]]), np.array([1.0]), (0.1, 0.5, 0.9)).round(3)
+    array([0.267])
+    """
+    over = returns[:, None] - quantiles
+    tau = np.array(levels)
+    return np.asarray(np.maximum(tau * over, (tau - 1.0) * over).mean(axis=1))
+
+
+def pinball_skill(losses: Column, baseline: Column) -> float:
+    """1 - pinball losses / those of the baseline."""
+    worst = float(baseline.sum())
+    return 1.0 - float(losses.sum()) / worst if worst > 0.0 else float("nan")
+
+
 def _constant(column: Column) -> bool:
     return float(np.ptp(column)) <= 1e-12 * float(np.abs(column).max(initial=0.0))

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barstack.core.decisions import Rows
+from barstack.core.forecast import signal_of
 from barstack.core.times import KnownAt
 from barstack.labels import LabelTable
 
@@ -28,27 +29,48 @@ class Naive:
 
 
 def naive_forecasts(labels: LabelTable, rows: Rows) -> list[Naive]:
-    """zero, historical_mean, last_sign and always_up for rows of a label table.
+    """zero, the baseline, last_sign and always_up for rows of a label table.
 
     Each uses only labels of its own symbol known by the decision.
     """
-    mean = _historical_mean(labels, rows)
-    n_outputs = mean.shape[2]
-    nothing = np.full(mean.shape, {1: 0.5, 3: 1 / 3}[n_outputs])
-    if labels.target.task == "return":
-        nothing = np.zeros(mean.shape)
+    target, known = labels.target, baseline(labels, rows)
+    shape = (len(rows), len(target.horizons))
+    name, nothing = "historical_mean", None
+    if target.levels:  # that nothing happens does not say how far it may go
+        name = "past_quantiles"
+    else:
+        nothing = np.full(known.shape, 1.0 / target.n_classes if target.n_classes else 0.0)
     return [
-        Naive("zero", np.zeros(mean.shape[:2]), nothing),
-        Naive("historical_mean", _signal(mean, labels.target.task), mean),
+        Naive("zero", np.zeros(shape), nothing),
+        Naive(name, signal_of(known, target), known),
         Naive("last_sign", _last_sign(labels, rows), None),
-        Naive("always_up", np.ones(mean.shape[:2]), None),
+        Naive("always_up", np.ones(shape), None),
     ]
 
 
-def _signal(values: Values, task: str) -> Values:
-    if task == "three_class":
-        return values[:, :, 2] - values[:, :, 0]
-    return values[:, :, 0] if task == "return" else 2.0 * values[:, :, 0] - 1.0
+def baseline(labels: LabelTable, rows: Rows) -> Values:
+    """(n_rows, n_horizons, n_outputs) the mean, shares or quantiles of the labels known so far."""
+    if labels.target.levels:
+        return _past_quantiles(labels, rows)
+    return _historical_mean(labels, rows)
+
+
+def _past_quantiles(labels: LabelTable, rows: Rows) -> Values:
+    """(n_rows, n_horizons, n_levels) of the returns known so far; 0 before there is one."""
+    import pandas as pd  # noqa: PLC0415 (slow to import; its quantiles of a growing past are quick)
+
+    decisions, target = labels.decisions, labels.target
+    found = np.zeros((len(rows), len(target.horizons), len(target.levels)))
+    for code in range(len(decisions.symbols)):
+        asked = decisions.symbol_code[rows] == code
+        for horizon in range(found.shape[1]):
+            known, known_at = _in_order_known(labels, code, horizon)
+            past = pd.Series(labels.values[known, horizon]).expanding()
+            so_far = np.column_stack([past.quantile(level) for level in target.levels])
+            so_far = np.vstack([np.zeros(len(target.levels)), np.sort(so_far, axis=1)])
+            count = np.searchsorted(known_at, decisions.decided_at[rows[asked]], side="right")
+            found[asked, horizon] = so_far[count]
+    return found
 
 
 def _historical_mean(labels: LabelTable, rows: Rows) -> Values:

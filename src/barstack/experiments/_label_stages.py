@@ -182,7 +182,6 @@ def _save_one(labels: FoldLabels, folder: Path) -> None:
     )
     about = {
         "label": labels.label.content(),
-        "horizons": list(table.target.horizons),
         "through": None if labels.through is None else str(labels.through),
     }
     (folder / "label.json").write_text(json.dumps(about, indent=1))
@@ -194,7 +193,7 @@ def _load_one(folder: Path) -> FoldLabels:
     decisions, arrays = load_arrays(folder)
     table = LabelTable(
         decisions,
-        Target(label.task, tuple(about["horizons"])),
+        label.target,
         arrays["values"],
         KnownAt(arrays["known_at"]),
         arrays["returns"],

@@ -21,7 +21,7 @@ from barstack.models import MODELS, Model
 from barstack.splits import SPLITTERS, Splitter, WalkForward
 
 # What evaluation calls the forecasts that need no model.
-NAIVE = ("always_up", "historical_mean", "last_sign", "zero")
+NAIVE = ("always_up", "historical_mean", "past_quantiles", "last_sign", "zero")
 
 
 class Study(Spec):
@@ -119,6 +119,13 @@ class Study(Spec):
                 raise ConfigError(
                     f"Member {name!r} does {', '.join(model.tasks)}, not {self.label.task}. "
                     f"Models that do: {', '.join(able)}."
+                )
+        for each, name in zip(self.ensembles, self.ensemble_names, strict=True):
+            if self.label.task not in each.tasks:
+                able = [e for e in ENSEMBLES.names() if self.label.task in ENSEMBLES.get(e).tasks]
+                raise ConfigError(
+                    f"Ensemble {name!r} combines {', '.join(each.tasks)}, not {self.label.task}. "
+                    f"Ensembles that do: {', '.join(able)}."
                 )
         names = [*self.members, *self.ensemble_names, *NAIVE]
         taken = sorted({name for name in names if names.count(name) > 1})

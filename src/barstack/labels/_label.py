@@ -131,8 +131,13 @@ class Label(Spec):
 
     @property
     def target(self) -> Target:
-        """Task and horizon names, such as `4h` or `12bars`."""
-        return Target(self.task, tuple(horizon_name(each) for each in self.horizons))
+        """What a model of this label forecasts."""
+        return Target(self.task, self.horizon_names)
+
+    @property
+    def horizon_names(self) -> tuple[str, ...]:
+        """As columns are called, such as `4h` or `12bars`."""
+        return tuple(horizon_name(each) for each in self.horizons)
 
     def compute(self, bars: Bars | Panel) -> LabelTable:
         """Labels of the decision at every bar's close."""

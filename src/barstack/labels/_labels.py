@@ -1,10 +1,12 @@
-"""The plain labels: the return, and its sign."""
+"""The plain labels: the return, its quantiles, and its sign."""
 
 from __future__ import annotations
 
 import numpy as np
+from pydantic import field_validator
 
 from barstack.bars import Bars
+from barstack.core.forecast import LEVELS, Target, check_levels
 
 from ._label import Column, register
 from ._returns import ReturnLabel
@@ -16,6 +18,23 @@ class ForwardReturn(ReturnLabel):
 
     def encode(self, returns: Column, bars: Bars, horizon: str | int) -> Column:
         return returns
+
+
+@register("quantiles", task="quantiles")
+class Quantiles(ForwardReturn):
+    """The same return, of which quantiles are to be forecast: how far it may go, and how likely."""
+
+    levels: tuple[float, ...] = LEVELS  # shares of returns that lie below, 0.5 among them
+
+    @field_validator("levels")
+    @classmethod
+    def _rise(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
+        check_levels(levels)
+        return levels
+
+    @property
+    def target(self) -> Target:
+        return Target(self.task, self.horizon_names, self.levels)
 
 
 @register("direction", task="direction")

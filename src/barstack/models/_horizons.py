@@ -11,12 +11,13 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from barstack.core.errors import ArtifactError
-from barstack.core.forecast import Target, Task
+from barstack.core.forecast import Target
 from barstack.core.seeds import derive_seed
 from barstack.datasets import Inputs, Samples
 
 from ._arrays import check_files, read_numbers, seal_files
 from ._model import Model, Values
+from ._quantiles import weighted_quantiles
 
 
 class Part(NamedTuple):
@@ -36,11 +37,10 @@ class Part(NamedTuple):
         counts = self.weight > 0.0
         return self if counts.all() else Part(self.X[counts], self.y[counts], self.weight[counts])
 
-    def with_every_class(self, task: Task) -> Part:
+    def with_every_class(self, target: Target) -> Part:
         """One row more for each class that never occurs, at the mean of all: none is impossible."""
-        n_classes = 3 if task == "three_class" else 2
-        absent = np.setdiff1d(np.arange(float(n_classes)), self.y)
-        if task == "return" or not len(absent):
+        absent = np.setdiff1d(np.arange(float(target.n_classes)), self.y)
+        if not len(absent):
             return self
         middle = np.average(self.X, axis=0, weights=self.weight)
         return Part(
@@ -56,17 +56,17 @@ class PerHorizon(Model):
     suffix: ClassVar[str] = "npz"
 
     @abstractmethod
-    def fit_one(self, train: Part, stop: Part | None, task: Task, seed: int) -> Any:
+    def fit_one(self, train: Part, stop: Part | None, target: Target, seed: int) -> Any:
         """What is learned of one horizon; `stop` is there for models that stop early."""
 
     def update_one(
-        self, learned: Any, train: Part, stop: Part | None, task: Task, seed: int
+        self, learned: Any, train: Part, stop: Part | None, target: Target, seed: int
     ) -> Any:
         """What is learned of one horizon from later rows on top; `learned` stays as it is."""
         raise self.cannot_update()
 
     @abstractmethod
-    def predict_one(self, learned: Any, X: Values, task: Task) -> Values:
+    def predict_one(self, learned: Any, X: Values, target: Target) -> Values:
         """(n_rows,) or (n_rows, n_outputs) forecasts of one horizon."""
 
     @abstractmethod
@@ -74,12 +74,12 @@ class PerHorizon(Model):
         """Write one horizon's as data."""
 
     @abstractmethod
-    def load_one(self, file: Path, task: Task) -> Any:
+    def load_one(self, file: Path, target: Target) -> Any:
         """Read what `save_one` wrote."""
 
     def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> list[Any]:
         return [
-            self.fit_one(own, stop_by, target.task, derive_seed(seed, name))
+            self.fit_one(own, stop_by, target, derive_seed(seed, name))
             if own.teaches
             else Unchanging.fit(own, target)
             for name, own, stop_by in _by_horizon(train, stop, target)
@@ -98,18 +98,16 @@ class PerHorizon(Model):
             if not own.teaches:
                 continue
             updated[place] = (
-                self.fit_one(own, stop_by, target.task, own_seed)
+                self.fit_one(own, stop_by, target, own_seed)
                 if isinstance(one, Unchanging)
-                else self.update_one(one, own, stop_by, target.task, own_seed)
+                else self.update_one(one, own, stop_by, target, own_seed)
             )
         return updated
 
     def predict(self, learned: list[Any], inputs: Inputs, target: Target) -> Values:
         X = inputs.last()
         each = [
-            one.predict(len(X))
-            if isinstance(one, Unchanging)
-            else self.predict_one(one, X, target.task)
+            one.predict(len(X)) if isinstance(one, Unchanging) else self.predict_one(one, X, target)
             for one in learned
         ]
         each = [values.reshape(len(X), len(target.outputs)) for values in each]
@@ -133,7 +131,7 @@ class PerHorizon(Model):
             if unchanging.is_file():
                 learned.append(Unchanging(read_numbers(unchanging, len(target.outputs))))
             elif file.is_file():
-                learned.append(self.load_one(file, target.task))
+                learned.append(self.load_one(file, target))
             else:
                 raise ArtifactError(f"{file} is missing. Restore it from a copy.")
         return learned
@@ -146,12 +144,13 @@ class Unchanging(NamedTuple):
 
     @classmethod
     def fit(cls, part: Part, target: Target) -> Unchanging:
-        """The mean, or the classes' shares with one more of each, as none is impossible."""
+        """The mean, the quantiles, or the classes' shares with one more of each to be possible."""
         _, y, weight = part
+        if target.levels:
+            return cls(tuple(map(float, weighted_quantiles(y, weight, target.levels))))
         if target.task == "return":
             return cls((float(np.average(y, weights=weight)),))
-        n_classes = max(len(target.outputs), 2)
-        counts = np.bincount(y.astype(np.int64), weight, minlength=n_classes) + 1.0
+        counts = np.bincount(y.astype(np.int64), weight, minlength=target.n_classes) + 1.0
         shares = counts / counts.sum()
         return cls(tuple(map(float, shares if len(target.outputs) > 1 else shares[1:])))
 

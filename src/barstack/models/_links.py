@@ -7,14 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import expit
 
-from barstack.core.forecast import OUTPUTS, Task
+from barstack.core.forecast import Task
 
 from ._model import Values
-
-
-def n_scores(task: Task) -> int:
-    """Scores behind the forecast of one horizon: as many as there are outputs."""
-    return len(OUTPUTS[task])
 
 
 def _itself(scores: Values) -> Values:
@@ -35,4 +30,5 @@ LINKS: dict[Task, Callable[[Values], Values]] = {
     "return": _itself,
     "direction": _sigmoid,
     "three_class": _softmax,
+    "quantiles": _itself,
 }

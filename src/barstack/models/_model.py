@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from barstack.core.errors import ConfigError
-from barstack.core.forecast import Target, Task
+from barstack.core.forecast import EVERY_TASK, Target, Task
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
 from barstack.datasets import Inputs, Samples
+
+__all__ = ["EVERY_TASK", "MODELS", "Model", "Values", "register"]
 
 Values = npt.NDArray[np.float64]
 
@@ -23,7 +25,7 @@ class Model(Spec):
 
     Subclass it, decorate with `register(name, family=..., tasks=...)` and write the four methods.
     Returns in `train.y` are in training deviations and `predict` answers in the same unit;
-    scaling there and back, checks of input and times are the trainer's work.
+    scaling there and back, sorting quantiles, checks of input and times are the trainer's work.
     """
 
     family: ClassVar[str] = ""

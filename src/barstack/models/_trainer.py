@@ -11,7 +11,7 @@ import numpy as np
 
 from barstack.core.decisions import Rows
 from barstack.core.errors import ArtifactError, ConfigError, DataError
-from barstack.core.forecast import Forecast, Kind, Target
+from barstack.core.forecast import Forecast, Kind, Target, uncrossed
 from barstack.core.times import TrainedThrough, as_time, iso
 from barstack.datasets import Dataset, FittedScaler, Inputs, Samples, history, rows_with_history
 from barstack.features import FeatureTable
@@ -54,7 +54,7 @@ class FittedModel:
         own = self._check(features, rows)
         inputs = Inputs(features.values, rows, self.scaler, own, decisions=features.decisions)
         values = np.asarray(self.model.predict(self.learned, inputs, self.target), np.float64)
-        return values * self.y_scale[:, None]
+        return uncrossed(values * self.y_scale[:, None], self.target)
 
     def forecast(self, features: FeatureTable, rows: Rows, kind: Kind = "forward") -> Forecast:
         """Forecasts with their clocks; `LeakError` for a forward one that is trained too late."""
@@ -111,8 +111,7 @@ class FittedModel:
         content = {
             "format": _FORMAT,
             "model": self.model.content(),
-            "task": self.target.task,
-            "horizons": list(self.target.horizons),
+            **self.target.to_json(),
             "columns": list(self.columns),
             "scaler": self.scaler.to_json(),
             "y_scale": self.y_scale.tolist(),
@@ -134,7 +133,7 @@ class FittedModel:
                     "Load it with the version that wrote it, or run its study again."
                 )
             model = MODELS.parse(content["model"])
-            target = Target(content["task"], tuple(content["horizons"]))
+            target = Target.from_json(content)
             columns = tuple(content["columns"])
             scaler = FittedScaler.from_json(content["scaler"], len(columns))
             y_scale = np.array(content["y_scale"], float)
@@ -246,7 +245,7 @@ def _too_few(dataset: Dataset, lookback: int, given: Rows, kept: Rows) -> str:
 
 def label_scale(dataset: Dataset, rows: Rows) -> Values:
     """(n_horizons,) by which labels are divided for training: 1 for classes."""
-    if dataset.target.task != "return":
+    if dataset.target.n_classes:
         return np.ones(len(dataset.target.horizons))
     deviation = dataset.labels.values[rows].std(axis=0)
     return np.where(deviation > 0.0, deviation, 1.0)

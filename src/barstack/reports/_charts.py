@@ -181,6 +181,7 @@ _CALIBRATION_TITLES = {
     "return": ("Forecast, bps", "What came, bps"),
     "direction": ("Forecast of up, %", "Went up, %"),
     "three_class": ("Forecast of BUY, %", "Was BUY, %"),
+    "quantiles": ("Forecast of the median, bps", "What came, bps"),
 }
 
 
@@ -190,7 +191,7 @@ def calibration(evaluation: Evaluation, horizon: str) -> go.Figure | None:
     bins = [item for item in bins if present(item.forecast) and present(item.realised)]
     if not bins:
         return None
-    returns = evaluation.task == "return"
+    returns = evaluation.task in ("return", "quantiles")
     scale, unit = (1e4, "bps") if returns else (100.0, "%")
     titles = _CALIBRATION_TITLES[evaluation.task]
     look = looks(evaluation)

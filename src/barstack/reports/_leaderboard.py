@@ -57,7 +57,7 @@ class Column:
 
 def _columns(task: str) -> list[Column]:
     """Columns for a task; errors of return forecasts are in bps."""
-    scale, unit, digits = (1e4, ", bps", 1) if task == "return" else (1.0, "", 4)
+    scale, unit, digits = (1e4, ", bps", 1) if task in ("return", "quantiles") else (1.0, "", 4)
     return [
         Column(
             "Right direction, %",
@@ -105,6 +105,22 @@ def _columns(task: str) -> list[Column]:
             lambda s: s.log_loss_se,
             digits=4,
             best=-1,
+        ),
+        Column(
+            "Pinball, bps",
+            "cost of missed quantiles",
+            lambda s: _times(s.pinball, 1e4),
+            lambda s: _times(s.pinball_se, 1e4),
+            digits=2,
+        ),
+        Column(
+            "Skill, %",
+            "pinball loss below history’s",
+            lambda s: _times(s.pinball_skill, 100),
+            lambda s: _times(s.pinball_skill_se, 100),
+            digits=2,
+            best=1,
+            no_skill=0.0,
         ),
         Column(f"RMSE{unit}", "typical error", lambda s: _times(s.rmse, scale), digits=digits),
         Column(f"MAE{unit}", "mean error", lambda s: _times(s.mae, scale), digits=digits),

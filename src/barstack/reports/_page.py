@@ -80,10 +80,32 @@ def render(
 
 
 def _sections(evaluation: Evaluation) -> list[Section]:
-    from . import _charts, _member_charts  # noqa: PLC0415
+    from . import _charts, _member_charts, _quantile_charts  # noqa: PLC0415
 
     verdict = evaluation.verdict
     cost = number(verdict.cost_bps, 1).removesuffix(".0")
+    spread = [
+        Section(
+            "shares",
+            "Does as much fall below each quantile as it should?",
+            "A quantile of level 25 % should lie above a quarter of what came. Marks on the dashed "
+            "diagonal say that it does; the grey band is where two standard errors of luck would "
+            "put them. Marks above it at low levels and below it at high ones: intervals are too "
+            "wide; the other way round: too narrow.",
+            _quantile_charts.shares,
+            "There was nothing to count at this horizon.",
+            _quantile_charts.coverage_table,
+        ),
+        Section(
+            "fan",
+            "What do the newest forecasts look like?",
+            f"Quantiles of {verdict.ensemble} for the newest decisions, and a mark for what came. "
+            "Most marks should lie inside, and some should not: those that are wide of the band "
+            "are counted above. A band that widens before wild days has learned something.",
+            _quantile_charts.fan,
+            "There are no forecasts to show at this horizon.",
+        ),
+    ]
     return [
         Section(
             "equity",
@@ -116,6 +138,7 @@ def _sections(evaluation: Evaluation) -> list[Section]:
             _charts.calibration,
             "There were too few forecasts to compare with what came at this horizon.",
         ),
+        *(spread if evaluation.levels else []),
         Section(
             "correlation",
             "Do the members say different things?",

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtri
 
-from barstack.core.forecast import OUTPUTS, Target, Task
+from barstack.core.forecast import LEVELS, Target, Task
 from barstack.ensembles import Ensemble
 
 Values = npt.NDArray[np.float64]
@@ -17,7 +18,7 @@ Values = npt.NDArray[np.float64]
 def member_forecasts(task: Task, rows: int = 500) -> tuple[Values, Values, Target]:
     """Forecasts of four members, of which the first is good and the last is noise."""
     rng = np.random.default_rng(0)
-    target = Target(task, ("1h", "4h"))
+    target = Target(task, ("1h", "4h"), LEVELS if task == "quantiles" else ())
     truth: Values = rng.normal(size=(rows, 2))
     y: Values = truth + rng.normal(size=(rows, 2))
     noise = np.array([0.3, 1.0, 2.0, 50.0])[:, None]
@@ -25,6 +26,9 @@ def member_forecasts(task: Task, rows: int = 500) -> tuple[Values, Values, Targe
     signal /= 1.0 + noise
     if task == "return":
         return 0.01 * signal[..., None], 0.01 * y, target
+    if task == "quantiles":
+        spread = ndtri(np.array(LEVELS)) * np.sqrt(1.0 + noise[..., None])
+        return 0.01 * (signal[..., None] + spread), 0.01 * y, target
     if task == "direction":
         return 1.0 / (1.0 + np.exp(-2.0 * signal[..., None])), (y > 0).astype(float), target
     scores: Values = np.stack([-signal, np.zeros_like(signal), signal], axis=-1)
@@ -34,14 +38,16 @@ def member_forecasts(task: Task, rows: int = 500) -> tuple[Values, Values, Targe
 
 
 def check_combines(ensemble: Ensemble, task: Task) -> None:
-    """Finite forecasts of the right shape, probabilities where the task is classes."""
+    """Finite forecasts of the right shape: probabilities of classes, quantiles that rise."""
     forecasts, y, target = member_forecasts(task)
     learned = ensemble.fit(forecasts, y, target)
     combined = ensemble.predict(learned, forecasts, target)
-    assert combined.shape == (len(y), 2, len(OUTPUTS[task]))
+    assert combined.shape == (len(y), 2, len(target.outputs))
     assert np.isfinite(combined).all()
     assert ensemble.weights(learned).shape == (2, 4)
-    if task != "return":
+    if target.levels:
+        assert (np.diff(combined, axis=2) >= 0.0).all()
+    if target.n_classes:
         assert (combined >= 0.0).all()
         assert (combined <= 1.0 + 1e-12).all()
     if task == "three_class":

@@ -41,7 +41,7 @@ def small_dataset(task: Task, bars: int = 600, seed: int = 0) -> Dataset:
 
 
 def _encoded(returns: npt.NDArray[np.float64], task: Task) -> npt.NDArray[np.float64]:
-    if task == "return":
+    if task in ("return", "quantiles"):
         return returns
     threshold = 0.001 if task == "three_class" else 0.0
     up, down = returns > threshold, returns < -threshold
@@ -136,13 +136,15 @@ def check_rows_stand_alone(model: Model, dataset: Dataset) -> None:
 
 
 def check_answers_its_task(model: Model, dataset: Dataset) -> None:
-    """Finite values of the right shape; classes as probabilities that sum to one."""
+    """Finite values of the right shape: probabilities that sum to one, quantiles that rise."""
     fitted = train(model, dataset, training_rows(dataset), seed=3)
     values = _forecasts(fitted, dataset)
     target = dataset.target
     assert values.shape[1:] == (len(target.horizons), len(target.outputs))
     assert np.isfinite(values).all()
-    if target.task != "return":
+    if target.levels:
+        assert (np.diff(values, axis=2) >= 0).all(), f"Quantiles of {model} cross."
+    if target.n_classes:
         assert (values >= 0).all()
         assert (values <= 1).all()
     if target.task == "three_class":

@@ -41,8 +41,7 @@ class ForecastStore:
         """Store under `key`, whole or not at all."""
         forecast = forecasts.forecast
         about = {
-            "task": forecast.target.task,
-            "horizons": forecast.target.horizons,
+            **forecast.target.to_json(),
             "kind": forecast.kind,
             "symbols": forecast.decisions.symbols,
         }
@@ -65,7 +64,7 @@ class ForecastStore:
             )
         about = json.loads(pl.read_parquet_metadata(file)["barstack"])
         table = pl.read_parquet(file)
-        target = Target(about["task"], tuple(about["horizons"]))
+        target = Target.from_json(about)
         symbols = tuple(about["symbols"])
         code_of = {symbol: code for code, symbol in enumerate(symbols)}
         codes = np.array([code_of[symbol] for symbol in table["symbol"]], np.int32)

@@ -10,19 +10,24 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from barstack.core.forecast import Task
+from barstack.core.forecast import Target, Task
 
-from .._model import Values, register
+from .._model import EVERY_TASK, Values, register
 from ._horizons import Boosting, Part, imported, threads_for
 
-_LOSSES: dict[Task, str] = {"return": "RMSE", "direction": "Logloss", "three_class": "MultiClass"}
+_LOSSES: dict[Task, str] = {
+    "return": "RMSE",
+    "direction": "Logloss",
+    "three_class": "MultiClass",
+    "quantiles": "MultiQuantile:alpha=",
+}
 
 
 def _catboost() -> Any:
     return imported("catboost", lambda: import_module("catboost"))
 
 
-@register("catboost", family="boosting", tasks=("return", "direction", "three_class"))
+@register("catboost", family="boosting", tasks=EVERY_TASK)
 class CatBoost(Boosting):
     """Symmetric trees with ordered boosting. Prokhorenkova et al. (2018)."""
 
@@ -33,14 +38,15 @@ class CatBoost(Boosting):
     feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each split
 
     def fit_one(
-        self, train: Part, stop: Part | None, task: Task, seed: int, begin: Any = None
+        self, train: Part, stop: Part | None, target: Target, seed: int, begin: Any = None
     ) -> Any:
         assert stop is not None  # stops_early
         catboost = _catboost()
-        classes = {"classes_count": 3} if task == "three_class" else {}
+        classes = {"classes_count": 3} if target.task == "three_class" else {}
+        levels = ",".join(map(str, target.levels))
         booster = catboost.CatBoost(
             {
-                "loss_function": _LOSSES[task],
+                "loss_function": _LOSSES[target.task] + levels,
                 "iterations": self.trees,
                 "learning_rate": self.learning_rate,
                 "depth": self.depth,
@@ -63,20 +69,20 @@ class CatBoost(Boosting):
         return booster
 
     def update_one(
-        self, learned: Any, train: Part, stop: Part | None, task: Task, seed: int
+        self, learned: Any, train: Part, stop: Part | None, target: Target, seed: int
     ) -> Any:
-        return self.fit_one(train, stop, task, seed, begin=learned)
+        return self.fit_one(train, stop, target, seed, begin=learned)
 
-    def predict_one(self, booster: Any, X: Values, task: Task) -> Values:
-        if task == "return":
+    def predict_one(self, booster: Any, X: Values, target: Target) -> Values:
+        if not target.n_classes:
             return np.asarray(booster.predict(X, thread_count=1))
         probability = np.asarray(booster.predict(X, prediction_type="Probability", thread_count=1))
-        return probability[:, 1] if task == "direction" else probability
+        return probability[:, 1] if target.task == "direction" else probability
 
     def save_one(self, booster: Any, file: Path) -> None:
         booster.save_model(str(file), format="cbm")
 
-    def load_one(self, file: Path, task: Task) -> Any:
+    def load_one(self, file: Path, target: Target) -> Any:
         booster = _catboost().CatBoost()
         booster.load_model(str(file), format="cbm")
         return booster

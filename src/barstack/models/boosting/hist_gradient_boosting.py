@@ -9,17 +9,17 @@ import numpy as np
 from pydantic import Field
 
 from barstack.core.errors import DataError
-from barstack.core.forecast import Task
+from barstack.core.forecast import Target
 
 from .._horizons import Part
-from .._links import LINKS, n_scores
-from .._model import Values, register
+from .._links import LINKS
+from .._model import EVERY_TASK, Values, register
 from .._scikit import bounded_threads, scikit
 from .._trees import Tree, Trees
 from ._horizons import Boosting
 
 
-@register("hist_gradient_boosting", family="boosting", tasks=("return", "direction", "three_class"))
+@register("hist_gradient_boosting", family="boosting", tasks=EVERY_TASK)
 class HistGradientBoosting(Boosting):
     """Depth-wise histogram trees of scikit-learn. After Ke et al. (2017)."""
 
@@ -29,14 +29,24 @@ class HistGradientBoosting(Boosting):
     feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each split
     l2_penalty: float = Field(0.0, ge=0)  # on leaf values
 
-    def fit_one(self, train: Part, stop: Part | None, task: Task, seed: int) -> Trees:
+    def fit_one(self, train: Part, stop: Part | None, target: Target, seed: int) -> Trees:
         assert stop is not None  # stops_early
-        own, stop_by = train.counted().with_every_class(task), stop.counted()
+        own, stop_by = train.counted().with_every_class(target), stop.counted()
         if not len(stop_by.y):
             raise DataError(
                 "No row to stop by weighs more than nothing. Weigh rows so that the latest count."
             )
-        kind = "Regressor" if task == "return" else "Classifier"
+        if not target.levels:
+            kind = "Classifier" if target.n_classes else "Regressor"
+            booster = self._fitted(kind, own, stop_by, seed)
+            return _arrays([booster], train.X.shape[1], len(target.outputs))
+        boosters = [
+            self._fitted("Regressor", own, stop_by, seed, loss="quantile", quantile=level)
+            for level in target.levels
+        ]
+        return _arrays(boosters, train.X.shape[1], len(target.levels))
+
+    def _fitted(self, kind: str, own: Part, stop_by: Part, seed: int, **loss: Any) -> Any:
         booster = getattr(scikit("ensemble"), f"HistGradientBoosting{kind}")(
             learning_rate=self.learning_rate,
             max_iter=self.trees,
@@ -49,6 +59,7 @@ class HistGradientBoosting(Boosting):
             n_iter_no_change=self.patience,
             tol=0.0,
             random_state=seed,
+            **loss,
         )
         with bounded_threads(len(own.X)):
             booster.fit(
@@ -59,33 +70,38 @@ class HistGradientBoosting(Boosting):
                 y_val=stop_by.y,
                 sample_weight_val=stop_by.weight,
             )
-        # The first score is that of no tree; the library keeps the trees beyond the best as well.
-        best = int(np.argmax(booster.validation_score_))
-        return _arrays(booster, best, train.X.shape[1], n_scores(task))
+        return booster
 
-    def predict_one(self, learned: Trees, X: Values, task: Task) -> Values:
-        return LINKS[task](learned.sums(X))
+    def predict_one(self, learned: Trees, X: Values, target: Target) -> Values:
+        return LINKS[target.task](learned.sums(X))
 
     def save_one(self, learned: Trees, file: Path) -> None:
         learned.save(file)
 
-    def load_one(self, file: Path, task: Task) -> Trees:
-        return Trees.load(file, n_scores(task))
+    def load_one(self, file: Path, target: Target) -> Trees:
+        return Trees.load(file, len(target.outputs))
 
 
-def _arrays(booster: Any, rounds: int, n_features: int, n_outputs: int) -> Trees:
-    """The trees of so many rounds; those of a class add to its own score alone."""
+def _arrays(boosters: list[Any], n_features: int, n_outputs: int) -> Trees:
+    """The trees of the best rounds; those of a class or a level add to its own score alone."""
     trees: list[Tree] = []
-    for together in booster._predictors[:rounds]:
-        for place, tree in enumerate(together):
-            nodes = tree.nodes
-            inner = nodes["is_leaf"] == 0
-            value = np.zeros((len(nodes), n_outputs))
-            value[:, place] = nodes["value"]
-            left, right = (np.where(inner, nodes[side].astype(np.int64), -1) for side in _SIDES)
-            trees.append((left, right, nodes["feature_idx"], nodes["num_threshold"], value))
-    start = np.asarray(booster._baseline_prediction, float).reshape(-1)
-    return Trees.of(trees, start, n_features)
+    for first, booster in enumerate(boosters):
+        # The first score is that of no tree; the library keeps the trees beyond the best as well.
+        best = int(np.argmax(booster.validation_score_))
+        for together in booster._predictors[:best]:
+            trees += [
+                _tree(tree.nodes, first + place, n_outputs) for place, tree in enumerate(together)
+            ]
+    start = [np.asarray(each._baseline_prediction, float).reshape(-1) for each in boosters]
+    return Trees.of(trees, np.concatenate(start), n_features)
+
+
+def _tree(nodes: Any, output: int, n_outputs: int) -> Tree:
+    inner = nodes["is_leaf"] == 0
+    value = np.zeros((len(nodes), n_outputs))
+    value[:, output] = nodes["value"]
+    left, right = (np.where(inner, nodes[side].astype(np.int64), -1) for side in _SIDES)
+    return left, right, nodes["feature_idx"], nodes["num_threshold"], value
 
 
 _SIDES = ("left", "right")

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from barstack.core.forecast import Task
+from barstack.core.forecast import Target, Task
 
-from .._model import Values, register
+from .._model import EVERY_TASK, Values, register
 from ._horizons import Boosting, Part, imported, threads_for
 
 _OBJECTIVES: dict[Task, dict[str, Any]] = {
@@ -25,7 +25,7 @@ def _lightgbm() -> Any:
     return imported("lightgbm", lambda: import_module("lightgbm"))
 
 
-@register("lightgbm", family="boosting", tasks=("return", "direction", "three_class"))
+@register("lightgbm", family="boosting", tasks=EVERY_TASK)
 class LightGBM(Boosting):
     """Leaf-wise histogram trees. Ke et al. (2017)."""
 
@@ -36,11 +36,23 @@ class LightGBM(Boosting):
     feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each tree
 
     def fit_one(
-        self, train: Part, stop: Part | None, task: Task, seed: int, begin: Any = None
+        self, train: Part, stop: Part | None, target: Target, seed: int, begin: Any = None
     ) -> Any:
+        """A booster, or a list with one for each level of quantiles."""
         assert stop is not None  # stops_early
+        if target.levels:
+            begins = begin or [None] * len(target.levels)
+            return [
+                self._booster(train, stop, {"objective": "quantile", "alpha": level}, seed, each)
+                for level, each in zip(target.levels, begins, strict=True)
+            ]
+        return self._booster(train, stop, _OBJECTIVES[target.task], seed, begin)
+
+    def _booster(
+        self, train: Part, stop: Part, objective: dict[str, Any], seed: int, begin: Any
+    ) -> Any:
         lightgbm = _lightgbm()
-        settings = _OBJECTIVES[task] | {
+        settings = objective | {
             "learning_rate": self.learning_rate,
             "max_depth": self.depth,
             "num_leaves": 2**self.depth - 1,
@@ -69,15 +81,26 @@ class LightGBM(Boosting):
         )
 
     def update_one(
-        self, learned: Any, train: Part, stop: Part | None, task: Task, seed: int
+        self, learned: Any, train: Part, stop: Part | None, target: Target, seed: int
     ) -> Any:
-        return self.fit_one(train, stop, task, seed, begin=learned)
+        return self.fit_one(train, stop, target, seed, begin=learned)
 
-    def predict_one(self, booster: Any, X: Values, task: Task) -> Values:
-        return np.asarray(booster.predict(X, num_threads=1))
+    def predict_one(self, learned: Any, X: Values, target: Target) -> Values:
+        if target.levels:
+            return np.column_stack([each.predict(X, num_threads=1) for each in learned])
+        return np.asarray(learned.predict(X, num_threads=1))
 
-    def save_one(self, booster: Any, file: Path) -> None:
-        file.write_text(booster.model_to_string())
+    def save_one(self, learned: Any, file: Path) -> None:
+        boosters = learned if isinstance(learned, list) else [learned]
+        for each, own in zip(boosters, _files(file, len(boosters)), strict=True):
+            own.write_text(each.model_to_string())
 
-    def load_one(self, file: Path, task: Task) -> Any:
-        return _lightgbm().Booster(model_str=file.read_text())
+    def load_one(self, file: Path, target: Target) -> Any:
+        files = _files(file, max(len(target.levels), 1))
+        found = [_lightgbm().Booster(model_str=own.read_text()) for own in files]
+        return found if target.levels else found[0]
+
+
+def _files(file: Path, count: int) -> list[Path]:
+    """A file for each booster of one horizon."""
+    return [file, *(file.with_stem(f"{file.stem}_{place}") for place in range(1, count))]

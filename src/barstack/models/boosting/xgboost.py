@@ -9,15 +9,16 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from barstack.core.forecast import Task
+from barstack.core.forecast import Target, Task
 
-from .._model import Values, register
+from .._model import EVERY_TASK, Values, register
 from ._horizons import Boosting, Part, imported, threads_for
 
 _OBJECTIVES: dict[Task, dict[str, Any]] = {
     "return": {"objective": "reg:squarederror"},
     "direction": {"objective": "binary:logistic"},
     "three_class": {"objective": "multi:softprob", "num_class": 3},
+    "quantiles": {"objective": "reg:quantileerror"},
 }
 
 
@@ -25,7 +26,7 @@ def _xgboost() -> Any:
     return imported("xgboost-cpu", lambda: import_module("xgboost"))
 
 
-@register("xgboost", family="boosting", tasks=("return", "direction", "three_class"))
+@register("xgboost", family="boosting", tasks=EVERY_TASK)
 class XGBoost(Boosting):
     """Depth-wise histogram trees. Chen, Guestrin (2016)."""
 
@@ -37,14 +38,16 @@ class XGBoost(Boosting):
     row_share: float = Field(0.8, gt=0, le=1)  # of rows drawn for each tree
 
     def fit_one(
-        self, train: Part, stop: Part | None, task: Task, seed: int, begin: Any = None
+        self, train: Part, stop: Part | None, target: Target, seed: int, begin: Any = None
     ) -> Any:
         assert stop is not None  # stops_early
         xgboost = _xgboost()
-        settings = _OBJECTIVES[task] | {
+        levels = {"quantile_alpha": list(target.levels)} if target.levels else {}
+        settings = _OBJECTIVES[target.task] | levels
+        settings |= {
             "learning_rate": self.learning_rate,
             "max_depth": self.depth,
-            "min_child_weight": self.leaf_weight if task == "return" else self.leaf_weight / 4,
+            "min_child_weight": self.leaf_weight / (4 if target.n_classes else 1),
             "colsample_bytree": self.feature_share,
             "subsample": self.row_share,
             "seed": seed,
@@ -64,17 +67,17 @@ class XGBoost(Boosting):
         return _on_one_thread(booster[: booster.best_iteration + 1])
 
     def update_one(
-        self, learned: Any, train: Part, stop: Part | None, task: Task, seed: int
+        self, learned: Any, train: Part, stop: Part | None, target: Target, seed: int
     ) -> Any:
-        return self.fit_one(train, stop, task, seed, begin=learned)
+        return self.fit_one(train, stop, target, seed, begin=learned)
 
-    def predict_one(self, booster: Any, X: Values, task: Task) -> Values:
+    def predict_one(self, booster: Any, X: Values, target: Target) -> Values:
         return np.asarray(booster.inplace_predict(X), np.float64)
 
     def save_one(self, booster: Any, file: Path) -> None:
         booster.save_model(file)
 
-    def load_one(self, file: Path, task: Task) -> Any:
+    def load_one(self, file: Path, target: Target) -> Any:
         booster = _xgboost().Booster()
         booster.load_model(file)
         return _on_one_thread(booster)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from barstack.core.errors import ArtifactError, ConfigError, MissingPackageError
-from barstack.core.forecast import Task
+from barstack.core.forecast import Target
 
 from .._scikit import scikit
 
@@ -50,7 +50,7 @@ def made(value: Any) -> Any:
     return [made(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def classifies(name: str, estimator: Any, task: Task) -> bool:
+def classifies(name: str, estimator: Any, target: Target) -> bool:
     """Whether it is a classifier; `ConfigError` where it cannot do the task."""
     base = scikit("base")
     try:
@@ -58,7 +58,7 @@ def classifies(name: str, estimator: Any, task: Task) -> bool:
     except AttributeError as error:  # of an estimator around another that is not given
         raise ConfigError(f"{name} is not whole: {error}") from None
     if kind[0]:
-        if task == "return":
+        if not target.n_classes:
             raise ConfigError(
                 f"{name} is a classifier and the label is a return. Choose a regressor, or a "
                 "label of direction or three_class."
@@ -72,6 +72,21 @@ def classifies(name: str, estimator: Any, task: Task) -> bool:
     if not kind[1]:
         raise ConfigError(f"{name} is neither a regressor nor a classifier. Name one of these.")
     return False
+
+
+def of_levels(name: str, estimator: Any, levels: tuple[float, ...]) -> list[Any]:
+    """One for each level of quantiles; `ConfigError` where it has no setting for it."""
+    params = estimator.get_params()
+    # Gradient boosting calls the level alpha, which without this loss is a penalty.
+    setting = "quantile" if "quantile" in params else "alpha"
+    if params.get("loss", setting) != "quantile":
+        raise ConfigError(
+            f"{name} cannot be told which quantile to forecast. Choose one that takes a quantile, "
+            "such as sklearn.linear_model.QuantileRegressor, or that takes loss: quantile among "
+            "its params."
+        )
+    clone = scikit("base").clone
+    return [clone(estimator).set_params(**{setting: level}) for level in levels]
 
 
 def is_classifier(estimator: Any) -> bool:

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from pydantic import Field
 
-from barstack.core.forecast import Task
+from barstack.core.forecast import Target
 
 from .._horizons import Part, PerHorizon
-from .._links import n_scores
 from .._model import Values
 from .._scikit import bounded_threads, scikit, threads_for
 from .._trees import Tree, Trees
+from ._distribution import Spread, grid_of
 
 
 class Forest(PerHorizon):
     """Trees grown apart from each other, and their mean: one forest a horizon.
 
-    The defaults are for market returns: shallow trees and large leaves.
+    The defaults are for market returns: shallow trees and large leaves. For quantiles trees are
+    grown to tell apart how labels are spread: Meinshausen (2006), with splits that look for a
+    change in the share of labels below each of a grid, after Athey, Tibshirani, Wager (2019).
     """
 
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
@@ -32,11 +34,16 @@ class Forest(PerHorizon):
     feature_share: float = Field(0.3, gt=0, le=1)  # of features looked at for each split
 
     @abstractmethod
-    def grower(self, ensemble: Any, task: Task, settings: dict[str, Any]) -> Any:
+    def grower(self, ensemble: Any, target: Target, settings: dict[str, Any]) -> Any:
         """The library's estimator, made with these settings and the model's own."""
 
-    def fit_one(self, train: Part, stop: Part | None, task: Task, seed: int) -> Trees:
-        own = train.counted().with_every_class(task)
+    def fit_one(self, train: Part, stop: Part | None, target: Target, seed: int) -> Any:
+        """Trees, of quantiles a `Spread`."""
+        own = train.counted().with_every_class(target)
+        y = own.y
+        if target.levels:
+            grid = grid_of(own.y, own.weight)
+            y = np.where(own.y[:, None] <= grid, 1.0, 0.0)
         settings = {
             "n_estimators": self.trees,
             "max_depth": self.depth,
@@ -45,25 +52,29 @@ class Forest(PerHorizon):
             "random_state": seed,
             "n_jobs": threads_for(len(own.X)),
         }
-        forest = self.grower(scikit("ensemble"), task, settings)
+        forest = self.grower(scikit("ensemble"), target, settings)
         with bounded_threads(len(own.X)):
-            forest.fit(own.X, own.y, own.weight)
-        trees = [_tree(each.tree_, task) for each in forest.estimators_]
-        return Trees.of(trees, np.zeros(n_scores(task)), train.X.shape[1])
+            forest.fit(own.X, y, own.weight)
+        trees = [_tree(each.tree_, target) for each in forest.estimators_]
+        grown = Trees.of(trees, np.zeros(trees[0][-1].shape[1]), train.X.shape[1])
+        return Spread(grown, grid) if target.levels else grown
 
-    def predict_one(self, learned: Trees, X: Values, task: Task) -> Values:
+    def predict_one(self, learned: Any, X: Values, target: Target) -> Values:
         # The trees were grown on float32, and their thresholds lie between such numbers.
-        return learned.sums(X.astype(np.float32).astype(float)) / (len(learned.first) - 1)
+        X = X.astype(np.float32).astype(float)
+        if target.levels:
+            return cast(Values, learned.quantiles(X, target.levels))
+        return cast(Values, learned.sums(X) / (len(learned.first) - 1))
 
-    def save_one(self, learned: Trees, file: Path) -> None:
+    def save_one(self, learned: Any, file: Path) -> None:
         learned.save(file)
 
-    def load_one(self, file: Path, task: Task) -> Trees:
-        return Trees.load(file, n_scores(task))
+    def load_one(self, file: Path, target: Target) -> Any:
+        return Spread.load(file) if target.levels else Trees.load(file, len(target.outputs))
 
 
-def _tree(tree: Any, task: Task) -> Tree:
-    """Leaves hold a mean, or a share for each class: both of direction's, of which one is kept."""
-    value = tree.value[:, 0, :]
-    own = value[:, 1:] if task == "direction" else value
+def _tree(tree: Any, target: Target) -> Tree:
+    """Leaves hold means, or a share for each class: both of direction's, of which one is kept."""
+    value = tree.value[:, :, 0] if target.levels else tree.value[:, 0, :]
+    own = value[:, 1:] if target.task == "direction" else value
     return tree.children_left, tree.children_right, tree.feature, tree.threshold, own

@@ -19,7 +19,7 @@ Flags = npt.NDArray[np.bool_]
 
 
 class Naive(Model):
-    """A member with nothing to learn but a few means: what others must beat to be worth it."""
+    """A member with nothing to learn but a few figures: what others must beat to be worth it."""
 
     states: ClassVar[int]  # among which a row's is the one that its forecast follows from
 
@@ -45,7 +45,7 @@ class Naive(Model):
         file = folder / "means.npz"
         shape = f"{self.states},{len(target.horizons)},{len(target.outputs)}"
         means: Values = read_arrays(file, means=f"float64 {shape}")["means"]
-        if target.task != "return":
+        if target.n_classes:
             fine = ((means >= 0.0) & (means <= 1.0)).all()
             require(file, fine, "a probability is not within 0 and 1")
         return means

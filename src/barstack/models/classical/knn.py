@@ -15,7 +15,8 @@ from barstack.datasets import Inputs, Samples
 
 from .._arrays import read_arrays, require, write_arrays
 from .._horizons import check_width
-from .._model import Model, Values, register
+from .._model import EVERY_TASK, Model, Values, register
+from .._quantiles import weighted_quantiles
 
 # Rows asked about times training rows whose distances are computed together.
 _AT_ONCE = 2**22
@@ -29,9 +30,9 @@ class Neighbours(NamedTuple):
     weight: Values
 
 
-@register("knn", family="classical", tasks=("return", "direction", "three_class"))
+@register("knn", family="classical", tasks=EVERY_TASK)
 class KNN(Model):
-    """The mean label, or the shares of classes, among the nearest training rows by weight.
+    """The mean label, its quantiles or the shares of classes among the nearest rows by weight.
 
     Cover, Hart (1967). Distance is Euclidean over scaled features; of rows equally far the earlier
     is the nearer.
@@ -55,16 +56,13 @@ class KNN(Model):
         X = inputs.last()
         check_width(learned.X.shape[1], X)
         count = min(self.neighbours, len(learned.X))
-        three = target.task == "three_class"
-        votes = (learned.y[:, :, None] == np.arange(3.0)) * 1.0 if three else learned.y[:, :, None]
-        out = np.empty((len(X), *votes.shape[1:]))
+        out = np.empty((len(X), learned.y.shape[1], len(target.outputs)))
         lengths = (learned.X**2).sum(axis=1)
         size = max(1, _AT_ONCE // len(learned.X))
         for begin in range(0, len(X), size):
             rows = np.ascontiguousarray(X[begin : begin + size])
             nearest = _nearest(rows, learned.X, lengths, count)
-            weight = learned.weight[nearest][:, :, None, None]
-            out[begin : begin + size] = (votes[nearest] * weight).sum(axis=1) / weight.sum(axis=1)
+            out[begin : begin + size] = _told(learned.y[nearest], learned.weight[nearest], target)
         return out
 
     def save(self, learned: Neighbours, folder: Path) -> None:
@@ -83,10 +81,22 @@ class KNN(Model):
         require(file, len(read.X) > 0, "it has no rows")
         # Not so small that nothing is left of a sum of them.
         require(file, (read.weight > 1e-100).all(), "a row weighs nothing")
-        if target.task != "return":
-            n_classes = 3 if target.task == "three_class" else 2
-            require(file, np.isin(read.y, np.arange(n_classes)).all(), "a label is no class")
+        if target.n_classes:
+            fine = np.isin(read.y, np.arange(target.n_classes)).all()
+            require(file, fine, "a label is no class")
         return read
+
+
+def _told(y: Values, weight: Values, target: Target) -> Values:
+    """(n_rows, n_horizons, n_outputs) what neighbours say: y and weight (n_rows, count, ...)."""
+    if target.levels:
+        each = np.moveaxis(y, 1, 2)
+        return weighted_quantiles(each, np.broadcast_to(weight[:, None], each.shape), target.levels)
+    votes = y[..., None]
+    if target.task == "three_class":
+        votes = (votes == np.arange(3.0)) * 1.0
+    share = weight[:, :, None, None]
+    return np.asarray((votes * share).sum(axis=1) / share.sum(axis=1))
 
 
 def _nearest(rows: Values, X: Values, lengths: Values, count: int) -> npt.NDArray[np.int64]:

@@ -38,7 +38,7 @@ class Logistic(LinearModel):
                 if np.ptp(y) == 0.0:
                     found.append(_of_shares(part, target))
                     continue
-                own = part.counted().with_every_class(target.task)
+                own = part.counted().with_every_class(target)
                 strength = 1.0 / (self.penalty * own.weight.sum())
                 regression = linear_model.LogisticRegression(C=strength, max_iter=self.rounds)
                 regression.fit(own.X, own.y, own.weight)

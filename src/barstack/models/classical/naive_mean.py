@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .._model import register
+from .._model import EVERY_TASK, register
 from ._naive import Naive
 
 
-@register("naive_mean", family="classical", tasks=("return", "direction", "three_class"))
+@register("naive_mean", family="classical", tasks=EVERY_TASK)
 class NaiveMean(Naive):
-    """The mean of the training labels, or the shares of classes among them."""
+    """The mean of the training labels, their quantiles, or the shares of classes among them."""
 
     states: ClassVar[int] = 1
     exempt: ClassVar[dict[str, str]] = {

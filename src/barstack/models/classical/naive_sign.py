@@ -10,13 +10,13 @@ from pydantic import Field
 from barstack.core.errors import ConfigError
 from barstack.datasets import Inputs
 
-from .._model import Values, register
+from .._model import EVERY_TASK, Values, register
 from ._naive import Naive
 
 
-@register("naive_sign", family="classical", tasks=("return", "direction", "three_class"))
+@register("naive_sign", family="classical", tasks=EVERY_TASK)
 class NaiveSign(Naive):
-    """The mean of the training labels after such a sign of one feature, scaled.
+    """The mean or the quantiles of training labels after such a sign of one feature, scaled.
 
     Of a past return it is momentum where moves go on, and reversal where they turn.
     """

@@ -13,22 +13,23 @@ import numpy.typing as npt
 from pydantic import Field, field_validator
 
 from barstack.core.errors import ConfigError
-from barstack.core.forecast import Task
+from barstack.core.forecast import Target
 
 from .._arrays import damaged, require
 from .._horizons import Part, PerHorizon, check_width
-from .._model import Values, register
+from .._model import EVERY_TASK, Values, register
 from .._scikit import bounded_threads, scikit
 from . import _by_name as by_name
 
 _LEAST = 1e-6  # share of a class that a regressor is taken to mean by less
 
 
-@register("sklearn", family="classical", tasks=("return", "direction", "three_class"))
+@register("sklearn", family="classical", tasks=EVERY_TASK)
 class ScikitLearn(PerHorizon):
     """An estimator of scikit-learn by its full name, with parameters of its own.
 
-    A regressor that is asked for classes learns the share of each, which is kept within 0 and 1.
+    A regressor that is asked for classes learns the share of each, which is kept within 0 and 1;
+    one that is asked for quantiles is fitted once for each level.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn", "skops")
@@ -43,8 +44,8 @@ class ScikitLearn(PerHorizon):
         by_name.check_plain(params)
         return params
 
-    def fit_one(self, train: Part, stop: Part | None, task: Task, seed: int) -> list[Any]:
-        own = train.counted().with_every_class(task)
+    def fit_one(self, train: Part, stop: Part | None, target: Target, seed: int) -> list[Any]:
+        own = train.counted().with_every_class(target)
         estimator = by_name.made({"estimator": self.estimator, "params": self.params})
         open_seeds = {
             name: seed
@@ -52,18 +53,25 @@ class ScikitLearn(PerHorizon):
             if name.split("__")[-1] == "random_state" and value is None
         }
         estimator.set_params(**open_seeds)
-        by_name.classifies(self.estimator, estimator, task)
+        by_name.classifies(self.estimator, estimator, target)
+        estimators = [estimator]
+        if target.levels:
+            estimators = by_name.of_levels(self.estimator, estimator, target.levels)
         with bounded_threads(len(own.X)):
-            fitted = [self._fitted(estimator, own, y) for y in self._targets(own, task, estimator)]
+            fitted = [
+                self._fitted(each, own, y)
+                for each in estimators
+                for y in self._targets(own, target, each)
+            ]
         # To data and back, so that research forecasts with what the artifact will hold.
         return by_name.from_bytes(by_name.to_bytes(fitted, self.estimator))
 
     @staticmethod
-    def _targets(own: Part, task: Task, estimator: Any) -> list[npt.NDArray[Any]]:
+    def _targets(own: Part, target: Target, estimator: Any) -> list[npt.NDArray[Any]]:
         """What each estimator learns: classes, or numbers, of three classes one each."""
         if by_name.is_classifier(estimator):
             return [own.y.astype(np.int64)]
-        if task == "three_class":
+        if target.task == "three_class":
             return [(own.y == each) * 1.0 for each in range(3)]
         return [own.y]
 
@@ -94,7 +102,7 @@ class ScikitLearn(PerHorizon):
         return hasattr(by_name.named(self.estimator), "partial_fit")
 
     def update_one(
-        self, learned: list[Any], train: Part, stop: Part | None, task: Task, seed: int
+        self, learned: list[Any], train: Part, stop: Part | None, target: Target, seed: int
     ) -> list[Any]:
         if not self.updates:
             raise ConfigError(
@@ -104,27 +112,29 @@ class ScikitLearn(PerHorizon):
         own = train.counted()
         # To data and back: what is learned on from must stay as it is.
         further = by_name.from_bytes(by_name.to_bytes(learned, self.estimator))
-        for each, y in zip(further, self._targets(own, task, further[0]), strict=True):
+        targets = self._targets(own, target, further[0])
+        targets *= len(further) // len(targets)  # of quantiles one estimator a level, same labels
+        for each, y in zip(further, targets, strict=True):
             each.partial_fit(own.X, y, **self._weights(each, own, "partial_fit"))
         return further
 
-    def predict_one(self, learned: list[Any], X: Values, task: Task) -> Values:
+    def predict_one(self, learned: list[Any], X: Values, target: Target) -> Values:
         for each in learned:
             check_width(int(vars(each).get("n_features_in_", X.shape[1])), X)
         if by_name.is_classifier(learned[0]):
             share: Values = np.asarray(learned[0].predict_proba(X), float)
-            return share[:, 1] if task == "direction" else share
+            return share[:, 1] if target.task == "direction" else share
         columns = [np.asarray(each.predict(X), float).ravel() for each in learned]
         found: Values = np.column_stack(columns)
-        if task == "return":
+        if not target.n_classes:
             return found
         share = np.asarray(np.clip(found, _LEAST, 1.0))
-        return share / share.sum(axis=1, keepdims=True) if task == "three_class" else share
+        return share / share.sum(axis=1, keepdims=True) if target.task == "three_class" else share
 
     def save_one(self, learned: list[Any], file: Path) -> None:
         file.write_bytes(by_name.to_bytes(learned, self.estimator))
 
-    def load_one(self, file: Path, task: Task) -> list[Any]:
+    def load_one(self, file: Path, target: Target) -> list[Any]:
         inconsistent = scikit("exceptions").InconsistentVersionWarning
         try:
             with warnings.catch_warnings():
@@ -137,7 +147,7 @@ class ScikitLearn(PerHorizon):
         except Exception as error:
             raise damaged(file, repr(error)[:200]) from error
         base = import_module("sklearn.base")
-        count = 3 if task == "three_class" and not by_name.is_classifier(learned[0]) else 1
+        count = 1 if by_name.is_classifier(learned[0]) else len(target.outputs)
         fits = isinstance(learned, list) and len(learned) == count
         fits = fits and all(isinstance(each, base.BaseEstimator) for each in learned)
         require(file, fits, "it holds no estimator for this task")

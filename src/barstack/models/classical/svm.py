@@ -9,10 +9,9 @@ import numpy as np
 from pydantic import Field
 from scipy.special import expit
 
-from barstack.core.forecast import Task
+from barstack.core.forecast import Target
 
 from .._horizons import Part, PerHorizon
-from .._links import n_scores
 from .._model import Values, register
 from .._scikit import bounded_threads, scikit
 from ._kernel import Kernel
@@ -39,12 +38,12 @@ class SVM(PerHorizon):
     exact_rows: int = Field(4_000, ge=0)
     landmarks: int = Field(300, ge=1)
 
-    def fit_one(self, train: Part, stop: Part | None, task: Task, seed: int) -> Kernel:
-        own = train.counted().with_every_class(task)
+    def fit_one(self, train: Part, stop: Part | None, target: Target, seed: int) -> Kernel:
+        own = train.counted().with_every_class(target)
         with bounded_threads(len(own.X)):
-            if task == "return":
+            if not target.n_classes:
                 return self._machine(own, True, seed)
-            classes = (1.0,) if task == "direction" else (0.0, 1.0, 2.0)
+            classes = (1.0,) if target.task == "direction" else (0.0, 1.0, 2.0)
             return _beside(
                 [self._calibrated(own._replace(y=(own.y == each) * 1.0), seed) for each in classes]
             )
@@ -99,18 +98,18 @@ class SVM(PerHorizon):
         intercept = np.ravel(machine.intercept_)[0]
         return _kernel(nystroem.components_, coefficients, intercept, gamma)
 
-    def predict_one(self, learned: Kernel, X: Values, task: Task) -> Values:
+    def predict_one(self, learned: Kernel, X: Values, target: Target) -> Values:
         sums = learned.sums(X)
-        if task == "return":
+        if not target.n_classes:
             return sums
         each = np.maximum(expit(learned.slope * sums + learned.shift), _LEAST)
-        return each / each.sum(axis=1, keepdims=True) if task == "three_class" else each
+        return each / each.sum(axis=1, keepdims=True) if target.task == "three_class" else each
 
     def save_one(self, learned: Kernel, file: Path) -> None:
         learned.save(file)
 
-    def load_one(self, file: Path, task: Task) -> Kernel:
-        return Kernel.load(file, n_scores(task))
+    def load_one(self, file: Path, target: Target) -> Kernel:
+        return Kernel.load(file, len(target.outputs))
 
 
 def _kernel(centres: Values, coefficients: Values, intercept: float, gamma: float) -> Kernel:

@@ -57,7 +57,9 @@ class Neural(Model):
     weight_decay: float = Field(1e-3, ge=0)
     schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
     clip_norm: float = Field(1.0, gt=0)
-    loss: Literal["auto", "huber", "mse", "directional", "cross_entropy"] = "auto"
+    loss: Literal["auto", "huber", "mse", "directional", "sharpe", "cross_entropy", "pinball"] = (
+        "auto"
+    )
     mode: Literal["auto", "dense", "windows"] = "auto"
     precision: Literal["float32", "bfloat16"] = "float32"  # of the steps; forecasts are float32
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from .._model import register
+from .._model import EVERY_TASK, register
 from ._neural import Neural
 from ._torch import parts
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-@register("attention_lstm", family="neural", tasks=("return", "direction", "three_class"))
+@register("attention_lstm", family="neural", tasks=EVERY_TASK)
 class AttentionLSTM(Neural):
     """An LSTM whose latest state attends to those of the `lookback` bars. Luong et al. (2015)."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from .._model import register
+from .._model import EVERY_TASK, register
 from ._neural import Neural
 from ._torch import parts
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-@register("autoencoder_mlp", family="neural", tasks=("return", "direction", "three_class"))
+@register("autoencoder_mlp", family="neural", tasks=EVERY_TASK)
 class AutoencoderMLP(Neural):
     """A network over the features and a short code of them, trained to rebuild them as well.
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from barstack.core.errors import ConfigError
 
-from .._model import register
+from .._model import EVERY_TASK, register
 from ._neural import Neural
 from ._torch import parts
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-@register("cnn_lstm", family="neural", tasks=("return", "direction", "three_class"))
+@register("cnn_lstm", family="neural", tasks=EVERY_TASK)
 class CNNLSTM(Neural):
     """Two causal convolutions that find shapes of a few bars, then an LSTM over what they found.
 

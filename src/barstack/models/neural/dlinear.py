@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from barstack.core.errors import ConfigError
 
-from .._model import register
+from .._model import EVERY_TASK, register
 from ._neural import Neural
 from ._torch import parts
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-@register("dlinear", family="neural", tasks=("return", "direction", "three_class"))
+@register("dlinear", family="neural", tasks=EVERY_TASK)
 class DLinear(Neural):
     """Each feature as its moving mean and the rest, and linear in both. Zeng et al. (2023).
 

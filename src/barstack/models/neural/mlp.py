@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from .._model import register
+from .._model import EVERY_TASK, register
 from ._neural import Neural
 from ._torch import parts
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-@register("mlp", family="neural", tasks=("return", "direction", "three_class"))
+@register("mlp", family="neural", tasks=EVERY_TASK)
 class MLP(Neural):
     """Fully connected layers over all bars of the window side by side. Rosenblatt (1958)."""
 

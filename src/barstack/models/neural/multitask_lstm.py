@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from .._model import register
+from .._model import EVERY_TASK, register
 from ._neural import Neural
 from ._torch import parts
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-@register("multitask_lstm", family="neural", tasks=("return", "direction", "three_class"))
+@register("multitask_lstm", family="neural", tasks=EVERY_TASK)
 class MultitaskLSTM(Neural):
     """One LSTM shared by all horizons, and a small network of its own for each. Caruana (1997)."""
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from barstack.core.errors import ConfigError
 
-from .._model import register
+from .._model import EVERY_TASK, register
 from ._neural import Neural
 from ._torch import parts
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-@register("patchtst", family="neural", tasks=("return", "direction", "three_class"))
+@register("patchtst", family="neural", tasks=EVERY_TASK)
 class PatchTST(Neural):
     """Cuts each feature into patches that attend to one another. Nie et al. (2023).
 

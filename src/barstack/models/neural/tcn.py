@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from .._model import register
+from .._model import EVERY_TASK, register
 from ._neural import Neural
 from ._torch import parts
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-@register("tcn", family="neural", tasks=("return", "direction", "three_class"))
+@register("tcn", family="neural", tasks=EVERY_TASK)
 class TCN(Neural):
     """Residual blocks of dilated causal convolutions, as many as `lookback` has room for.
 

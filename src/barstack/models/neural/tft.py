@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from barstack.core.errors import ConfigError
 
-from .._model import register
+from .._model import EVERY_TASK, register
 from ._neural import Neural
 from ._torch import parts
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-@register("tft", family="neural", tasks=("return", "direction", "three_class"))
+@register("tft", family="neural", tasks=EVERY_TASK)
 class TFT(Neural):
     """Chooses among features at each bar, reads them in order, then looks back. Lim et al. (2021).
 

@@ -1,0 +1,218 @@
+"""Charts of quantile forecasts: whether each holds what it says, and what the newest look like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+
+from ._theme import (
+    BLUE,
+    GRID,
+    HUES,
+    INK,
+    MUTED,
+    VERMILLION,
+    Look,
+    axis,
+    layout,
+    looks,
+    number,
+    say,
+)
+
+if TYPE_CHECKING:
+    from barstack.evaluation import Coverage, Evaluation, Fan, LevelShare
+
+_MOST_TICKS = 8
+
+
+def shares(evaluation: Evaluation, horizon: str) -> go.Figure | None:
+    """The share of what came below each quantile against its level."""
+    found = [share for share in evaluation.shares if share.horizon == horizon]
+    if not found:
+        return None
+    first = evaluation.verdict.ensemble
+    look = looks(evaluation)
+    names = dict.fromkeys([first] + [share.name for share in found])
+    by_name = [[share for share in found if share.name == name] for name in names]
+    marks = [_marks(each, look[each[0].name]) for each in by_name if each]
+    for trace in marks[1:]:
+        trace.visible = "legendonly"
+    figure = go.Figure([_luck(by_name[0] or found), _diagonal(), *marks])
+    levels = {"tickvals": [100 * level for level in evaluation.levels], "tickformat": "~g"}
+    figure.update_layout(
+        layout(400),
+        xaxis=axis("Level of the quantile, %", range=[0, 100], **levels),
+        yaxis=axis("Of what came lay below, %", range=[0, 100], **levels),
+    )
+    return figure
+
+
+def _marks(found: list[LevelShare], look: Look) -> go.Scatter:
+    return go.Scatter(
+        x=[100 * share.level for share in found],
+        y=[100 * share.below for share in found],
+        name=say(found[0].name),
+        mode="markers",
+        marker={"color": look.color, "size": 9, "symbol": look.symbol},
+        meta={"swatch": look.glyph},
+        customdata=[[share.n_decisions, 200 * share.below_se] for share in found],
+        hovertemplate=(
+            "level %{x:g} %<br>%{y:.1f} ± %{customdata[1]:.1f} % came below"
+            "<br>%{customdata[0]:,} decisions"
+        ),
+    )
+
+
+def _luck(found: list[LevelShare]) -> go.Scatter:
+    """Two standard errors about the diagonal."""
+    ends = [(0.0, 0.0), *((share.level, share.below_se) for share in found), (1.0, 0.0)]
+    upper = [100 * min(level + 2 * error, 1.0) for level, error in ends]
+    lower = [100 * max(level - 2 * error, 0.0) for level, error in ends]
+    across = [100 * level for level, _ in ends]
+    return _area(across, lower, upper, GRID, 1.0)
+
+
+def _diagonal() -> go.Scatter:
+    return go.Scatter(
+        x=[0, 100],
+        y=[0, 100],
+        name="as much as there should be",
+        mode="lines",
+        line={"color": MUTED, "width": 1.6, "dash": "dash"},
+        meta={"swatch": "line"},
+        hoverinfo="skip",
+    )
+
+
+def coverage_table(evaluation: Evaluation, horizon: str) -> str:
+    """How often what came lay within each central interval, and how wide these are."""
+    found = [each for each in evaluation.coverages if each.horizon == horizon]
+    if not found:
+        return ""
+    intervals = list(dict.fromkeys((each.lower, each.upper) for each in found))
+    cells = {(each.name, each.lower): each for each in found}
+    heads = "".join(
+        f'<th scope="col" colspan="2">{number(100 * (upper - lower), 0)} % interval, covered %</th>'
+        '<th scope="col">Width, bps</th>'
+        for lower, upper in intervals
+    )
+    rows = "".join(
+        f'<tr class="{role}"><th scope="row">{say(name)} <span class="role">{role}</span></th>'
+        + "".join(_covered(cells[name, lower]) for lower, _ in intervals)
+        + "</tr>"
+        for name, role in dict.fromkeys((each.name, each.role) for each in found)
+    )
+    return (
+        '<div class="scroll" tabindex="0"><table class="leaderboard"><thead><tr>'
+        f'<th scope="col">Forecaster</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+def _covered(each: Coverage) -> str:
+    return (
+        f'<td>{number(100 * each.covered, 1)}</td><td class="se">± '
+        f"{number(100 * each.covered_se, 1)}</td><td>{number(1e4 * each.width, 1)}</td>"
+    )
+
+
+def fan(evaluation: Evaluation, horizon: str) -> go.Figure | None:
+    """Bands between quantiles of the newest decisions, by symbol, and what came of them."""
+    found = [each for each in evaluation.fans if each.horizon == horizon]
+    if not found:
+        return None
+    figure = go.Figure()
+    for place, each in enumerate(found):
+        colour = BLUE if place == 0 else HUES[(place - 1) % len(HUES)]
+        for trace in _fan(each, evaluation.levels, colour):
+            trace.visible = True if place == 0 else "legendonly"
+            figure.add_trace(trace)
+    longest = max(found, key=lambda each: len(each.time))
+    figure.update_layout(
+        layout(400),
+        xaxis=axis("Newest decisions", showgrid=False, **_ticks(longest.time)),
+        yaxis=axis("Return, bps", zeroline=True, zerolinecolor=MUTED, tickformat="~g"),
+    )
+    return figure
+
+
+def _fan(each: Fan, levels: list[float], colour: str) -> list[go.Scatter]:
+    """The bands from the widest to the narrowest, the median, and what came."""
+    across = list(range(len(each.time)))
+    scaled = [[1e4 * value for value in quantile] for quantile in each.quantiles]
+    middle = levels.index(0.5)
+    group = {"legendgroup": say(each.symbol), "name": say(each.symbol), "meta": {"swatch": "■"}}
+    pairs = zip(scaled[:middle], reversed(scaled[middle + 1 :]), strict=False)
+    bands = [_area(across, lower, upper, colour, 0.2, **group) for lower, upper in pairs]
+    median = go.Scatter(
+        x=across,
+        y=scaled[middle],
+        mode="lines",
+        line={"color": colour, "width": 1.6},
+        marker={"color": colour},
+        text=[_story(each, levels, place) for place in across],
+        hovertemplate="%{text}<extra></extra>",
+        **group,
+    )
+    known = [place for place in across if each.came[place] is not None]
+    came = [1e4 * (each.came[place] or 0.0) for place in known]
+    outside = [
+        not scaled[0][place] <= value <= scaled[-1][place]
+        for place, value in zip(known, came, strict=True)
+    ]
+    dots = go.Scatter(
+        x=known,
+        y=came,
+        mode="markers",
+        marker={
+            "color": [VERMILLION if out else INK for out in outside],
+            "symbol": ["x" if out else "circle" for out in outside],
+            "size": [7 if out else 4 for out in outside],
+        },
+        text=[_story(each, levels, place) for place in known],
+        hovertemplate="%{text}<extra></extra>",
+        **(group | {"meta": {"swatch": "■"}}),
+    )
+    # The page's legend takes its colour from the last trace of a group.
+    return [*bands, dots, median]
+
+
+def _story(each: Fan, levels: list[float], place: int) -> str:
+    told = "<br>".join(
+        f"{100 * level:g} %: {number(1e4 * quantile[place], 1, sign=True)} bps"
+        for level, quantile in zip(levels, each.quantiles, strict=True)
+    )
+    came = each.came[place]
+    known = "open" if came is None else f"{number(1e4 * came, 1, sign=True)} bps"
+    return f"<b>{say(each.symbol)}</b> {say(each.time[place])}<br>{told}<br>came: {known}"
+
+
+def _area(
+    across: list[Any],
+    lower: list[float],
+    upper: list[float],
+    colour: str,
+    opacity: float,
+    **more: Any,
+) -> go.Scatter:
+    """What lies between two lines."""
+    return go.Scatter(
+        x=[*across, *reversed(across)],
+        y=[*lower, *reversed(upper)],
+        mode="lines",
+        fill="toself",
+        fillcolor=colour,
+        line={"width": 0, "color": colour},
+        opacity=opacity,
+        hoverinfo="skip",
+        **more,
+    )
+
+
+def _ticks(times: list[str]) -> dict[str, Any]:
+    """A tick where a day begins, of as many days as there is room for."""
+    days = [time[:10] for time in times]
+    begins = [place for place, day in enumerate(days) if place == 0 or day != days[place - 1]]
+    shown = begins[:: -(-len(begins) // _MOST_TICKS)]
+    return {"tickvals": shown, "ticktext": [days[place][5:] for place in shown]}

@@ -1,0 +1,29 @@
+"""Models as tests of every task make them."""
+
+from typing import Any
+
+from barstack.core.forecast import Task
+from barstack.models import MODELS, Model
+
+# Each level is learned by itself, so that quantiles take several times what other tasks do.
+_QUANTILES: dict[str, dict[str, Any]] = {
+    "hist_gradient_boosting": {"trees": 12, "depth": 2, "learning_rate": 0.3},
+    "sklearn": {
+        "estimator": "sklearn.ensemble.GradientBoostingRegressor",
+        "params": {"loss": "quantile", "n_estimators": 12, "max_depth": 2, "learning_rate": 0.3},
+    },
+}
+
+
+def settings(name: str, task: Task, small: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A model with its own settings; for quantiles such as are learned in no time."""
+    found = {"model": name} | (small or {})
+    if task != "quantiles":
+        return found
+    few = {"trees": 30} if "trees" in MODELS.get(name).model_fields else {}
+    return few | found | _QUANTILES.get(name, {})
+
+
+def model_of(name: str, task: Task) -> Model:
+    """The model for one task."""
+    return MODELS.parse(settings(name, task))
