@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from importlib import import_module
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +12,10 @@ from pydantic import Field
 from barstack.core.forecast import Task
 
 from .._model import Values, register
-from ._horizons import Boosting, Part, imported, threads_for
+from .._trees import Trees
+from ._boosted import Boosted, NativeBoosting
+from ._convert import from_catboost
+from ._horizons import Part, imported, threads_for
 
 _LOSSES: dict[Task, str] = {"return": "RMSE", "direction": "Logloss", "three_class": "MultiClass"}
 
@@ -23,10 +25,11 @@ def _catboost() -> Any:
 
 
 @register("catboost", family="boosting", tasks=("return", "direction", "three_class"))
-class CatBoost(Boosting):
+class CatBoost(NativeBoosting):
     """Symmetric trees with ordered boosting. Prokhorenkova et al. (2018)."""
 
-    suffix: ClassVar[str] = "cbm"
+    native_suffix: ClassVar[str] = ".cbm"
+    single: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("catboost",)
 
     l2_penalty: float = Field(10.0, ge=0)
@@ -59,16 +62,17 @@ class CatBoost(Boosting):
         )
         return booster
 
-    def predict_one(self, booster: Any, X: Values, task: Task) -> Values:
+    def predict_native(self, booster: Any, X: Values, task: Task) -> Values:
         if task == "return":
             return np.asarray(booster.predict(X, thread_count=1))
         probability = np.asarray(booster.predict(X, prediction_type="Probability", thread_count=1))
         return probability[:, 1] if task == "direction" else probability
 
-    def save_one(self, booster: Any, file: Path) -> None:
-        booster.save_model(str(file), format="cbm")
+    def to_native(self, booster: Any) -> bytes:
+        return bytes(booster._serialize_model())
 
-    def load_one(self, file: Path, task: Task) -> Any:
-        booster = _catboost().CatBoost()
-        booster.load_model(str(file), format="cbm")
-        return booster
+    def to_trees(self, booster: Any) -> Trees:
+        return from_catboost(booster)
+
+    def revive(self, learned: Boosted) -> Any:
+        return _catboost().CatBoost().load_model(blob=learned.native)

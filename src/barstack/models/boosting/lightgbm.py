@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +11,10 @@ from pydantic import Field
 from barstack.core.forecast import Task
 
 from .._model import Values, register
-from ._horizons import Boosting, Part, imported, threads_for
+from .._trees import Trees
+from ._boosted import Boosted, NativeBoosting
+from ._convert import from_lightgbm
+from ._horizons import Part, imported, threads_for
 
 _OBJECTIVES: dict[Task, dict[str, Any]] = {
     "return": {"objective": "regression"},
@@ -26,10 +28,10 @@ def _lightgbm() -> Any:
 
 
 @register("lightgbm", family="boosting", tasks=("return", "direction", "three_class"))
-class LightGBM(Boosting):
+class LightGBM(NativeBoosting):
     """Leaf-wise histogram trees. Ke et al. (2017)."""
 
-    suffix: ClassVar[str] = "txt"
+    native_suffix: ClassVar[str] = ".txt"
     packages: ClassVar[tuple[str, ...]] = ("lightgbm",)
 
     leaf_rows: int = Field(40, ge=1)  # fewest rows in a leaf
@@ -61,11 +63,14 @@ class LightGBM(Boosting):
             model_str=booster.model_to_string(num_iteration=booster.best_iteration)
         )
 
-    def predict_one(self, booster: Any, X: Values, task: Task) -> Values:
+    def predict_native(self, booster: Any, X: Values, task: Task) -> Values:
         return np.asarray(booster.predict(X, num_threads=1))
 
-    def save_one(self, booster: Any, file: Path) -> None:
-        file.write_text(booster.model_to_string())
+    def to_native(self, booster: Any) -> bytes:
+        return str(booster.model_to_string()).encode()
 
-    def load_one(self, file: Path, task: Task) -> Any:
-        return _lightgbm().Booster(model_str=file.read_text())
+    def to_trees(self, booster: Any) -> Trees:
+        return from_lightgbm(booster)
+
+    def revive(self, learned: Boosted) -> Any:
+        return _lightgbm().Booster(model_str=learned.native.decode())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +11,10 @@ from pydantic import Field
 from barstack.core.forecast import Task
 
 from .._model import Values, register
-from ._horizons import Boosting, Part, imported, threads_for
+from .._trees import Trees
+from ._boosted import Boosted, NativeBoosting
+from ._convert import from_xgboost
+from ._horizons import Part, imported, threads_for
 
 _OBJECTIVES: dict[Task, dict[str, Any]] = {
     "return": {"objective": "reg:squarederror"},
@@ -26,10 +28,11 @@ def _xgboost() -> Any:
 
 
 @register("xgboost", family="boosting", tasks=("return", "direction", "three_class"))
-class XGBoost(Boosting):
+class XGBoost(NativeBoosting):
     """Depth-wise histogram trees. Chen, Guestrin (2016)."""
 
-    suffix: ClassVar[str] = "ubj"
+    native_suffix: ClassVar[str] = ".ubj"
+    single: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("xgboost-cpu",)
 
     leaf_weight: float = Field(40.0, ge=0)  # least sum of hessians in a leaf
@@ -57,21 +60,18 @@ class XGBoost(Boosting):
             early_stopping_rounds=self.patience,
             verbose_eval=False,
         )
-        return _on_one_thread(booster[: booster.best_iteration + 1])
+        return booster[: booster.best_iteration + 1]
 
-    def predict_one(self, booster: Any, X: Values, task: Task) -> Values:
+    def predict_native(self, booster: Any, X: Values, task: Task) -> Values:
         return np.asarray(booster.inplace_predict(X), np.float64)
 
-    def save_one(self, booster: Any, file: Path) -> None:
-        booster.save_model(file)
+    def to_native(self, booster: Any) -> bytes:
+        return bytes(booster.save_raw("ubj"))
 
-    def load_one(self, file: Path, task: Task) -> Any:
+    def to_trees(self, booster: Any) -> Trees:
+        return from_xgboost(booster)
+
+    def revive(self, learned: Boosted) -> Any:
         booster = _xgboost().Booster()
-        booster.load_model(file)
-        return _on_one_thread(booster)
-
-
-def _on_one_thread(booster: Any) -> Any:
-    """For a single live row, waking threads costs four times what the forecast does."""
-    booster.set_param("nthread", 1)
-    return booster
+        booster.load_model(bytearray(learned.native))
+        return booster
