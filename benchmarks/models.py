@@ -22,9 +22,15 @@ from _benchmark import arguments, finish
 from _models_learning import learning
 from _models_linear import linear
 from _models_neural import neural
+from _models_row import row
 from _models_sizes import sizes
 
 PARTS = {"neural": neural, "learning": learning, "sizes": sizes, "linear": linear}
+PARTS = {
+    "neural": neural,
+    "learning": learning,
+    "sizes": sizes,
+    "row": row,
 
 
 def main() -> None:

@@ -12,12 +12,14 @@ from ._ensemble import (
     register,
     walk_forward,
 )
+from ._one_row import OneRowEnsemble
 
 __all__ = [
     "ENSEMBLES",
     "Ensemble",
     "FittedEnsemble",
     "MemberForecasts",
+    "OneRowEnsemble",
     "TrainedEnsemble",
     "align",
     "fit_known",

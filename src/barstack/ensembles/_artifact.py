@@ -52,13 +52,20 @@ class TrainedEnsemble:
     about     provenance: study, data fingerprint, scores; plain data
     """
 
-    format: ClassVar[int] = 1
+    format: ClassVar[int] = 2  # 1 kept boosters in their libraries' formats alone
     features: FeatureSet
     target: Target
     members: dict[str, FittedModel]
     ensemble: FittedEnsemble
     bars: dict[str, Any]
     about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What the ensemble is registered as."""
+        registered = self.ensemble.ensemble.registered_as
+        assert registered is not None  # ensembles in a study are
+        return registered[1]
 
     @property
     def trained_through(self) -> np.datetime64:
@@ -82,13 +89,11 @@ class TrainedEnsemble:
         """The ensemble's forecast under the ensemble's name, and that of every member."""
         values = {name: member.predict(table, rows) for name, member in self.members.items()}
         combined = self.ensemble.predict(np.stack(list(values.values()), axis=1), self.target)
-        name = self.ensemble.ensemble.registered_as
-        assert name is not None  # ensembles in a study are registered
         through = TrainedThrough(np.full(len(rows), self.trained_through, "datetime64[us]"))
         decisions = table.decisions.take(rows)
         return {
             each: Forecast(decisions, self.target, numbers, through, kind)
-            for each, numbers in ({name[1]: combined} | values).items()
+            for each, numbers in ({self.name: combined} | values).items()
         }
 
     def save(self, folder: Path) -> None:

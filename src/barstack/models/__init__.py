@@ -3,6 +3,7 @@
 from ._folds import FoldTrainer, train_folds
 from ._many import train_many
 from ._model import MODELS, Model, register
+from ._one_row import OneRow
 from ._trainer import FittedModel, train
 
 __all__ = [
@@ -15,3 +16,4 @@ __all__ = [
     "train_folds",
     "train_many",
 ]
+__all__ = ["MODELS", "FittedModel", "Model", "OneRow", "register", "train"]

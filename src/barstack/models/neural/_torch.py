@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from types import ModuleType
 
 from barstack.core.errors import MissingPackageError
+
+_FOR_ONNX = ("onnx", "onnxscript", "onnxruntime")
 
 
 def parts() -> ModuleType:
@@ -29,6 +32,18 @@ def fused() -> ModuleType:
     from . import _fused  # noqa: PLC0415
 
     return _fused
+
+def compiler() -> ModuleType:
+    """What writes networks for ONNX Runtime."""
+    _require()
+    if lacking := [name for name in _FOR_ONNX if find_spec(name) is None]:
+        raise MissingPackageError(
+            f"One forecast at a time is quicker with {', '.join(lacking)}: pip install "
+            "'barstack[fast]'."
+        )
+    from . import _onnx  # noqa: PLC0415
+
+    return _onnx
 
 
 def _require() -> None:
