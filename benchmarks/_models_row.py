@@ -24,9 +24,9 @@ from barstack.worlds import WORLDS
 
 LOOKBACK, TREES, TIMED, COMPARED = 60, 300, 400, 1000
 MEMBERS = {
-    "lightgbm": {"trees": TREES, "patience": TREES, "learning_rate": 0.01},
-    "xgboost": {"trees": TREES, "patience": TREES, "learning_rate": 0.01},
-    "catboost": {"trees": TREES, "patience": TREES, "learning_rate": 0.01},
+    "lightgbm": {"trees": TREES, "patience": TREES, "learning_rate": 0.004},
+    "xgboost": {"trees": TREES, "patience": TREES, "learning_rate": 0.004},
+    "catboost": {"trees": TREES, "patience": TREES, "learning_rate": 0.004},
     "lstm": {"lookback": LOOKBACK, "epochs": 2},
     "tcn": {"lookback": LOOKBACK, "epochs": 2},
 }
@@ -116,7 +116,8 @@ def latest(table: FeatureTable, end: int) -> FeatureTable:
     rows = np.arange(end - LOOKBACK + 1, end + 1)
     own = np.zeros(LOOKBACK, np.int32)
     times = DecidedAt(table.decisions.decided_at[rows])
-    return FeatureTable(Decisions(table.decisions.symbols, own, times), table.columns, table.values[rows])  # fmt: skip
+    decisions = Decisions(table.decisions.symbols, own, times)
+    return FeatureTable(decisions, table.columns, table.values[rows])
 
 
 def libraries(members: dict[str, FittedModel], windows: list[Any]) -> Callable[[int], Any]:

@@ -1,7 +1,7 @@
 """Ensembles: combining members from their out-of-fold forecasts, and the artifact of it all."""
 
 from . import _weighted  # noqa: F401 (registers them)
-from ._artifact import TrainedEnsemble
+from ._artifact import TrainedEnsemble, verified_manifest
 from ._ensemble import (
     ENSEMBLES,
     Ensemble,
@@ -24,5 +24,6 @@ __all__ = [
     "align",
     "fit_known",
     "register",
+    "verified_manifest",
     "walk_forward",
 ]

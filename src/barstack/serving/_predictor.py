@@ -16,6 +16,7 @@ from barstack.core.times import iso, parse_duration
 from barstack.ensembles import OneRowEnsemble, TrainedEnsemble
 from barstack.features import check_known, read_series
 
+from ._feature_rows import feature_rows
 from ._live_bars import check_length, from_table
 from ._panel_stream import PanelStream
 from ._stream import Stream
@@ -101,6 +102,24 @@ class Predictor:
         each member such as ridge.return_4h. Arguments and errors as in `forecasts`.
         """
         return _frame(self.forecasts(bars, symbol=symbol, series=series))
+
+    def predict_row(self, feature_row: Any) -> dict[str, dict[str, float]]:
+        """One forecast from features that you computed: by name, of the ensemble, then each member.
+
+        feature_row  a mapping or pandas Series of name to value, or an array in the order of
+                     `trained.features.columns`; where members look back, a table of the latest
+                     `trained.lookback_bars` rows, oldest first, with no gap between them
+
+        The row bears no time, so it is for you to see that it was decided when training had
+        ended. Raises `DataError` for names, numbers and rows that are not what is needed.
+        """
+        trained = self.trained
+        table = feature_rows(feature_row, trained.features.columns, trained.lookback_bars)
+        columns = trained.target.columns
+        return {
+            name: dict(zip(columns, map(float, numbers.ravel()), strict=True))
+            for name, numbers in self._one_row.predict(table).items()
+        }
 
     def stream(
         self,

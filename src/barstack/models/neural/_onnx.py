@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from barstack.core.errors import FaultError
@@ -30,14 +29,16 @@ def compiled(model: Neural, learned: Learned, target: Target) -> Callable[[Input
     """
     session = _session(_graph(model, learned))
     (asked,) = [each.name for each in session.get_inputs()]
-    start = learned.start.double().numpy()
+    start = learned.start.numpy()
     shape = (1, len(target.horizons), len(target.outputs))
     link = LINKS[target.task]
 
     def forecast(inputs: Inputs) -> Values:
-        (found,) = session.run(None, {asked: inputs.windows(model.lookback)})
+        # Its caller knows that the window is whole; to ask again takes longer than to scale it.
+        window = inputs.scaler.windows(inputs.table, inputs.rows, model.lookback)
+        (found,) = session.run(None, {asked: window})
         # The start is added in float32, as in training.
-        raw = (found.reshape(-1) + start.astype(np.float32)).astype(float)
+        raw = (found.reshape(-1) + start).astype(float)
         return link(raw.reshape(shape))
 
     return forecast
