@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from barstack.core.decisions import Decisions
+from barstack.core.decisions import Decisions, Rows
 from barstack.core.times import DecidedAt
 from barstack.datasets import Dataset
 from barstack.ensembles import ENSEMBLES, FittedEnsemble, OneRowEnsemble, TrainedEnsemble
 from barstack.features import FeatureTable, named_set
 from barstack.labels import LABELS
-from barstack.models import MODELS, FittedModel, train
+from barstack.models import MODELS, FittedModel, OneRow, train
 from barstack.worlds import WORLDS
 
 LOOKBACK, TREES, TIMED, COMPARED = 60, 300, 400, 1000
-MEMBERS = {
+MEMBERS: dict[str, dict[str, Any]] = {
     "lightgbm": {"trees": TREES, "patience": TREES, "learning_rate": 0.004},
     "xgboost": {"trees": TREES, "patience": TREES, "learning_rate": 0.004},
     "catboost": {"trees": TREES, "patience": TREES, "learning_rate": 0.004},
@@ -57,14 +58,9 @@ def row(options: Any) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
         "members": lambda at: [each.predict(tables[at], last) for each in members],
         "libraries": libraries(trained.members, windows[:TIMED]),
     }
-    sides |= {
-        f"compiled {name}": (lambda at, one=one: one.predict(windows[at]))
-        for name, one in fast.members.items()
-    }
-    sides |= {
-        f"member {name}": (lambda at, one=one: one.predict(tables[at], last))
-        for name, one in trained.members.items()
-    }
+    for name, one in fast.members.items():
+        sides[f"compiled {name}"] = partial(_compiled, one, windows)
+        sides[f"member {name}"] = partial(_asked, trained.members[name], tables, last)
     times = in_turns(sides)
     for side, us in times.items():
         print(f"{side:20} p50 {us['p50']:8.1f} us   p99 {us['p99']:8.1f} us", flush=True)
@@ -87,6 +83,14 @@ def row(options: Any) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
         },
     }
     return bars, figures
+
+
+def _compiled(one: OneRow, windows: list[Any], at: int) -> Any:
+    return one.predict(windows[at])
+
+
+def _asked(one: FittedModel, tables: list[FeatureTable], last: Rows, at: int) -> Any:
+    return one.predict(tables[at], last)
 
 
 def stack(options: Any) -> tuple[TrainedEnsemble, FeatureTable]:

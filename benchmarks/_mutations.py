@@ -1,4 +1,4 @@
-"""Ways to spoil an artifact: bytes, files, JSON, arrays and headers, with or without right hashes."""
+"""Ways to spoil an artifact: bytes, files, JSON, arrays, headers; under old hashes or new ones."""
 
 from __future__ import annotations
 
@@ -55,8 +55,10 @@ def mutate(folder: Path, rng: Rng, resealed: bool) -> str:
 def reseal(folder: Path, lie: bool, rng: Rng) -> None:
     """Make every hash right again, as somebody hostile would; `lie` names a file too many."""
     for inner in folder.rglob(INNER_SEAL):
-        if inner.parent.is_dir():
+        if all(_is_plain(file) for file in inner.parent.rglob("*")):
             seal(inner.parent)
+    if not _is_plain(folder / MANIFEST):
+        return
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         manifest["files"] = {
@@ -65,7 +67,7 @@ def reseal(folder: Path, lie: bool, rng: Rng) -> None:
                 "bytes": file.stat().st_size,
             }
             for file in sorted(folder.rglob("*"))
-            if file.is_file() and file.name not in (MANIFEST, SEAL)
+            if _is_plain(file) and file.name not in (MANIFEST, SEAL)
         }
         if lie:
             name = ("../secret", "/etc/passwd", "members", ".", "a\x00b")[rng.integers(5)]
@@ -73,9 +75,14 @@ def reseal(folder: Path, lie: bool, rng: Rng) -> None:
         (folder / MANIFEST).write_text(json.dumps(manifest))
     except (ValueError, TypeError, RecursionError, OSError):
         pass  # spoilt itself: as it is, under a right seal
-    if (folder / MANIFEST).is_file():
-        digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+    digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+    if _is_plain(folder / SEAL):
         (folder / SEAL).write_text(digest + "\n")
+
+
+def _is_plain(file: Path) -> bool:
+    """Whether its bytes end: not so of a device behind a link."""
+    return file.is_file() and not file.resolve().is_relative_to("/proc")
 
 
 def _flip(file: Path, rng: Rng) -> None:
@@ -175,7 +182,9 @@ def _spoilt_json(data: bytes, rng: Rng) -> bytes:
     elif kind == 2 and isinstance(holder, dict):
         holder[str(rng.choice(["", "x", "__class__", "kind", "model", "files"]))] = mark
     elif kind == 3 and isinstance(holder, dict):  # the same key twice
-        return json.dumps(content).replace("{", '{"format": 2, "model": ' + hostile + ", ", 1).encode()
+        return (
+            json.dumps(content).replace("{", '{"format": 2, "model": ' + hostile + ", ", 1).encode()
+        )
     else:
         holder[last] = mark
     return json.dumps(content).replace(json.dumps(mark), hostile).encode("utf-8", "surrogatepass")

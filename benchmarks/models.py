@@ -21,6 +21,7 @@ from __future__ import annotations
 from _benchmark import arguments, finish
 from _models_learning import learning
 from _models_linear import linear
+from _models_mutants import mutants
 from _models_neural import neural
 from _models_row import row
 from _models_sizes import sizes
@@ -32,6 +33,9 @@ PARTS = {
     "sizes": sizes,
     "row": row,
 
+    "mutants": mutants,
+}
+
 
 def main() -> None:
     parser = arguments(__doc__ or "")
@@ -41,6 +45,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="of what is timed by the clock")
     parser.add_argument("--epochs", type=int, default=5, help="most epochs on exact windows")
     parser.add_argument("--seeds", type=int, default=20, help="of part learning")
+    parser.add_argument("--mutants", type=int, default=10_000, help="artifacts to spoil")
     options = parser.parse_args()
     bars, figures = PARTS[options.part](options)
     finish(f"models_{options.part}", bars, figures)

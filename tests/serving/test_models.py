@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from barstack import Models, Run, load
-from barstack.cli._app import app
+from barstack.cli._root import app
 from barstack.core.errors import ConfigError, DataError, LeakError
 from barstack.testing import walk
 
@@ -124,7 +124,10 @@ def test_a_row_is_answered_as_in_a_batch(
         (lambda row: row | {"rsi_14": float("inf")}, "'rsi_14' is inf"),
         (lambda row: row | {"rsi_14": None}, "'rsi_14' is nan"),
         (lambda row: row | {"rsi_14": "much"}, "'rsi_14' holds 'much', which is not a number"),
-        (lambda row: pd.Series([1.0, 2.0, 3.0], ["rsi_14", "body", "rsi_14"]), "'rsi_14' is there twice"),
+        (
+            lambda row: pd.Series([1.0, 2.0, 3.0], ["rsi_14", "body", "rsi_14"]),
+            "'rsi_14' is there twice",
+        ),
         (lambda row: [1.0, 2.0, 3.0], r"shape \(3,\) does not hold rows of 2 features"),
         (lambda row: np.zeros((2, 2, 2)), "does not hold rows of 2"),
         (lambda row: {}, "2 of 2 features are missing"),

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from types import ModuleType
 
 from barstack.core.errors import MissingPackageError
-
-_FOR_ONNX = ("onnx", "onnxscript", "onnxruntime")
 
 
 def parts() -> ModuleType:
@@ -36,11 +33,14 @@ def fused() -> ModuleType:
 def compiler() -> ModuleType:
     """What writes networks for ONNX Runtime."""
     _require()
-    if lacking := [name for name in _FOR_ONNX if find_spec(name) is None]:
+    try:
+        import onnx  # noqa: F401, PLC0415
+        import onnxruntime  # noqa: F401, PLC0415
+        import onnxscript  # noqa: F401, PLC0415
+    except ImportError as error:
         raise MissingPackageError(
-            f"One forecast at a time is quicker with {', '.join(lacking)}: pip install "
-            "'barstack[fast]'."
-        )
+            f"For ONNX Runtime, pip install 'barstack[fast]' ({error})."
+        ) from None
     from . import _onnx  # noqa: PLC0415
 
     return _onnx
