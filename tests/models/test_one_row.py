@@ -112,7 +112,7 @@ def test_a_library_that_says_otherwise_is_found_out(
     monkeypatch.setattr(kind, "to_trees", wrong)
     dataset = dataset_for("return")
     with pytest.raises(FaultError, match="where the library says"):
-        train(kind(trees=20), dataset, training_rows(dataset), seed=0)  # type: ignore[call-arg]
+        train(kind(trees=20), dataset, training_rows(dataset), seed=0)
 
 
 QUICK = ("ridge", "random_forest", "lightgbm", "xgboost", "knn", "svm", "naive_sign")
