@@ -14,6 +14,8 @@ Part `learning` trains every model on worlds where it is known what can be learn
 
 Part `linear` fits ridge and elastic net on the folds of combinatorial purged cross-validation, all
 at once and one at a time: seconds of both, and by how much their coefficients differ.
+Part `row` times one live forecast of a five-member stack, compiled and by its members' own predict.
+Part `mutants` loads thousands of spoilt artifacts in watched processes; stopped, it goes on.
 """
 
 from __future__ import annotations
