@@ -2,7 +2,7 @@
 
 # Importing a module adds its commands; `--help` lists them in this order.
 from ._app import main  # isort: skip
-from . import (
+from . import (  # noqa: F401
     _artifacts,
     _audit,
     _compare,
@@ -14,6 +14,6 @@ from . import (
     _models,
     _splits,
     _world,
-)  # noqa: F401
+)
 
 __all__ = ["main"]
