@@ -14,7 +14,9 @@ Part `learning` trains every model on worlds where it is known what can be learn
 
 Part `linear` fits ridge and elastic net on the folds of combinatorial purged cross-validation, all
 at once and one at a time: seconds of both, and by how much their coefficients differ.
+
 Part `row` times one live forecast of a five-member stack, compiled and by its members' own predict.
+
 Part `mutants` loads thousands of spoilt artifacts in watched processes; stopped, it goes on.
 """
 
@@ -28,13 +30,12 @@ from _models_neural import neural
 from _models_row import row
 from _models_sizes import sizes
 
-PARTS = {"neural": neural, "learning": learning, "sizes": sizes, "linear": linear}
 PARTS = {
     "neural": neural,
     "learning": learning,
     "sizes": sizes,
+    "linear": linear,
     "row": row,
-
     "mutants": mutants,
 }
 

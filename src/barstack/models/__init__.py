@@ -11,9 +11,9 @@ __all__ = [
     "FittedModel",
     "FoldTrainer",
     "Model",
+    "OneRow",
     "register",
     "train",
     "train_folds",
     "train_many",
 ]
-__all__ = ["MODELS", "FittedModel", "Model", "OneRow", "register", "train"]

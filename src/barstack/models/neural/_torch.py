@@ -30,6 +30,7 @@ def fused() -> ModuleType:
 
     return _fused
 
+
 def compiler() -> ModuleType:
     """What writes networks for ONNX Runtime."""
     _require()
