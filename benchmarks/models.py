@@ -14,6 +14,10 @@ Part `learning` trains every model on worlds where it is known what can be learn
 
 Part `linear` fits ridge and elastic net on the folds of combinatorial purged cross-validation, all
 at once and one at a time: seconds of both, and by how much their coefficients differ.
+
+Part `row` times one live forecast of a five-member stack, compiled and by its members' own predict.
+
+Part `mutants` loads thousands of spoilt artifacts in watched processes; stopped, it goes on.
 """
 
 from __future__ import annotations
@@ -21,10 +25,19 @@ from __future__ import annotations
 from _benchmark import arguments, finish
 from _models_learning import learning
 from _models_linear import linear
+from _models_mutants import mutants
 from _models_neural import neural
+from _models_row import row
 from _models_sizes import sizes
 
-PARTS = {"neural": neural, "learning": learning, "sizes": sizes, "linear": linear}
+PARTS = {
+    "neural": neural,
+    "learning": learning,
+    "sizes": sizes,
+    "linear": linear,
+    "row": row,
+    "mutants": mutants,
+}
 
 
 def main() -> None:
@@ -35,6 +48,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="of what is timed by the clock")
     parser.add_argument("--epochs", type=int, default=5, help="most epochs on exact windows")
     parser.add_argument("--seeds", type=int, default=20, help="of part learning")
+    parser.add_argument("--mutants", type=int, default=10_000, help="artifacts to spoil")
     options = parser.parse_args()
     bars, figures = PARTS[options.part](options)
     finish(f"models_{options.part}", bars, figures)

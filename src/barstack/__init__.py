@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .features import Feature as Feature
     from .features import FeatureSet as FeatureSet
     from .features import feature as feature
+    from .serving import Models as Models
     from .serving import Predictor as Predictor
     from .serving import load as load
 
@@ -35,6 +36,7 @@ _WHERE = {
     "Evaluation": "evaluation",
     "Feature": "features",
     "FeatureSet": "features",
+    "Models": "serving",
     "Predictor": "serving",
     "Run": "experiments",
     "Study": "experiments",

@@ -61,6 +61,12 @@ class TrainingError(BarstackError):
         self.fitted = fitted
 
 
+class FaultError(BarstackError):
+    """Two ways to one number disagree: a fault of barstack or a library, not of the user."""
+
+    exit_code = 3
+
+
 class MissingPackageError(BarstackError, ImportError):
     """An optional package is needed here and is not installed."""
 

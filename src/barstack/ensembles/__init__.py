@@ -1,7 +1,7 @@
 """Ensembles: combining members from their out-of-fold forecasts, and the artifact of it all."""
 
 from . import _weighted  # noqa: F401 (registers them)
-from ._artifact import TrainedEnsemble
+from ._artifact import TrainedEnsemble, verified_manifest
 from ._ensemble import (
     ENSEMBLES,
     Ensemble,
@@ -12,15 +12,18 @@ from ._ensemble import (
     register,
     walk_forward,
 )
+from ._one_row import OneRowEnsemble
 
 __all__ = [
     "ENSEMBLES",
     "Ensemble",
     "FittedEnsemble",
     "MemberForecasts",
+    "OneRowEnsemble",
     "TrainedEnsemble",
     "align",
     "fit_known",
     "register",
+    "verified_manifest",
     "walk_forward",
 ]

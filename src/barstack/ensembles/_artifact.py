@@ -28,7 +28,9 @@ _WAY_OUT = (
     "It may be damaged or tampered with; nothing of it was loaded. Restore it from a copy, or run "
     "the study again."
 )
-_LARGEST_MANIFEST = 16 * 2**20
+_LARGEST_MANIFEST = 16 * 2**20  # bytes
+_LARGEST_FILE = 8 * 2**30
+_LEAST_SCALE = 1e-200  # what is divided by less is no number any more
 _RECORDED = (
     "barstack",
     "numpy",
@@ -52,13 +54,20 @@ class TrainedEnsemble:
     about     provenance: study, data fingerprint, scores; plain data
     """
 
-    format: ClassVar[int] = 1
+    format: ClassVar[int] = 2  # 1 kept boosters in their libraries' formats alone
     features: FeatureSet
     target: Target
     members: dict[str, FittedModel]
     ensemble: FittedEnsemble
     bars: dict[str, Any]
     about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What the ensemble is registered as."""
+        registered = self.ensemble.ensemble.registered_as
+        assert registered is not None  # ensembles in a study are
+        return registered[1]
 
     @property
     def trained_through(self) -> np.datetime64:
@@ -82,13 +91,11 @@ class TrainedEnsemble:
         """The ensemble's forecast under the ensemble's name, and that of every member."""
         values = {name: member.predict(table, rows) for name, member in self.members.items()}
         combined = self.ensemble.predict(np.stack(list(values.values()), axis=1), self.target)
-        name = self.ensemble.ensemble.registered_as
-        assert name is not None  # ensembles in a study are registered
         through = TrainedThrough(np.full(len(rows), self.trained_through, "datetime64[us]"))
         decisions = table.decisions.take(rows)
         return {
             each: Forecast(decisions, self.target, numbers, through, kind)
-            for each, numbers in ({name[1]: combined} | values).items()
+            for each, numbers in ({self.name: combined} | values).items()
         }
 
     def save(self, folder: Path) -> None:
@@ -171,7 +178,32 @@ class TrainedEnsemble:
             tuple(members),
             as_time(manifest["ensemble_trained_through"]),
         )
-        return cls(features, target, members, fitted, manifest["bars"], manifest["about"])
+        found = cls(features, target, members, fitted, manifest["bars"], manifest["about"])
+        for name, member in members.items():
+            _check_scales(folder / "members" / name, member)
+        weights = np.asarray(ensemble.weights(fitted.learned))
+        shape = (len(target.horizons), len(members))
+        _require(folder / "ensemble.json", weights.shape == shape, f"weights are {weights.shape}")
+        _require(folder / "ensemble.json", np.isfinite(weights).all(), "a weight is not finite")
+        _require(folder, not np.isnat(found.trained_through), "it says not when training ended")
+        return found
+
+
+def _check_scales(folder: Path, member: FittedModel) -> None:
+    """Numbers that scale inputs and outputs, which no model's own files hold."""
+    parse_duration(member.max_gap)
+    learned = member.scaler.learned
+    for name, array in (*learned.items(), ("y_scale", member.y_scale)):
+        _require(folder, np.isfinite(array).all(), f"{name} is not finite")
+    shape = (len(member.target.horizons),)
+    _require(folder, member.y_scale.shape == shape, f"y_scale is {member.y_scale.shape}")
+    for name, array in (("scale", learned.get("scale", np.ones(1))), ("y_scale", member.y_scale)):
+        _require(folder, (array > _LEAST_SCALE).all(), f"{name} is not above 0")
+
+
+def _require(where: Path, fine: bool | np.bool_, why: str) -> None:
+    if not fine:
+        raise ArtifactError(f"{where} does not hold what was saved: {why}. {_WAY_OUT}")
 
 
 def verified_manifest(folder: Path) -> dict[str, Any]:
@@ -189,12 +221,8 @@ def verified_manifest(folder: Path) -> dict[str, Any]:
             f"{manifest_file} and {seal.name} do not fit together: one of them is not what was "
             f"saved. {_WAY_OUT}"
         )
+    found = _plain_files(folder) - {_MANIFEST, _SEAL}
     manifest = json.loads(manifest_file.read_text())
-    found = {
-        str(file.relative_to(folder))
-        for file in folder.rglob("*")
-        if file.is_file() and file not in (manifest_file, seal)
-    }
     for name in sorted(found ^ set(manifest["files"])):
         what = "has a file that its manifest does not list" if name in found else "lacks a file"
         raise ArtifactError(f"{folder} {what}: {name}. Restore it from a copy.")
@@ -203,6 +231,25 @@ def verified_manifest(folder: Path) -> dict[str, Any]:
         if file.stat().st_size != facts["bytes"] or sha256_of(file) != facts["sha256"]:
             raise ArtifactError(_altered(file))
     return manifest  # type: ignore[no-any-return]  # sealed by its hash
+
+
+def _plain_files(folder: Path) -> set[str]:
+    """Names of all files within; `ArtifactError` for anything that is no plain file or folder.
+
+    Links lead out of what is sealed, and to open a pipe is to wait for somebody to write to it.
+    """
+    found = set()
+    for path in folder.rglob("*"):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise ArtifactError(
+                f"{path} is neither a file nor a folder, as all of an artifact is. Copy what it "
+                "stands for to its place, or restore the artifact from a copy."
+            )
+        if path.is_file():
+            if path.stat().st_size > _LARGEST_FILE:
+                raise ArtifactError(f"{path} is larger than any file of a model. {_WAY_OUT}")
+            found.add(str(path.relative_to(folder)))
+    return found
 
 
 def _altered(file: Path) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ._folds import FoldTrainer, train_folds
 from ._many import train_many
 from ._model import MODELS, Model, register
+from ._one_row import OneRow
 from ._trainer import FittedModel, train
 from ._update import update
 
@@ -19,6 +20,7 @@ __all__ = [
     "FittedModel",
     "FoldTrainer",
     "Model",
+    "OneRow",
     "register",
     "train",
     "train_folds",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -81,6 +82,13 @@ class Model(Spec):
     def curves(self, learned: Any) -> list[dict[str, float]]:
         """How learning went, epoch by epoch, where there are any; by name what was measured."""
         return []
+
+    def compiled(self, learned: Any, target: Target) -> Callable[[Inputs], Values] | None:
+        """What `predict` says of one row, made in seconds and quicker; None where it is quick.
+
+        Raises `MissingPackageError` where it takes a package that is not here.
+        """
+        return None
 
 
 MODELS: SpecRegistry[Model] = SpecRegistry("model", "barstack.models")

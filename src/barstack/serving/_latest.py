@@ -8,16 +8,18 @@ import numpy.typing as npt
 from barstack.core.decisions import Decisions
 from barstack.core.errors import DataError
 from barstack.core.forecast import Forecast
-from barstack.core.times import DecidedAt, iso
-from barstack.ensembles import TrainedEnsemble
+from barstack.core.times import DecidedAt, TrainedThrough, iso
+from barstack.ensembles import OneRowEnsemble
 from barstack.features import FeatureTable
 
 
 class Latest:
     """Takes rows as they come, and forecasts from the newest."""
 
-    def __init__(self, trained: TrainedEnsemble, symbol: str) -> None:
-        self._trained = trained
+    def __init__(self, one_row: OneRowEnsemble, symbol: str) -> None:
+        self._one_row = one_row
+        self._trained = trained = one_row.trained
+        self._through = TrainedThrough(np.array([trained.trained_through], "datetime64[us]"))
         self._symbol = symbol
         self.features = np.empty((0, len(trained.features.columns)))
         self._decided_at = np.empty(0, "datetime64[us]")
@@ -38,7 +40,7 @@ class Latest:
 
     def forecast(self) -> Forecast | None:
         """Of the newest decision; None before the training's end and while features warm up."""
-        if self._decided_at[-1] < self._trained.trained_through:
+        if self._decided_at[-1] < self._through[0]:
             return None
         n_rows = len(self.features)
         own = np.zeros(n_rows, np.int32)
@@ -47,4 +49,5 @@ class Latest:
         rows = self._trained.with_history(table, np.array([n_rows - 1]))
         if not len(rows):
             return None
-        return next(iter(self._trained.forecast(table, rows).values()))
+        values = next(iter(self._one_row.predict(self.features).values()))
+        return Forecast(decisions.take(rows), self._trained.target, values[None], self._through)

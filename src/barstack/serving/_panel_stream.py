@@ -9,7 +9,7 @@ from barstack.bars import Bars, Panel
 from barstack.core.errors import DataError, did_you_mean
 from barstack.core.forecast import Forecast
 from barstack.core.times import decide_at_close
-from barstack.ensembles import TrainedEnsemble
+from barstack.ensembles import OneRowEnsemble
 
 from ._latest import Latest
 from ._live_bars import one_bar
@@ -18,12 +18,12 @@ from ._live_bars import one_bar
 class PanelStream:
     """All symbols together, for features that look at one another: those of history to the bit."""
 
-    def __init__(self, trained: TrainedEnsemble, series: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, one_row: OneRowEnsemble, series: Mapping[str, Any] | None = None) -> None:
+        self.trained = trained = one_row.trained
         symbols = trained.bars["symbols"]
-        self.trained = trained
         length_us = trained.bars["length_us"]
         self._stream = trained.features.panel_stream(symbols, length_us, series)
-        self._latest = {symbol: Latest(trained, symbol) for symbol in symbols}
+        self._latest = {symbol: Latest(one_row, symbol) for symbol in symbols}
 
     def warm_up(self, panel: Panel) -> None:
         """Pass by bars of all symbols without forecasting."""

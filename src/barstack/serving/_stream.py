@@ -12,7 +12,7 @@ from barstack.bars import Bars
 from barstack.core.errors import DataError
 from barstack.core.forecast import Forecast
 from barstack.core.times import decide_at_close
-from barstack.ensembles import TrainedEnsemble
+from barstack.ensembles import OneRowEnsemble
 
 from ._latest import Latest
 from ._live_bars import check_length, one_bar
@@ -22,12 +22,12 @@ class Stream:
     """One symbol, bar by bar: the features of history to the bit."""
 
     def __init__(
-        self, trained: TrainedEnsemble, symbol: str, series: Mapping[str, Any] | None = None
+        self, one_row: OneRowEnsemble, symbol: str, series: Mapping[str, Any] | None = None
     ) -> None:
-        self.trained = trained
+        self.trained = trained = one_row.trained
         self.symbol = symbol
         self._stream = trained.features.stream(trained.bars["length_us"], symbol, series)
-        self._latest = Latest(trained, symbol)
+        self._latest = Latest(one_row, symbol)
 
     @property
     def features(self) -> npt.NDArray[np.float64]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from importlib import import_module
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +12,10 @@ from pydantic import Field
 from barstack.core.forecast import Target, Task
 
 from .._model import EVERY_TASK, Values, register
-from ._horizons import Boosting, Part, imported, threads_for
+from .._trees import Trees
+from ._boosted import NativeBoosting
+from ._convert import from_catboost
+from ._horizons import Part, imported, threads_for
 
 _LOSSES: dict[Task, str] = {
     "return": "RMSE",
@@ -28,19 +30,19 @@ def _catboost() -> Any:
 
 
 @register("catboost", family="boosting", tasks=EVERY_TASK)
-class CatBoost(Boosting):
+class CatBoost(NativeBoosting):
     """Symmetric trees with ordered boosting. Prokhorenkova et al. (2018)."""
 
-    suffix: ClassVar[str] = "cbm"
+    native_suffix: ClassVar[str] = ".cbm"
+    single: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("catboost",)
 
     l2_penalty: float = Field(10.0, ge=0)
     feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each split
 
-    def fit_one(
-        self, train: Part, stop: Part | None, target: Target, seed: int, begin: Any = None
-    ) -> Any:
-        assert stop is not None  # stops_early
+    def grow(
+        self, train: Part, stop: Part, target: Target, seed: int, begin: list[Any] | None
+    ) -> list[Any]:
         catboost = _catboost()
         classes = {"classes_count": 3} if target.task == "three_class" else {}
         levels = ",".join(map(str, target.levels))
@@ -63,26 +65,23 @@ class CatBoost(Boosting):
             catboost.Pool(train.X, train.y, weight=train.weight),
             eval_set=catboost.Pool(stop.X, stop.y, weight=stop.weight),
             early_stopping_rounds=self.patience,
-            init_model=begin,
+            init_model=None if begin is None else begin[0],
             log_cerr=io.StringIO(),  # it warns past its own silence when a class is absent
         )
-        return booster
+        return [booster]
 
-    def update_one(
-        self, learned: Any, train: Part, stop: Part | None, target: Target, seed: int
-    ) -> Any:
-        return self.fit_one(train, stop, target, seed, begin=learned)
-
-    def predict_one(self, booster: Any, X: Values, target: Target) -> Values:
+    def predict_native(self, boosters: list[Any], X: Values, target: Target) -> Values:
+        (booster,) = boosters
         if not target.n_classes:
             return np.asarray(booster.predict(X, thread_count=1))
         probability = np.asarray(booster.predict(X, prediction_type="Probability", thread_count=1))
         return probability[:, 1] if target.task == "direction" else probability
 
-    def save_one(self, booster: Any, file: Path) -> None:
-        booster.save_model(str(file), format="cbm")
+    def to_native(self, booster: Any) -> bytes:
+        return bytes(booster._serialize_model())
 
-    def load_one(self, file: Path, target: Target) -> Any:
-        booster = _catboost().CatBoost()
-        booster.load_model(str(file), format="cbm")
-        return booster
+    def to_trees(self, booster: Any) -> Trees:
+        return from_catboost(booster)
+
+    def from_native(self, native: bytes) -> Any:
+        return _catboost().CatBoost().load_model(blob=native)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +11,10 @@ from pydantic import Field
 from barstack.core.forecast import Target, Task
 
 from .._model import EVERY_TASK, Values, register
-from ._horizons import Boosting, Part, imported, threads_for
+from .._trees import Trees
+from ._boosted import NativeBoosting
+from ._convert import from_lightgbm
+from ._horizons import Part, imported, threads_for
 
 _OBJECTIVES: dict[Task, dict[str, Any]] = {
     "return": {"objective": "regression"},
@@ -26,27 +28,25 @@ def _lightgbm() -> Any:
 
 
 @register("lightgbm", family="boosting", tasks=EVERY_TASK)
-class LightGBM(Boosting):
+class LightGBM(NativeBoosting):
     """Leaf-wise histogram trees. Ke et al. (2017)."""
 
-    suffix: ClassVar[str] = "txt"
+    native_suffix: ClassVar[str] = ".txt"
     packages: ClassVar[tuple[str, ...]] = ("lightgbm",)
 
     leaf_rows: int = Field(40, ge=1)  # fewest rows in a leaf
     feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each tree
 
-    def fit_one(
-        self, train: Part, stop: Part | None, target: Target, seed: int, begin: Any = None
-    ) -> Any:
-        """A booster, or a list with one for each level of quantiles."""
-        assert stop is not None  # stops_early
-        if target.levels:
-            begins = begin or [None] * len(target.levels)
-            return [
-                self._booster(train, stop, {"objective": "quantile", "alpha": level}, seed, each)
-                for level, each in zip(target.levels, begins, strict=True)
-            ]
-        return self._booster(train, stop, _OBJECTIVES[target.task], seed, begin)
+    def grow(
+        self, train: Part, stop: Part, target: Target, seed: int, begin: list[Any] | None
+    ) -> list[Any]:
+        objectives = [{"objective": "quantile", "alpha": level} for level in target.levels]
+        objectives = objectives or [_OBJECTIVES[target.task]]
+        begins = begin or [None] * len(objectives)
+        return [
+            self._booster(train, stop, objective, seed, each)
+            for objective, each in zip(objectives, begins, strict=True)
+        ]
 
     def _booster(
         self, train: Part, stop: Part, objective: dict[str, Any], seed: int, begin: Any
@@ -80,27 +80,17 @@ class LightGBM(Boosting):
             model_str=booster.model_to_string(num_iteration=booster.best_iteration)
         )
 
-    def update_one(
-        self, learned: Any, train: Part, stop: Part | None, target: Target, seed: int
-    ) -> Any:
-        return self.fit_one(train, stop, target, seed, begin=learned)
+    def n_boosters(self, target: Target) -> int:
+        return max(len(target.levels), 1)
 
-    def predict_one(self, learned: Any, X: Values, target: Target) -> Values:
-        if target.levels:
-            return np.column_stack([each.predict(X, num_threads=1) for each in learned])
-        return np.asarray(learned.predict(X, num_threads=1))
+    def predict_native(self, boosters: list[Any], X: Values, target: Target) -> Values:
+        return np.column_stack([each.predict(X, num_threads=1) for each in boosters])
 
-    def save_one(self, learned: Any, file: Path) -> None:
-        boosters = learned if isinstance(learned, list) else [learned]
-        for each, own in zip(boosters, _files(file, len(boosters)), strict=True):
-            own.write_text(each.model_to_string())
+    def to_native(self, booster: Any) -> bytes:
+        return str(booster.model_to_string()).encode()
 
-    def load_one(self, file: Path, target: Target) -> Any:
-        files = _files(file, max(len(target.levels), 1))
-        found = [_lightgbm().Booster(model_str=own.read_text()) for own in files]
-        return found if target.levels else found[0]
+    def to_trees(self, booster: Any) -> Trees:
+        return from_lightgbm(booster)
 
-
-def _files(file: Path, count: int) -> list[Path]:
-    """A file for each booster of one horizon."""
-    return [file, *(file.with_stem(f"{file.stem}_{place}") for place in range(1, count))]
+    def from_native(self, native: bytes) -> Any:
+        return _lightgbm().Booster(model_str=native.decode())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +11,10 @@ from pydantic import Field
 from barstack.core.forecast import Target, Task
 
 from .._model import EVERY_TASK, Values, register
-from ._horizons import Boosting, Part, imported, threads_for
+from .._trees import Trees
+from ._boosted import NativeBoosting
+from ._convert import from_xgboost
+from ._horizons import Part, imported, threads_for
 
 _OBJECTIVES: dict[Task, dict[str, Any]] = {
     "return": {"objective": "reg:squarederror"},
@@ -27,20 +29,20 @@ def _xgboost() -> Any:
 
 
 @register("xgboost", family="boosting", tasks=EVERY_TASK)
-class XGBoost(Boosting):
+class XGBoost(NativeBoosting):
     """Depth-wise histogram trees. Chen, Guestrin (2016)."""
 
-    suffix: ClassVar[str] = "ubj"
+    native_suffix: ClassVar[str] = ".ubj"
+    single: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("xgboost-cpu",)
 
     leaf_weight: float = Field(40.0, ge=0)  # least sum of hessians in a leaf
     feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each tree
     row_share: float = Field(0.8, gt=0, le=1)  # of rows drawn for each tree
 
-    def fit_one(
-        self, train: Part, stop: Part | None, target: Target, seed: int, begin: Any = None
-    ) -> Any:
-        assert stop is not None  # stops_early
+    def grow(
+        self, train: Part, stop: Part, target: Target, seed: int, begin: list[Any] | None
+    ) -> list[Any]:
         xgboost = _xgboost()
         levels = {"quantile_alpha": list(target.levels)} if target.levels else {}
         settings = _OBJECTIVES[target.task] | levels
@@ -62,28 +64,21 @@ class XGBoost(Boosting):
             early_stopping_rounds=self.patience,
             verbose_eval=False,
             # As bytes: a booster in memory brings the state of its random numbers along.
-            xgb_model=None if begin is None else begin.save_raw(),
+            xgb_model=None if begin is None else begin[0].save_raw(),
         )
-        return _on_one_thread(booster[: booster.best_iteration + 1])
+        return [booster[: booster.best_iteration + 1]]
 
-    def update_one(
-        self, learned: Any, train: Part, stop: Part | None, target: Target, seed: int
-    ) -> Any:
-        return self.fit_one(train, stop, target, seed, begin=learned)
-
-    def predict_one(self, booster: Any, X: Values, target: Target) -> Values:
+    def predict_native(self, boosters: list[Any], X: Values, target: Target) -> Values:
+        (booster,) = boosters
         return np.asarray(booster.inplace_predict(X), np.float64)
 
-    def save_one(self, booster: Any, file: Path) -> None:
-        booster.save_model(file)
+    def to_native(self, booster: Any) -> bytes:
+        return bytes(booster.save_raw("ubj"))
 
-    def load_one(self, file: Path, target: Target) -> Any:
+    def to_trees(self, booster: Any) -> Trees:
+        return from_xgboost(booster)
+
+    def from_native(self, native: bytes) -> Any:
         booster = _xgboost().Booster()
-        booster.load_model(file)
-        return _on_one_thread(booster)
-
-
-def _on_one_thread(booster: Any) -> Any:
-    """For a single live row, waking threads costs four times what the forecast does."""
-    booster.set_param("nthread", 1)
-    return booster
+        booster.load_model(bytearray(native))
+        return booster

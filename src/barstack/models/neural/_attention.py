@@ -24,7 +24,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, nearness: Tensor) -> Tenso
     """
     keep, steps, width = query.shape[2], key.shape[2], nearness.shape[1]
     query = query * query.shape[-1] ** -0.5
-    if keep == 1 or query.is_cuda or len(query) > _MOST_ROWS or steps - keep < width - 1:
+    few = len(query) <= _MOST_ROWS and not (query.is_cuda or torch.compiler.is_exporting())
+    if keep == 1 or not few or steps - keep < width - 1:
         scores = query @ key.transpose(-1, -2) + band(nearness, keep, steps)
         found: Tensor = scores.softmax(dim=-1) @ value
         return found
@@ -55,7 +56,7 @@ def across(lines: Tensor) -> Tensor:
     """
     query, key, value = lines.unbind(dim=1)
     lines = torch.stack([query * query.shape[2] ** -0.5, key, value], dim=1)
-    if not lines.is_cuda and lines.shape[-1] > 1:
+    if not lines.is_cuda and lines.shape[-1] > 1 and not torch.compiler.is_exporting():
         found: Tensor = _Across.apply(lines.float())  # type: ignore[no-untyped-call]
         return found
     query, key, value = lines.unbind(dim=1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from barstack.core.errors import ArtifactError
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 _WEIGHTS, _STORY = "network.safetensors", "training.json"
 _MOST_FEATURES = 1_000_000
+_WAY_OUT = "Restore it from a copy, or run the study again."
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,13 @@ class Learned:
 def load(model: Neural, folder: Path, n_outputs: int) -> Learned:
     """Read what `Learned.save` wrote; names, shapes and values are checked before they are used."""
     story = _story(folder / _STORY, n_outputs)
+    file = folder / _WEIGHTS
     # On the device "meta" a network has shapes and takes no memory, so that a file that asks for
     # huge arrays is refused before any is made.
-    with torch.device("meta"):
+    with torch.device("meta"), _arrays_at_most(_count(file), file):
         network = model.network(story["n_features"], n_outputs)
     weights = read_weights(
-        folder / _WEIGHTS,
-        {name: tuple(value.shape) for name, value in network.state_dict().items()},
+        file, {name: tuple(value.shape) for name, value in network.state_dict().items()}
     )
     network.load_state_dict(weights, assign=True)
     start = torch.tensor(story["start"], dtype=torch.float32)
@@ -93,9 +97,37 @@ def load(model: Neural, folder: Path, n_outputs: int) -> Learned:
     return Learned(network.eval(), start, story["n_features"], story["mode"], curves)
 
 
+def _count(file: Path) -> int:
+    """Arrays that the file says it holds."""
+    try:
+        with safe_open(file, "pt") as opened:
+            return len(opened.keys())
+    except Exception as error:  # noqa: BLE001 (safetensors raises its own, unexported class)
+        raise ArtifactError(f"{file} cannot be read: {error}. {_WAY_OUT}") from None
+
+
+@contextmanager
+def _arrays_at_most(count: int, file: Path) -> Iterator[None]:
+    """A network of a billion layers would be built forever: stop where it outgrows its weights."""
+    made = 0
+
+    def counted(module: nn.Module, name: str, parameter: nn.Parameter) -> None:
+        nonlocal made
+        made += parameter is not None
+        if made > 4 * count + 16:  # a module may make a few anew
+            raise ArtifactError(
+                f"{file} holds {count} arrays, too few for this network. {_WAY_OUT}"
+            )
+
+    handle = register_module_parameter_registration_hook(counted)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
 def read_weights(file: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
     """Finite float32 arrays of just these names and shapes, or `ArtifactError`."""
-    way_out = "Restore it from a copy, or run the study again."
     try:
         with safe_open(file, "pt") as opened:
             found = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
@@ -105,7 +137,7 @@ def read_weights(file: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, Te
             )
             raise ArtifactError(
                 f"{file} does not hold this network: {wrong[0]} has shape {found.get(wrong[0])}, "
-                f"expected {shapes.get(wrong[0])}. {way_out}"
+                f"expected {shapes.get(wrong[0])}. {_WAY_OUT}"
             )
         # Copies: what lies in the file is not aligned as what was trained, and the processor's
         # vector instructions then round other sums than in research.
@@ -113,10 +145,10 @@ def read_weights(file: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, Te
     except ArtifactError:
         raise
     except Exception as error:  # noqa: BLE001 (safetensors raises its own, unexported class)
-        raise ArtifactError(f"{file} cannot be read: {error}. {way_out}") from None
+        raise ArtifactError(f"{file} cannot be read: {error}. {_WAY_OUT}") from None
     for name, value in weights.items():
         if value.dtype != torch.float32 or not torch.isfinite(value).all():
-            raise ArtifactError(f"{name} in {file} is not all finite float32. {way_out}")
+            raise ArtifactError(f"{name} in {file} is not all finite float32. {_WAY_OUT}")
     return weights
 
 

@@ -16,7 +16,7 @@ from barstack.core.forecast import Target
 from barstack.datasets import Inputs, Samples
 
 from .._model import Model, Values
-from ._torch import trainer
+from ._torch import compiler, trainer
 
 if TYPE_CHECKING:
     from torch import nn
@@ -149,3 +149,6 @@ class Neural(Model):
 
     def curves(self, learned: Learned) -> list[dict[str, float]]:
         return [asdict(epoch) for epoch in learned.curves]
+
+    def compiled(self, learned: Learned, target: Target) -> Callable[[Inputs], Values]:
+        return compiler().compiled(self, learned, target)  # type: ignore[no-any-return]

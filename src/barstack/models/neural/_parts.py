@@ -102,7 +102,7 @@ class CausalConv(nn.Module):
         self.reach, self.dilation = (kernel - 1) * dilation, dilation
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.is_cuda or len(x) > _MOST_ROWS:
+        if x.is_cuda or len(x) > _MOST_ROWS or torch.compiler.is_exporting():
             return cast(Tensor, self.conv(x.transpose(1, 2)).transpose(1, 2))
         # Of a few chunks one matrix product is faster than a convolution and its changes of layout.
         steps = x.shape[1] - self.reach

@@ -20,7 +20,7 @@ _MOST_ROWS = 16  # from here on PyTorch's own calls have enough to do
 
 def states(cells: nn.LSTM | nn.GRU, bars: Tensor) -> Tensor:
     """(batch, steps, n_features) -> (batch, steps, hidden), as `cells` would."""
-    if bars.is_cuda or len(bars) > _MOST_ROWS:
+    if bars.is_cuda or len(bars) > _MOST_ROWS or torch.compiler.is_exporting():
         found: Tensor = cells(bars)[0]
         return found
     x = bars.transpose(0, 1)

@@ -31,6 +31,22 @@ def fused() -> ModuleType:
     return _fused
 
 
+def compiler() -> ModuleType:
+    """What writes networks for ONNX Runtime."""
+    _require()
+    try:
+        import onnx  # noqa: F401, PLC0415
+        import onnxruntime  # noqa: F401, PLC0415
+        import onnxscript  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise MissingPackageError(
+            f"For ONNX Runtime, pip install 'barstack[fast]' ({error})."
+        ) from None
+    from . import _onnx  # noqa: PLC0415
+
+    return _onnx
+
+
 def _require() -> None:
     try:
         import safetensors.torch  # noqa: F401, PLC0415

@@ -1,0 +1,213 @@
+"""Artifacts spoilt in thousands of ways, over every registered family.
+
+Child processes load them under a limit of memory, watched by the clock and by an audit hook. A
+quarter is spoilt under the old hashes; of the rest every hash is made right again, so that what is
+tested lies behind the hashes. Each must end in an `ArtifactError`, or in finite forecasts where the
+damage does none. What was done is kept, and a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from barstack.core.files import new_folder
+from barstack.core.spec import content_id
+from barstack.ensembles import ENSEMBLES, FittedEnsemble, TrainedEnsemble
+from barstack.features import Feature, FeatureSet
+from barstack.models import MODELS, Model, train
+from barstack.testing import small_dataset, training_rows
+
+HERE = Path(__file__).parent
+LONGEST_S = 10
+CHILDREN = 2
+PER_CHILD = 1000  # then a fresh one, so that what leaks a little does not add up
+SMALL: dict[str, dict[str, Any]] = {
+    "svm": {"exact_rows": 0, "landmarks": 30},
+    "knn": {"most_rows": 120},
+    "hierarchical": {"lookback": 36},
+}
+
+
+def mutants(options: Any) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
+    """Bars to hold to and figures, for `finish`."""
+    base = Path(tempfile.gettempdir()) / f"barstack_mutants_{_what_runs()}_{options.seed}"
+    whole = base / "whole"
+    if not whole.is_dir():
+        with new_folder(whole) as scratch:
+            for name in MODELS.names():
+                _saved(MODELS.get(name), name, scratch / name)
+    kept = base / "ended.jsonl"
+    found = [json.loads(line) for line in kept.read_text().splitlines()] if kept.is_file() else []
+    done = {each["number"] for each in found}
+    left = [number for number in range(options.mutants) if number not in done]
+    with kept.open("a") as stream:
+        for told in _ended(whole, base, options.seed, left):
+            stream.write(json.dumps(told) + "\n")
+            stream.flush()
+            found.append(told)
+            if len(found) % 500 == 0:
+                print(f"{len(found):6} of {options.mutants}", _kinds(found), flush=True)
+    found = [each for each in found if each["number"] < options.mutants]
+    return _summed_up(found)
+
+
+def _summed_up(found: list[dict[str, Any]]) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
+    fine = ("refused", "refused to forecast", "finite")
+    wrong = [each for each in found if each["ended"] not in fine or each["seen"]]
+    for each in wrong[:40]:
+        print(each)
+    kinds = _kinds(found)
+    crashed = kinds.get("crashed", 0) + kinds.get("hung", 0)
+    most = max(each["mib"] for each in found)
+    bars = {
+        "mutants_crashed": {"value": crashed, "at_most": 0},
+        "mutants_otherwise_wrong": {"value": len(wrong) - crashed, "at_most": 0},
+        "mutants_memory_mib": {"value": most, "at_most": 512},
+    }
+    ways: dict[str, Counter[str]] = {}
+    for each in found:
+        ways.setdefault(each["what"].partition(" ")[0], Counter())[_kind(each)] += 1
+    return bars, {
+        "mutants": len(found),
+        "ended": kinds,
+        "refused_behind_right_hashes": sum(_behind(each) for each in found),
+        "imported_late": sorted({name for each in found for name in each["imported"]}),
+        "ways": {way: dict(ways[way]) for way in sorted(ways)},
+        "artifacts": len({each["artifact"] for each in found}),
+    }
+
+
+def _behind(each: dict[str, Any]) -> bool:
+    """Whether it was not the hashes that gave it away."""
+    by_hash = ("SHA-256", "do not fit together", "not what was saved.", "does not list")
+    return each["ended"].startswith("refused") and not any(said in each["why"] for said in by_hash)
+
+
+def _kind(each: dict[str, Any]) -> str:
+    return str(each["ended"]).partition(":")[0]
+
+
+def _kinds(found: list[dict[str, Any]]) -> dict[str, int]:
+    return dict(sorted(Counter(_kind(each) for each in found).items()))
+
+
+def _what_runs() -> str:
+    """Of the code that is tested: results of other code are not gone on from."""
+    house = HERE.parent / "src" / "barstack"
+    files = list(HERE.glob("_mut*.py"))
+    for room in ("core", "datasets", "models", "ensembles"):
+        files += (house / room).rglob("*.py")
+    return content_id([file.read_text() for file in sorted(files)])
+
+
+def _saved(kind: type[Model], name: str, folder: Path) -> None:
+    """An artifact with this model as its only member, at a small size."""
+    task = kind.tasks[len(name) % len(kind.tasks)]
+    dataset = small_dataset(task)
+    settings = {"trees": 12, "epochs": 1, "lookback": 8}
+    own = {key: value for key, value in settings.items() if key in kind.model_fields}
+    model = MODELS.parse({"model": name} | own | SMALL.get(name, {}))
+    fitted = train(model, dataset, training_rows(dataset), seed=0)
+    features = FeatureSet(
+        features=tuple(
+            Feature(feature=each)
+            for each in ("log_return", "rsi", "body", "realized_volatility", "session_progress")
+        )
+    )
+    average = ENSEMBLES.parse("average")
+    weights = np.ones((len(dataset.target.horizons), 1))
+    combined = FittedEnsemble(average, weights, (name,), fitted.trained_through)
+    about = {"length_us": 60_000_000, "symbols": ["A", "B"]}
+    TrainedEnsemble(features, dataset.target, {name: fitted}, combined, about).save(folder)
+
+
+def _ended(whole: Path, base: Path, seed: int, left: list[int]) -> Iterator[dict[str, Any]]:
+    """How each of these ended, from several children at once."""
+    queue = list(reversed(left))
+    children = [_Child(whole, base / f"work_{place}", seed) for place in range(CHILDREN)]
+    try:
+        while queue or any(child.number is not None for child in children):
+            for child in children:
+                if child.number is None and queue:
+                    child.ask(queue.pop())
+            busy = [child for child in children if child.number is not None]
+            for child in busy:
+                if (told := child.answer()) is not None:
+                    yield told
+    finally:
+        for child in children:
+            child.end()
+
+
+class _Child:
+    """A process that loads what it is told to, and is replaced when it dies or hangs."""
+
+    def __init__(self, whole: Path, work: Path, seed: int) -> None:
+        self._arguments = [sys.executable, str(HERE / "_mutant_child.py")]
+        self._arguments += [str(whole), str(work), str(seed)]
+        self._process: subprocess.Popen[str] | None = None
+        self._asked = 0
+        self.number: int | None = None
+
+    def ask(self, number: int) -> None:
+        if self._process is None or self._asked >= PER_CHILD:
+            self.end()
+            self._process, self._asked = self._begun(), 0
+        assert self._process.stdin is not None
+        self.number, self._asked = number, self._asked + 1
+        self._process.stdin.write(f"{number}\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> dict[str, Any] | None:
+        """What it says within the time it has."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        number, self.number = self.number, None
+        ready, _, _ = select.select([self._process.stdout], [], [], LONGEST_S)
+        line = self._process.stdout.readline() if ready else ""
+        if line:
+            told: dict[str, Any] = json.loads(line)
+            return told
+        ended = f"hung: more than {LONGEST_S} s"
+        if ready:
+            ended = f"crashed: {self._process.wait()}"
+        self.end()
+        return {
+            "number": number,
+            "artifact": "",
+            "what": "? ",
+            "ended": ended,
+            "mib": 0,
+            "seen": [],
+        }
+
+    def end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def _begun(self) -> subprocess.Popen[str]:
+        alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+        process = subprocess.Popen(
+            self._arguments,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | alone,
+        )
+        assert process.stdout is not None
+        if process.stdout.readline() != "ready\n":
+            raise RuntimeError("A child could not load the artifacts as they are.")
+        return process
