@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +49,26 @@ def history(features: FeatureTable, max_gap: str = MAX_GAP, ready: Flags | None 
     begins[1:] |= np.diff(decisions.decided_at) > np.timedelta64(parse_duration(max_gap), "us")
     last_outside = np.where(ready, np.where(begins, places - 1, -1), places)
     return places - np.maximum.accumulate(last_outside)
+
+
+def recent_history(
+    features: FeatureTable, rows: Rows, lookback: int, max_gap: str = MAX_GAP
+) -> Rows:
+    """(len(rows),) rows that a window ending at each may hold; beyond `lookback` not all may count.
+
+    As `history`, but of all the table it reads what lies between the first and the last of the
+    windows: of one live row a window, however long the table is.
+    """
+    if not len(rows):
+        return rows
+    first, end = max(int(rows.min()) - lookback + 1, 0), int(rows.max()) + 1
+    if first == 0 and end == len(features.values):
+        return history(features, max_gap)[rows]
+    part = slice(first, end)
+    decisions = features.decisions.take(np.arange(first, end))
+    own = history(replace(features, decisions=decisions, values=features.values[part]), max_gap)
+    found: Rows = own[rows - first]
+    return found
 
 
 def rows_with_history(

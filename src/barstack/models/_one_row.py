@@ -58,8 +58,8 @@ class OneRow:
         """
         n_rows = len(table)
         inputs = Inputs(table, np.array([n_rows - 1]), self.fitted.scaler, np.array([n_rows]))
-        found: Values = self.run(inputs) * self.fitted.y_scale[:, None]
-        return uncrossed(found, self.fitted.target)[0]
+        found = self.run(inputs)[0] * self.fitted.y_scale[:, None]
+        return uncrossed(found, self.fitted.target)
 
 
 def _check(fitted: FittedModel, run: Callable[[Inputs], Values]) -> None:

@@ -13,7 +13,14 @@ from barstack.core.decisions import Rows
 from barstack.core.errors import ArtifactError, ConfigError, DataError
 from barstack.core.forecast import Forecast, Kind, Target, uncrossed
 from barstack.core.times import TrainedThrough, as_time, iso
-from barstack.datasets import Dataset, FittedScaler, Inputs, Samples, history, rows_with_history
+from barstack.datasets import (
+    Dataset,
+    FittedScaler,
+    Inputs,
+    Samples,
+    recent_history,
+    rows_with_history,
+)
 from barstack.features import FeatureTable
 from barstack.splits import early_stop_split
 
@@ -76,8 +83,9 @@ class FittedModel:
             raise ConfigError(
                 f"Features are {features.values.dtype}, the model needs float64. Convert them."
             )
-        own = history(features, self.max_gap)[rows]
-        short = own < self.model.lookback_bars
+        lookback = self.model.lookback_bars
+        own = recent_history(features, rows, lookback, self.max_gap)
+        short = own < lookback
         if short.any():
             place = int(np.argmax(short))
             raise DataError(self._why_short(features, int(rows[place]), int(own[place])))

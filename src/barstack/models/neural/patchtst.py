@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class PatchTST(Neural):
     """Cuts each feature into patches that attend to one another. Nie et al. (2023).
 
-    All features share the encoder; a linear map joins what it made of each. Features come scaled
+    All features share the encoder; a small layer joins what it made of each. Features come scaled
     by what training rows showed, so windows are not normalised once more, one by one.
     """
 
@@ -87,7 +87,9 @@ class PatchTST(Neural):
                 self.layers = nn.Sequential(*(Layer(model) for _ in range(model.layers)))
                 self.join = Linear(n_patches * model.width, 16)
                 self.drop = p.Dropout(model.dropout)
-                self.read = p.head(16 * n_features, n_outputs)
+                # Bent, as what two features say together is seen nowhere before.
+                self.meet = p.perceptron(16 * n_features, 32, dropout=model.dropout)
+                self.read = p.head(32, n_outputs)
 
             def forward(self, bars: Tensor) -> Tensor:
                 # The latest bars are always within a patch; what is over is the oldest.
@@ -95,6 +97,7 @@ class PatchTST(Neural):
                 cut = bars[..., -whole:, :].transpose(-1, -2).unfold(-1, self.patch, self.stride)
                 x = self.enter(cut.flatten(-4, -3)) + self.place[..., None, :, :]
                 found = nn.functional.relu(self.join(self.layers(x).flatten(-2)))
-                return self.read(self.drop(found.reshape(*bars.shape[:-2], -1)))  # type: ignore[no-any-return]
+                together = self.meet(self.drop(found.reshape(*bars.shape[:-2], -1)))
+                return self.read(together)  # type: ignore[no-any-return]
 
         return Patches(self)
