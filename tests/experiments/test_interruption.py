@@ -20,15 +20,15 @@ import sys, time
 from barstack.models.classical.ridge import Ridge
 from barstack.cli import main
 
-fit = Ridge.fit
+solve = Ridge.solve
 
 def slow(self, *arguments):
     with open({fits!r}, "a") as file:
         print(self.penalty, file=file)
     time.sleep({seconds})
-    return fit(self, *arguments)
+    return solve(self, *arguments)
 
-Ridge.fit = slow
+Ridge.solve = slow
 sys.argv = ["barstack", "run", {study!r}, "--runs", {runs!r}]
 main()
 """
@@ -105,3 +105,60 @@ def test_two_at_once_both_end_well(tmp_path: Path, study_file: StudyFile, finish
     assert not list((tmp_path / "runs").rglob("*.old"))
     again = run(study, runs=tmp_path / "runs")
     assert {step.how for step in again.steps if step.name != "bars"} == {"reused"}
+
+
+# Each epoch of the network is written down, and kept at once.
+SLOW_NETWORK = """
+import sys, time
+from barstack.models.neural import _checkpoint, _training
+from barstack.cli import main
+
+_checkpoint.EVERY_S = 0.0
+epoch = _training.Run.epoch
+
+def slow(self, number, *arguments):
+    with open({epochs!r}, "a") as file:
+        print(number, file=file)
+    time.sleep({seconds})
+    return epoch(self, number, *arguments)
+
+_training.Run.epoch = slow
+sys.argv = ["barstack", "run", {study!r}, "--runs", {runs!r}]
+main()
+"""
+
+
+def train_slowly(study: Path, seconds: float) -> subprocess.Popen[str]:
+    folder = study.parent
+    code = SLOW_NETWORK.format(
+        epochs=str(folder / "epochs"),
+        seconds=seconds,
+        study=str(study),
+        runs=str(folder / "runs"),
+    )
+    pipe = subprocess.PIPE
+    return subprocess.Popen([sys.executable, "-c", code], stdout=pipe, stderr=pipe, text=True)
+
+
+def test_a_killed_network_goes_on_from_its_checkpoint(
+    tmp_path: Path, study_file: StudyFile
+) -> None:
+    network = {"net": {"model": "mlp", "lookback": 4, "hidden": [8], "epochs": 6, "patience": 6}}
+    study = study_file(tmp_path, members=network)
+    process, file = train_slowly(study, seconds=0.3), tmp_path / "epochs"
+    deadline = time.monotonic() + 90
+    while not file.exists() or "3" not in file.read_text().split():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "the network never came to its fourth epoch"
+        time.sleep(0.02)
+    process.kill()
+    process.communicate(timeout=30)
+    assert len(list((tmp_path / "runs").rglob("checkpoint.safetensors"))) == 1
+    file.unlink()
+    _, err = train_slowly(study, seconds=0.0).communicate(timeout=120)
+    assert file.read_text().split()[0] == "3", err  # those before it are not made again
+    (folder,) = (tmp_path / "runs").glob("[!.]*")
+    undisturbed = run(study_file(tmp_path / "other", members=network), runs=tmp_path / "again")
+    found = json.loads((folder / "evaluation.json").read_text())
+    assert found == json.loads((undisturbed.folder / "evaluation.json").read_text())
+    assert not list((tmp_path / "runs" / ".store" / "training").rglob("*/*"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -59,11 +60,12 @@ def _member(
         if not shared:
             shared.append(MemberFits(study, features, inputs["labels"], folds))
         (member_fits,) = shared
+        checkpoints = workplace.store / "training" / key
         parts, stopped_by, fits = [], {}, []
         with workplace.progress.step(f"fitting {name}", len(folds) + 1) as progress:
             for number, fold in enumerate(folds):
                 dataset = member_fits.dataset(number)
-                fitted = member_fits.fit(model, number, dataset)
+                fitted = member_fits.fit(model, number, dataset, checkpoints / str(number))
                 rows = fold.test[dataset.labels.eligible[fold.test]]
                 rows = dataset.with_history(rows, model.lookback_bars)
                 parts.append(fitted.forecast(features, rows, fold.kind))
@@ -72,7 +74,11 @@ def _member(
                     own_stop = fitted.forecast(features, fitted.stop_rows, "in_sample")
                     stopped_by[number] = own_stop
                 progress.advance()
-            final = member_fits.fit(model, FINAL, member_fits.dataset(FINAL))
+            everything = member_fits.dataset(FINAL)
+            final = member_fits.fit(model, FINAL, everything, checkpoints / "final")
+            for folder in (*checkpoints.glob("*"), checkpoints):
+                with suppress(OSError):  # there was none, or another process is still at it
+                    folder.rmdir()
             progress.advance()
         workplace.forecasts.write(key, _by_fold(dict(enumerate(parts))))
         if stopped_by:

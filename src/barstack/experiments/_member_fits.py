@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,13 +35,18 @@ class MemberFits:
             return self._final
         return self.study.dataset(self.features, self.labels.of(number).table)
 
-    def fit(self, model: Model, number: int, dataset: Dataset) -> FittedModel:
-        """A model trained for a fold, on its dataset, or on everything for the artifact."""
+    def fit(self, model: Model, number: int, dataset: Dataset, folder: Path) -> FittedModel:
+        """A model trained for a fold, on its dataset, or on everything for the artifact.
+
+        folder  where a model that can resume keeps its checkpoint
+        """
+        options = {"folder": folder} if model.resumes else {}
+        seed = self.study.seed
         if self._fitted_labels:
-            labels = self.labels.of(number)
-            return fit_member(model, dataset, self._rows(number), labels, self.study.seed, number)
+            labels, rows = self.labels.of(number), self._rows(number)
+            return fit_member(model, dataset, rows, labels, seed, number, **options)
         place = len(self.folds) if number == FINAL else number
-        return self._trainer.train(model, place, _seed(self.study.seed, model, number))
+        return self._trainer.train(model, place, _seed(seed, model, number), **options)
 
     @property
     def _fitted_labels(self) -> bool:
@@ -64,10 +71,16 @@ class MemberFits:
 
 
 def fit_member(
-    model: Model, dataset: Dataset, rows: Rows, labels: FoldLabels, seed: int, fold: int
+    model: Model,
+    dataset: Dataset,
+    rows: Rows,
+    labels: FoldLabels,
+    seed: int,
+    fold: int,
+    **options: Any,
 ) -> FittedModel:
     """Train on those of `rows` whose labels are known; what the label was fitted on counts too."""
-    fitted = train(model, dataset, _known(dataset, rows), _seed(seed, model, fold))
+    fitted = train(model, dataset, _known(dataset, rows), _seed(seed, model, fold), **options)
     if labels.through is None:
         return fitted
     return replace(fitted, trained_through=max(fitted.trained_through, labels.through))

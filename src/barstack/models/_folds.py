@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 from barstack.core.decisions import Rows
 from barstack.datasets import Dataset, FittedScaler
@@ -76,10 +77,11 @@ class FoldTrainer:
         self.apart_from = [None] * len(folds) if apart_from is None else apart_from
         self._newest: _Fold | None = None
 
-    def train(self, model: Model, fold: int, seed: int) -> FittedModel:
-        """Fit `model` on the rows of one fold."""
+    def train(self, model: Model, fold: int, seed: int, **options: Any) -> FittedModel:
+        """Fit `model` on the rows of one fold; options are handed on as by `train`."""
         if not isinstance(model, MomentModel):
-            return train(model, self.dataset, self.folds[fold], seed, self.apart_from[fold])
+            rows, apart = self.folds[fold], self.apart_from[fold]
+            return train(model, self.dataset, rows, seed, apart, **options)
         check_task(model, self.dataset)
         if self._newest is None or self._newest.number != fold:
             self._newest = _Fold(self, fold, self._rows[fold])

@@ -32,6 +32,7 @@ class Model(Spec):
     family: ClassVar[str] = ""
     tasks: ClassVar[tuple[Task, ...]] = ()
     stops_early: ClassVar[bool] = False  # whether `fit` wants a stretch to stop by
+    resumes: ClassVar[bool] = False  # whether `fit` takes a `folder` to go on from when killed
     one_thread: ClassVar[bool] = False  # whether `fit` keeps one core busy and no more
     packages: ClassVar[tuple[str, ...]] = ()  # libraries whose version changes what is learned
     exempt: ClassVar[dict[str, str]] = {}  # checks of the contract that cannot hold, and why not

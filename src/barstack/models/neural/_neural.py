@@ -43,6 +43,7 @@ class Neural(Model):
     version: ClassVar[int] = 3
     one_thread: ClassVar[bool] = True
     stops_early: ClassVar[bool] = True
+    resumes: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("torch",)
     causal: ClassVar[bool] = False
     # Whether several of one shape can be trained as one; PyTorch's recurrent layers cannot.
