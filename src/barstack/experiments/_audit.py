@@ -89,5 +89,5 @@ def before_fits(study: Study, workplace: Workplace, chain: Chain) -> Iterable[St
         make=make,
         save=save,
         load=load,
-        publish=("audit.json",),
+        publish="audit.json",
     )

@@ -65,7 +65,7 @@ class Step:
     save: Callable[[Any, Path, str], None] | None = None
     load: Callable[[Path, str], Any] | None = None
     fingerprint: Callable[[Any], str] | None = None
-    publish: tuple[str, ...] = ()  # files or folders of what it saved, copied into the run's folder
+    publish: str | tuple[str, ...] = ()  # of what it saved, copied into the run's folder
 
 
 @dataclass(frozen=True)
@@ -175,10 +175,11 @@ class Chain:
         """What finished steps give to the run's folder: where it is stored, by its name there."""
         found: dict[str, Path] = {}
         for name, step in self.steps.items():
-            if step.publish:
+            names = (step.publish,) if isinstance(step.publish, str) else step.publish
+            if names:
                 folder = self._folder(name, self.key(name))
                 self._check(step, folder)
-                found |= {each: folder / each for each in step.publish}
+                found |= {each: folder / each for each in names}
         return found
 
     def _folder(self, name: str, key: str) -> Path:

@@ -66,7 +66,7 @@ def bars(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
         make=lambda inputs, key: found,
         save=save,
         load=load,
-        publish=("findings.json",),
+        publish="findings.json",
     )
 
 

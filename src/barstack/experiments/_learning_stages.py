@@ -199,7 +199,7 @@ def evaluation(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Ste
         needs=("bars", "labels", "split", "audit", "ensemble"),
         spec=lambda: [study.cost_bps, count_trials(study, workplace, chain)],
         make=make,
-        publish=("evaluation.json",),
+        publish="evaluation.json",
         save=lambda found, folder, key: write_json(folder / "evaluation.json", found.to_json()),
         load=lambda folder, key: Evaluation.from_json(
             json.loads((folder / "evaluation.json").read_text())
@@ -245,7 +245,7 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
         needs=("bars", "labels", "ensemble", "evaluation", *needs),
         spec=lambda: [study.id, TrainedEnsemble.format],
         make=make,
-        publish=("artifact",),
+        publish="artifact",
         save=lambda trained, folder, key: trained.save(folder / "artifact"),
         load=lambda folder, key: TrainedEnsemble.load(folder / "artifact"),
     )

@@ -47,7 +47,7 @@ def report(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
         make=make,
         save=save,
         load=lambda folder, key: (folder / "report.html").read_text(encoding="utf-8"),
-        publish=("report.html",),
+        publish="report.html",
     )
 
 
