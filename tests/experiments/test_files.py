@@ -114,7 +114,7 @@ def test_what_cannot_be_compared_gets_a_sentence(finished: Run, tmp_path: Path) 
     other = tables["guesses"].with_columns(pl.col("came_1h") + 0.01)
     with pytest.raises(DataError, match="judged by other returns: A at 2026"):
         compare({"a": tables["knows"], "b": other})
-    with pytest.raises(ConfigError, match="not the folder of a run"):
+    with pytest.raises(ConfigError, match="no run that kept its forecasts"):
         compare_runs([tmp_path])
     with pytest.raises(ConfigError, match="named twice"):
         compare_runs([finished.folder, finished.folder])

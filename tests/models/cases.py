@@ -5,6 +5,10 @@ from typing import Any
 from barstack.core.forecast import Task
 from barstack.models import MODELS, Model
 
+# Of full size it takes a minute for each check.
+_SMALL: dict[str, dict[str, Any]] = {
+    "reptile": {"of": {"model": "mlp", "lookback": 4, "hidden": [16]}, "rounds": 100},
+}
 # Each level is learned by itself, so that quantiles take several times what other tasks do.
 _QUANTILES: dict[str, dict[str, Any]] = {
     "hist_gradient_boosting": {"trees": 12, "depth": 2, "learning_rate": 0.3},
@@ -17,7 +21,7 @@ _QUANTILES: dict[str, dict[str, Any]] = {
 
 def settings(name: str, task: Task, small: dict[str, Any] | None = None) -> dict[str, Any]:
     """A model with its own settings; for quantiles such as are learned in no time."""
-    found = {"model": name} | (small or {})
+    found = {"model": name} | _SMALL.get(name, {}) | (small or {})
     if task != "quantiles":
         return found
     few = {"trees": 30} if "trees" in MODELS.get(name).model_fields else {}

@@ -57,19 +57,16 @@ def _show(found: list[Comparison]) -> None:
     from ._show import plus_minus  # noqa: PLC0415
 
     console = stdout()
-    returns = any(entry.r2 is not None for each in found for entry in each.entries)
     for each in found:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
         table.add_column(f"{each.horizon} ahead", overflow="fold")
-        for heading in ("right %", "IC", *(("R² %",) if returns else ()), "behind"):
+        for heading in ("right %", "IC", "behind"):
             table.add_column(heading, justify="right", no_wrap=True)
         for place, entry in enumerate(each.entries):
-            r2 = (plus_minus(entry.r2, entry.r2_se, 100, 2),) if returns else ()
             table.add_row(
                 entry.name,
                 plus_minus(entry.directional_accuracy, entry.directional_accuracy_se, 100, 1),
                 plus_minus(entry.ic, entry.ic_se, 1, 3),
-                *r2,
                 plus_minus(entry.behind, entry.behind_se, 1, 3) if place else "",
                 style="dim" if entry.told_apart else "",
             )

@@ -27,7 +27,6 @@ _SAME = 1e-9  # of returns: what one and the same label may differ by between tw
 class Compared:
     """One forecaster at one horizon, on the shared decisions.
 
-    r2      of returns or their medians, against no change; None where something else is forecast
     behind  by how much its IC lies below that of the best, with the standard error of just that
             difference: of two forecasters that err alike it is small
     """
@@ -37,8 +36,6 @@ class Compared:
     directional_accuracy_se: float | None
     ic: float | None
     ic_se: float | None
-    r2: float | None
-    r2_se: float | None
     behind: float | None
     behind_se: float | None
 
@@ -129,57 +126,46 @@ def _at(horizon: str, tables: Mapping[str, pl.DataFrame]) -> Comparison:
             )
     times = first["decided_at"].to_numpy()
     blocks = blocks_of(times, overlap_of(times, first[f"known_at_{horizon}"].to_numpy()))
-    signals = {name: signal_of(table, horizon) for name, table in same.items()}
+    signals = {name: signal_in(table, horizon) for name, table in same.items()}
     order = sorted(signals, key=lambda name: _or_last(metrics.ic(signals[name], came)))
     best = signals[order[0]]
-    entries = [
-        _entry(name, signals[name], best, came, blocks, _returns(same[name], horizon))
-        for name in order
-    ]
+    entries = [_entry(name, signals[name], best, came, blocks) for name in order]
     matrix = [[_present(metrics.ic(signals[a], signals[b])) for b in order] for a in order]
     first_at, last_at = (str(times[place])[:16].replace("T", " ") for place in (0, -1))
     correlation = Correlation(horizon, order, matrix)
     return Comparison(horizon, len(shared), first_at, last_at, entries, correlation)
 
 
-def signal_of(table: pl.DataFrame, horizon: str) -> Column:
-    """(n_rows,) positive for up, as `Forecast.signal` has it."""
-    if (returns := _returns(table, horizon)) is not None:
-        return returns
-    if f"p_up_{horizon}" in table.columns:
-        return np.asarray(2.0 * np.asarray(table[f"p_up_{horizon}"]) - 1.0)
-    buy, sell = (np.asarray(table[f"p_{side}_{horizon}"]) for side in ("buy", "sell"))
-    return np.asarray(buy - sell)
-
-
-def _returns(table: pl.DataFrame, horizon: str) -> Column | None:
-    """(n_rows,) the return or its median; None where something else is forecast."""
-    for name in (f"return_{horizon}", f"{level_name(0.5)}_{horizon}"):
+def signal_in(table: pl.DataFrame, horizon: str) -> Column:
+    """(n_rows,) positive for up, as `Forecast.signal` has it; `DataError` where there is none."""
+    median, up = f"{level_name(0.5)}_{horizon}", f"p_up_{horizon}"
+    buy, sell = f"p_buy_{horizon}", f"p_sell_{horizon}"
+    for name in (f"return_{horizon}", median):
         if name in table.columns:
             return np.asarray(table[name])
-    return None
+    if up in table.columns:
+        return np.asarray(2.0 * table[up] - 1.0)
+    if buy in table.columns and sell in table.columns:
+        return np.asarray(table[buy] - table[sell])
+    raise DataError(
+        f"A table of forecasts has nothing for {horizon}, only {', '.join(table.columns)}. Run the "
+        "study again; finished steps are reused."
+    )
 
 
-def _entry(
-    name: str, signal: Column, best: Column, came: Column, blocks: Blocks, returns: Column | None
-) -> Compared:
+def _entry(name: str, signal: Column, best: Column, came: Column, blocks: Blocks) -> Compared:
     def accuracy(rows: npt.NDArray[np.bool_]) -> float:
         return metrics.directional_accuracy(signal[rows], came[rows])
 
     def ic(rows: npt.NDArray[np.bool_]) -> float:
         return metrics.ic(signal[rows], came[rows])
 
-    def r2(rows: npt.NDArray[np.bool_]) -> float:
-        if returns is None:
-            return float("nan")
-        return metrics.r2(returns[rows], came[rows], np.zeros(int(rows.sum())))
-
     def behind(rows: npt.NDArray[np.bool_]) -> float:
         return metrics.ic(best[rows], came[rows]) - metrics.ic(signal[rows], came[rows])
 
     everything = np.ones(len(came), bool)
     figures: list[float | None] = []
-    for statistic in (accuracy, ic, r2, behind):
+    for statistic in (accuracy, ic, behind):
         value = _present(statistic(everything))
         figures += [value, None if value is None else jackknife_se(statistic, blocks)]
     return Compared(name, *figures)

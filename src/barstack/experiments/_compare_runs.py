@@ -8,8 +8,9 @@ from pathlib import Path
 import polars as pl
 
 from barstack.core.errors import ConfigError, StorageError
-from barstack.core.yaml import read_yaml
 from barstack.evaluation import Comparison, compare
+
+from ._study import Study
 
 _SHOWN = 8  # digits of a run's id
 
@@ -40,8 +41,8 @@ def _names(runs: list[Path]) -> list[str]:
     titles = []
     for run in runs:
         study = run / "study.yaml"
-        title = read_yaml(study.read_text()).get("title") if study.is_file() else None
-        titles.append(str(title or run.resolve().name[:_SHOWN]))
+        title = Study.from_yaml(study).title if study.is_file() else ""
+        titles.append(title or run.resolve().name[:_SHOWN])
     repeated = len(set(titles)) < len(titles)
     return [
         f"{title} ({run.resolve().name[:_SHOWN]}): " if repeated else f"{title}: "
@@ -53,12 +54,18 @@ def _files(run: Path) -> list[Path]:
     files = [
         file for role in ("ensembles", "members") for file in run.glob(f"{role}/*/test.parquet")
     ]
-    if not files:
+    if files:
+        return sorted(files)
+    if not run.is_dir():
         raise ConfigError(
-            f"{run} is not the folder of a run, or of a run made before runs kept their forecasts: "
-            "it has no members/. Run its study again."
+            f"There is no folder {run}. Give the folders of runs, such as runs/3f2a...."
         )
-    return sorted(files)
+    if any(run.glob("*/members")):
+        raise ConfigError(f"{run} holds runs. Name those to compare, such as {run}/*/.")
+    raise ConfigError(
+        f"{run} is no run that kept its forecasts: it has no members/. If an earlier version made "
+        "it, run its study again."
+    )
 
 
 def _read(file: Path) -> pl.DataFrame:

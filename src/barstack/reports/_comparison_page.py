@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ._html import chart, page, section, tabs
-from ._theme import number, present, say
+from ._theme import number, say
 
 if TYPE_CHECKING:
     from barstack.evaluation import Compared, Comparison
@@ -51,8 +51,8 @@ def render_comparison(found: Sequence[Comparison], runs: Sequence[str]) -> str:
         section(
             "correlation",
             titles["correlation"],
-            "Correlation of forecasts with one another. Two that say the same are one to an "
-            "ensemble.",
+            "Correlation of forecasts with one another. An ensemble gains nothing from a "
+            "second one that says the same.",
             drawn(correlation, titles["correlation"]),
             buttons,
         ),
@@ -90,17 +90,15 @@ def _best(found: Sequence[Comparison]) -> str:
 
 
 def _table(found: Comparison) -> str:
-    returns = any(present(each.r2) for each in found.entries)
-    heads = ("Forecaster", "Right direction, %", "IC", *(("R², %",) if returns else ()), "Behind")
-    rows = "".join(_row(each, place, returns) for place, each in enumerate(found.entries))
+    heads = ("Forecaster", "Right direction, %", "IC", "Behind")
+    rows = "".join(_row(each, place) for place, each in enumerate(found.entries))
     return _framed(heads, rows)
 
 
-def _row(entry: Compared, place: int, returns: bool) -> str:
+def _row(entry: Compared, place: int) -> str:
     cells = [
         _cell(entry.directional_accuracy, entry.directional_accuracy_se, 100, 1),
         _cell(entry.ic, entry.ic_se, 1, 3),
-        *([_cell(entry.r2, entry.r2_se, 100, 2)] if returns else []),
         _cell(entry.behind, entry.behind_se, 1, 3) if place else "<td></td>",
     ]
     role = "naive" if entry.told_apart else "member"  # drawn in grey as naive ones are
