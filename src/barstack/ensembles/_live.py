@@ -38,11 +38,12 @@ class LiveEnsemble:
 
     def take(self, rows: Values) -> None:
         """(n, n_columns) consecutive rows, oldest first; an incomplete one resets."""
-        incomplete = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-        if len(incomplete):
-            self._usable = len(rows) - 1 - int(incomplete[-1])
-        else:
+        finite = np.isfinite(rows)
+        if finite.all():
             self._usable += len(rows)
+        else:
+            last_incomplete = np.flatnonzero(~finite.all(axis=1))[-1]
+            self._usable = len(rows) - 1 - int(last_incomplete)
         self._ahead += len(rows)
         rows = rows[-self._keep :]
         if self._end + len(rows) > len(self._buffer):

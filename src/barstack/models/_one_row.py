@@ -76,7 +76,8 @@ class OneRow:
         return self._forecast(said)
 
     def _forecast(self, said: Values) -> Values:
-        return uncrossed(said * self.fitted.y_scale[:, None], self.fitted.target)[0]
+        found: Values = uncrossed(said * self.fitted.y_scale[:, None], self.fitted.target)[0]
+        return found
 
 
 def _check(one: OneRow) -> None:
