@@ -179,24 +179,23 @@ def test_a_quick_form_that_is_off_is_an_error() -> None:
 
 
 class Forgetful(Ridge):
-    """A ridge of two rows back that carries the wrong one of them."""
+    """A ridge that, row by row, speaks of the one before."""
 
     def compiled(self, learned: Any, target: Target) -> Callable[[Inputs], Values]:
         return lambda inputs: self.predict(learned, inputs, target)
 
     def carried(self, learned: Any, target: Target) -> Callable[[], Carried]:
-        model = self
+        def begin() -> Carried:
+            rows: list[Values] = []
 
-        class Late:
-            def reset(self) -> None:
-                self.last = np.zeros((1, 0))
-
-            def update(self, row: Values) -> Values:
-                said, self.last = getattr(self, "last", row), row
+            def late(row: Values) -> Values:
+                rows.append(row)
                 as_it_is = StandardScaler().fit(np.array([[-1.0], [1.0]]).repeat(row.shape[1], 1))
-                return model.predict(learned, NewestRow.of(said, as_it_is), target)
+                return self.predict(learned, NewestRow.of(rows[-2:][0], as_it_is), target)
 
-        return Late
+            return late
+
+        return begin
 
 
 def test_a_carried_state_that_is_off_is_an_error() -> None:

@@ -63,9 +63,7 @@ class LiveEnsemble:
         if self._usable < self._keep:
             return None
         table = self._buffer[self._end - self._keep : self._end]
-        if self._ahead >= self._keep:
-            for state in self._states.values():
-                state.reset()
+        # After so many rows nothing is left in a state of what came before them.
         ahead, self._ahead = min(self._ahead, self._keep), 0
         inputs = self._one_row.inputs(table)
         found = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from barstack.datasets import Inputs, Samples
 __all__ = ["EVERY_TASK", "MODELS", "Model", "Values", "register"]
 
 Values = npt.NDArray[np.float64]
+# Along rows that come one after the other, with what it carries between them: one row, scaled and
+# finite, (1, n_columns), to (1, n_horizons, n_outputs).
+Carried = Callable[[Values], Values]
 
 
 class Model(Spec):
@@ -94,22 +97,10 @@ class Model(Spec):
     def carried(self, learned: Any, target: Target) -> Callable[[], Carried] | None:
         """What makes a state for one symbol's rows; None for models that carry nothing.
 
-        Raises `MissingPackageError` likewise.
+        After `lookback_bars` rows it says what `predict` says of the latest window, whatever came
+        before it. Raises `MissingPackageError` where it takes a package that is not here.
         """
         return None
-
-
-class Carried(Protocol):
-    """A model along rows that come one after the other, with what it carries between them.
-
-    From `lookback_bars` rows after a reset on it says what `predict` says of the latest window.
-    """
-
-    def reset(self) -> None:
-        """Forget every row."""
-
-    def update(self, row: Values) -> Values:
-        """(1, n_columns) scaled, finite -> (1, n_horizons, n_outputs)."""
 
 
 MODELS: SpecRegistry[Model] = SpecRegistry("model", "barstack.models")

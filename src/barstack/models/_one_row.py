@@ -69,10 +69,10 @@ class OneRow:
     def advance(self, carried: Carried, rows: Values) -> Values:
         """As `predict`, by what was carried here: the rows since then, (n_rows, n_columns) scaled.
 
-        As many rows as the model looks back must have come since the state was reset.
+        As many rows as the model looks back must have come, these included, with no gap.
         """
         for at in range(len(rows)):
-            said = carried.update(rows[at : at + 1])
+            said = carried(rows[at : at + 1])
         return self._forecast(said)
 
     def _forecast(self, said: Values) -> Values:
@@ -96,7 +96,7 @@ def _check(one: OneRow) -> None:
     if one.begin is not None:
         carried = one.begin()
         scaled = as_they_are.apply(table)
-        steps = [carried.update(scaled[at : at + 1]) for at in range(len(table))]
+        steps = [carried(scaled[at : at + 1]) for at in range(len(table))]
         _same(fitted, np.concatenate(steps[lookback - 1 :]), plain)
 
 

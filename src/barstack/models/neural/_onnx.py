@@ -94,13 +94,7 @@ class _Carried:
                 turn.bind_ortvalue_output(name, buffer)
             self._turns.append(turn)
 
-    def reset(self) -> None:
-        """The state before any bar, in whichever buffers are read next."""
-        for buffers in self._states:
-            for buffer in buffers:
-                buffer.update_inplace(np.zeros(buffer.shape(), np.float32))
-
-    def update(self, row: Values) -> Values:
+    def __call__(self, row: Values) -> Values:
         """(1, n_features) scaled -> (1, n_horizons, n_outputs)."""
         self._bar.update_inplace(row.astype(np.float32))
         turn, other = self._turns
