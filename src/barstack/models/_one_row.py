@@ -76,8 +76,7 @@ class OneRow:
         return self._forecast(said)
 
     def _forecast(self, said: Values) -> Values:
-        found: Values = uncrossed(said * self.fitted.y_scale[:, None], self.fitted.target)[0]
-        return found
+        return uncrossed(said[0] * self.fitted.y_scale[:, None], self.fitted.target)
 
 
 def _check(one: OneRow) -> None:
