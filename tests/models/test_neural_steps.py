@@ -2,11 +2,15 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from barstack.core.forecast import Target
+from barstack.datasets import Inputs, StandardScaler
 from barstack.models import MODELS
+from barstack.models.neural._learned import Learned
 from barstack.models.neural._neural import Neural
 
 CAUSAL = [
@@ -96,3 +100,37 @@ def test_a_step_leaves_the_state_it_was_given_alone(name: str) -> None:
         before = [each.clone() for each in state]
         network.step(torch.randn(1, N_FEATURES), *state)
     assert all(torch.equal(one, other) for one, other in zip(before, state, strict=True))
+
+
+@pytest.mark.parametrize("name", CAUSAL)
+def test_a_compiled_state_says_what_predict_says(name: str) -> None:
+    """Of every whole window, whatever came before, in two streams at a time."""
+    lookback = 18
+    model = MODELS.parse({"model": name, "lookback": lookback})
+    assert isinstance(model, Neural)
+    start = torch.tensor([0.05, -0.02, 0.1])
+    learned = Learned(network_of(name, lookback), start, N_FEATURES, "windows", ())
+    target = Target("return", ("1h", "4h", "1d"))
+    rng = np.random.default_rng(0)
+    table = rng.standard_t(5, (40, N_FEATURES))
+    scaler = StandardScaler().fit(table)
+    scaled, rows = scaler.apply(table), np.arange(lookback - 1, len(table))
+    expected = model.predict(learned, Inputs(table, rows, scaler, rows + 1), target)
+    begin = model.carried(learned, target)
+    assert begin is not None
+    one, other = begin(), begin()
+    for turn in (rng.standard_t(5, table.shape), scaled):
+        said = []
+        for row in range(len(table)):
+            said.append(one(turn[row : row + 1]))
+            other(rng.standard_normal((1, N_FEATURES)))
+    found = np.concatenate(said)[lookback - 1 :]
+    assert (np.abs(found - expected) <= 1e-5 * expected.std(axis=0)).all()
+
+
+def test_models_that_read_whole_windows_carry_nothing() -> None:
+    model = MODELS.parse({"model": "dlinear", "lookback": 12})
+    assert isinstance(model, Neural)
+    network = model.network(N_FEATURES, N_OUTPUTS)
+    learned = Learned(network, torch.zeros(N_OUTPUTS), N_FEATURES, "windows", ())
+    assert model.carried(learned, Target("return", ("1h", "4h", "1d"))) is None

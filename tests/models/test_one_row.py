@@ -12,8 +12,9 @@ import pytest
 
 from barstack.core.errors import FaultError
 from barstack.core.forecast import Target, Task
-from barstack.datasets import Dataset, Inputs
-from barstack.models import MODELS, FittedModel, OneRow, train
+from barstack.datasets import Dataset, Inputs, NewestRow, StandardScaler
+from barstack.models import MODELS, Carried, FittedModel, OneRow, train
+from barstack.models._horizons import Unchanging
 from barstack.models._model import Values
 from barstack.models._trees import Tree, Trees
 from barstack.models.boosting._boosted import NativeBoosting
@@ -115,14 +116,14 @@ def test_a_library_that_says_otherwise_is_found_out(
         train(kind(trees=20), dataset, training_rows(dataset), seed=0)
 
 
-QUICK = ("ridge", "random_forest", "lightgbm", "xgboost", "knn", "svm", "naive_sign")
+QUICK = ("ridge", "random_forest", "knn", "svm", "naive_sign", *LIBRARIES)
 
 
 @pytest.mark.parametrize("name", QUICK)
 def test_one_row_is_that_of_a_batch_to_the_bit(name: str) -> None:
     fitted, table = fitted_to(name, "return"), dataset_for("return").features
     one = OneRow.fast(fitted)
-    assert one.how == "predict"
+    assert one.how == ("compiled" if name in LIBRARIES else "predict")
     rows = np.arange(400, 420)
     batch = fitted.predict(table, rows)
     for row, expected in zip(rows, batch, strict=True):
@@ -147,6 +148,22 @@ def test_a_compiled_network_says_what_it_said(name: str, task: Task) -> None:
     np.testing.assert_array_equal(longer, found[-1])  # of a longer table the latest rows
 
 
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_horizons_walked_together_are_those_walked_apart(name: str, task: Task) -> None:
+    """To the bit; where a horizon taught nothing, the model's own predict has to do."""
+    fitted = fitted_to(name, task, trees=60, patience=60, learning_rate=0.2)
+    together = fitted.model.compiled(fitted.learned, fitted.target)
+    assert together is not None
+    table = dataset_for(task).features.values[300:320]
+    batch = Inputs(table, np.arange(20), fitted.scaler, np.ones(20, int))
+    expected = fitted.model.predict(fitted.learned, batch, fitted.target)
+    found = [together(NewestRow.of(table[: row + 1], fitted.scaler)) for row in range(20)]
+    np.testing.assert_array_equal(np.concatenate(found), expected)
+    unchanging = Unchanging((0.1,) * len(fitted.target.outputs))
+    assert fitted.model.compiled([*fitted.learned[1:], unchanging], fitted.target) is None
+
+
 class Crooked(Ridge):
     """A ridge whose quick form is a little off."""
 
@@ -158,6 +175,33 @@ def test_a_quick_form_that_is_off_is_an_error() -> None:
     dataset = dataset_for("return")
     fitted = train(Crooked(), dataset, training_rows(dataset), seed=0)
     with pytest.raises(FaultError, match="The quick form of Crooked forecasts"):
+        OneRow.fast(fitted)
+
+
+class Forgetful(Ridge):
+    """A ridge that, row by row, speaks of the one before."""
+
+    def compiled(self, learned: Any, target: Target) -> Callable[[Inputs], Values]:
+        return lambda inputs: self.predict(learned, inputs, target)
+
+    def carried(self, learned: Any, target: Target) -> Callable[[], Carried]:
+        def begin() -> Carried:
+            rows: list[Values] = []
+
+            def late(row: Values) -> Values:
+                rows.append(row)
+                as_it_is = StandardScaler().fit(np.array([[-1.0], [1.0]]).repeat(row.shape[1], 1))
+                return self.predict(learned, NewestRow.of(rows[-2:][0], as_it_is), target)
+
+            return late
+
+        return begin
+
+
+def test_a_carried_state_that_is_off_is_an_error() -> None:
+    dataset = dataset_for("return")
+    fitted = train(Forgetful(), dataset, training_rows(dataset), seed=0)
+    with pytest.raises(FaultError, match="The quick form of Forgetful forecasts"):
         OneRow.fast(fitted)
 
 

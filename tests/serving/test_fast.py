@@ -4,28 +4,87 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from barstack import load
+from barstack import Predictor, load
+from barstack.bars import Bars
+from barstack.ensembles import LiveEnsemble, OneRowEnsemble
 from barstack.testing import walk
 
 ARTIFACT = Path(__file__).parent / "data" / "format_2" / "artifact"
 
 
-def test_a_quick_stream_equals_a_batch() -> None:
-    """Ridge, LightGBM and an LSTM, over 100 bars: to 1e-5 of the forecasts' deviation."""
-    predictor, bars = load(ARTIFACT), walk(600)
-    fast = predictor.fast()
-    assert fast.compiled == {"ridge": "predict", "lightgbm": "predict", "lstm": "compiled"}
-    batch = predictor.forecasts(bars)["stack"].values[-100:]
-    stream, live = fast.stream(bars[:-100]), []
-    for row in range(len(bars) - 100, len(bars)):
-        forecast = stream.update(bars[row : row + 1])
-        assert forecast is not None
-        live.append(forecast.values[0])
-    assert (np.abs(np.array(live) - batch) <= 1e-5 * batch.std(axis=0)).all()
+@pytest.fixture(scope="module")
+def fast() -> Predictor:
+    """Ridge, LightGBM and an LSTM."""
+    return load(ARTIFACT).fast()
+
+
+def test_how_each_member_runs_is_said(fast: Predictor) -> None:
+    assert fast.compiled == {"ridge": "predict", "lightgbm": "compiled", "lstm": "compiled"}
+
+
+@pytest.mark.parametrize("warmed_up_by", [1, 300, 415, 480])
+def test_a_quick_stream_equals_a_batch(fast: Predictor, warmed_up_by: int) -> None:
+    """Over bars with a week missing: it answers where a batch does, to 1e-5 of the deviation."""
+    bars = with_gap(walk(600), after=420)
+    batch = fast.forecasts(bars)["stack"]
+    expected = dict(zip(batch.decisions.decided_at, batch.values, strict=True))
+    stream, deviation = fast.stream(bars[:warmed_up_by]), batch.values.std(axis=0)
+    answers = 0
+    for row in range(warmed_up_by, len(bars)):
+        forecast, at = stream.update(bars[row : row + 1]), bars.closed_at[row]
+        assert (forecast is not None) == (at in expected)
+        if forecast is not None:
+            assert (np.abs(forecast.values[0] - expected[at]) <= 1e-5 * deviation).all()
+            answers += 1
+    assert answers > 30
+
+
+def with_gap(bars: Bars, after: int) -> Bars:
+    """The bars, of which a week and more is missing after the first so many."""
+    week = bars.closed_at > bars.closed_at[after] + np.timedelta64(9, "D")
+    return replace(bars, records=bars.records[(np.arange(len(bars)) <= after) | week])
+
+
+def test_rows_taken_in_any_portions_make_one_state(fast: Predictor) -> None:
+    """Those that fit into what is kept, more than that, and none; an incomplete one begins anew."""
+    one_row = OneRowEnsemble.fast(fast.trained)
+    rng = np.random.default_rng(0)
+    keep, width = fast.trained.lookback_bars, len(fast.trained.features.columns)
+    table = rng.normal(0.0, 0.02, (200, width))
+    incomplete = [60, 63, 140]
+    table[incomplete, 0] = np.nan
+    live, end, answers = LiveEnsemble(one_row), 0, 0
+    while end < len(table):
+        size = int(rng.choice([0, 1, 1, 1, 2, keep - 1, keep, 3 * keep]))
+        live.take(table[end : end + size])
+        end = min(end + size, len(table))
+        np.testing.assert_array_equal(live.rows, table[max(end - keep, 0) : end])
+        window, found = live.rows, live.forecast()
+        whole = len(window) == keep and bool(np.isfinite(window).all())
+        assert (found is not None) == whole
+        if found is not None:
+            for name, expected in one_row.predict(window).items():
+                np.testing.assert_allclose(found[name], expected, rtol=1e-5, atol=1e-8)
+            answers += 1
+    assert answers > 20
+
+
+def test_after_a_reset_the_rows_before_it_count_for_nothing(fast: Predictor) -> None:
+    live = LiveEnsemble(OneRowEnsemble.plain(fast.trained))
+    keep, width = fast.trained.lookback_bars, len(fast.trained.features.columns)
+    rows = np.random.default_rng(0).normal(0.0, 0.02, (3 * keep, width))
+    live.take(rows[:keep])
+    assert live.forecast() is not None
+    live.reset()
+    said = [live.update(row) for row in rows[keep : 2 * keep]]
+    assert all(each is None for each in said[:-1])
+    assert said[-1] is not None
 
 
 WITHOUT = """

@@ -107,6 +107,30 @@ class Inputs:
 
 
 @dataclass(frozen=True, eq=False)
+class NewestRow(Inputs):
+    """Inputs of a table's newest row, which is scaled once for all models that share them.
+
+    >>> from barstack.datasets import StandardScaler
+    >>> table = np.array([[1.0], [3.0]])
+    >>> NewestRow.of(table, StandardScaler().fit(table)).last().tolist()
+    [[1.0]]
+    """
+
+    @classmethod
+    def of(cls, table: Matrix, scaler: FittedScaler) -> NewestRow:
+        """The last of consecutive rows, each of which a window may hold."""
+        return cls(table, np.array([len(table) - 1]), scaler, np.array([len(table)]))
+
+    def last(self, places: Rows | slice = slice(None)) -> Matrix:
+        """(n_places, n_features) as in `Inputs`; a copy, so that no model spoils another's."""
+        return self._newest[places].copy()
+
+    @cached_property
+    def _newest(self) -> Matrix:
+        return self.scaler.apply(self.table[-1:])
+
+
+@dataclass(frozen=True, eq=False)
 class Samples(Inputs):
     """Inputs with their labels.
 

@@ -85,6 +85,12 @@ class FittedScaler:
         """(n_rows, lookback, n_columns) float32: the rows of `table` up to each, scaled."""
         return self.scaler.windows(table, rows, lookback, self.learned)
 
+    def same_as(self, other: FittedScaler) -> bool:
+        """Whether both scale every value alike."""
+        return self.scaler == other.scaler and all(
+            np.array_equal(array, other.learned[name]) for name, array in self.learned.items()
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Plain data, from which `from_json` makes the same to the bit."""
         learned = {name: array.tolist() for name, array in self.learned.items()}

@@ -12,12 +12,14 @@ from ._ensemble import (
     register,
     walk_forward,
 )
+from ._live import LiveEnsemble
 from ._one_row import OneRowEnsemble
 
 __all__ = [
     "ENSEMBLES",
     "Ensemble",
     "FittedEnsemble",
+    "LiveEnsemble",
     "MemberForecasts",
     "OneRowEnsemble",
     "TrainedEnsemble",

@@ -80,10 +80,14 @@ class TrainedEnsemble:
         """Rows of features that one forecast needs."""
         return max(member.model.lookback_bars for member in self.members.values())
 
+    @property
+    def max_gap(self) -> str:
+        """The furthest apart that neighbouring rows of one forecast may lie."""
+        return min((each.max_gap for each in self.members.values()), key=parse_duration)
+
     def with_history(self, table: FeatureTable, rows: Rows) -> Rows:
         """Those of `rows` that every member can forecast: enough rows before, and no long gap."""
-        max_gap = min((each.max_gap for each in self.members.values()), key=parse_duration)
-        return rows_with_history(table, rows, self.lookback_bars, max_gap)
+        return rows_with_history(table, rows, self.lookback_bars, self.max_gap)
 
     def forecast(
         self, table: FeatureTable, rows: Rows, kind: Kind = "forward"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from barstack.datasets import FittedScaler, NewestRow
 from barstack.models import OneRow
 
 from ._artifact import TrainedEnsemble
@@ -32,13 +35,33 @@ class OneRowEnsemble:
         """By the quickest form of each member; `FaultError` where one forecasts something else."""
         return cls(trained, {name: OneRow.fast(each) for name, each in trained.members.items()})
 
+    @cached_property
+    def scalers(self) -> dict[str, FittedScaler]:
+        """Each member's, one and the same where they are equal, as after training on equal rows."""
+        found: dict[str, FittedScaler] = {}
+        for name, member in self.members.items():
+            own = member.fitted.scaler
+            found[name] = next((each for each in found.values() if each.same_as(own)), own)
+        return found
+
     def predict(self, table: Values) -> dict[str, Values]:
         """(n_horizons, n_outputs) of the ensemble, then of every member, for the newest row.
 
         table  (n_rows, n_columns) consecutive rows of features, oldest first, finite, as many as
                `lookback_bars` or more
         """
-        found = {name: member.predict(table) for name, member in self.members.items()}
-        stacked = np.stack(list(found.values()))[None]
+        inputs = self.inputs(table)
+        return self.combined(
+            {name: each.predict_newest(inputs[name]) for name, each in self.members.items()}
+        )
+
+    def inputs(self, table: Values) -> dict[str, NewestRow]:
+        """Of each member, the same for those with equal scalers."""
+        each = {scaler: NewestRow.of(table, scaler) for scaler in set(self.scalers.values())}
+        return {name: each[scaler] for name, scaler in self.scalers.items()}
+
+    def combined(self, found: Mapping[str, Values]) -> dict[str, Values]:
+        """The ensemble's forecast before those of its members."""
+        stacked = np.array([list(found.values())])
         combined = self.trained.ensemble.predict(stacked, self.trained.target)[0]
-        return {self.trained.name: combined} | found
+        return {self.trained.name: combined} | dict(found)

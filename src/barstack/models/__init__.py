@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._folds import FoldTrainer, train_folds
 from ._many import train_many
-from ._model import MODELS, Model, register
+from ._model import MODELS, Carried, Model, register
 from ._one_row import OneRow
 from ._trainer import FittedModel, train
 from ._update import update
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MODELS",
+    "Carried",
     "FittedModel",
     "FoldTrainer",
     "Model",

@@ -19,6 +19,9 @@ from barstack.datasets import Inputs, Samples
 __all__ = ["EVERY_TASK", "MODELS", "Model", "Values", "register"]
 
 Values = npt.NDArray[np.float64]
+# Along rows that come one after the other, with what it carries between them: one row, scaled and
+# finite, (1, n_columns), to (1, n_horizons, n_outputs).
+Carried = Callable[[Values], Values]
 
 
 class Model(Spec):
@@ -88,6 +91,14 @@ class Model(Spec):
         """What `predict` says of one row, made in seconds and quicker; None where it is quick.
 
         Raises `MissingPackageError` where it takes a package that is not here.
+        """
+        return None
+
+    def carried(self, learned: Any, target: Target) -> Callable[[], Carried] | None:
+        """What makes a state for one symbol's rows; None for models that carry nothing.
+
+        After `lookback_bars` rows it says what `predict` says of the latest window, whatever came
+        before it. Raises `MissingPackageError` where it takes a package that is not here.
         """
         return None
 

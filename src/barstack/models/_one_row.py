@@ -9,9 +9,9 @@ import numpy as np
 
 from barstack.core.errors import FaultError, MissingPackageError
 from barstack.core.forecast import uncrossed
-from barstack.datasets import Inputs, StandardScaler
+from barstack.datasets import Inputs, NewestRow, StandardScaler
 
-from ._model import Values
+from ._model import Carried, Values
 from ._trainer import FittedModel
 
 _CHECKED = 32  # forecasts by which a quicker form is checked
@@ -24,13 +24,15 @@ _SAME_CHANCE = 1e-6
 class OneRow:
     """A fitted model asked for one forecast at a time.
 
-    run  inputs of one row to (1, n_horizons, n_outputs)
-    how  "compiled", or "predict" where the model's own is quick or, with the reason, has to do
+    run    inputs of one row to (1, n_horizons, n_outputs)
+    how    "compiled", or "predict" where the model's own is quick or, with the reason, has to do
+    begin  makes the state of one symbol's rows, for models that carry one
     """
 
     fitted: FittedModel
     run: Callable[[Inputs], Values]
     how: str
+    begin: Callable[[], Carried] | None = None
 
     @classmethod
     def plain(cls, fitted: FittedModel, how: str = "predict") -> OneRow:
@@ -43,12 +45,14 @@ class OneRow:
         """The quickest form there is; `FaultError` where it forecasts something else."""
         try:
             run = fitted.model.compiled(fitted.learned, fitted.target)
+            begin = fitted.model.carried(fitted.learned, fitted.target)
         except MissingPackageError as error:
             return cls.plain(fitted, f"predict. {error}")
         if run is None:
             return cls.plain(fitted)
-        _check(fitted, run)
-        return cls(fitted, run, "compiled")
+        found = cls(fitted, run, "compiled", begin)
+        _check(found)
+        return found
 
     def predict(self, table: Values) -> Values:
         """(n_horizons, n_outputs) for the newest of consecutive rows.
@@ -56,14 +60,28 @@ class OneRow:
         table  (n_rows, n_columns) features as computed, oldest first, finite; as many as the model
                looks back, or more. The caller has checked that no long gap lies between them.
         """
-        n_rows = len(table)
-        inputs = Inputs(table, np.array([n_rows - 1]), self.fitted.scaler, np.array([n_rows]))
-        found = self.run(inputs)[0] * self.fitted.y_scale[:, None]
-        return uncrossed(found, self.fitted.target)
+        return self.predict_newest(NewestRow.of(table, self.fitted.scaler))
+
+    def predict_newest(self, inputs: NewestRow) -> Values:
+        """As `predict`; models with equal scalers may share the inputs."""
+        return self._forecast(self.run(inputs))
+
+    def advance(self, carried: Carried, rows: Values) -> Values:
+        """As `predict`, by what was carried here: the rows since then, (n_rows, n_columns) scaled.
+
+        As many rows as the model looks back must have come, these included, with no gap.
+        """
+        for at in range(len(rows)):
+            said = carried(rows[at : at + 1])
+        return self._forecast(said)
+
+    def _forecast(self, said: Values) -> Values:
+        return uncrossed(said[0] * self.fitted.y_scale[:, None], self.fitted.target)
 
 
-def _check(fitted: FittedModel, run: Callable[[Inputs], Values]) -> None:
-    """Both forms on rows drawn as scaled features lie."""
+def _check(one: OneRow) -> None:
+    """All forms on rows drawn as scaled features lie."""
+    fitted = one.fitted
     lookback, n_columns = fitted.model.lookback_bars, len(fitted.columns)
     rng = np.random.default_rng(0)
     table = rng.standard_t(5, (lookback + _CHECKED - 1, n_columns))
@@ -72,9 +90,17 @@ def _check(fitted: FittedModel, run: Callable[[Inputs], Values]) -> None:
     plain = fitted.model.predict(
         fitted.learned, Inputs(table, rows, as_they_are, rows + 1), fitted.target
     )
-    quick = np.concatenate(
-        [run(Inputs(table, rows[[at]], as_they_are, rows[[at]] + 1)) for at in range(_CHECKED)]
-    )
+    quick = [one.run(NewestRow.of(table[: row + 1], as_they_are)) for row in rows]
+    _same(fitted, np.concatenate(quick), plain)
+    if one.begin is not None:
+        carried = one.begin()
+        scaled = as_they_are.apply(table)
+        steps = [carried(scaled[at : at + 1]) for at in range(len(table))]
+        _same(fitted, np.concatenate(steps[lookback - 1 :]), plain)
+
+
+def _same(fitted: FittedModel, quick: Values, plain: Values) -> None:
+    """`FaultError` unless a quick form says what the model says."""
     allowed = _SAME_CHANCE
     if not fitted.target.n_classes:
         # Where a network says the same of everything there is only its own size to compare with.

@@ -1,4 +1,4 @@
-"""The newest rows of features of one symbol: as many as one forecast needs."""
+"""The newest rows of features of one symbol, and the forecast that they make."""
 
 from __future__ import annotations
 
@@ -8,46 +8,53 @@ import numpy.typing as npt
 from barstack.core.decisions import Decisions
 from barstack.core.errors import DataError
 from barstack.core.forecast import Forecast
-from barstack.core.times import DecidedAt, TrainedThrough, iso
-from barstack.ensembles import OneRowEnsemble
-from barstack.features import FeatureTable
+from barstack.core.times import DecidedAt, TrainedThrough, iso, parse_duration
+from barstack.ensembles import LiveEnsemble, OneRowEnsemble
 
 
 class Latest:
     """Takes rows as they come, and forecasts from the newest."""
 
     def __init__(self, one_row: OneRowEnsemble, symbol: str) -> None:
-        self._one_row = one_row
-        self._trained = trained = one_row.trained
+        self._live = LiveEnsemble(one_row)
+        trained = one_row.trained
+        self._target = trained.target
         self._through = TrainedThrough(np.array([trained.trained_through], "datetime64[us]"))
+        self._max_gap = np.timedelta64(parse_duration(trained.max_gap), "us")
         self._symbol = symbol
-        self.features = np.empty((0, len(trained.features.columns)))
-        self._decided_at = np.empty(0, "datetime64[us]")
+        self._last = DecidedAt(np.empty(0, "datetime64[us]"))
+
+    @property
+    def features(self) -> npt.NDArray[np.float64]:
+        """(n, n_columns) the newest rows, as many as one forecast needs."""
+        return self._live.rows
 
     def check_newer(self, decided_at: DecidedAt) -> None:
         """`DataError` unless the first of these decisions comes after all before."""
-        if len(self._decided_at) and decided_at[0] <= self._decided_at[-1]:
+        if len(self._last) and decided_at[0] <= self._last[0]:
             raise DataError(
                 f"A bar of {self._symbol} closed at {iso(decided_at[0])} came after one closed at "
-                f"{iso(self._decided_at[-1])}. Give bars in time order, each once."
+                f"{iso(self._last[0])}. Give bars in time order, each once."
             )
 
     def take(self, features: npt.NDArray[np.float64], decided_at: DecidedAt) -> None:
         """Rows of later decisions, (n, n_columns)."""
-        keep = self._trained.lookback_bars
-        self.features = np.concatenate([self.features, features])[-keep:]
-        self._decided_at = np.concatenate([self._decided_at, decided_at])[-keep:]
+        times = np.concatenate([self._last, decided_at])
+        begins = np.flatnonzero(np.diff(times) > self._max_gap) + 1 - len(self._last)
+        if len(begins):
+            self._live.take(features[: begins[-1]])
+            self._live.reset()
+            features = features[begins[-1] :]
+        self._live.take(features)
+        self._last = DecidedAt(decided_at[-1:])
 
     def forecast(self) -> Forecast | None:
         """Of the newest decision; None before the training's end and while features warm up."""
-        if self._decided_at[-1] < self._through[0]:
+        if self._last[0] < self._through[0]:
             return None
-        n_rows = len(self.features)
-        own = np.zeros(n_rows, np.int32)
-        decisions = Decisions((self._symbol,), own, DecidedAt(self._decided_at))
-        table = FeatureTable(decisions, self._trained.features.columns, self.features)
-        rows = self._trained.with_history(table, np.array([n_rows - 1]))
-        if not len(rows):
+        found = self._live.forecast()
+        if found is None:
             return None
-        values = next(iter(self._one_row.predict(self.features).values()))
-        return Forecast(decisions.take(rows), self._trained.target, values[None], self._through)
+        values = next(iter(found.values()))
+        decisions = Decisions((self._symbol,), np.zeros(1, np.int32), self._last)
+        return Forecast(decisions, self._target, values[None], self._through)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,8 +12,9 @@ import numpy as np
 
 from barstack.core.errors import FaultError
 from barstack.core.forecast import Target
+from barstack.datasets import Inputs
 
-from .._horizons import Part
+from .._horizons import Part, Unchanging
 from .._links import LINKS
 from .._model import Values
 from .._trees import Trees
@@ -91,6 +93,25 @@ class NativeBoosting(Boosting):
     def predict_one(self, learned: Boosted, X: Values, target: Target) -> Values:
         rows = X.astype(np.float32).astype(float) if self.single else X
         return LINKS[target.task](learned.trees.sums(rows))
+
+    def compiled(
+        self, learned: list[Boosted | Unchanging], target: Target
+    ) -> Callable[[Inputs], Values] | None:
+        """All horizons in one walk, to the same bits."""
+        boosted = [one for one in learned if isinstance(one, Boosted)]
+        if len(boosted) < len(learned):
+            return None
+        trees = Trees.abreast([one.trees for one in boosted])
+        shape = (1, len(target.horizons), len(target.outputs))
+        link = LINKS[target.task]
+
+        def forecast(inputs: Inputs) -> Values:
+            row = inputs.last()
+            if self.single:
+                row = row.astype(np.float32).astype(float)
+            return link(trees.sums(row).reshape(shape))
+
+        return forecast
 
     def save_one(self, learned: Boosted, file: Path) -> None:
         learned.trees.save(file)

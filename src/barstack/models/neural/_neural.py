@@ -15,7 +15,7 @@ from barstack.core.errors import ConfigError
 from barstack.core.forecast import Target
 from barstack.datasets import Inputs, Samples
 
-from .._model import Model, Values
+from .._model import Carried, Model, Values
 from ._torch import compiler, trainer
 
 if TYPE_CHECKING:
@@ -153,3 +153,6 @@ class Neural(Model):
 
     def compiled(self, learned: Learned, target: Target) -> Callable[[Inputs], Values]:
         return compiler().compiled(self, learned, target)  # type: ignore[no-any-return]
+
+    def carried(self, learned: Learned, target: Target) -> Callable[[], Carried] | None:
+        return compiler().carried(self, learned, target) if self.causal else None
