@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,22 @@ def test_most_of_what_can_be_known_of_the_spread_is_found(name: str) -> None:
     usual = loss_of(np.broadcast_to(constant, (len(asked), 2, len(LEVELS))))
     found = loss_of(fitted(name).predict(dataset.features, asked))
     assert (usual - found) / (usual - best) > 0.7
+
+
+@pytest.mark.parametrize("name", ["catboost", "hist_gradient_boosting", "lightgbm", "xgboost"])
+def test_the_median_alone_is_a_level_that_boosters_take(name: str, tmp_path: Path) -> None:
+    base = small_dataset("quantiles")
+    dataset = replace(base, labels=replace(base.labels, target=replace(base.target, levels=(0.5,))))
+    rows = training_rows(dataset)
+    own = train(MODELS.parse({"model": name, "trees": 20}), dataset, rows, seed=0)
+    found = own.predict(dataset.features, rows)
+    assert found.shape == (len(rows), 2, 1)
+    y = dataset.labels.values[rows]
+    constant = np.broadcast_to(np.median(y, axis=0), y.shape)
+    assert np.abs(found[:, :, 0] - y).mean() < np.abs(constant - y).mean()
+    own.save(tmp_path / "model")
+    again = FittedModel.load(tmp_path / "model").predict(dataset.features, rows)
+    np.testing.assert_array_equal(again, found)
 
 
 @pytest.mark.parametrize("name", ["lightgbm", "mlp"])

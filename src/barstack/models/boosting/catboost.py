@@ -21,8 +21,15 @@ _LOSSES: dict[Task, str] = {
     "return": "RMSE",
     "direction": "Logloss",
     "three_class": "MultiClass",
-    "quantiles": "MultiQuantile:alpha=",
 }
+
+
+def _loss(target: Target) -> str:
+    if not target.levels:
+        return _LOSSES[target.task]
+    # CatBoost takes several levels by one name and a single one by another.
+    name = "Quantile" if len(target.levels) == 1 else "MultiQuantile"
+    return f"{name}:alpha={','.join(map(str, target.levels))}"
 
 
 def _catboost() -> Any:
@@ -45,10 +52,9 @@ class CatBoost(NativeBoosting):
     ) -> list[Any]:
         catboost = _catboost()
         classes = {"classes_count": 3} if target.task == "three_class" else {}
-        levels = ",".join(map(str, target.levels))
         booster = catboost.CatBoost(
             {
-                "loss_function": _LOSSES[target.task] + levels,
+                "loss_function": _loss(target),
                 "iterations": self.trees,
                 "learning_rate": self.learning_rate,
                 "depth": self.depth,
