@@ -7,12 +7,14 @@ import math
 import os
 import platform
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeGuard
 
 import platformdirs
 
+from barstack.core.errors import StorageError
 from barstack.core.files import new_file
 from barstack.core.spec import content_id
 
@@ -40,7 +42,8 @@ def once(what: Any, names: tuple[str, ...], measure: Callable[[], Seconds]) -> S
     own = measure()
     # Another process may have written meanwhile; what it wrote since this moment is measured anew.
     known = _read() | {key: own}
-    with new_file(file()) as scratch:
+    # Where nothing can be kept it is measured again next time, which only takes longer.
+    with suppress(StorageError), new_file(file()) as scratch:
         scratch.write_text(json.dumps(known, indent=1))
     return own
 
