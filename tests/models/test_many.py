@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
@@ -16,11 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from barstack.core.errors import ConfigError, StorageError, TrainingError
+from barstack.core.errors import ConfigError, TrainingError
 from barstack.datasets import Dataset
-from barstack.models import MODELS, FittedModel, _choice, _workers, train, train_many
+from barstack.models import MODELS, FittedModel, _choice, _scratch, _workers, train, train_many
 from barstack.models._trainer import prepare
-from barstack.models._worker import read_samples, write_samples
+from barstack.models._worker import _answer, read_samples, write_samples
 from barstack.testing import small_dataset, training_rows
 
 SMALL: dict[str, Any] = {"lookback": 5, "epochs": 2, "batch": 32}
@@ -59,6 +60,10 @@ FRAGILE = textwrap.dedent('''
             return np.full((len(inputs), 2, 1), learned)
 
         def save(self, learned, folder):
+            if self.fault == "unsaved":
+                raise DataError("It would not be saved.")
+            if self.fault == "full":
+                raise OSError("No space left")
             (folder / "mean.json").write_text(json.dumps(learned))
 
         def load(self, folder, target):
@@ -149,6 +154,75 @@ def test_a_worker_that_dies_loses_only_its_model(fragile: Any) -> None:
         "exit code 7. Give it more memory, or train fewer at a time (workers=1).; refused: It "
         "would not learn."
     )
+
+
+def test_a_save_that_fails_is_told_by_its_own_words(fragile: Any) -> None:
+    models = {fault: fragile(fault=fault) for fault in ("none", "unsaved", "full")}
+    with pytest.raises(TrainingError) as caught:
+        train_many(models, dataset(), training_rows(dataset()), 0, way="side_by_side", workers=2)
+    assert list(caught.value.fitted) == ["none"]
+    assert str(caught.value) == (
+        "2 of 3 models could not be trained: unsaved: It would not be saved.; full: its worker "
+        "process could not use a file: No space left. Make room in the system's temporary folder, "
+        "or train in this process (way='alone')."
+    )
+
+
+def test_an_error_before_training_is_an_answer_for_every_model() -> None:
+    job = {"models": ["ridge", "ridge"], "modules": [], "target": {"task": "x", "horizons": []}}
+    known = "return, direction, three_class, quantiles"
+    assert _answer(job) == [f"Unknown task 'x'. Known: {known}."] * 2
+
+
+@pytest.mark.parametrize("module", ["__main__", "barstack_nowhere"])
+def test_models_that_no_worker_can_import_are_trained_here(module: str, tmp_path: Path) -> None:
+    names: dict[str, Any] = {"__name__": module}
+    exec(FRAGILE, names)
+    marks = [tmp_path / name for name in "ab"]
+    models = {mark.name: names["Fragile"](mark=str(mark)) for mark in marks}
+    models["ridge"] = MODELS.parse("ridge")
+    seeds = {"a": 1, "b": 2, "ridge": 3}
+    rows = training_rows(dataset())
+    try:
+        found = train_many(models, dataset(), rows, seeds, way="side_by_side", workers=2)
+    finally:
+        del MODELS._entries["fragile"]
+    assert list(found) == ["a", "b", "ridge"]
+    assert [int(mark.read_text()) for mark in marks] == [os.getpid()] * 2
+    assert found["b"].learned - found["a"].learned == pytest.approx(1.0)
+
+
+def test_quantiles_are_learned_side_by_side_too() -> None:
+    data = small_dataset("quantiles")
+    rows = training_rows(data)
+    models = {
+        "mlp": MODELS.parse({"model": "mlp", "hidden": [8]} | SMALL),
+        "naive": MODELS.parse("naive_mean"),
+    }
+    found = train_many(models, data, rows, np.int64(3), way="side_by_side", workers=2)  # type: ignore[arg-type]  # any integer will do
+    asked = rows[20:60]
+    for name, fitted in found.items():
+        expected = train(models[name], data, rows, 3).predict(data.features, asked)
+        np.testing.assert_array_equal(fitted.predict(data.features, asked), expected)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such folders stay there")
+def test_only_folders_of_the_dead_are_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead, young, other = (tmp_path / f"{_scratch.PREFIX}{n}" for n in ("dead", "young", "other"))
+    for folder in (dead, young, other):
+        folder.mkdir()
+        (folder / "table.npy").write_text("bars")
+    for folder in (dead, young):
+        (folder / "lock").write_text("")
+    os.utime(dead / "lock", (1.0, 1.0))
+    with _scratch.scratch_folder() as alive:
+        os.utime(alive / "lock", (1.0, 1.0))
+        with _scratch.scratch_folder() as second:
+            assert set(tmp_path.iterdir()) == {young, other, alive, second}
+    assert set(tmp_path.iterdir()) == {young, other}
 
 
 def test_workers_that_waited_too_long_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,13 +329,30 @@ def test_a_damaged_file_is_measured_anew(spoilt: str) -> None:
     assert measured(2.5, seen) == measured(3.5, seen) == {"alone_s": 2.5}
 
 
-def test_a_cache_that_cannot_be_written_says_so(
+def test_a_cache_that_cannot_be_written_stops_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("BARSTACK_CACHE", str(tmp_path / "file"))
-    with pytest.raises(StorageError, match=r"training\.json"):
-        measured(1.5, [])
+    seen: list[float] = []
+    assert measured(1.5, seen) == {"alone_s": 1.5}
+    assert measured(2.5, seen) == {"alone_s": 2.5}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"way": "both"}, "Unknown way 'both'. Choose one of auto, alone, side_by_side, fused"),
+        ({"models": [MODELS.parse("ridge")]}, "mapping of names to models, got a list"),
+        ({"models": {"a": "ridge"}}, "a name and a model each, got 'a': 'ridge'"),
+        ({"seeds": {"b": 1}}, "seeds must have an integer for 'a', got None"),
+        ({"seeds": 1.5}, "seeds must have an integer for 'a', got 1.5"),
+    ],
+)
+def test_wrong_arguments_are_refused(given: dict[str, Any], said: str) -> None:
+    usual: dict[str, Any] = {"models": {"a": MODELS.parse("ridge")}, "seeds": 0}
+    with pytest.raises(ConfigError, match=said):
+        train_many(dataset=dataset(), rows=training_rows(dataset()), **(usual | given))
 
 
 def test_no_workers_at_all_is_refused() -> None:

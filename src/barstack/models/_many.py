@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from barstack.datasets import Dataset
 
 from . import _choice, _workers
 from ._model import Model
+from ._scratch import scratch_folder
 from ._trainer import FittedModel, Prepared, prepare
 from ._worker import fit_together, write_samples
 from .neural._neural import Neural
@@ -65,6 +66,7 @@ def train_many(
 
     Raises `TrainingError` when some could not be trained; it has the others in `fitted`.
     """
+    _check(models, way)
     most = _workers.cores() if workers is None else workers
     if most < 1:
         raise ConfigError(f"workers must be 1 or more, got {most}. Leave it out to use all cores.")
@@ -75,14 +77,12 @@ def train_many(
         # Each model is checked for its task; samples are made once for all that look alike.
         own = shared[key] if key in shared and dataset.target.task in model.tasks else None
         shared[key] = own or prepare(model, dataset, rows, apart_from)
-        seed = seeds if isinstance(seeds, int) else seeds[name]
-        ones.append(_One(name, model, seed, shared[key]))
+        ones.append(_One(name, model, _seed(seeds, name), shared[key]))
     training = _Training(dataset, progress or Progress())
     with training.progress.step("training", len(ones)):
         plan = _plan(ones, dataset, way, most)
-        if plan.aside:
-            training.aside(plan.aside, most)
-        for group in plan.here:
+        strange = training.aside(plan.aside, most) if plan.aside else []
+        for group in strange + plan.here:
             training.here(group)
     fitted = {name: training.fitted[name] for name in models if name in training.fitted}
     if training.lost:
@@ -92,6 +92,33 @@ def train_many(
             f"{len(training.lost)} of {len(models)} models could not be trained: {said}", fitted
         )
     return fitted
+
+
+def _check(models: Mapping[str, Model], way: Way) -> None:
+    if way not in get_args(Way):
+        raise ConfigError(f"Unknown way {way!r}. Choose one of {', '.join(get_args(Way))}.")
+    if not isinstance(models, Mapping):
+        raise ConfigError(
+            f"models must be a mapping of names to models, got a {type(models).__name__}. Give "
+            "each a name, as in {'ridge': MODELS.parse('ridge')}."
+        )
+    for name, model in models.items():
+        if not isinstance(name, str) or not isinstance(model, Model):
+            raise ConfigError(
+                f"models must have a name and a model each, got {name!r}: {model!r}. Make the "
+                "model with MODELS.parse."
+            )
+
+
+def _seed(seeds: int | Mapping[str, int], name: str) -> int:
+    """Plain, as it may travel to a worker."""
+    seed = seeds.get(name) if isinstance(seeds, Mapping) else seeds
+    if not isinstance(seed, Integral):
+        raise ConfigError(
+            f"seeds must have an integer for {name!r}, got {seed!r}. Give one integer for all "
+            "models, or a mapping with one for each name."
+        )
+    return int(seed)
 
 
 class _Plan(NamedTuple):
@@ -179,10 +206,12 @@ class _Training:
         for one, own in zip(group, learned, strict=True):
             self._keep(one, own)
 
-    def aside(self, groups: list[list[_One]], workers: int) -> None:
-        """In worker processes; what a group lost with its worker is tried again one by one."""
-        with tempfile.TemporaryDirectory(prefix="barstack-") as name:
-            folder = Path(name)
+    def aside(self, groups: list[list[_One]], workers: int) -> list[list[_One]]:
+        """In worker processes; what a group lost with its worker is tried again one by one.
+
+        Returns the groups with a model that only this process can make.
+        """
+        with scratch_folder() as folder:
             table = next(iter(groups))[0].prepared.fit.table
             np.save(folder / "table.npy", table, allow_pickle=False)
             for one in {one.samples: one for group in groups for one in group}.values():
@@ -190,22 +219,28 @@ class _Training:
                 write_samples(given.fit, folder / one.samples / "fit")
                 if given.stop is not None:
                     write_samples(given.stop, folder / one.samples / "stop")
-            again = self._hand_out(groups, workers, folder / "first", folder)
+            again, strange = self._hand_out(groups, workers, folder / "first", folder)
             if again:
-                self._hand_out([[one] for one in again], workers, folder / "again", folder)
+                alone = [[one] for one in again]
+                strange += self._hand_out(alone, workers, folder / "again", folder)[1]
+        return strange
 
     def _hand_out(
         self, groups: list[list[_One]], workers: int, to: Path, folder: Path
-    ) -> list[_One]:
-        """Keep what comes back; those that went down with others are returned."""
-        target, again = self.dataset.target, []
+    ) -> tuple[list[_One], list[list[_One]]]:
+        """Keep what comes back.
+
+        Returns those that went down with others, and the groups that no worker can make.
+        """
+        target = self.dataset.target
+        again: list[_One] = []
+        strange: list[list[_One]] = []
         jobs = [
             {
                 "models": [one.model.content() for one in group],
                 "modules": sorted({type(one.model).__module__ for one in group}),
                 "seeds": [one.seed for one in group],
-                "task": target.task,
-                "horizons": list(target.horizons),
+                "target": target.to_json(),
                 "table": str(folder / "table.npy"),
                 "samples": str(folder / group[0].samples),
                 "to": [str(to / f"{place}-{number}") for number in range(len(group))],
@@ -217,11 +252,14 @@ class _Training:
             if isinstance(answer, str) and len(group) > 1:
                 again += group
                 continue
+            if not answer:
+                strange.append(group)
+                continue
             for number, one in enumerate(group):
                 said = _died(answer) if isinstance(answer, str) else answer[number]
                 learned = said or one.model.load(to / f"{place}-{number}", target)
                 self._keep(one, BarstackError(said) if said else learned)
-        return again
+        return again, strange
 
     def _keep(self, one: _One, learned: Any) -> None:
         self.progress.advance()

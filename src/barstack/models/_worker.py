@@ -76,7 +76,7 @@ def main() -> None:
             line = jobs.get(timeout=IDLE_S)
         except queue.Empty:
             return
-        print(json.dumps(_done(json.loads(line))), file=answers, flush=True)
+        print(json.dumps(_answer(json.loads(line))), file=answers, flush=True)
 
 
 def _listen(jobs: queue.SimpleQueue[str]) -> None:
@@ -93,22 +93,48 @@ def _answers() -> TextIO:
     return os.fdopen(own, "w")
 
 
-def _done(job: dict[str, Any]) -> list[str | None]:
-    """For each model None once it is saved, or the sentence that says why it could not learn."""
-    for module in job["modules"]:
-        importlib.import_module(module)  # registers models that are no plugin of their own
-    models = [MODELS.parse(content) for content in job["models"]]
-    target = Target(job["task"], tuple(job["horizons"]))
+def _answer(job: dict[str, Any]) -> list[str | None]:
+    """For each model None once it is saved, or the sentence that says why it is not.
+
+    Empty where they cannot be made here, as those that a script or a notebook defines.
+    """
+    try:
+        for module in job["modules"]:
+            importlib.import_module(module)  # registers models that are no plugin of their own
+        models = [MODELS.parse(content) for content in job["models"]]
+    except (ImportError, BarstackError):
+        return []
+    try:
+        return _done(job, models)
+    except (BarstackError, OSError) as error:
+        return [_sentence(error)] * len(models)
+
+
+def _done(job: dict[str, Any], models: list[Model]) -> list[str | None]:
+    target = Target.from_json(job["target"])
     samples, table = Path(job["samples"]), Path(job["table"])
     fit = read_samples(samples / "fit", table)
     stop = read_samples(samples / "stop", table) if (samples / "stop").is_dir() else None
     said: list[str | None] = []
     learned = fit_together(models, fit, stop, target, job["seeds"])
     for model, own, to in zip(models, learned, job["to"], strict=True):
-        if isinstance(own, BarstackError):
-            said.append(str(own))
-        else:
-            Path(to).mkdir(parents=True)
-            model.save(own, Path(to))
-            said.append(None)
+        said.append(str(own) if isinstance(own, BarstackError) else _saved(model, own, Path(to)))
     return said
+
+
+def _saved(model: Model, learned: Any, folder: Path) -> str | None:
+    try:
+        folder.mkdir(parents=True)
+        model.save(learned, folder)
+    except (BarstackError, OSError) as error:
+        return _sentence(error)
+    return None
+
+
+def _sentence(error: BarstackError | OSError) -> str:
+    if isinstance(error, BarstackError):
+        return str(error)
+    return (
+        f"its worker process could not use a file: {error}. Make room in the system's temporary "
+        "folder, or train in this process (way='alone')."
+    )

@@ -27,7 +27,7 @@ _KEEP_MEMORY = {
 _START = "from barstack.models._worker import main; main()"
 
 Job = dict[str, Any]  # see `_worker`
-Answer = list[str | None] | str
+Answer = list[str | None] | str  # what `_worker` answers, or how it died
 
 _idle: list[_Worker] = []
 _lock = threading.Lock()
