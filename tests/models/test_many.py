@@ -197,7 +197,7 @@ def test_quantiles_are_learned_side_by_side_too() -> None:
     rows = training_rows(data)
     models = {
         "mlp": MODELS.parse({"model": "mlp", "hidden": [8]} | SMALL),
-        "naive": MODELS.parse("naive_mean"),
+        "wide": MODELS.parse({"model": "mlp", "hidden": [12]} | SMALL),
     }
     found = train_many(models, data, rows, np.int64(3), way="side_by_side", workers=2)  # type: ignore[arg-type]  # any integer will do
     asked = rows[20:60]
