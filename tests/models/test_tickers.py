@@ -6,14 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.models.test_neural_contract import SMALL, small
 from tests.models.ticker_worlds import panel_of, rows_of
 
 from barstack.core.decisions import Rows
 from barstack.core.errors import ArtifactError, BarstackError, ConfigError, DataError
+from barstack.core.forecast import EVERY_TASK, Task
 from barstack.core.seeds import derive_seed
 from barstack.datasets import Dataset
 from barstack.models import MODELS, FittedModel, Model, train, update
+from barstack.models.tickers._alike import Profile, likeness
 from barstack.testing import small_dataset, training_rows
+from barstack.testing._models import check_answers_its_task
 
 MLP = {"model": "mlp", "lookback": 1, "hidden": [32, 32], "dropout": 0.0, "batch": 32}
 TREES = {"model": "lightgbm", "trees": 60, "leaf_rows": 5, "feature_share": 1.0}
@@ -106,6 +110,25 @@ def test_a_few_steps_lead_from_the_common_start_to_a_new_ticker(seed: int) -> No
     assert adapted.learned.own["NEW"].learned.curves[0].steps == 0
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_every_network_can_be_begun_from_a_common_start(name: str) -> None:
+    dataset = small_dataset("return")
+    steps = {"rounds": 2, "inner_steps": 2, "adapt_steps": 2}
+    model = MODELS.parse({"model": "reptile", "of": small(name)} | steps)
+    rows = rows_of(dataset, {"A", "B"}, 100, 180)
+    fitted = train(model, dataset, rows, seed=0)
+    assert np.isfinite(fitted.predict(dataset.features, rows)).all()
+
+
+@pytest.mark.parametrize("task", EVERY_TASK)
+@pytest.mark.parametrize("name", ["per_ticker", "transfer", "reptile"])
+def test_what_the_model_within_can_they_can(name: str, task: Task) -> None:
+    assert task in MODELS.get(name).tasks
+    of = MLP if name == "reptile" else TREES
+    steps = {"rounds": 4, "adapt_steps": 4} if name == "reptile" else {}
+    check_answers_its_task(MODELS.parse({"model": name, "of": of} | steps), small_dataset(task))
+
+
 def twins(seed: int) -> Dataset:
     """Tickers A1 and A2 see the same and do the same; so do B1 and B2, something else."""
     weights = {"A": np.array([1.0, 0.0, 1.0, 0.0]), "B": np.array([0.0, -1.0, 0.0, 1.0])}
@@ -152,6 +175,14 @@ def test_likeness_has_seen_training_rows_only() -> None:
     model = MODELS.parse({"model": "transfer", "of": "ridge"})
     tables = [train(model, each, rows, 0).learned.shared.table()[1] for each in (dataset, spoilt)]
     np.testing.assert_array_equal(*tables)
+
+
+def test_too_few_days_in_common_say_nothing_against_likeness() -> None:
+    days, random = np.arange(40), np.random.default_rng(0)
+    by_hour, daily = random.random(24), random.normal(size=40)
+    whole, few = Profile(days, daily, by_hour), Profile(days[:10], daily[:10], by_hour)
+    assert likeness(few, few) == likeness(whole, few) == likeness(whole, whole) == 1.0
+    assert likeness(whole, Profile(days, -daily, by_hour)) == pytest.approx(0.0)
 
 
 @pytest.mark.parametrize("name", ["per_ticker", "transfer"])
