@@ -6,14 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.models.test_neural_contract import SMALL, small
 from tests.models.ticker_worlds import panel_of, rows_of
 
 from barstack.core.decisions import Rows
 from barstack.core.errors import ArtifactError, BarstackError, ConfigError, DataError
+from barstack.core.forecast import EVERY_TASK, Task
 from barstack.core.seeds import derive_seed
 from barstack.datasets import Dataset
 from barstack.models import MODELS, FittedModel, Model, train, update
+from barstack.models.tickers._alike import Profile, likeness
 from barstack.testing import small_dataset, training_rows
+from barstack.testing._models import check_answers_its_task
 
 MLP = {"model": "mlp", "lookback": 1, "hidden": [32, 32], "dropout": 0.0, "batch": 32}
 TREES = {"model": "lightgbm", "trees": 60, "leaf_rows": 5, "feature_share": 1.0}
@@ -80,9 +84,35 @@ def test_what_cannot_be_is_said() -> None:
         MODELS.parse({"model": "transfer", "of": "random_forest"})
     with pytest.raises(ConfigError, match="of is itself a model for each ticker"):
         MODELS.parse({"model": "per_ticker", "of": "transfer"})
-    few = rows[(dataset.decisions.symbol[rows] == "A") | (np.arange(len(rows)) < 20)]
-    with pytest.raises(DataError, match=r"B has \d+ training rows to fit on and 0 to stop by"):
-        train(per_ticker(model="lightgbm"), dataset, few, seed=0)
+    own = np.flatnonzero(dataset.decisions.symbol[rows] == "B")
+    with pytest.raises(DataError, match=r"B has 2 training rows, too few to learn from and to"):
+        train(per_ticker(model="lightgbm"), dataset, np.delete(rows, own[2:]), seed=0)
+
+
+def test_a_ticker_whose_rows_end_early_stops_by_its_own() -> None:
+    """It learns what it learns alone, and the other is not touched by where it ends."""
+    dataset = small_dataset("return")
+    parts = {"A": rows_of(dataset, {"A"}, 100, 450), "B": rows_of(dataset, {"B"}, 100, 250)}
+    rows = np.concatenate(list(parts.values()))
+    rows = rows[np.argsort(dataset.decisions.decided_at[rows], kind="stable")]
+    together = train(per_ticker(**TREES), dataset, rows, seed=5)
+    for symbol, own in parts.items():
+        alone = train(MODELS.parse(TREES), dataset, own, seed=derive_seed(5, symbol))
+        asked = rows_of(dataset, {symbol}, 100, 600)
+        found, expected = (each.predict(dataset.features, asked) for each in (together, alone))
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_known_ticker_with_too_few_new_rows_stays_as_it_is() -> None:
+    dataset = small_dataset("return")
+    fitted = train(per_ticker(**TREES), dataset, rows_of(dataset, {"A", "B"}, 100, 400), seed=0)
+    later, few = rows_of(dataset, {"A"}, 420, 560), rows_of(dataset, {"B"}, 420, 421)
+    new = np.sort(np.concatenate([later, few]))
+    updated = update(fitted, dataset, new[np.argsort(dataset.decisions.decided_at[new])], seed=0)
+    for symbol, changes in {"A": True, "B": False}.items():
+        asked = rows_of(dataset, {symbol}, 400, 600)
+        before, after = (each.predict(dataset.features, asked) for each in (fitted, updated))
+        assert (before != after).any() == changes
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -106,6 +136,25 @@ def test_a_few_steps_lead_from_the_common_start_to_a_new_ticker(seed: int) -> No
     assert adapted.learned.own["NEW"].learned.curves[0].steps == 0
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_every_network_can_be_begun_from_a_common_start(name: str) -> None:
+    dataset = small_dataset("return")
+    steps = {"rounds": 2, "inner_steps": 2, "adapt_steps": 2}
+    model = MODELS.parse({"model": "reptile", "of": small(name)} | steps)
+    rows = rows_of(dataset, {"A", "B"}, 100, 180)
+    fitted = train(model, dataset, rows, seed=0)
+    assert np.isfinite(fitted.predict(dataset.features, rows)).all()
+
+
+@pytest.mark.parametrize("task", EVERY_TASK)
+@pytest.mark.parametrize("name", ["per_ticker", "transfer", "reptile"])
+def test_what_the_model_within_can_they_can(name: str, task: Task) -> None:
+    assert task in MODELS.get(name).tasks
+    of = MLP if name == "reptile" else TREES
+    steps = {"rounds": 4, "adapt_steps": 4} if name == "reptile" else {}
+    check_answers_its_task(MODELS.parse({"model": name, "of": of} | steps), small_dataset(task))
+
+
 def twins(seed: int) -> Dataset:
     """Tickers A1 and A2 see the same and do the same; so do B1 and B2, something else."""
     weights = {"A": np.array([1.0, 0.0, 1.0, 0.0]), "B": np.array([0.0, -1.0, 0.0, 1.0])}
@@ -121,12 +170,29 @@ def twins(seed: int) -> Dataset:
     return Dataset(replace(dataset.features, values=X), labels)
 
 
+def rows_of_twins(dataset: Dataset) -> Rows:
+    """Of B2 about half as many as of the others."""
+    rich = rows_of(dataset, {"A1", "A2", "B1"}, 100, 700)
+    rows = np.concatenate([rich, rows_of(dataset, {"B2"}, 330, 700)])
+    return rows[np.argsort(dataset.decisions.decided_at[rows], kind="stable")]
+
+
+def test_a_ticker_with_few_rows_gains_from_its_twin() -> None:
+    """By the mean of six worlds; in a single one it may gain nothing."""
+    errors = []
+    for seed in range(6):
+        dataset = twins(seed)
+        rows, asked = rows_of_twins(dataset), rows_of(dataset, {"B2"}, 700, 900)
+        models = MODELS.parse({"model": "transfer", "of": TREES}), per_ticker(**TREES)
+        errors.append([error(train(m, dataset, rows, seed), dataset, asked) for m in models])
+    begun, alone = np.mean(errors, axis=0)
+    assert begun < 0.95 * alone
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_ticker_with_few_rows_learns_on_from_its_twin(seed: int, tmp_path: Path) -> None:
     dataset = twins(seed)
-    rich = rows_of(dataset, {"A1", "A2", "B1"}, 100, 700)
-    rows = np.concatenate([rich, rows_of(dataset, {"B2"}, 330, 700)])
-    rows = rows[np.argsort(dataset.decisions.decided_at[rows], kind="stable")]
+    rows = rows_of_twins(dataset)
     transfer = MODELS.parse({"model": "transfer", "of": TREES})
     fitted = train(transfer, dataset, rows, seed)
     shared = fitted.learned.shared
@@ -134,9 +200,6 @@ def test_a_ticker_with_few_rows_learns_on_from_its_twin(seed: int, tmp_path: Pat
     symbols, table = shared.table()
     assert symbols[-1] == "B2"
     assert table[-1].argsort()[-2:].tolist() == [symbols.index("B1"), symbols.index("B2")]
-    asked = rows_of(dataset, {"B2"}, 700, 900)
-    alone = train(per_ticker(**TREES), dataset, rows, seed)
-    assert error(fitted, dataset, asked) < 0.95 * error(alone, dataset, asked)
     fitted.save(tmp_path / "model")
     again = FittedModel.load(tmp_path / "model").learned.shared
     assert again.begun_from == shared.begun_from
@@ -152,6 +215,14 @@ def test_likeness_has_seen_training_rows_only() -> None:
     model = MODELS.parse({"model": "transfer", "of": "ridge"})
     tables = [train(model, each, rows, 0).learned.shared.table()[1] for each in (dataset, spoilt)]
     np.testing.assert_array_equal(*tables)
+
+
+def test_too_few_days_in_common_say_nothing_against_likeness() -> None:
+    days, random = np.arange(40), np.random.default_rng(0)
+    by_hour, daily = random.random(24), random.normal(size=40)
+    whole, few = Profile(days, daily, by_hour), Profile(days[:10], daily[:10], by_hour)
+    assert likeness(few, few) == likeness(whole, few) == likeness(whole, whole) == 1.0
+    assert likeness(whole, Profile(days, -daily, by_hour)) == pytest.approx(0.0)
 
 
 @pytest.mark.parametrize("name", ["per_ticker", "transfer"])

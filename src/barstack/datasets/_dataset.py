@@ -124,6 +124,7 @@ class Dataset:
             y / y_scale,
             self.weight(rows),
             decisions=self.decisions,
+            known_at=self.labels.all_known_at,
         )
 
     def weight(self, rows: Rows) -> Matrix:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from barstack.core.decisions import Decisions, Rows
 from barstack.core.errors import DataError
+from barstack.core.times import KnownAt
 
 from ._history import blocks
 from ._scaler import FittedScaler, Matrix, Windows
@@ -136,7 +137,11 @@ class Samples(Inputs):
 
     y       (n_rows, n_horizons) returns in training deviations, or classes as whole numbers
     weight  (n_rows,) how much each row counts, 1 on average
+
+    known_at  (n_all_rows,) when all labels of each row of the table were known; only models that
+              part their rows themselves ask for it
     """
 
     y: Matrix
     weight: Matrix
+    known_at: KnownAt | None = field(default=None, kw_only=True)

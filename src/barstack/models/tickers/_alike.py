@@ -44,8 +44,9 @@ class Profile(NamedTuple):
 def likeness(one: Profile, other: Profile) -> float:
     """From -1 to 1: the mean of two correlations, of daily labels and of volatility by the hour.
 
-    The first is over days that both have, 0 if these are fewer than 20; the second over hours
-    that both have, and is left out where either's size of labels is the same in all of them.
+    The first is over days that both have, and left out if these are fewer than 20; the second
+    over hours that both have, and left out where either's size of labels is the same in all of
+    them. 0 where neither can be told.
 
     >>> days = np.arange(40)
     >>> up, flat = np.sin(days), np.ones(24)
@@ -53,12 +54,16 @@ def likeness(one: Profile, other: Profile) -> float:
     1.0
     >>> likeness(Profile(days, up, flat), Profile(days + 40, up, flat))
     0.0
+    >>> few = Profile(days[:9], up[:9], np.arange(24.0))
+    >>> likeness(few, few)
+    1.0
     """
     _, here, there = np.intersect1d(one.days, other.days, return_indices=True)
     daily = _correlation(one.daily[here], other.daily[there]) if len(here) >= _FEWEST else None
     hours = (one.by_hour > 0.0) & (other.by_hour > 0.0)
     by_hour = _correlation(one.by_hour[hours], other.by_hour[hours])
-    return (daily or 0.0) if by_hour is None else ((daily or 0.0) + by_hour) / 2.0
+    told = [each for each in (daily, by_hour) if each is not None]
+    return sum(told) / len(told) if told else 0.0
 
 
 def _correlation(one: Values, other: Values) -> float | None:

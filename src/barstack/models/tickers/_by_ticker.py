@@ -12,9 +12,11 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from pydantic import Field, WithJsonSchema
 
+from barstack.core.decisions import Rows as Places
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target
 from barstack.datasets import FittedScaler, Inputs, Samples
+from barstack.splits import early_stop_split
 
 from .._arrays import check_files, damaged, require, seal_files
 from .._horizons import check_width
@@ -65,16 +67,18 @@ class Rows(NamedTuple):
 
 
 class ByTicker(Model):
-    """A model for each ticker, with scales of its own. Subclass it and write `fit_tickers`."""
+    """A model for each ticker, with scales of its own. Subclass it and write `fit_tickers`.
+
+    `stops_early` says no, whatever the model within: each ticker's own latest rows are what it
+    stops by, which a cut through the time of all would deny to one whose rows end early.
+    """
 
     of: AnyModel = Field("lightgbm", validate_default=True)
 
     def model_post_init(self, context: Any) -> None:
         super().model_post_init(context)
         # What the model within can and needs, this one can and needs.
-        self.__dict__.update(
-            tasks=self.of.tasks, stops_early=self.of.stops_early, packages=self.of.packages
-        )
+        self.__dict__.update(tasks=self.of.tasks, packages=self.of.packages)
         if isinstance(self.of, ByTicker):
             raise ConfigError("of is itself a model for each ticker. Name the model within.")
 
@@ -93,15 +97,17 @@ class ByTicker(Model):
         """Learn of tickers that are not `known` yet; those that are stay as they are."""
 
     def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Tickers:
-        return self.fit_tickers(self._rows(train, stop, target, {}), target, seed, Tickers({}))
+        return self.fit_tickers(self._rows(train, target, {}), target, seed, Tickers({}))
 
     def update(
         self, learned: Tickers, train: Samples, stop: Samples | None, target: Target, seed: int
     ) -> Tickers:
-        """Each known ticker learns on in its own scales; a new one joins."""
+        """Each known ticker learns on in its own scales, or stays as it is where its rows are too
+        few for that; a new one joins.
+        """
         own = dict(learned.own)
         new: dict[str, Rows] = {}
-        for symbol, rows in self._rows(train, stop, target, own).items():
+        for symbol, rows in self._rows(train, target, own).items():
             if symbol in own:
                 further = self.of.update(own[symbol].learned, rows.train, rows.stop, target, seed)
                 own[symbol] = rows.ticker(further)
@@ -175,47 +181,57 @@ class ByTicker(Model):
         require(folder, fine and finite, "its scales are not numbers for each horizon and column")
         return Ticker(self.of.load(folder, target), scaler, y_scale)
 
-    def _rows(
-        self,
-        train: Samples,
-        stop: Samples | None,
-        target: Target,
-        known: Mapping[str, Ticker],
-    ) -> dict[str, Rows]:
+    def _rows(self, train: Samples, target: Target, known: Mapping[str, Ticker]) -> dict[str, Rows]:
         """Every ticker's rows, in the scales that it is known in or those of its own rows."""
-        fits, stops = _parts(train), _parts(stop) if stop is not None else {}
         found = {}
-        for symbol in sorted(fits.keys() | stops.keys()):
-            n_fit, n_stop = (len(each.get(symbol, ())) for each in (fits, stops))
-            if n_fit < 2 or (self.stops_early and not n_stop):
+        for symbol, places in sorted(train.places_by_symbol().items()):
+            parted = self._parted(train, places)
+            if parted is None and symbol in known:
+                continue
+            if parted is None:
                 raise DataError(
-                    f"{symbol} has {n_fit} training rows to fit on and {n_stop} to stop by. Give "
-                    "more of its bars, leave it out, or train one model on all tickers."
+                    f"{symbol} has {len(places)} training rows, too few to learn from"
+                    f"{' and to stop early by' if self.of.stops_early else ''}. Give more of its "
+                    "bars, leave it out, or train one model on all tickers."
                 )
+            fit, stop = parted
             if symbol in known:
                 scaler, y_scale = known[symbol].scaler, known[symbol].y_scale
             else:
-                scaler = train.scaler.scaler.fit(train.table, fits[symbol].rows)
-                y_scale = _deviation(fits[symbol].y, target)
-            own_stop = _in_scales(stops[symbol], scaler, y_scale) if n_stop else None
-            found[symbol] = Rows(_in_scales(fits[symbol], scaler, y_scale), own_stop, y_scale)
+                scaler = train.scaler.scaler.fit(train.table, fit.rows)
+                y_scale = _deviation(fit.y, target)
+            own_stop = None if stop is None else _in_scales(stop, scaler, y_scale)
+            found[symbol] = Rows(_in_scales(fit, scaler, y_scale), own_stop, y_scale)
         return found
 
+    def _parted(self, train: Samples, places: Places) -> tuple[Samples, Samples | None] | None:
+        """One ticker's samples to fit on and to stop by; None where they are too few."""
+        if len(places) < 2:
+            return None
+        if not self.of.stops_early:
+            return _taken(train, places), None
+        assert train.decisions is not None  # they were told apart by symbol
+        assert train.known_at is not None  # which comes with the decisions
+        rows = train.rows[places]
+        try:
+            fit, stop = early_stop_split(train.decisions, train.known_at, rows)
+        except DataError:  # its only reason: fewer than two are left to fit on
+            return None
+        own_fit, own_stop = (_taken(train, places[np.isin(rows, part)]) for part in (fit, stop))
+        return own_fit, own_stop
 
-def _parts(samples: Samples) -> dict[str, Samples]:
-    """Each ticker's own samples, weights brought to a mean of one among them."""
-    found = {}
-    for symbol, places in samples.places_by_symbol().items():
-        weight = samples.weight[places]
-        mean = weight.mean()
-        found[symbol] = replace(
-            samples,
-            rows=samples.rows[places],
-            history=samples.history[places],
-            y=samples.y[places],
-            weight=weight / mean if mean > 0.0 else weight,
-        )
-    return found
+
+def _taken(samples: Samples, places: Places) -> Samples:
+    """Some of the samples, weights brought to a mean of one among them."""
+    weight = samples.weight[places]
+    mean = weight.mean()
+    return replace(
+        samples,
+        rows=samples.rows[places],
+        history=samples.history[places],
+        y=samples.y[places],
+        weight=weight / mean if mean > 0.0 else weight,
+    )
 
 
 def _deviation(y: Values, target: Target) -> Values:

@@ -66,7 +66,9 @@ def adapted(
     assert rows.stop is not None  # networks stop early
     where = device()
     with one_thread(), seeded(seed, where):
-        network = copy.deepcopy(shared.network).to(where)
+        # Not a copy of the network: tensors left on it by the last step refuse to be copied.
+        network = model.network(shared.n_features, len(target.columns)).to(where)
+        network.load_state_dict(shared.network.state_dict())
         start = starting_point(rows.train, target).to(where)
         run = Run(model, network, start, loss_for(model.loss, target), target)
         learning, stopping = _batches(model, rows.train), _batches(model, rows.stop)

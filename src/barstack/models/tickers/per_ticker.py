@@ -8,11 +8,11 @@ from dataclasses import replace
 from barstack.core.forecast import Target
 from barstack.core.seeds import derive_seed
 
-from .._model import register
+from .._model import EVERY_TASK, register
 from ._by_ticker import ByTicker, Rows, Tickers
 
 
-@register("per_ticker", family="tickers", tasks=("return", "direction", "three_class"))
+@register("per_ticker", family="tickers", tasks=EVERY_TASK)
 class PerTicker(ByTicker):
     """A fit for each ticker, from its own rows in its own scales, instead of one on all rows."""
 

@@ -12,7 +12,7 @@ from barstack.core.errors import ConfigError
 from barstack.core.forecast import Target
 from barstack.core.seeds import derive_seed
 
-from .._model import register
+from .._model import EVERY_TASK, register
 from ..neural._neural import Neural
 from ..neural._torch import trainer
 from ._by_ticker import AnyModel, ByTicker, Rows, Tickers
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..neural._learned import Learned
 
 
-@register("reptile", family="tickers", tasks=("return", "direction", "three_class"))
+@register("reptile", family="tickers", tasks=EVERY_TASK)
 class Reptile(ByTicker):
     """A start from which a few steps lead to each ticker. Nichol, Achiam, Schulman (2018).
 

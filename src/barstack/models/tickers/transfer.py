@@ -15,7 +15,7 @@ from barstack.core.forecast import Target
 from barstack.core.seeds import derive_seed
 
 from .._arrays import damaged, require
-from .._model import Values, register
+from .._model import EVERY_TASK, Values, register
 from ._alike import Profile, likeness
 from ._by_ticker import ByTicker, Rows, Tickers
 
@@ -36,7 +36,7 @@ class Alike:
         return symbols, np.array([[likeness(one, other) for other in every] for one in every])
 
 
-@register("transfer", family="tickers", tasks=("return", "direction", "three_class"))
+@register("transfer", family="tickers", tasks=EVERY_TASK)
 class Transfer(ByTicker):
     """A fit for each ticker that learns on from the most alike among those with more rows.
 
