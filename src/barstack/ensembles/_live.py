@@ -9,10 +9,10 @@ from ._one_row import OneRowEnsemble
 
 
 class LiveEnsemble:
-    """Keeps the newest rows, and for the models that carry a state theirs.
+    """Keeps the newest rows, and a state for each member that carries one.
 
-    A state is only ever made of the rows that are kept, so that to save these is to save it, and
-    it is brought up to them when a forecast is asked for.
+    States are brought up to the rows when a forecast is asked for, and are made of no other rows
+    than those kept: who has the rows can make the states again.
     """
 
     def __init__(self, one_row: OneRowEnsemble) -> None:
@@ -63,7 +63,8 @@ class LiveEnsemble:
         if self._usable < self._keep:
             return None
         table = self._buffer[self._end - self._keep : self._end]
-        # After so many rows nothing is left in a state of what came before them.
+        # After as many rows as are kept nothing is left in a state of what came before them. So
+        # with none ahead, asked twice, all of them pass by again and leave the state as it was.
         ahead, self._ahead = min(self._ahead, self._keep), 0
         inputs = self._one_row.inputs(table)
         found = {}
