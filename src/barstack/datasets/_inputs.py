@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from barstack.core.decisions import Decisions, Rows
 from barstack.core.errors import DataError
-from barstack.core.times import KnownAt
+from barstack.core.times import DecidedAt, KnownAt
 
 from ._history import blocks
 from ._scaler import FittedScaler, Matrix, Windows
@@ -70,7 +70,8 @@ class Inputs:
         if self.decisions is None:
             raise DataError(
                 "Rows come without the symbols they are of, and this model tells symbols apart. "
-                "Train it on a Dataset, with barstack.models.train."
+                "Train it on a Dataset, with barstack.models.train; to forecast a row, say whose "
+                "it is with symbol=."
             )
         code = self.decisions.symbol_code[self.rows]
         places = {
@@ -118,9 +119,17 @@ class NewestRow(Inputs):
     """
 
     @classmethod
-    def of(cls, table: Matrix, scaler: FittedScaler) -> NewestRow:
-        """The last of consecutive rows, each of which a window may hold."""
-        return cls(table, np.array([len(table) - 1]), scaler, np.array([len(table)]))
+    def of(cls, table: Matrix, scaler: FittedScaler, symbol: str | None = None) -> NewestRow:
+        """The last of consecutive rows, each of which a window may hold.
+
+        symbol  whose rows they are, for models that tell symbols apart
+        """
+        n_rows, decisions = len(table), None
+        if symbol is not None:
+            untold = DecidedAt(np.full(n_rows, "NaT", "datetime64[us]"))
+            decisions = Decisions((symbol,), np.zeros(n_rows, np.int32), untold)
+        newest, own = np.array([n_rows - 1]), np.array([n_rows])
+        return cls(table, newest, scaler, own, decisions=decisions)
 
     def last(self, places: Rows | slice = slice(None)) -> Matrix:
         """(n_places, n_features) as in `Inputs`; a copy, so that no model spoils another's."""

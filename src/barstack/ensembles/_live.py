@@ -15,8 +15,8 @@ class LiveEnsemble:
     than those kept: who has the rows can make the states again.
     """
 
-    def __init__(self, one_row: OneRowEnsemble) -> None:
-        self._one_row = one_row
+    def __init__(self, one_row: OneRowEnsemble, symbol: str | None = None) -> None:
+        self._one_row, self._symbol = one_row, symbol
         self._keep = one_row.trained.lookback_bars
         # Twice as long as needed, so that the newest lie side by side and move only now and then.
         self._buffer = np.empty((2 * self._keep, len(one_row.trained.features.columns)))
@@ -66,7 +66,7 @@ class LiveEnsemble:
         # After as many rows as are kept nothing is left in a state of what came before them. So
         # with none ahead, asked twice, all of them pass by again and leave the state as it was.
         ahead, self._ahead = min(self._ahead, self._keep), 0
-        inputs = self._one_row.inputs(table)
+        inputs = self._one_row.inputs(table, self._symbol)
         found = {}
         for name, member in self._one_row.members.items():
             own = inputs[name]

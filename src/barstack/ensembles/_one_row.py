@@ -44,20 +44,22 @@ class OneRowEnsemble:
             found[name] = next((each for each in found.values() if each.same_as(own)), own)
         return found
 
-    def predict(self, table: Values) -> dict[str, Values]:
+    def predict(self, table: Values, symbol: str | None = None) -> dict[str, Values]:
         """(n_horizons, n_outputs) of the ensemble, then of every member, for the newest row.
 
         table  (n_rows, n_columns) consecutive rows of features, oldest first, finite, as many as
                `lookback_bars` or more
+        symbol  whose rows they are, for models that tell symbols apart
         """
-        inputs = self.inputs(table)
+        inputs = self.inputs(table, symbol)
         return self.combined(
             {name: each.predict_newest(inputs[name]) for name, each in self.members.items()}
         )
 
-    def inputs(self, table: Values) -> dict[str, NewestRow]:
+    def inputs(self, table: Values, symbol: str | None = None) -> dict[str, NewestRow]:
         """Of each member, the same for those with equal scalers."""
-        each = {scaler: NewestRow.of(table, scaler) for scaler in set(self.scalers.values())}
+        scalers = set(self.scalers.values())
+        each = {scaler: NewestRow.of(table, scaler, symbol) for scaler in scalers}
         return {name: each[scaler] for name, scaler in self.scalers.items()}
 
     def combined(self, found: Mapping[str, Values]) -> dict[str, Values]:

@@ -16,7 +16,7 @@ class Latest:
     """Takes rows as they come, and forecasts from the newest."""
 
     def __init__(self, one_row: OneRowEnsemble, symbol: str) -> None:
-        self._live = LiveEnsemble(one_row)
+        self._live = LiveEnsemble(one_row, symbol)
         trained = one_row.trained
         self._target = trained.target
         self._through = TrainedThrough(np.array([trained.trained_through], "datetime64[us]"))

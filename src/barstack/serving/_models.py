@@ -87,7 +87,7 @@ class Models:
             )
         if decided_at is not None:
             _check_later(predictor, decided_at, ticker)
-        answers = predictor.predict_row(feature_row)
+        answers = predictor.predict_row(feature_row, symbol=ticker)
         by_horizon = {
             name: dict(zip(target.horizons, numbers.values(), strict=True))
             for name, numbers in answers.items()

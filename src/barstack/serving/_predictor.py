@@ -103,22 +103,27 @@ class Predictor:
         """
         return _frame(self.forecasts(bars, symbol=symbol, series=series))
 
-    def predict_row(self, feature_row: Any) -> dict[str, dict[str, float]]:
+    def predict_row(
+        self, feature_row: Any, *, symbol: str | None = None
+    ) -> dict[str, dict[str, float]]:
         """One forecast from features that you computed: by name, of the ensemble, then each member.
 
         feature_row  a mapping or pandas Series of name to value, or an array in the order of
                      `trained.features.columns`; where members look back, a table of the latest
                      `trained.lookback_bars` rows, oldest first, with no gap between them
+        symbol       whose row it is, for members that tell symbols apart; by default the only one
+                     the artifact was trained on
 
         The row bears no time, so it is for you to see that it was decided when training had
         ended. Raises `DataError` for names, numbers and rows that are not what is needed.
         """
         trained = self.trained
         table = feature_rows(feature_row, trained.features.columns, trained.lookback_bars)
-        columns = trained.target.columns
+        columns, symbols = trained.target.columns, trained.bars["symbols"]
+        only = symbols[0] if len(symbols) == 1 else None
         return {
             name: dict(zip(columns, map(float, numbers.ravel()), strict=True))
-            for name, numbers in self._one_row.predict(table).items()
+            for name, numbers in self._one_row.predict(table, symbol or only).items()
         }
 
     def stream(
