@@ -165,3 +165,15 @@ def test_what_is_no_checkpoint_is_refused(weights: Path, tmp_path: Path) -> None
 
 
 SOME = "stacked_xf.0.ff0.weight"
+
+
+def test_other_weights_at_the_same_path_are_another_model(tmp_path: Path) -> None:
+    """By its files, since the path is all that its settings hold."""
+    file = tmp_path / "model.safetensors"
+    model = MODELS.parse({"model": "timesfm", "weights": str(file)})
+    seen = {model.files_id()}
+    for content in (b"one", b"two"):
+        file.write_bytes(content)
+        seen.add(model.files_id())
+    assert len(seen) == 3
+    assert MODELS.parse("ridge").files_id() == ""

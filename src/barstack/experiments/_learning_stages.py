@@ -93,7 +93,7 @@ def _member(
     return Step(
         name=f"member {name}",
         needs=("features", "labels", "split", "audit"),
-        spec=lambda: [model.id, study.seed, *seen, _versions(model.packages)],
+        spec=lambda: [model.id, model.files_id(), study.seed, *seen, _versions(model.packages)],
         make=make,
         save=save,
         load=lambda folder, key: Member(

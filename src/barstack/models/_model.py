@@ -83,6 +83,10 @@ class Model(Spec):
     def load(self, folder: Path, target: Target) -> Any:
         """Read back what `save` wrote; its forecasts are the same to the bit."""
 
+    def files_id(self) -> str:
+        """Hash of the files that settings name: another file at the same path is another model."""
+        return ""
+
     def curves(self, learned: Any) -> list[dict[str, float]]:
         """How learning went, epoch by epoch, where there are any; by name what was measured."""
         return []

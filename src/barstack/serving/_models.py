@@ -49,21 +49,25 @@ class Models:
 
     def get_model_info(self, ticker: str) -> dict[str, Any]:
         """All that is known of the model that answers for a ticker, as plain data."""
-        path = self._of(ticker)
+        path, damaged = self._of(ticker)
         predictor, manifest = self._predictor(path), verified_manifest(path)
         trained = predictor.trained
         about = dict(trained.about)
-        return self._entry(path) | {
-            "folder": str(path),
-            "columns": list(trained.features.columns),
-            "lookback_bars": trained.lookback_bars,
-            "weights": trained.ensemble.weights(trained.target),
-            "label": about.get("label"),
-            "verdict": about.get("verdict"),
-            "scores": about.get("scores"),
-            "data_sha256": about.get("data_sha256"),
-            "versions": manifest["versions"],
-        }
+        return (
+            self._entry(path)
+            | {
+                "folder": str(path),
+                "columns": list(trained.features.columns),
+                "lookback_bars": trained.lookback_bars,
+                "weights": trained.ensemble.weights(trained.target),
+                "label": about.get("label"),
+                "verdict": about.get("verdict"),
+                "scores": about.get("scores"),
+                "data_sha256": about.get("data_sha256"),
+                "versions": manifest["versions"],
+            }
+            | ({"damaged": damaged} if damaged else {})
+        )
 
     def predict_numeric_returns(
         self, ticker: str, feature_row: Any, *, decided_at: datetime | None = None
@@ -77,7 +81,7 @@ class Models:
 
         Models of classes forecast probabilities and no return: `Predictor.predict_row` answers.
         """
-        path = self._of(ticker)
+        path, damaged = self._of(ticker, "return")
         predictor = self._predictor(path)
         target = predictor.trained.target
         if target.task != "return":
@@ -99,7 +103,7 @@ class Models:
             "trained_through": str(predictor.trained.trained_through),
             "ensemble": by_horizon.pop(name),
             "members": by_horizon,
-        }
+        } | ({"damaged": damaged} if damaged else {})
 
     def _artifacts(self) -> list[Path]:
         if not self.folder.is_dir():
@@ -127,22 +131,26 @@ class Models:
             wrong = ArtifactError(f"{path} does not hold what a manifest says: {error!r}.")
             return {"model": self._name(path), "error": str(wrong)}
 
-    def _of(self, ticker: str) -> Path:
+    def _of(self, ticker: str, task: str | None = None) -> tuple[Path, list[str]]:
+        """The artifact that was trained the latest, and the damaged ones, whose tickers none knows.
+
+        task  of which one is taken if there is any
+        """
         entries = {path: self._entry(path) for path in self._artifacts()}
         known = {symbol for each in entries.values() for symbol in each.get("tickers", ())}
+        damaged = [each["model"] for each in entries.values() if "error" in each]
         if ticker not in known:
-            damaged = sum("error" in each for each in entries.values())
-            also = f" {damaged} artifact(s) there are damaged." if damaged else ""
+            also = f" {len(damaged)} artifact(s) there are damaged." if damaged else ""
             raise ConfigError(
                 f"No model in {self.folder} was trained on {ticker!r}. "
                 f"{did_you_mean(ticker, known)}{also}"
             )
+        own = {path: each for path, each in entries.items() if ticker in each.get("tickers", ())}
+        of_task = {path: each for path, each in own.items() if each["task"] == task}
         through = {
-            path: as_time(each["trained_through"])
-            for path, each in entries.items()
-            if ticker in each.get("tickers", ())
+            path: as_time(each["trained_through"]) for path, each in (of_task or own).items()
         }
-        return max(through, key=lambda path: (through[path], path))
+        return max(through, key=lambda path: (through[path], path)), damaged
 
     def _predictor(self, path: Path) -> Predictor:
         key = path, (path / "manifest.sha256").read_bytes()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from barstack.core.errors import ConfigError, MissingPackageError
+from barstack.core.files import sha256_of
 from barstack.core.forecast import Target
 from barstack.datasets import Inputs, Samples
 
@@ -54,6 +55,10 @@ class TimesFM(Model):
     @property
     def lookback_bars(self) -> int:
         return self.lookback
+
+    def files_id(self) -> str:
+        file = Path(self.weights)
+        return sha256_of(file) if file.is_file() else ""
 
     def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Tuned:
         return _tuned().fit(self, train, seed)  # type: ignore[no-any-return]  # loaded by name

@@ -86,6 +86,9 @@ class ByTicker(Model):
     def lookback_bars(self) -> int:
         return self.of.lookback_bars
 
+    def files_id(self) -> str:
+        return self.of.files_id()
+
     @property
     def updates(self) -> bool:
         return self.of.updates
