@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from _benchmark import at_least, at_most
+from _kept import Kept
 from _models_many import speeds
 
 from barstack.bars import PROVIDERS, Bars
@@ -97,18 +98,28 @@ def trained(model: Neural, part: Part, seed: int) -> dict[str, float]:
 
 
 def neural(options: Any) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
-    """Bars to hold to and figures, for `finish`."""
+    """Bars to hold to and figures, for `finish`. Goes on where it was stopped."""
     names = [name for name in MODELS.names() if issubclass(MODELS.get(name), Neural)]
     chosen = options.only.split(",") if options.only else names
     found: dict[str, Any] = {name: {} for name in chosen}
     numbers = dict(parts(options.bars, options.seed))
+    kept, asked = Kept("models_neural"), [options.bars, options.epochs, options.seed]
     warm_up(numbers[SIGNALS[0]])
+    first = numbers[SIGNALS[0]]
+    together: dict[str, Any] = {}
+    for name in chosen:
+        key = ["together", name, *asked, options.repeats]
+        if key not in kept:
+            kept[key] = speeds(name, first.dataset, first.rows, options.repeats)
+        together[name] = kept[key]
+        print(f"{name:20}", together[name], flush=True)
     for name in chosen:
         for where, part in numbers.items():
-            found[name][where] = beside(name, part, options)
-        found[name] = summary(name, found[name]) | speeds(
-            name, numbers[SIGNALS[0]].dataset, numbers[SIGNALS[0]].rows, options.repeats
-        )
+            key = ["beside", name, where, *asked]
+            if key not in kept:
+                kept[key] = beside(name, part, options)
+            found[name][where] = kept[key]
+        found[name] = summary(name, found[name]) | together[name]
         print(f"{name:20}", {k: v for k, v in found[name].items() if k != "each"}, flush=True)
     held = {"train_speedup_min": at_least(min(e["speedup"] for e in found.values()), 2.0)}
     causal = [each for each in found.values() if "ratio" in each]

@@ -17,7 +17,11 @@ at once and one at a time: seconds of both, and by how much their coefficients d
 
 Part `row` times one live forecast of a five-member stack, compiled and by its members' own predict.
 
-Part `mutants` loads thousands of spoilt artifacts in watched processes; stopped, it goes on.
+Part `sizes` fits each model on two sizes of table, and forecasts single rows.
+
+Part `mutants` loads thousands of spoilt artifacts in watched processes.
+
+Parts `neural`, `learning`, `sizes` and `mutants` take long; stopped, they go on where they were.
 """
 
 from __future__ import annotations
