@@ -25,14 +25,15 @@ LOOKBACK, BATCH = 60, 64
 CONFIGURATIONS, FUSED_SIZES = 6, (6, 18)
 RATES = (5e-4, 1e-3, 2e-3)
 MEASURED_S = 1.0  # that one model alone should take, at least
-MOST_EPOCHS = 20
+LEAST_EPOCHS, MOST_EPOCHS = 8, 30  # few would time how work is handed out, not training
 
 
 def speeds(name: str, dataset: Dataset, rows: Rows, repeats: int) -> dict[str, Any]:
     """Model-epochs a second of both sides and their ratio; of networks that fuse, of stacks too."""
     began = time.perf_counter()
     train(model_of(name, 0, 1, "windows"), dataset, rows, 0)
-    epochs = int(np.clip(MEASURED_S / (time.perf_counter() - began), 1, MOST_EPOCHS))
+    one_s = time.perf_counter() - began
+    epochs = int(np.clip(MEASURED_S / one_s, LEAST_EPOCHS, MOST_EPOCHS))
     several = {str(k): model_of(name, k, epochs, "auto") for k in range(max(FUSED_SIZES))}
     six = {key: several[key] for key in list(several)[:CONFIGURATIONS]}
     train_many(six, dataset, rows, 0)  # measures what is quicker, and starts the workers

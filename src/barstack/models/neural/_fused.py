@@ -35,7 +35,7 @@ from ._training import Run, learned_of, learning_rate
 if TYPE_CHECKING:
     from ._neural import Neural
 
-_PROBED = 6  # steps, of which the quickest counts
+_PROBED = 12  # steps, of which the quickest counts: others may use the machine too
 
 
 @dataclass(eq=False)
