@@ -24,20 +24,24 @@ from barstack.models.neural._neural import Neural
 LOOKBACK, BATCH = 60, 64
 CONFIGURATIONS, FUSED_SIZES = 6, (6, 18)
 RATES = (5e-4, 1e-3, 2e-3)
-MEASURED_S = 1.0  # that one model alone should take, at least
-LEAST_EPOCHS, MOST_EPOCHS = 8, 30  # few would time how work is handed out, not training
+# Few epochs would time how work is handed out, and is begun, rather than training.
+ALONE_S, TOGETHER_S = 2.0, 6.0  # that one model on windows, and six as chosen, should take
+LEAST_EPOCHS, MOST_EPOCHS = 4, 60
 
 
 def speeds(name: str, dataset: Dataset, rows: Rows, repeats: int) -> dict[str, Any]:
     """Model-epochs a second of both sides and their ratio; of networks that fuse, of stacks too."""
     began = time.perf_counter()
     train(model_of(name, 0, 1, "windows"), dataset, rows, 0)
-    one_s = time.perf_counter() - began
-    epochs = int(np.clip(MEASURED_S / one_s, LEAST_EPOCHS, MOST_EPOCHS))
-    several = {str(k): model_of(name, k, epochs, "auto") for k in range(max(FUSED_SIZES))}
-    six = {key: several[key] for key in list(several)[:CONFIGURATIONS]}
-    train_many(six, dataset, rows, 0)  # measures what is quicker, and starts the workers
+    epochs = enough(ALONE_S, time.perf_counter() - began)
     single = model_of(name, 0, epochs, "windows")
+    first = sweep(name, CONFIGURATIONS, LEAST_EPOCHS)
+    train_many(first, dataset, rows, 0, way="side_by_side")  # compiled, and workers started
+    began = time.perf_counter()
+    train_many(first, dataset, rows, 0, way="side_by_side")
+    longer = enough(TOGETHER_S, (time.perf_counter() - began) / LEAST_EPOCHS)
+    six = sweep(name, CONFIGURATIONS, longer)
+    train_many(six, dataset, rows, 0)  # measures what is quicker
     rates: dict[str, list[float]] = {}
     for _ in range(repeats):
         for threads in (1, 2):
@@ -45,14 +49,14 @@ def speeds(name: str, dataset: Dataset, rows: Rows, repeats: int) -> dict[str, A
                 began = time.perf_counter()
                 train(single, dataset, rows, 0)
                 note(rates, f"one_at_a_time_{threads}", epochs, began)
+        train_many(first, dataset, rows, 0, way="side_by_side")  # a sweep's workers are started
         began = time.perf_counter()
         train_many(six, dataset, rows, 0)
-        note(rates, "chosen", CONFIGURATIONS * epochs, began)
+        note(rates, "chosen", CONFIGURATIONS * longer, began)
         if single.fuses:
             for size in FUSED_SIZES:
                 began = time.perf_counter()
-                own = {key: several[key] for key in list(several)[:size]}
-                train_many(own, dataset, rows, 0, way="fused", workers=1)
+                train_many(sweep(name, size, epochs), dataset, rows, 0, way="fused", workers=1)
                 note(rates, f"fused_{size}", size * epochs, began)
     medians = {key: float(np.median(each)) for key, each in rates.items()}
     plain = max(medians.pop("one_at_a_time_1"), medians.pop("one_at_a_time_2"))
@@ -62,6 +66,16 @@ def speeds(name: str, dataset: Dataset, rows: Rows, repeats: int) -> dict[str, A
         "chosen_epochs_per_s": round(medians["chosen"], 3),
         "speedup": ratios.pop("chosen_speedup"),
     } | ratios
+
+
+def enough(seconds: float, epoch_s: float) -> int:
+    """Epochs that take about so long."""
+    return int(np.clip(seconds / epoch_s, LEAST_EPOCHS, MOST_EPOCHS))
+
+
+def sweep(name: str, size: int, epochs: int) -> dict[str, Neural]:
+    """Configurations of an architecture by number."""
+    return {str(number): model_of(name, number, epochs, "auto") for number in range(size)}
 
 
 def model_of(name: str, number: int, epochs: int, mode: str) -> Neural:
