@@ -26,20 +26,21 @@ CONFIGURATIONS, FUSED_SIZES = 6, (6, 18)
 RATES = (5e-4, 1e-3, 2e-3)
 # Few epochs would time how work is handed out, and is begun, rather than training.
 ALONE_S, TOGETHER_S = 2.0, 6.0  # that one model on windows, and six as chosen, should take
-LEAST_EPOCHS, MOST_EPOCHS = 4, 60
+LEAST_EPOCHS, MOST_EPOCHS = 2, 60
 
 
 def speeds(name: str, dataset: Dataset, rows: Rows, repeats: int) -> dict[str, Any]:
     """Model-epochs a second of both sides and their ratio; of networks that fuse, of stacks too."""
     began = time.perf_counter()
     train(model_of(name, 0, 1, "windows"), dataset, rows, 0)
-    epochs = enough(ALONE_S, time.perf_counter() - began)
+    one_s = time.perf_counter() - began
+    epochs = enough(ALONE_S, one_s)
     single = model_of(name, 0, epochs, "windows")
-    first = sweep(name, CONFIGURATIONS, LEAST_EPOCHS)
+    first = sweep(name, CONFIGURATIONS, 1)
     train_many(first, dataset, rows, 0, way="side_by_side")  # compiled, and workers started
     began = time.perf_counter()
     train_many(first, dataset, rows, 0, way="side_by_side")
-    longer = enough(TOGETHER_S, (time.perf_counter() - began) / LEAST_EPOCHS)
+    longer = enough(TOGETHER_S, time.perf_counter() - began)
     six = sweep(name, CONFIGURATIONS, longer)
     train_many(six, dataset, rows, 0)  # measures what is quicker
     rates: dict[str, list[float]] = {}
@@ -55,9 +56,10 @@ def speeds(name: str, dataset: Dataset, rows: Rows, repeats: int) -> dict[str, A
         note(rates, "chosen", CONFIGURATIONS * longer, began)
         if single.fuses:
             for size in FUSED_SIZES:
+                some = enough(TOGETHER_S, size * one_s)
                 began = time.perf_counter()
-                train_many(sweep(name, size, epochs), dataset, rows, 0, way="fused", workers=1)
-                note(rates, f"fused_{size}", size * epochs, began)
+                train_many(sweep(name, size, some), dataset, rows, 0, way="fused", workers=1)
+                note(rates, f"fused_{size}", size * some, began)
     medians = {key: float(np.median(each)) for key, each in rates.items()}
     plain = max(medians.pop("one_at_a_time_1"), medians.pop("one_at_a_time_2"))
     ratios = {f"{key}_speedup": round(each / plain, 2) for key, each in medians.items()}
