@@ -178,8 +178,9 @@ def test_predict(barstack: Callable[..., Called], finished: Run, newer: Path) ->
         "ridge.return_4bars",
     }
     assert len(answer["forecasts"]) >= 100
-    named = barstack("predict", finished.folder, newer, "--symbol", "SPY", "--json").json
-    assert {each["symbol"] for each in named["forecasts"]} == {"SPY"}
+    named = barstack("predict", finished.folder, newer, "--symbol", "SPY", "--json")
+    assert {each["symbol"] for each in named.json["forecasts"]} == {"SPY"}
+    assert named.err.startswith("Note  SPY: not among the symbols it was trained on (WALK).")
     of_folder = barstack("predict", finished.folder, newer.parent, "--symbol", "WALK", "--json")
     assert of_folder.json == answer
 
@@ -218,7 +219,7 @@ def test_predict_reads_bars_as_the_study_did(
         (["run", "{broken}"], 2, "ConfigError .*Unknown key study.membres"),
         (["run", "{no_bars}"], 2, "DataError .*neither a file nor a folder"),
         (["run", "{study}", "--runs", "{study}"], 3, "StorageError .*Cannot write"),
-        (["predict", "nowhere", "{bars}"], 1, "ArtifactError .*There is no artifact nowhere"),
+        (["predict", "nowhere", "{bars}"], 2, "ConfigError .*There is no artifact nowhere"),
         (["predict", "{damaged}", "{bars}"], 1, "ArtifactError .*is not what was saved"),
         (["predict", "{run}", "{old}"], 1, "LeakError .*has seen what followed"),
         (["predict", "{run}", "nowhere.parquet"], 2, "DataError .*neither a file nor"),

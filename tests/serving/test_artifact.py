@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from barstack import Run, load
-from barstack.core.errors import ArtifactError
+from barstack.core.errors import ArtifactError, ConfigError
 from barstack.ensembles import TrainedEnsemble
 
 
@@ -82,12 +82,12 @@ def test_nothing_is_loaded_before_all_is_checked(
 
 
 def test_what_is_no_artifact(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"There is no artifact .*nowhere"):
+    with pytest.raises(ConfigError, match=r"There is no artifact .*nowhere"):
         load(tmp_path / "nowhere")
     with pytest.raises(ArtifactError, match=r"is not an artifact: it has no manifest\.json"):
         load(tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(ArtifactError, match=r"There is no artifact .*file"):
+    with pytest.raises(ConfigError, match=r"There is no artifact .*file"):
         load(tmp_path / "file")
 
 

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from barstack import Models, Run, load
 from barstack.cli._root import app
 from barstack.core.errors import ConfigError, DataError, LeakError
+from barstack.ensembles import verified_manifest
 from barstack.testing import walk
 
 
@@ -27,6 +28,51 @@ def folder(tmp_path: Path, finished: Run, two_symbols: Run) -> Path:
     shutil.copytree(finished.folder, tmp_path / "first")
     shutil.copytree(two_symbols.folder / "artifact", tmp_path / "second")
     return tmp_path
+
+
+def test_an_artifact_without_its_manifest_is_listed_as_damaged(folder: Path) -> None:
+    (folder / "second" / "manifest.json").unlink()
+    (folder / "first" / "artifact" / "manifest.json").unlink()
+    first, second = Models(folder).list_available_models()
+    assert "it has no manifest.json" in first["error"]
+    assert "it has no manifest.json" in second["error"]
+
+
+def test_bytes_are_read_again_only_where_files_have_changed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def verified(path: Path) -> dict[str, Any]:
+        read.append(path)
+        return verified_manifest(path)
+
+    monkeypatch.setattr("barstack.serving._shelf.verified_manifest", verified)
+    models = Models(folder)
+    models.list_available_models()
+    models.list_available_models()
+    assert len(read) == 2
+    with (folder / "second" / "ensemble.json").open("a") as file:
+        file.write(" ")
+    assert "SHA-256 differs" in models.list_available_models()[1]["error"]
+
+
+def test_models_of_several_bar_lengths_want_to_be_told_apart(
+    tmp_path: Path, finished: Run, row: tuple[dict[str, float], dict[str, Any]]
+) -> None:
+    for name in ("hourly", "daily"):
+        shutil.copytree(finished.folder / "artifact", tmp_path / name)
+    manifest = json.loads((tmp_path / "daily" / "manifest.json").read_text())
+    manifest["bars"]["length_us"] *= 24
+    reseal(tmp_path / "daily", manifest)
+    models = Models(tmp_path)
+    bars = sorted(each["bar"] for each in models.list_available_models())
+    with pytest.raises(ConfigError, match=rf"bars of {', '.join(bars)}\. Say which: bar="):
+        models.get_model_info("WALK")
+    with pytest.raises(ConfigError, match=r"none for 5min\. Say which"):
+        models.predict_numeric_returns("WALK", row[0], bar="5min")
+    own = next(each["bar"] for each in models.list_available_models() if each["model"] == "hourly")
+    assert models.predict_numeric_returns("WALK", row[0], bar=own)["model"] == "hourly"
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +207,7 @@ def test_a_row_from_the_training_is_refused_where_its_time_is_given(
     models.predict_numeric_returns("WALK", row[0], decided_at=through)
     with pytest.raises(LeakError, match="has seen what followed"):
         models.predict_numeric_returns("WALK", row[0], decided_at=through - timedelta(seconds=1))
-    with pytest.raises(DataError, match="no timezone"):
+    with pytest.raises(DataError, match="no timezone: "):
         models.predict_numeric_returns("WALK", row[0], decided_at=datetime(2030, 1, 1))
 
 

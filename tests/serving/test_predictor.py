@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -114,6 +115,43 @@ def test_order_in_a_stream(predictor: Predictor, newer: Bars) -> None:
         with pytest.raises(DataError, match="one bar at a time"):
             stream.update(wrong)
     assert stream.update(newer[-2:-1]) is not None
+
+
+def test_a_bar_that_begins_before_the_last_has_ended(predictor: Predictor, newer: Bars) -> None:
+    stream = predictor.stream(newer[:-1])
+    late = newer[-1:].records.copy()
+    late["opened_at"] -= newer.length_us // 2
+    with pytest.raises(DataError, match=r"begins before the one before it ended.*side by side"):
+        stream.update(Bars(newer.symbol, newer.length_us, late))
+    assert stream.update(newer[-1:]) is not None
+
+
+@pytest.mark.parametrize("wrong", [None, 3.0, [1.0, 2.0]])
+def test_what_is_no_bar_in_a_feed(predictor: Predictor, newer: Bars, wrong: Any) -> None:
+    with pytest.raises(DataError, match=f"A {type(wrong).__name__} is no bar of"):
+        predictor.stream(newer[:-1]).update(wrong)
+
+
+def test_a_symbol_that_was_not_trained_on_is_named(
+    predictor: Predictor, newer: Bars, table: Table
+) -> None:
+    other = Bars("OTHER", newer.length_us, newer.records)
+    with pytest.warns(UserWarning, match=r"OTHER: not among the symbols .*\(WALK\)"):
+        found = predictor.predict(other)
+    pd.testing.assert_frame_equal(
+        found.drop(columns="symbol"), predictor.predict(newer).drop(columns="symbol")
+    )
+    with pytest.warns(UserWarning, match="OTHER: not among"):
+        predictor.stream(symbol="OTHER")
+
+
+def test_tables_by_symbol(predictor: Predictor, newer: Bars, table: Table) -> None:
+    own = table(newer)
+    pd.testing.assert_frame_equal(predictor.predict({"WALK": own}), predictor.predict(newer))
+    named = own.with_columns(symbol=pl.lit("WALK"))
+    pd.testing.assert_frame_equal(predictor.predict(named), predictor.predict(newer))
+    with pytest.raises(DataError, match=r"table of WALK has rows of OTHER in 'symbol'"):
+        predictor.predict(named.with_columns(symbol=pl.lit("OTHER")))
 
 
 def test_a_stream_from_nothing_warms_up(predictor: Predictor, newer: Bars) -> None:

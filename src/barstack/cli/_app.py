@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +29,10 @@ Runs = Annotated[Path, typer.Option(help="Folder that receives a folder for each
 def main() -> None:
     """Run the command line; exit 0 done, 1 the answer is no, 2 wrong use, 3 a fault."""
     try:
-        app()
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", UserWarning)
+            warnings.showwarning = _note
+            app()
     except BarstackError as error:
         stderr().print(f"[bold red]{type(error).__name__}[/]  ", end="")
         stderr().print(str(error), markup=False, highlight=False, soft_wrap=True)
@@ -40,6 +44,12 @@ def main() -> None:
     except Exception:  # noqa: BLE001 (a fault of ours: shown whole, and exit code 3)
         stderr().print_exception(max_frames=8)
         sys.exit(BarstackError.exit_code)
+
+
+def _note(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A warning as a sentence, without the line of code that gave it."""
+    stderr().print("[bold yellow]Note[/]  ", end="")
+    stderr().print(str(message), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command(epilog="Example: barstack demo --json | jq .verdict.sentence")

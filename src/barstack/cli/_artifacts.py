@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,36 +30,50 @@ def list_(folder: Folder = Path("runs"), as_json: Json = False) -> None:
     if as_json:
         print_json({"artifacts": found})
         return
+    console = stdout()
+    if not found:
+        console.print(f"No artifact lies in {folder}. barstack run STUDY writes one into a run.")
+        return
     from rich.table import Table  # noqa: PLC0415
 
-    names = ("model", "tickers", "task", "horizons", "members", "trained_through")
-    table = Table(*names)
+    table = Table()
+    table.add_column("model", no_wrap=True)  # it is what other commands ask for
+    for name in ("tickers", "bar", "task", "horizons", "members", "trained_through"):
+        table.add_column(name, overflow="fold")
+    whole = [each for each in found if "error" not in each]
+    for each in whole:
+        table.add_row(*(_cell(each[str(column.header)]) for column in table.columns))
+    if whole:
+        console.print(table)
     for each in found:
         if "error" in each:
-            table.add_row(each["model"], each["error"])
-        else:
-            cells = (each[name] for name in names)
-            table.add_row(*(", ".join(c) if isinstance(c, list) else str(c) for c in cells))
-    stdout().print(table)
+            console.print(f"[bold red]damaged[/]  {each['model']}: ", end="")
+            console.print(each["error"], markup=False, highlight=False, soft_wrap=True)
+
+
+def _cell(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 @artifacts.command(epilog="Example: barstack artifacts info SPY runs")
 def info(
     ticker: Annotated[str, typer.Argument(help="A symbol that it was trained on.")],
     folder: Folder = Path("runs"),
+    bar: Annotated[
+        str | None, typer.Option(help="Length of its bars, such as 1h, where there are several.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """All that is known of the model that answers for a ticker: the one trained the latest."""
     from barstack.serving import Models  # noqa: PLC0415
 
-    found = Models(folder).get_model_info(ticker)
+    found = Models(folder).get_model_info(ticker, bar=bar)
     if as_json:
         print_json(found)
         return
     console = stdout()
-    for name in ("model", "folder", "task", "horizons", "members", "trained_through"):
-        value = found[name]
-        console.print(f"{name:16}", ", ".join(value) if isinstance(value, list) else value)
+    for name in ("model", "folder", "bar", "task", "horizons", "members", "trained_through"):
+        console.print(f"{name:16}", _cell(found[name]), soft_wrap=True)
     console.print(f"{'features':16}", len(found["columns"]))
     console.print(f"{'lookback_bars':16}", found["lookback_bars"])
     if found["verdict"]:

@@ -137,6 +137,10 @@ class TrainedEnsemble:
     def load(cls, folder: Path | str) -> TrainedEnsemble:
         """Read an artifact; `ArtifactError` unless every byte of it is as it was written."""
         folder = Path(folder)
+        if not folder.is_dir():
+            raise ConfigError(
+                f"There is no artifact {folder}. Give the folder of a run or artifact."
+            )
         try:
             return cls._read(folder, verified_manifest(folder))
         except (ArtifactError, MissingPackageError):
@@ -213,8 +217,6 @@ def _require(where: Path, fine: bool | np.bool_, why: str) -> None:
 def verified_manifest(folder: Path) -> dict[str, Any]:
     """The manifest, once it and every file it lists have the sizes and hashes written in it."""
     manifest_file, seal = folder / _MANIFEST, folder / _SEAL
-    if not folder.is_dir():
-        raise ArtifactError(f"There is no artifact {folder}. Give the folder of a run or artifact.")
     for file in (manifest_file, seal):
         if not file.is_file():
             raise ArtifactError(f"{folder} is not an artifact: it has no {file.name}.")

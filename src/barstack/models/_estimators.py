@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -80,11 +81,14 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     def _chosen(self, *tasks: Task) -> Task:
         """Make the model; the first of these tasks that it does, or `ConfigError`."""
         given = self.model
-        self.model_ = (
-            MODELS.parse({"model": given, **self._settings})
-            if isinstance(given, str)
-            else MODELS.parse(given).model_copy(update=self._settings)
-        )
+        content: Any = {"model": given} if isinstance(given, str) else given
+        if self._settings and isinstance(given, Model):
+            content = given.content()
+        self.model_ = MODELS.parse(content | self._settings if self._settings else content)
+        if not isinstance(self.stop_share, Real) or not 0.0 < self.stop_share < 1.0:
+            raise ConfigError(f"stop_share must lie between 0 and 1, got {self.stop_share!r}.")
+        if not isinstance(self.purge_rows, Integral) or self.purge_rows < 0:
+            raise ConfigError(f"purge_rows must be 0, 1, 2 ..., got {self.purge_rows!r}.")
         name = self.model_.registered_as and self.model_.registered_as[1]
         if self.model_.lookback_bars > 1:
             raise ConfigError(

@@ -35,7 +35,8 @@ def train_folds(
 
     folds       training rows of each, in time order, labels known
     seed        one for all, or what gives it of a model and the number of a fold
-    apart_from  for each fold rows that no window may reach into
+    apart_from  for each fold rows that no window may reach into: its test, where it trains on both
+                sides of that
 
     >>> from barstack.models import MODELS
     >>> from barstack.splits import SPLITTERS
@@ -79,7 +80,8 @@ class FoldTrainer:
 
     def train(self, model: Model, fold: int, seed: int, **options: Any) -> FittedModel:
         """Fit `model` on the rows of one fold; options are handed on as by `train`."""
-        if not isinstance(model, MomentModel):
+        # One that fits in a way of its own learns something else from the same moments.
+        if not isinstance(model, MomentModel) or type(model).fit is not MomentModel.fit:
             rows, apart = self.folds[fold], self.apart_from[fold]
             return train(model, self.dataset, rows, seed, apart, **options)
         check_task(model, self.dataset)

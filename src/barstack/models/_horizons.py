@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -21,11 +21,23 @@ from ._quantiles import weighted_quantiles
 
 
 class Part(NamedTuple):
-    """Rows of one horizon: X (n_rows, n_features), y and weight (n_rows,)."""
+    """Rows of one horizon: X (n_rows, n_features), y and weight (n_rows,).
+
+    made  what a library has made of X and weight, which all horizons of the same rows share
+    """
 
     X: Values
     y: Values
     weight: Values
+    made: dict[str, Any] | None = None
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """What `make` gives, made once for all horizons that have these rows."""
+        if self.made is None:
+            return make()
+        if name not in self.made:
+            self.made[name] = make()
+        return self.made[name]
 
     @property
     def teaches(self) -> bool:
@@ -145,7 +157,7 @@ class Unchanging(NamedTuple):
     @classmethod
     def fit(cls, part: Part, target: Target) -> Unchanging:
         """The mean, the quantiles, or the classes' shares with one more of each to be possible."""
-        _, y, weight = part
+        y, weight = part.y, part.weight
         if target.levels:
             return cls(tuple(map(float, weighted_quantiles(y, weight, target.levels))))
         if target.task == "return":
@@ -165,11 +177,13 @@ def _by_horizon(
     """The name of each horizon, its rows to learn from and those to stop by."""
     X = train.last()
     stop_X = None if stop is None else stop.last()
+    made: dict[str, Any] = {}
+    stop_made: dict[str, Any] = {}
     for place, name in enumerate(target.horizons):
         stop_by = None
         if stop is not None and stop_X is not None:
-            stop_by = Part(stop_X, stop.y[:, place], stop.weight)
-        yield name, Part(X, train.y[:, place], train.weight), stop_by
+            stop_by = Part(stop_X, stop.y[:, place], stop.weight, stop_made)
+        yield name, Part(X, train.y[:, place], train.weight, made), stop_by
 
 
 def check_width(n_features: int, X: Values) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import Any
 
 from barstack.core.errors import MissingPackageError
+
+from ._workers import cores
 
 # Below this many rows a second thread costs more than it brings.
 _ROWS_WORTH_THREADS = 20_000
@@ -25,7 +26,7 @@ def scikit(module: str) -> Any:
 
 def threads_for(rows: int) -> int:
     """Threads worth using for this many training rows."""
-    return 1 if rows < _ROWS_WORTH_THREADS else (os.cpu_count() or 1)
+    return 1 if rows < _ROWS_WORTH_THREADS else cores()
 
 
 def bounded_threads(rows: int) -> AbstractContextManager[Any]:

@@ -224,7 +224,12 @@ def prepare(model: Model, dataset: Dataset, rows: Rows, apart_from: Rows | None 
 
 
 def check_task(model: Model, dataset: Dataset) -> None:
-    """Refuse a model that does not do what the dataset's label asks."""
+    """Refuse what is no model, or one that does not do what the dataset's label asks."""
+    if not isinstance(model, Model):
+        raise ConfigError(
+            f"A {type(model).__name__} is no model: {model!r}. Make one with MODELS.parse, as in "
+            "MODELS.parse('ridge')."
+        )
     if dataset.target.task not in model.tasks:
         raise ConfigError(
             f"Model {model.registered_as and model.registered_as[1]!r} does "

@@ -23,9 +23,10 @@ def update(fitted: FittedModel, dataset: Dataset, rows: Rows, seed: int = 0) -> 
           through, as a row would count twice otherwise. Those too early for the model's lookback
           are left out. A model that stops early gets the latest of them to stop by
 
-    Scales stay those of the first training. What comes out was trained through the latest label
-    of `rows`, so forecasts that it may make begin there. Raises `ConfigError` for a model that
-    can only be trained again.
+    Scales stay those of the first training, and so do the profiles by which `transfer` finds alike
+    tickers. One clock tells what was seen of all tickers, so hand in the rows of all together.
+    What comes out was trained through the latest label of `rows`, so forecasts that it may make
+    begin there. Raises `ConfigError` for a model that can only be trained again.
     """
     model, known_at = fitted.model, dataset.labels.all_known_at
     if dataset.features.columns != fitted.columns or dataset.target != fitted.target:
@@ -33,6 +34,11 @@ def update(fitted: FittedModel, dataset: Dataset, rows: Rows, seed: int = 0) -> 
             f"The model was trained on {len(fitted.columns)} columns for "
             f"{', '.join(fitted.target.columns)}; the dataset has other columns or another target. "
             "Make it with the same features and label."
+        )
+    if dataset.max_gap != fitted.max_gap:
+        raise ConfigError(
+            f"The model was trained across gaps of at most {fitted.max_gap}; the dataset allows "
+            f"{dataset.max_gap}. Make it with max_gap={fitted.max_gap!r}."
         )
     rows = dataset.with_history(rows, model.lookback_bars)
     if len(rows) < 2:

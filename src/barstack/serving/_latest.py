@@ -5,10 +5,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from barstack.bars import Bars
 from barstack.core.decisions import Decisions
 from barstack.core.errors import DataError
 from barstack.core.forecast import Forecast
-from barstack.core.times import DecidedAt, TrainedThrough, iso, parse_duration
+from barstack.core.times import (
+    DecidedAt,
+    TrainedThrough,
+    decide_at_close,
+    iso,
+    parse_duration,
+)
 from barstack.ensembles import LiveEnsemble, OneRowEnsemble
 
 
@@ -29,12 +36,20 @@ class Latest:
         """(n, n_columns) the newest rows, as many as one forecast needs."""
         return self._live.rows
 
-    def check_newer(self, decided_at: DecidedAt) -> None:
-        """`DataError` unless the first of these decisions comes after all before."""
-        if len(self._last) and decided_at[0] <= self._last[0]:
+    def check_newer(self, bars: Bars) -> None:
+        """`DataError` unless the first of these bars comes after all before, as in history."""
+        if not len(self._last):
+            return
+        opened, closed = bars.opened_at[0], decide_at_close(bars.closed_at)[0]
+        if closed <= self._last[0]:
             raise DataError(
-                f"A bar of {self._symbol} closed at {iso(decided_at[0])} came after one closed at "
+                f"A bar of {self._symbol} closed at {iso(closed)} came after one closed at "
                 f"{iso(self._last[0])}. Give bars in time order, each once."
+            )
+        if opened < self._last[0]:
+            raise DataError(
+                f"A bar of {self._symbol} from {iso(opened)} to {iso(closed)} begins before the "
+                f"one before it ended, at {iso(self._last[0])}. Give bars that lie side by side."
             )
 
     def take(self, features: npt.NDArray[np.float64], decided_at: DecidedAt) -> None:

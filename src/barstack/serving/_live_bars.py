@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from barstack.bars import Bars, Panel, bars_from_frame
 from barstack.core.errors import ConfigError, DataError
-from barstack.core.times import format_duration
+from barstack.core.times import format_duration, parse_duration
 
 
 def one_bar(bar: Bars | Mapping[str, Any], symbol: str, about: dict[str, Any]) -> Bars | None:
@@ -16,6 +17,11 @@ def one_bar(bar: Bars | Mapping[str, Any], symbol: str, about: dict[str, Any]) -
     bar    `Bars`, or a mapping with timestamp (stamped as in training), open ... volume
     about  how the study read its bars
     """
+    if not isinstance(bar, (Bars, Mapping)):
+        raise DataError(
+            f"A {type(bar).__name__} is no bar of {symbol}. Give Bars of length one, or a mapping "
+            "with timestamp, open, high, low, close and volume."
+        )
     bars = bar if isinstance(bar, Bars) else _from_mapping(bar, symbol, about)
     if bars.outside and not len(bars):
         return None
@@ -27,14 +33,38 @@ def one_bar(bar: Bars | Mapping[str, Any], symbol: str, about: dict[str, Any]) -
     return bars
 
 
-def from_table(
-    frame: Any,
-    symbol: str,
-    about: dict[str, Any],
-    length_us: int | None,
-    mostly_inside: bool = True,
+def table_of(frame: Any, symbol: str, about: dict[str, Any]) -> Bars:
+    """Bars of one symbol's table, read as the study read its own.
+
+    about  how the study read its bars
+    """
+    named = [name for name in getattr(frame, "columns", ()) if str(name).lower() == "symbol"]
+    others = sorted({str(each) for name in named for each in frame[name]} - {symbol})
+    if others:
+        raise DataError(
+            f"The table of {symbol} has rows of {', '.join(others[:5])} in {named[0]!r}. Give a "
+            "mapping with a table for each symbol."
+        )
+    length_us = parse_duration(about["bar"]) if about["bar"] else None
+    if hasattr(frame, "__len__") and len(frame) == 1 and not about["resample"]:
+        length_us = about["length_us"]  # one bar does not show how long bars are
+    return _read(frame, symbol, about, length_us)
+
+
+def warn_of_strangers(symbols: Iterable[str], trained: Sequence[str]) -> None:
+    """Say which symbols an artifact was not trained on."""
+    strangers = [symbol for symbol in symbols if symbol not in trained]
+    if strangers:
+        warnings.warn(
+            f"{', '.join(strangers)}: not among the symbols it was trained on "
+            f"({', '.join(trained)}). How good its forecasts are there was not measured.",
+            stacklevel=3,
+        )
+
+
+def _read(
+    frame: Any, symbol: str, about: dict[str, Any], length_us: int | None, whole: bool = True
 ) -> Bars:
-    """Bars of a table, read as the study read its own."""
     return bars_from_frame(
         frame,
         symbol,
@@ -43,7 +73,7 @@ def from_table(
         stamp=about["stamp"],
         timezone=about["timezone"],
         length_us=length_us,
-        mostly_inside=mostly_inside,
+        mostly_inside=whole,
         where=f"bars of {symbol}",
     )
 
@@ -51,9 +81,7 @@ def from_table(
 def _from_mapping(bar: Mapping[str, Any], symbol: str, about: dict[str, Any]) -> Bars:
     import polars as pl  # noqa: PLC0415 (streams of Bars need no tables)
 
-    return from_table(
-        pl.DataFrame([dict(bar)]), symbol, about, about["length_us"], mostly_inside=False
-    )
+    return _read(pl.DataFrame([dict(bar)]), symbol, about, about["length_us"], whole=False)
 
 
 def check_length(panel: Panel, length_us: int) -> None:

@@ -8,20 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from barstack.core.errors import (
-    ArtifactError,
-    BarstackError,
-    ConfigError,
-    DataError,
-    LeakError,
-    did_you_mean,
-)
+from barstack.core.errors import ConfigError, DataError, LeakError, did_you_mean
 from barstack.core.times import as_time, iso
-from barstack.ensembles import verified_manifest
 
 from ._predictor import Predictor, load
-
-_LISTED = ("task", "horizons", "members", "ensemble", "trained_through")
+from ._shelf import Shelf, name_of
 
 
 class Models:
@@ -30,14 +21,16 @@ class Models:
     folder  holds artifacts or folders of runs, or is one of either
     fast    whether each is made quick for single rows when first asked, see `Predictor.fast`
 
-    A ticker that several were trained on is answered by the one trained through the latest moment.
-    What is damaged is listed with its error and asked nothing. The folder is looked at anew on
-    every call; an artifact is loaded when first asked and again when it has changed.
+    A ticker that several were trained on is answered by the one trained through the latest moment;
+    where they are for bars of several lengths, say which with `bar`. What is damaged is listed
+    with its error and asked nothing. The folder is looked at anew on every call; an artifact is
+    loaded when first asked and again when it has changed.
     """
 
     def __init__(self, folder: Path | str, *, fast: bool = False) -> None:
         self.folder = Path(folder)
         self._fast = fast
+        self._shelf = Shelf(self.folder)
         self._loaded: dict[tuple[Path, bytes], Predictor] = {}
 
     def list_available_models(self) -> list[dict[str, Any]]:
@@ -45,16 +38,19 @@ class Models:
 
         model  the name of its folder; `error` takes the place of the rest where it is damaged
         """
-        return [self._entry(path) for path in self._artifacts()]
+        return [self._shelf.entry(path) for path in self._shelf.artifacts()]
 
-    def get_model_info(self, ticker: str) -> dict[str, Any]:
-        """All that is known of the model that answers for a ticker, as plain data."""
-        path, damaged = self._of(ticker)
-        predictor, manifest = self._predictor(path), verified_manifest(path)
+    def get_model_info(self, ticker: str, *, bar: str | None = None) -> dict[str, Any]:
+        """All that is known of the model that answers for a ticker, as plain data.
+
+        bar  the length of bars it is for, such as "1h", where there are models of several
+        """
+        path, damaged = self._of(ticker, bar)
+        predictor, manifest = self._predictor(path), self._shelf.manifest(path)
         trained = predictor.trained
         about = dict(trained.about)
         return (
-            self._entry(path)
+            self._shelf.entry(path)
             | {
                 "folder": str(path),
                 "columns": list(trained.features.columns),
@@ -70,7 +66,12 @@ class Models:
         )
 
     def predict_numeric_returns(
-        self, ticker: str, feature_row: Any, *, decided_at: datetime | None = None
+        self,
+        ticker: str,
+        feature_row: Any,
+        *,
+        decided_at: datetime | None = None,
+        bar: str | None = None,
     ) -> dict[str, Any]:
         """The return at each horizon, by the ensemble and by every member.
 
@@ -78,10 +79,11 @@ class Models:
                      table of the latest rows, see `Predictor.predict_row`
         decided_at   when the row was known, with its timezone: `LeakError` where the model had by
                      then not ended its training. Without it that is for you to see to
+        bar          as in `get_model_info`
 
         Models of classes forecast probabilities and no return: `Predictor.predict_row` answers.
         """
-        path, damaged = self._of(ticker, "return")
+        path, damaged = self._of(ticker, bar, "return")
         predictor = self._predictor(path)
         target = predictor.trained.target
         if target.task != "return":
@@ -99,57 +101,37 @@ class Models:
         name = predictor.trained.name
         return {
             "ticker": ticker,
-            "model": self._name(path),
+            "model": name_of(path),
             "trained_through": str(predictor.trained.trained_through),
             "ensemble": by_horizon.pop(name),
             "members": by_horizon,
         } | ({"damaged": damaged} if damaged else {})
 
-    def _artifacts(self) -> list[Path]:
-        if not self.folder.is_dir():
-            raise ConfigError(f"There is no folder {self.folder}. Give one of runs or artifacts.")
-        places = [self.folder, *sorted(each for each in self.folder.iterdir() if each.is_dir())]
-        found = [path for each in places for path in (each, each / "artifact") if _is_one(path)]
-        return [path for path in dict.fromkeys(found) if not path.name.startswith(".")]
-
-    def _name(self, path: Path) -> str:
-        return path.parent.name if path.name == "artifact" else path.name
-
-    def _entry(self, path: Path) -> dict[str, Any]:
-        try:
-            manifest = verified_manifest(path)
-            bars = manifest["bars"]
-            as_time(manifest["trained_through"])
-            return {
-                "model": self._name(path),
-                "tickers": list(bars["symbols"]),
-                "bar_us": bars["length_us"],
-            } | {name: manifest[name] for name in _LISTED}
-        except BarstackError as error:
-            return {"model": self._name(path), "error": str(error)}
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
-            wrong = ArtifactError(f"{path} does not hold what a manifest says: {error!r}.")
-            return {"model": self._name(path), "error": str(wrong)}
-
-    def _of(self, ticker: str, task: str | None = None) -> tuple[Path, list[str]]:
+    def _of(self, ticker: str, bar: str | None, task: str | None = None) -> tuple[Path, list[str]]:
         """The artifact that was trained the latest, and the damaged ones, whose tickers none knows.
 
         task  of which one is taken if there is any
         """
-        entries = {path: self._entry(path) for path in self._artifacts()}
+        entries = {path: self._shelf.entry(path) for path in self._shelf.artifacts()}
         known = {symbol for each in entries.values() for symbol in each.get("tickers", ())}
         damaged = [each["model"] for each in entries.values() if "error" in each]
         if ticker not in known:
             also = f" {len(damaged)} artifact(s) there are damaged." if damaged else ""
             raise ConfigError(
                 f"No model in {self.folder} was trained on {ticker!r}. "
-                f"{did_you_mean(ticker, known)}{also}"
+                f"{did_you_mean(str(ticker), known)}{also}"
             )
         own = {path: each for path, each in entries.items() if ticker in each.get("tickers", ())}
-        of_task = {path: each for path, each in own.items() if each["task"] == task}
-        through = {
-            path: as_time(each["trained_through"]) for path, each in (of_task or own).items()
-        }
+        of_task = {path: each for path, each in own.items() if each["task"] == task} or own
+        found = {path: each for path, each in of_task.items() if bar in (None, each["bar"])}
+        lengths = sorted({each["bar"] for each in of_task.values()})
+        if not found or len({each["bar"] for each in found.values()}) > 1:
+            raise ConfigError(
+                f"Models of {ticker} in {self.folder} are for bars of {', '.join(lengths)}"
+                + (f", none for {bar}" if bar else "")
+                + f". Say which: bar={lengths[0]!r}."
+            )
+        through = {path: as_time(each["trained_through"]) for path, each in found.items()}
         return max(through, key=lambda path: (through[path], path)), damaged
 
     def _predictor(self, path: Path) -> Predictor:
@@ -160,13 +142,12 @@ class Models:
         return self._loaded[key]
 
 
-def _is_one(path: Path) -> bool:
-    return (path / "manifest.json").is_file()
-
-
 def _check_later(predictor: Predictor, decided_at: datetime, ticker: str) -> None:
-    if decided_at.tzinfo is None:
-        raise DataError(f"decided_at {decided_at} has no timezone. Give it with one.")
+    if not isinstance(decided_at, datetime) or decided_at.tzinfo is None:
+        raise DataError(
+            f"decided_at has no timezone: {decided_at!r}. Give a datetime that has one, such as "
+            "datetime(2026, 1, 5, 16, tzinfo=UTC)."
+        )
     decided = np.datetime64(decided_at.astimezone(UTC).replace(tzinfo=None), "us")
     through = predictor.trained.trained_through
     if decided < through:

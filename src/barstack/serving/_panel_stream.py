@@ -31,7 +31,7 @@ class PanelStream:
         if not given:
             return
         for symbol, bars in given.items():
-            self._own(symbol).check_newer(decide_at_close(bars.closed_at))
+            self._own(symbol).check_newer(bars)
         fresh = self._stream.feed({symbol: bars.records for symbol, bars in given.items()})
         for symbol, bars in given.items():
             self._latest[symbol].take(fresh[symbol], decide_at_close(bars.closed_at))
@@ -56,6 +56,8 @@ class PanelStream:
         found: dict[str, Forecast | None] = dict.fromkeys(bars)
         if not inside:
             return found
+        for symbol, each in inside.items():
+            self._latest[symbol].check_newer(each)
         fresh = self._stream.update({symbol: each.records for symbol, each in inside.items()})
         for symbol, each in inside.items():
             self._latest[symbol].take(fresh[symbol], decide_at_close(each.closed_at))

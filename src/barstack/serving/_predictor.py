@@ -12,12 +12,12 @@ import numpy.typing as npt
 from barstack.bars import Bars, Panel, as_panel
 from barstack.core.errors import ConfigError, DataError, LeakError
 from barstack.core.forecast import Forecast
-from barstack.core.times import iso, parse_duration
+from barstack.core.times import iso
 from barstack.ensembles import OneRowEnsemble, TrainedEnsemble
 from barstack.features import check_known, read_series
 
 from ._feature_rows import feature_rows
-from ._live_bars import check_length, from_table
+from ._live_bars import check_length, table_of, warn_of_strangers
 from ._panel_stream import PanelStream
 from ._stream import Stream
 
@@ -62,18 +62,20 @@ class Predictor:
     ) -> dict[str, Forecast]:
         """Forward forecasts of the ensemble and of every member, by name.
 
-        bars    `Bars`, several by symbol, or a pandas or polars table of one symbol
+        bars    `Bars`, or a pandas or polars table of one symbol, or several of either by symbol
         symbol  of a table; by default the only one the artifact was trained on
         series  a table for each series that the artifact was trained with, by name, read as its
                 study said
 
         Forecasts the rows decided at or after the last training label was known, past every
         warm-up and with every series known. Raises `LeakError` when there is none of the
-        former, `DataError` of the latter.
+        former, `DataError` of the latter. Warns of a symbol that the artifact was not trained on:
+        how good it is there, nobody has measured.
         """
         features = self.trained.features
         panel, known = self._panel(bars, symbol), read_series(features.series, series)
         self._check_company(panel)
+        warn_of_strangers(panel, self.trained.bars["symbols"])
         check_known(features.series, known, panel)
         table = features.compute(panel, known)
         unseen = table.decisions.decided_at >= self.trained.trained_through
@@ -147,6 +149,7 @@ class Predictor:
             if symbol not in panel:
                 raise DataError(f"The history has no bars of {symbol}, but of {', '.join(panel)}.")
             stream.warm_up(panel[symbol])
+        warn_of_strangers([symbol], self.trained.bars["symbols"])
         return stream
 
     def panel_stream(
@@ -163,18 +166,21 @@ class Predictor:
         return stream
 
     def _panel(self, bars: Any, symbol: str | None) -> dict[str, Bars]:
-        if isinstance(bars, Bars) or (isinstance(bars, Mapping) and not hasattr(bars, "columns")):
-            panel = as_panel(bars)
+        """Bars by symbol, all of the training's length."""
+        about = self.trained.bars
+        if isinstance(bars, Bars):
+            panel = {bars.symbol: bars}
+        elif isinstance(bars, Mapping) and not hasattr(bars, "columns"):
+            panel = as_panel(
+                {
+                    name: each if isinstance(each, Bars) else table_of(each, name, about)
+                    for name, each in bars.items()
+                }
+            )
         else:
             name = symbol or self._only_symbol()
-            about = self.trained.bars
-            length_us = parse_duration(about["bar"]) if about["bar"] else None
-            if (
-                hasattr(bars, "__len__") and len(bars) == 1 and not about["resample"]
-            ):  # too few to see how long they are
-                length_us = about["length_us"]
-            panel = {name: from_table(bars, name, about, length_us)}
-        check_length(panel, self.trained.bars["length_us"])
+            panel = {name: table_of(bars, name, about)}
+        check_length(panel, about["length_us"])
         return panel
 
     def _check_company(self, panel: Panel) -> None:

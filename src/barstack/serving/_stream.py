@@ -72,6 +72,6 @@ class Stream:
     def _take(self, bars: Bars) -> None:
         if not len(bars):
             return
-        decided_at = decide_at_close(bars.closed_at)
-        self._latest.check_newer(decided_at)
-        self._latest.take(self._stream.update(bars.records), decided_at)
+        self._latest.check_newer(bars)
+        fresh = self._stream.update(bars.records)
+        self._latest.take(fresh, decide_at_close(bars.closed_at))

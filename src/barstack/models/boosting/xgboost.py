@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -56,11 +57,17 @@ class XGBoost(NativeBoosting):
             "nthread": threads_for(len(train.X)),
             "verbosity": 0,
         }
+        rows, stop_by = (
+            each.once("xgboost", partial(xgboost.DMatrix, each.X, weight=each.weight))
+            for each in (train, stop)
+        )
+        rows.set_label(train.y)
+        stop_by.set_label(stop.y)
         booster = xgboost.train(
             settings,
-            xgboost.DMatrix(train.X, train.y, weight=train.weight),
+            rows,
             self.trees,
-            evals=[(xgboost.DMatrix(stop.X, stop.y, weight=stop.weight), "stop")],
+            evals=[(stop_by, "stop")],
             early_stopping_rounds=self.patience,
             verbose_eval=False,
             # As bytes: a booster in memory brings the state of its random numbers along.

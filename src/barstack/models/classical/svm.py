@@ -53,7 +53,7 @@ class SVM(PerHorizon):
         decided = np.zeros(len(own.y))
         for inside in np.array_split(np.arange(len(own.y)), _PARTS):
             outside = np.setdiff1d(np.arange(len(own.y)), inside)
-            rest = Part(*(each[outside] for each in own))
+            rest = Part(own.X[outside], own.y[outside], own.weight[outside])
             if np.ptp(rest.y) > 0.0:
                 decided[inside] = self._machine(rest, False, seed).sums(own.X[inside])[:, 0]
         sigmoid = scikit("linear_model").LogisticRegression(C=1e3)
