@@ -27,6 +27,7 @@ RATES = (5e-4, 1e-3, 2e-3)
 # Few epochs would time how work is handed out, and is begun, rather than training.
 ALONE_S, TOGETHER_S = 2.0, 6.0  # that one model on windows, and six as chosen, should take
 LEAST_EPOCHS, MOST_EPOCHS = 2, 60
+MOST_S = 60.0  # an epoch of a stack that is timed
 
 
 def speeds(name: str, dataset: Dataset, rows: Rows, repeats: int) -> dict[str, Any]:
@@ -54,8 +55,8 @@ def speeds(name: str, dataset: Dataset, rows: Rows, repeats: int) -> dict[str, A
         began = time.perf_counter()
         train_many(six, dataset, rows, 0)
         note(rates, "chosen", CONFIGURATIONS * longer, began)
-        if single.fuses:
-            for size in FUSED_SIZES:
+        for size in FUSED_SIZES:
+            if single.fuses and size * one_s < MOST_S:
                 some = enough(TOGETHER_S, size * one_s)
                 began = time.perf_counter()
                 train_many(sweep(name, size, some), dataset, rows, 0, way="fused", workers=1)
