@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from barstack.core.errors import ArtifactError, ConfigError
+from barstack.core.errors import ArtifactError, ConfigError, LeakError
 from barstack.datasets import Dataset
 from barstack.models import MODELS, FittedModel, Model, train
 from barstack.models.pretrained._checkpoint import path, read_network
@@ -56,7 +56,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def model_of(weights: Path, **settings: Any) -> Model:
-    return MODELS.parse({"model": "timesfm", "weights": str(weights), "lookback": 32} | settings)
+    own = {"weights": str(weights), "lookback": 32, "seen_through": "1970-01-01"}
+    return MODELS.parse({"model": "timesfm"} | own | settings)
 
 
 dataset = small_dataset("return")
@@ -162,6 +163,28 @@ def test_what_is_no_checkpoint_is_refused(weights: Path, tmp_path: Path) -> None
         model_of(weights, lookback=33)
     with pytest.raises(ConfigError, match="reads feature 9"):
         train(model_of(weights, feature=9), dataset, rows, seed=0)
+
+
+def test_nothing_is_forecast_that_the_weights_may_have_seen(weights: Path) -> None:
+    rows = training_rows(dataset)
+    decided = dataset.decisions.decided_at
+    known = dataset.labels.all_known_at[rows].max()
+    later = np.flatnonzero(decided >= known)
+    plain = train(model_of(weights), dataset, rows, seed=0)
+    assert len(plain.forecast(dataset.features, later)) == len(later)
+    seen = str(decided[later[0]].astype("datetime64[D]") + 1)
+    for model in (
+        model_of(weights, seen_through=seen),
+        MODELS.parse({"model": "per_ticker", "of": model_of(weights, seen_through=seen).content()}),
+    ):
+        fitted = train(model, dataset, rows, seed=0)
+        assert fitted.trained_through == np.datetime64(seen, "us")
+        for kind in ("forward", "crossed"):
+            with pytest.raises(LeakError, match=r"may have seen bars through .* could remember"):
+                fitted.forecast(dataset.features, later, kind)
+    for wrong in ("", "soon", "2025-13-01"):
+        with pytest.raises(ConfigError, match="seen_through"):
+            model_of(weights, seen_through=wrong)
 
 
 SOME = "stacked_xf.0.ff0.weight"

@@ -87,6 +87,14 @@ class Model(Spec):
         """Hash of the files that settings name: another file at the same path is another model."""
         return ""
 
+    @property
+    def pretrained_through(self) -> np.datetime64 | None:
+        """Latest bar that weights brought from elsewhere may have seen; None where there are none.
+
+        Nothing earlier may be forecast with them: they could remember it.
+        """
+        return None
+
     def curves(self, learned: Any) -> list[dict[str, float]]:
         """How learning went, epoch by epoch, where there are any; by name what was measured."""
         return []

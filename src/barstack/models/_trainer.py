@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from barstack.core.decisions import Rows
-from barstack.core.errors import ArtifactError, ConfigError, DataError
+from barstack.core.errors import ArtifactError, ConfigError, DataError, LeakError
 from barstack.core.forecast import Forecast, Kind, Target, uncrossed
-from barstack.core.times import TrainedThrough, as_time, iso
+from barstack.core.times import DecidedAt, TrainedThrough, as_time, iso
 from barstack.datasets import (
     Dataset,
     FittedScaler,
@@ -64,11 +64,25 @@ class FittedModel:
         return uncrossed(values * self.y_scale[:, None], self.target)
 
     def forecast(self, features: FeatureTable, rows: Rows, kind: Kind = "forward") -> Forecast:
-        """Forecasts with their clocks; `LeakError` for a forward one that is trained too late."""
+        """Forecasts with their clocks; `LeakError` for a forward one that is trained too late.
+
+        Nor does a model forecast what weights from elsewhere may have seen, forward or not.
+        """
+        self._check_unseen(DecidedAt(features.decisions.decided_at[rows]))
         through = np.full(len(rows), self.trained_through, "datetime64[us]")
         values = self.predict(features, rows)
         decisions = features.decisions.take(rows)
         return Forecast(decisions, self.target, values, TrainedThrough(through), kind)
+
+    def _check_unseen(self, decided_at: DecidedAt) -> None:
+        seen = self.model.pretrained_through
+        if seen is not None and len(decided_at) and decided_at.min() < seen:
+            name = self.model.registered_as and self.model.registered_as[1]
+            raise LeakError(
+                f"{name} comes with weights that may have seen bars through {iso(seen)}, and is "
+                f"asked for a forecast at {iso(decided_at.min())}: it could remember what came. "
+                "Judge it on later bars; for weights of your own say seen_through."
+            )
 
     def _check(self, features: FeatureTable, rows: Rows) -> Rows:
         """(n_rows,) how far back each row may look, which is far enough for the model."""
@@ -169,6 +183,8 @@ class Prepared:
 
     def fitted(self, model: Model, dataset: Dataset, learned: Any) -> FittedModel:
         """What the model learned, with the scales and columns it learned them in."""
+        seen = model.pretrained_through
+        through = self.trained_through if seen is None else max(self.trained_through, seen)
         return FittedModel(
             model,
             learned,
@@ -176,7 +192,7 @@ class Prepared:
             dataset.features.columns,
             self.fit.scaler,
             self.y_scale,
-            self.trained_through,
+            through,
             dataset.max_gap,
             self.fit_rows,
             self.stop_rows,

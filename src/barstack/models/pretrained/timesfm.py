@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field, field_validator
 
 from barstack.core.errors import ConfigError, MissingPackageError
 from barstack.core.files import sha256_of
 from barstack.core.forecast import Target
+from barstack.core.times import as_time
 from barstack.datasets import Inputs, Samples
 
 from .._model import Model, Values, register
@@ -27,7 +30,8 @@ class TimesFM(Model):
 
     The series is the price, as the running sum of one feature that is each bar's log return. The
     decoder forecasts its next bars; a ridge regression on that path learns each horizon. Weights
-    of TimesFM 2.5 are read from a file of your own and never fetched.
+    of TimesFM 2.5 are read from a file of your own and never fetched. What they were pretrained on
+    is not listed day by day, so nothing before `seen_through` is forecast.
     """
 
     packages: ClassVar[tuple[str, ...]] = ("timesfm", "torch")
@@ -36,6 +40,7 @@ class TimesFM(Model):
     }
 
     weights: str = ""  # path of model.safetensors
+    seen_through: str = "2025-09-15"  # the day that TimesFM 2.5 came out: nothing later is in it
     feature: int = Field(0, ge=0)  # place of the log return among the columns
     lookback: int = Field(512, ge=32)  # bars, a multiple of 32
     tune: Literal["head", "all"] = "head"
@@ -51,6 +56,20 @@ class TimesFM(Model):
         if lookback % 32:
             raise ConfigError(f"lookback must be a multiple of 32 bars, got {lookback}.")
         return lookback
+
+    @field_validator("seen_through")
+    @classmethod
+    def _date(cls, seen_through: str) -> str:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", seen_through):
+            raise ConfigError(
+                f"seen_through must be a date such as 2025-09-15, got {seen_through!r}."
+            )
+        as_time(seen_through)  # says which month or day there is not
+        return seen_through
+
+    @property
+    def pretrained_through(self) -> np.datetime64:
+        return as_time(self.seen_through)
 
     @property
     def lookback_bars(self) -> int:

@@ -90,6 +90,10 @@ class ByTicker(Model):
         return self.of.files_id()
 
     @property
+    def pretrained_through(self) -> np.datetime64 | None:
+        return self.of.pretrained_through
+
+    @property
     def updates(self) -> bool:
         return self.of.updates
 
