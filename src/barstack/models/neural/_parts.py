@@ -52,7 +52,7 @@ class Recurrent(nn.Module):
         between = dropout if layers > 1 else 0.0
         cell = nn.LSTM if kind == "lstm" else nn.GRU
         self.cells = cell(n_features, hidden, layers, batch_first=True, dropout=between)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.window = window
 
     def forward(self, bars: Tensor) -> Tensor:
@@ -153,7 +153,7 @@ class BandAttention(nn.Module):
         self, size: int, heads: int, width: int, dropout: float, shared_values: bool = False
     ) -> None:
         super().__init__()
-        self.heads, self.dropout = heads, nn.Dropout(dropout)
+        self.heads, self.dropout = heads, Dropout(dropout)
         self.query, self.key = nn.Linear(size, size), nn.Linear(size, size)
         self.shared = shared_values
         each = size // heads
@@ -210,7 +210,7 @@ class GatedSkip(nn.Module):
 
     def __init__(self, width: int, out: int, dropout: float) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.both = nn.Linear(width, 2 * out)
         self.norm = nn.LayerNorm(out)
 

@@ -79,7 +79,7 @@ class Hierarchical(Neural):
                     p.CausalConv(model.channels, model.channels, 3, dilation)
                     for dilation in dilations
                 )
-                self.drop = nn.Dropout(model.dropout)
+                self.drop = p.Dropout(model.dropout)
 
             def forward(self, bars: Tensor, keep: int) -> Tensor:
                 x = self.enter(self.mean(bars[:, -keep - self.reach :]))

@@ -55,10 +55,10 @@ class TCN(Neural):
                 self.body = Chain(
                     p.CausalConv(width, out, 3, dilation),
                     nn.ReLU(),
-                    nn.Dropout(dropout),
+                    p.Dropout(dropout),
                     p.CausalConv(out, out, 3, dilation),
                     nn.ReLU(),
-                    nn.Dropout(dropout),
+                    p.Dropout(dropout),
                 )
                 self.skip = nn.Identity() if width == out else nn.Linear(width, out)
 

@@ -65,7 +65,7 @@ class Transformer(Neural):
                 self.think = nn.Sequential(
                     p.perceptron(model.width, model.inner, dropout=model.dropout),
                     nn.Linear(model.inner, model.width),
-                    nn.Dropout(model.dropout),
+                    p.Dropout(model.dropout),
                 )
 
             def forward(self, x: Tensor, keep: int) -> Tensor:
