@@ -155,17 +155,22 @@ def test_too_short_a_history_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["lstm", "tcn", "transformer"])
 def test_dense_training_learns_what_windows_do(name: str) -> None:
-    """Judged on exact windows, as forecasts are made: the loss is no worse by a tenth."""
-    losses = {}
-    for mode in ("dense", "windows"):
+    """Judged on exact windows, as forecasts are made: the loss is no worse by a tenth.
+
+    One seed alone says as much about its luck: the loss of one network differs by a tenth.
+    """
+    losses: dict[str, list[float]] = {"dense": [], "windows": []}
+    for mode, found in losses.items():
         model = MODELS.parse({"model": name, "lookback": 12, "mode": mode})
-        fitted = train(model, DATASET, ROWS, seed=0)
-        later = np.flatnonzero(DATASET.decisions.decided_at > fitted.trained_through)
-        later = later[~np.isnan(DATASET.labels.values[later]).any(axis=1)]
-        said, y = fitted.predict(DATASET.features, later)[:, :, 0], DATASET.labels.values[later]
-        losses[mode] = ((said - y) ** 2).mean() / (y**2).mean()
-    assert losses["dense"] < 0.9
-    assert losses["dense"] < 1.1 * losses["windows"]
+        for seed in range(3):
+            fitted = train(model, DATASET, ROWS, seed=seed)
+            later = np.flatnonzero(DATASET.decisions.decided_at > fitted.trained_through)
+            later = later[~np.isnan(DATASET.labels.values[later]).any(axis=1)]
+            said = fitted.predict(DATASET.features, later)[:, :, 0]
+            y = DATASET.labels.values[later]
+            found.append(float(((said - y) ** 2).mean() / (y**2).mean()))
+    assert np.mean(losses["dense"]) < 0.9
+    assert np.mean(losses["dense"]) < 1.1 * np.mean(losses["windows"])
 
 
 def test_only_order_within_the_window_can_be_learned_by_a_sequence_model() -> None:
