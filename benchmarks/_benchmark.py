@@ -38,6 +38,16 @@ def at_least(value: float, limit: float) -> dict[str, float]:
 
 def finish(name: str, bars: dict[str, dict[str, float]], figures: dict[str, Any]) -> None:
     """Print the result as the last line, keep it, and exit 1 when a bar falls short."""
+    result = keep(name, bars, figures)
+    short = [bar for bar, facts in bars.items() if not _met(facts)]
+    for bar in short:
+        print(f"{bar} falls short: {bars[bar]}", file=sys.stderr)
+    print(json.dumps(result))
+    sys.exit(1 if short else 0)
+
+
+def keep(name: str, bars: dict[str, dict[str, float]], figures: dict[str, Any]) -> dict[str, Any]:
+    """The result, once it lies under results/."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],
         cwd=HERE,
@@ -48,11 +58,7 @@ def finish(name: str, bars: dict[str, dict[str, float]], figures: dict[str, Any]
     result = {"benchmark": name, "commit": commit, "bars": bars, "figures": figures}
     (HERE / "results").mkdir(exist_ok=True)
     (HERE / "results" / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
-    short = [bar for bar, facts in bars.items() if not _met(facts)]
-    for bar in short:
-        print(f"{bar} falls short: {bars[bar]}", file=sys.stderr)
-    print(json.dumps(result))
-    sys.exit(1 if short else 0)
+    return result
 
 
 def _met(facts: dict[str, float]) -> bool:

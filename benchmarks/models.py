@@ -1,6 +1,6 @@
 """Models: how fast they learn, and that what makes them fast costs nothing.
 
-    .venv/bin/python benchmarks/models.py --part neural
+    .venv/bin/python benchmarks/models.py                     all parts, some three hours
     .venv/bin/python benchmarks/models.py --part linear
     .venv/bin/python benchmarks/models.py --part neural --only lstm,tcn --bars 3000 --epochs 4
     .venv/bin/python benchmarks/models.py --part learning --seeds 20
@@ -26,7 +26,7 @@ Parts `neural`, `learning`, `sizes` and `mutants` take long; stopped, they go on
 
 from __future__ import annotations
 
-from _benchmark import arguments, finish
+from _benchmark import arguments, finish, keep
 from _models_learning import learning
 from _models_linear import linear
 from _models_mutants import mutants
@@ -46,7 +46,7 @@ PARTS = {
 
 def main() -> None:
     parser = arguments(__doc__ or "")
-    parser.add_argument("--part", choices=PARTS, default="neural")
+    parser.add_argument("--part", choices=["all", *PARTS], default="all")
     parser.add_argument("--only", default="", help="names of models, with commas")
     parser.add_argument("--bars", type=int, default=4000, help="bars of each symbol or world")
     parser.add_argument("--repeats", type=int, default=3, help="of what is timed by the clock")
@@ -54,8 +54,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20, help="of part learning")
     parser.add_argument("--mutants", type=int, default=10_000, help="artifacts to spoil")
     options = parser.parse_args()
-    bars, figures = PARTS[options.part](options)
-    finish(f"models_{options.part}", bars, figures)
+    if options.part != "all":
+        bars, figures = PARTS[options.part](options)
+        finish(f"models_{options.part}", bars, figures)
+    held: dict[str, dict[str, float]] = {}
+    for name, part in PARTS.items():
+        bars, figures = part(options)
+        keep(f"models_{name}", bars, figures)
+        held |= bars
+    finish("models", held, {"parts": {name: f"models_{name}.json" for name in PARTS}})
 
 
 if __name__ == "__main__":

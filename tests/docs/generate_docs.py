@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.docs import measured
 from tests.docs.doc_pages import ROOT
 
 _MARKED = re.compile(
@@ -127,10 +128,14 @@ def _table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
 MAKERS: dict[str, Callable[[], str]] = {
     "checks": _checks,
     "features": _features,
+    "held": measured.held,
     "help": _help,
+    "learning": measured.learning,
     "models": _models,
+    "neural": measured.neural,
     "oracles": _oracles,
     "sets": _sets,
+    "sizes": measured.sizes,
 }
 
 
