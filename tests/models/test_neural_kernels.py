@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from barstack.models.neural._attention import across, attend, band
+from barstack.models.neural._attention import across, attend, band, small_attention
 from barstack.models.neural._parts import CausalConv
 from barstack.models.neural._recurrent import states
 
@@ -82,6 +82,17 @@ def test_attention_across_sequences() -> None:
     theirs = found_and_asked(step_by_step, pull, [lines])
     same(found_and_asked(lambda: across(lines), pull, [lines]), theirs)
     torch.testing.assert_close(across(lines[..., :1]), across(lines)[..., :1])
+
+
+@pytest.mark.parametrize("shape", [(7, 2, 5, 3), (2, 6, 2, 4, 3), (1, 1, 1, 2)])
+def test_attention_of_short_sequences(shape: tuple[int, ...]) -> None:
+    """Stacked in front or not; PyTorch's own attention is the oracle."""
+    torch.manual_seed(0)
+    given = [(2.0 * torch.randn(shape)).requires_grad_() for _ in range(3)]
+    pull = torch.randn(shape)
+    own = torch.nn.functional.scaled_dot_product_attention
+    theirs = found_and_asked(lambda: own(*given), pull, given)
+    same(found_and_asked(lambda: small_attention(*given), pull, given), theirs)
 
 
 @pytest.mark.parametrize("dilation", [1, 3])

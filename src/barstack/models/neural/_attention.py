@@ -64,6 +64,21 @@ def across(lines: Tensor) -> Tensor:
     return (scores.softmax(dim=1) * value).sum(dim=1)
 
 
+def small_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """(..., heads, n, size) of each of very many short sequences, all over each other.
+
+    Compiled, sequences lie side by side: a softmax over ten numbers at a time, and a product of
+    matrices as small, leave a core mostly waiting.
+    """
+    if query.is_cuda or torch.compiler.is_exporting():
+        scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+        found: Tensor = scores.softmax(dim=-1) @ value
+        return found
+    own = [each.flatten(end_dim=-4) for each in (query, key, value)]
+    lines = torch.stack(own).permute(3, 0, 2, 4, 1)  # (n, 3, heads, size, sequences)
+    return across(lines).permute(3, 1, 0, 2).reshape(query.shape)
+
+
 class _Band(torch.autograd.Function):
     """The same of lines by step: see `_attention_kernels` for shapes."""
 

@@ -217,10 +217,3 @@ class GatedSkip(nn.Module):
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         gated = functional.glu(self.both(self.dropout(x)), dim=-1)
         return cast(Tensor, self.norm(skip + gated))
-
-
-def small_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """(batch, heads, n, size) all over each other: for so few that a fused kernel costs more."""
-    scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-    found: Tensor = scores.softmax(dim=-1) @ value
-    return found

@@ -51,6 +51,7 @@ class PatchTST(Neural):
         from torch import nn, zeros  # noqa: PLC0415
 
         p = parts()
+        from ._attention import small_attention  # noqa: PLC0415
         from ._stacked import LayerNorm, Linear  # noqa: PLC0415
 
         n_patches = (self.lookback - self.patch) // self.stride + 1
@@ -72,7 +73,7 @@ class PatchTST(Neural):
             def forward(self, x: Tensor) -> Tensor:
                 mixed = self.mix(self.first(x)).unflatten(-1, (3, self.heads, -1))
                 query, key, value = mixed.transpose(-4, -2).unbind(-3)
-                seen = p.small_attention(query, key, value).transpose(-3, -2)
+                seen = small_attention(query, key, value).transpose(-3, -2)
                 x = x + self.drop(self.out(seen.reshape(x.shape)))
                 return x + self.drop(self.think(self.second(x)))  # type: ignore[no-any-return]
 
