@@ -8,19 +8,17 @@ import typer
 
 from barstack.core.errors import ConfigError, MissingPackageError, did_you_mean
 
-from ._root import app
+from ._root import group
 from ._terminal import Json, print_json, stdout
 
 if TYPE_CHECKING:
     from barstack.models import Model
 
-models = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="What models there are, what each can forecast, and its settings.",
-    epilog="Example: barstack models show lstm",
+models = group(
+    "models",
+    "What models there are, what each can forecast, and its settings.",
+    "barstack models show lstm",
 )
-app.add_typer(models, name="models")
 
 Features = Annotated[int, typer.Option(min=1, help="Features that parameters are counted for.")]
 Outputs = Annotated[int, typer.Option(min=1, help="Numbers forecast, likewise.")]
