@@ -250,6 +250,8 @@ def test_lists(barstack: Barstack, kind: str) -> None:
     shown = barstack("list", kind)
     assert shown.code == 0
     assert listed.json[kind][0]["name"] in shown.out
+    if kind in ("features", "models", "splits"):
+        assert f"barstack {kind} list" in shown.out.splitlines()[-1]
 
 
 def test_schema(barstack: Barstack) -> None:

@@ -47,8 +47,29 @@ def test_show(barstack: Barstack, name: str) -> None:
     facts = barstack("models", "show", name, "--json", code=0).json
     assert set(facts["settings"]) == set(MODELS.get(name).model_fields)
     shown = barstack("models", "show", name, code=0).out
-    assert all(setting in shown for setting in facts["settings"])
+    words = shown.split()
+    for setting in facts["settings"]:
+        assert setting in words
+        assert set(facts["meanings"][setting].split()) <= set(words)
     assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_every_setting_says_what_it_means() -> None:
+    """A comment beside the field would not reach who runs `barstack models show`."""
+    ours = [MODELS.get(name) for name in MODELS.names()]
+    silent = [
+        f"{model.__name__}.{key}"
+        for model in ours
+        if model.__module__.startswith("barstack.")
+        for key, info in model.model_fields.items()
+        if not info.description
+    ]
+    assert silent == []
+
+
+def test_choices_are_told(barstack: Barstack) -> None:
+    meanings = barstack("models", "show", "lstm", "--json", code=0).json["meanings"]
+    assert meanings["schedule"].endswith("(constant, cosine, one_cycle)")
 
 
 def test_show_of_another_size(barstack: Barstack) -> None:
