@@ -19,7 +19,7 @@ import pytest
 from rich.console import Console
 from tests.conftest import Barstack
 
-from barstack import Run
+from barstack import Run, run
 from barstack.bars import Bars
 from barstack.cli._root import app
 from barstack.cli._show import leaderboard_table
@@ -107,6 +107,20 @@ def test_compare(barstack: Barstack, finished: Run, tmp_path: Path) -> None:
     names = {entry["name"] for entry in one["entries"]}
     assert names == {*finished.study.members, *finished.study.ensemble_names}
     assert "share no horizon '9h'" in barstack("compare", finished.folder, "--horizon", "9h").err
+
+
+def test_compare_of_runs_with_long_titles(
+    barstack: Barstack, finished: Run, tmp_path: Path, study_file: StudyFile
+) -> None:
+    title = "Return of a made-up walk over one bar and over four"
+    members = {"ridge": {}, "strong": {"model": "ridge", "penalty": 20.0}}
+    other = run(study_file(tmp_path, title=title, members=members), runs=tmp_path / "runs")
+    lines = barstack("compare", finished.folder, other.folder, code=0).out.splitlines()
+    assert lines[1].startswith(f"({other.id[:4]})  {title}, ")
+    for line in lines:
+        if line.startswith("strong "):
+            assert line.count("±") >= 2, "a name takes two lines"
+    assert max(map(len, lines)) <= 80
 
 
 def test_the_leaderboard_fits_wide_figures(finished: Run) -> None:
