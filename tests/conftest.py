@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +16,52 @@ import yaml
 
 from barstack import Run, run
 from barstack.bars import Bars
+from barstack.cli import main
 from barstack.testing import walk
 
 SHARED_DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
 StudyFile = Callable[..., Path]
+
+
+class Called:
+    """What a call of the command line left."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Barstack = Callable[..., Called]
+
+
+@pytest.fixture
+def barstack(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Barstack:
+    """Call the command line in this process: 80 columns, nobody at a terminal, an own catalog.
+
+    It must end with exit code `code`, or with whichever where that is None.
+    """
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("BARSTACK_CATALOG", str(tmp_path / "catalog"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+
+    def call(*arguments: object, code: int | None = None) -> Called:
+        monkeypatch.setattr(sys, "argv", ["barstack", *map(str, arguments)])
+        capsys.readouterr()
+        ended: Any = 0
+        try:
+            main()
+        except SystemExit as leaving:
+            ended = leaving.code or 0
+        said = capsys.readouterr()
+        assert code in (None, ended), said.err
+        return Called(ended, said.out, said.err)
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ from barstack.models import Model, register
 class Median(Model):
     """Weighted least absolute deviations, by iterated least squares. Schlossmacher (1973)."""
 
-    rounds: int = Field(30, ge=1)
-    penalty: float = Field(0.1, ge=0)  # L2, per row
+    rounds: int = Field(30, ge=1, description="steps of weighted least squares")
+    penalty: float = Field(0.1, ge=0, description="L2, per row")
 
     def fit(self, train, stop, target, seed):
         X = np.column_stack([np.ones(len(train)), train.last()])

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,32 +12,13 @@ from tests.bars.conftest import PointAt
 from tests.bars.fetch_kills import SYMBOLS, begun, completed, killed, vendor_of
 from tests.bars.sources import SOURCES
 from tests.bars.vendor import Vendor
+from tests.conftest import Barstack
 
 from barstack.bars.catalog import Catalog
-from barstack.cli import main
 
 ALPACA = SOURCES["alpaca"]
 WHOLE = ["--bar", "5min", "--start", ALPACA.at_bar(0), "--end", ALPACA.at_bar(200)]
 AROUND_THE_CLOCK = ["--option", "calendar=24/7"]
-Ran = subprocess.CompletedProcess[str]
-Barstack = Callable[..., Ran]
-
-
-@pytest.fixture
-def barstack(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Barstack:
-    """The command line, run in this process: its exit code and what it prints."""
-
-    def run(*arguments: str) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["barstack", *arguments])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code
-        printed = capsys.readouterr()
-        return Ran(arguments, int(str(code or 0)), printed.out, printed.err)
-
-    return run
 
 
 @pytest.mark.parametrize(("seed", "moody"), [(1, False), (2, True)])
@@ -80,23 +58,23 @@ def test_prints_what_arrived(tmp_path: Path, point_at: PointAt, barstack: Barsta
         point_at(vendor)
         ran = barstack("fetch", "alpaca", *ALPACA.symbols, *WHOLE, *AROUND_THE_CLOCK, *catalog)
         count = len(vendor.between("SPY", 0, 2**62)[:1])
-        assert ran.returncode == 0, ran.stderr
-        spy = next(line for line in ran.stdout.splitlines() if line.startswith("SPY"))
+        assert ran.code == 0, ran.err
+        spy = next(line for line in ran.out.splitlines() if line.startswith("SPY"))
         new, pages, retries = spy.split()[1:4]
         assert (pages, retries) == ("1", "0")
         assert count <= int(new) <= 200
         assert "2024-01-01 00:" in spy
-        assert max(len(line) for line in ran.stdout.splitlines()[:3]) <= 80
+        assert max(len(line) for line in ran.out.splitlines()[:3]) <= 80
 
         ran = barstack(
             "fetch", "alpaca", *ALPACA.symbols, *WHOLE, *AROUND_THE_CLOCK, *catalog, "--json"
         )
-        answer = json.loads(ran.stdout)
+        answer = ran.json
         assert answer["collection"] == "alpaca_5min"
         assert answer["symbols"]["SPY"]["asked"] == []
         assert answer["folder"] == str(tmp_path / "alpaca_5min")
         ran = barstack("fetch", "alpaca", "SPY", *WHOLE, *AROUND_THE_CLOCK, *catalog)
-        assert "SPY: nothing was missing" in ran.stdout
+        assert "SPY: nothing was missing" in ran.out
 
 
 def test_exit_code_3_when_the_source_failed(
@@ -108,9 +86,9 @@ def test_exit_code_3_when_the_source_failed(
             *("fetch", "alpaca", "SPY", "NOPE", *WHOLE, *AROUND_THE_CLOCK),
             *("--catalog", str(tmp_path)),
         )
-    assert ran.returncode == 3
-    assert "NOPE from alpaca: answer 400" in ran.stderr
-    assert "invalid symbol: NOPE" in ran.stderr
+    assert ran.code == 3
+    assert "NOPE from alpaca: answer 400" in ran.err
+    assert "invalid symbol: NOPE" in ran.err
     assert Catalog(tmp_path).collection("alpaca_5min").symbols() == ["SPY"]
 
 
@@ -123,8 +101,8 @@ def test_missing_keys_are_named_before_anything_is_asked(
         monkeypatch.setenv("APCA_API_SECRET_KEY", "")
         ran = barstack("fetch", "alpaca", "SPY", *WHOLE, "--catalog", str(tmp_path))
         assert vendor.asked == []
-    assert ran.returncode == 2
-    assert "set APCA_API_KEY_ID and APCA_API_SECRET_KEY in the environment" in ran.stderr
+    assert ran.code == 2
+    assert "set APCA_API_KEY_ID and APCA_API_SECRET_KEY in the environment" in ran.err
 
 
 def test_wrong_keys_are_not_tried_twice(
@@ -134,11 +112,11 @@ def test_wrong_keys_are_not_tried_twice(
         point_at(vendor)
         monkeypatch.setenv("APCA_API_SECRET_KEY", "hunter2")
         ran = barstack("fetch", "alpaca", "SPY", *WHOLE, "--catalog", str(tmp_path), "--json")
-    assert ran.returncode == 3
-    spy = json.loads(ran.stdout)["symbols"]["SPY"]
+    assert ran.code == 3
+    spy = ran.json["symbols"]["SPY"]
     assert "answer 403" in spy["error"]
     assert Catalog(tmp_path).names() == []
-    assert "hunter2" not in ran.stdout + ran.stderr
+    assert "hunter2" not in ran.out + ran.err
     assert (spy["requests"], spy["retries"]) == (1, 0)
 
 
@@ -174,8 +152,8 @@ def test_wrong_use_is_told_in_a_sentence(
 ) -> None:
     monkeypatch.delenv("BARSTACK_SQL_URL", raising=False)
     ran = barstack("fetch", *arguments, "--catalog", str(tmp_path))
-    assert ran.returncode == 2, ran
-    assert said in ran.stderr
+    assert ran.code == 2, ran.out
+    assert said in ran.err
 
 
 def test_yahoo_says_for_how_long_it_keeps_bars(
@@ -188,8 +166,8 @@ def test_yahoo_says_for_how_long_it_keeps_bars(
             *("--catalog", str(tmp_path)),
         )
         assert vendor.asked == []
-    assert ran.returncode == 2
-    assert "Yahoo keeps 5min bars for 60 days" in ran.stderr
+    assert ran.code == 2
+    assert "Yahoo keeps 5min bars for 60 days" in ran.err
 
 
 def test_fetches_what_a_study_needs(tmp_path: Path, point_at: PointAt, barstack: Barstack) -> None:
@@ -200,5 +178,5 @@ def test_fetches_what_a_study_needs(tmp_path: Path, point_at: PointAt, barstack:
     with Vendor(ALPACA.market(300)) as vendor:
         point_at(vendor)
         ran = barstack("fetch", str(study), "--catalog", str(tmp_path))
-        assert ran.returncode == 0, ran.stderr
+        assert ran.code == 0, ran.err
         assert sorted(asked.symbol for asked in vendor.asked) == sorted(ALPACA.symbols)

@@ -17,10 +17,10 @@ import numpy as np
 import polars as pl
 import pytest
 from rich.console import Console
+from tests.conftest import Barstack
 
-from barstack import Run
+from barstack import Run, run
 from barstack.bars import Bars
-from barstack.cli import main
 from barstack.cli._root import app
 from barstack.cli._show import leaderboard_table
 from barstack.testing import walk
@@ -31,40 +31,8 @@ COMMANDS = [command.name or command.callback.__name__ for command in app.registe
             if command.callback]  # fmt: skip
 
 
-class Called:
-    """What a call of the command line left."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def barstack(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Called]:
-    """Call the command line in this process, as 80 columns wide."""
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def call(*arguments: object) -> Called:
-        monkeypatch.setattr(sys, "argv", ["barstack", *map(str, arguments)])
-        capsys.readouterr()
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as leaving:
-            code = leaving.code or 0
-        said = capsys.readouterr()
-        return Called(code, said.out, said.err)
-
-    return call
-
-
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(barstack: Callable[..., Called], command: str) -> None:
+def test_every_command_explains_itself(barstack: Barstack, command: str) -> None:
     called = barstack(command, "--help")
     assert called.code == 0
     assert "Usage: " in called.out
@@ -95,7 +63,7 @@ def test_python_dash_m_is_the_same() -> None:
     assert "leaderboard" in done.stdout
 
 
-def test_run(barstack: Callable[..., Called], tmp_path: Path, study_file: StudyFile) -> None:
+def test_run(barstack: Barstack, tmp_path: Path, study_file: StudyFile) -> None:
     file, runs = study_file(tmp_path), tmp_path / "runs"
     shown = barstack("run", file, "--runs", runs)
     assert shown.code == 0, shown.err
@@ -112,7 +80,7 @@ def test_run(barstack: Callable[..., Called], tmp_path: Path, study_file: StudyF
     assert {step["how"] for step in again.json["steps"]} == {"made", "reused"}
 
 
-def test_leaderboard(barstack: Callable[..., Called], finished: Run) -> None:
+def test_leaderboard(barstack: Barstack, finished: Run) -> None:
     shown = barstack("leaderboard", finished.folder)
     assert shown.code == 0
     lines = shown.out.splitlines()
@@ -126,7 +94,7 @@ def test_leaderboard(barstack: Callable[..., Called], finished: Run) -> None:
     assert len(one["scores"]) == 8
 
 
-def test_compare(barstack: Callable[..., Called], finished: Run, tmp_path: Path) -> None:
+def test_compare(barstack: Barstack, finished: Run, tmp_path: Path) -> None:
     page = tmp_path / "compare.html"
     shown = barstack("compare", finished.folder, "--html", page)
     assert shown.code == 0
@@ -139,6 +107,20 @@ def test_compare(barstack: Callable[..., Called], finished: Run, tmp_path: Path)
     names = {entry["name"] for entry in one["entries"]}
     assert names == {*finished.study.members, *finished.study.ensemble_names}
     assert "share no horizon '9h'" in barstack("compare", finished.folder, "--horizon", "9h").err
+
+
+def test_compare_of_runs_with_long_titles(
+    barstack: Barstack, finished: Run, tmp_path: Path, study_file: StudyFile
+) -> None:
+    title = "Return of a made-up walk over one bar and over four"
+    members = {"ridge": {}, "strong": {"model": "ridge", "penalty": 20.0}}
+    other = run(study_file(tmp_path, title=title, members=members), runs=tmp_path / "runs")
+    lines = barstack("compare", finished.folder, other.folder, code=0).out.splitlines()
+    assert lines[1].startswith(f"({other.id[:4]})  {title}, ")
+    for line in lines:
+        if line.startswith("strong "):
+            assert line.count("±") >= 2, "a name takes two lines"
+    assert max(map(len, lines)) <= 80
 
 
 def test_the_leaderboard_fits_wide_figures(finished: Run) -> None:
@@ -164,7 +146,7 @@ def newer(tmp_path: Path, table: Table) -> Path:
     return tmp_path / "WALK.parquet"
 
 
-def test_predict(barstack: Callable[..., Called], finished: Run, newer: Path) -> None:
+def test_predict(barstack: Barstack, finished: Run, newer: Path) -> None:
     shown = barstack("predict", finished.folder, newer)
     assert shown.code == 0, shown.err
     assert shown.out.startswith("WALK at 2026-")
@@ -186,7 +168,7 @@ def test_predict(barstack: Callable[..., Called], finished: Run, newer: Path) ->
 
 
 def test_predict_reads_bars_as_the_study_did(
-    barstack: Callable[..., Called], tmp_path: Path, study_file: StudyFile, table: Table
+    barstack: Barstack, tmp_path: Path, study_file: StudyFile, table: Table
 ) -> None:
     """Local times stamped with the close, five minutes long, made half hours."""
 
@@ -234,7 +216,7 @@ def test_predict_reads_bars_as_the_study_did(
     ],
 )
 def test_wrong_use(
-    barstack: Callable[..., Called], tmp_path: Path, study_file: StudyFile, finished: Run,
+    barstack: Barstack, tmp_path: Path, study_file: StudyFile, finished: Run,
     newer: Path, table: Table, arguments: list[str], code: int, said: str,
 ) -> None:  # fmt: skip
     """A sentence on standard error, an exit code that scripts can tell, nothing on stdout."""
@@ -259,7 +241,7 @@ def test_wrong_use(
 
 
 def test_a_fault_of_ours_is_shown_whole(
-    barstack: Callable[..., Called], finished: Run, monkeypatch: pytest.MonkeyPatch
+    barstack: Barstack, finished: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fault(*_: object) -> None:
         raise ZeroDivisionError("a fault")
@@ -275,16 +257,18 @@ KINDS = ["features", "models", "labels", "splits", "ensembles", "providers"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_lists(barstack: Callable[..., Called], kind: str) -> None:
+def test_lists(barstack: Barstack, kind: str) -> None:
     listed = barstack("list", kind, "--json")
     assert set(listed.json) == {kind}
     assert all(each["name"] and each["about"] for each in listed.json[kind])
     shown = barstack("list", kind)
     assert shown.code == 0
     assert listed.json[kind][0]["name"] in shown.out
+    if kind in ("features", "models", "splits"):
+        assert f"barstack {kind} list" in shown.out.splitlines()[-1]
 
 
-def test_schema(barstack: Callable[..., Called]) -> None:
+def test_schema(barstack: Barstack) -> None:
     schema = barstack("schema").json
     assert set(schema["required"]) == {"bars", "label", "members"}
 

@@ -3,55 +3,28 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from tests.conftest import Barstack
 
 from barstack import Study
-from barstack.cli import main
 
 StudyFile = Callable[..., Path]
 
 
-@pytest.fixture
-def export(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
-    """Call the command in this process: exit code, output, errors."""
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["barstack", "export", *map(str, arguments)])
-        capsys.readouterr()
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as leaving:
-            code = leaving.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
-
-
-Export = Callable[..., tuple[int, str, str]]
-
-
 def test_a_study_is_written_fold_by_fold(
-    export: Export, tmp_path: Path, study_file: StudyFile
+    barstack: Barstack, tmp_path: Path, study_file: StudyFile
 ) -> None:
     file, out = study_file(tmp_path, weights="uniqueness", scaler="robust"), tmp_path / "sets"
-    arguments = (file, "--out", out, "--runs", tmp_path / "runs")
-    code, shown, said = export(*arguments)
-    assert code == 0, said
+    arguments = ("export", file, "--out", out, "--runs", tmp_path / "runs")
+    shown = barstack(*arguments, code=0).out
     assert "fold_2" in shown
     assert max(map(len, shown.splitlines()[:-1])) <= 80
-    again = json.loads(export(*arguments, "--scaled", "--json")[1])
+    again = barstack(*arguments, "--scaled", "--json").json
     assert again["scaled"] is True
     assert [each["folder"] for each in again["folds"]] == ["fold_0", "fold_1", "fold_2"]
     for each in again["folds"]:
@@ -73,25 +46,23 @@ def test_a_study_is_written_fold_by_fold(
 
 
 def test_a_single_cut_needs_no_folders(
-    export: Export, tmp_path: Path, study_file: StudyFile
+    barstack: Barstack, tmp_path: Path, study_file: StudyFile
 ) -> None:
     file, out = study_file(tmp_path, split="chronological"), tmp_path / "sets"
-    code, _, said = export(file, "--out", out, "--runs", tmp_path / "runs")
-    assert code == 0, said
+    barstack("export", file, "--out", out, "--runs", tmp_path / "runs", code=0)
     assert {each.name for each in out.iterdir()} == {
         *("train.parquet", "validation.parquet", "test.parquet", "dataset.json")
     }
 
 
 def test_labels_are_those_fitted_for_each_fold(
-    export: Export, tmp_path: Path, study_file: StudyFile
+    barstack: Barstack, tmp_path: Path, study_file: StudyFile
 ) -> None:
     """Thresholds learned from a fold's own training rows: other folds, other classes."""
     label = {"label": "three_class_quantiles", "horizons": [4]}
     file = study_file(tmp_path, label=label, members=["lightgbm"])
     out = tmp_path / "sets"
-    code, _, said = export(file, "--out", out, "--runs", tmp_path / "runs")
-    assert code == 0, said
+    barstack("export", file, "--out", out, "--runs", tmp_path / "runs", code=0)
     trained = [pl.read_parquet(out / f"fold_{k}" / "train.parquet") for k in range(3)]
     first, last = trained[0], trained[-1]
     joined = first.join(last, on="decided_at", suffix="_later")
@@ -100,15 +71,15 @@ def test_labels_are_those_fitted_for_each_fold(
 
 
 def test_what_is_wrong_is_one_sentence(
-    export: Export, tmp_path: Path, study_file: StudyFile
+    barstack: Barstack, tmp_path: Path, study_file: StudyFile
 ) -> None:
     file = study_file(tmp_path)
-    code, _, said = export(file, "--out", tmp_path / "bars", "--runs", tmp_path / "runs")
-    assert code == 2
+    said = barstack(
+        "export", file, "--out", tmp_path / "bars", "--runs", tmp_path / "runs", code=2
+    ).err
     assert "something else than an earlier export" in " ".join(said.split())
     assert (tmp_path / "bars" / "WALK.parquet").is_file()
     assert not (tmp_path / "runs").exists(), "it computed before it looked"
-    code, _, said = export(tmp_path / "none.yaml", "--out", tmp_path / "sets")
-    assert code == 2
+    said = barstack("export", tmp_path / "none.yaml", "--out", tmp_path / "sets", code=2).err
     assert "There is no study file" in said
-    assert export(file)[0] == 2  # --out is missing
+    barstack("export", file, code=2)  # --out is missing

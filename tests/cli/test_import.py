@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import pty
@@ -12,19 +11,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 from tests.bars.test_shared_data import FOLDERS
-from tests.conftest import table_of
+from tests.conftest import Barstack, table_of
 
 from barstack.bars import Catalog
 from barstack.bars.importing import LOG, Import, Repairs, run_import
 from barstack.bars.reading import Reading
-from barstack.cli import main
 from barstack.testing import walk
 
 GUESSED = FOLDERS | {
@@ -34,38 +31,6 @@ GUESSED = FOLDERS | {
     "fx_1h_long": ("FX", "regular"),
     "fx_1m": ("FX", "regular"),
 }
-
-
-class Called:
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def barstack(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Callable[..., Called]:
-    """Call the command line in this process, where no terminal is."""
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("BARSTACK_CATALOG", str(tmp_path / "catalog"))
-    monkeypatch.setattr(sys, "stdin", io.StringIO())
-
-    def call(*arguments: object) -> Called:
-        monkeypatch.setattr(sys, "argv", ["barstack", *map(str, arguments)])
-        capsys.readouterr()
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as leaving:
-            code = leaving.code or 0
-        said = capsys.readouterr()
-        return Called(code, said.out, said.err)
-
-    return call
 
 
 @pytest.fixture
@@ -83,7 +48,7 @@ def stored(tmp_path: Path, name: str) -> Any:
 
 
 def test_the_guess_is_shown_and_nobody_says_yes(
-    barstack: Callable[..., Called], bars: Path, tmp_path: Path
+    barstack: Barstack, bars: Path, tmp_path: Path
 ) -> None:
     called = barstack("import", bars, "--calendar", "24/7")
     assert called.code == 2
@@ -95,9 +60,7 @@ def test_the_guess_is_shown_and_nobody_says_yes(
     assert not (tmp_path / "catalog").exists()
 
 
-def test_yes_takes_what_is_likely(
-    barstack: Callable[..., Called], bars: Path, tmp_path: Path
-) -> None:
+def test_yes_takes_what_is_likely(barstack: Barstack, bars: Path, tmp_path: Path) -> None:
     called = barstack("import", bars, "--calendar", "24/7", "--yes")
     assert called.code == 0, called.err
     assert "400 new" in called.out
@@ -109,7 +72,7 @@ def test_yes_takes_what_is_likely(
     assert "0 new, 400 already there" in again.out
 
 
-def test_one_json_object(barstack: Callable[..., Called], bars: Path, tmp_path: Path) -> None:
+def test_one_json_object(barstack: Barstack, bars: Path, tmp_path: Path) -> None:
     called = barstack("import", bars, "--calendar", "24/7", "--yes", "--json")
     (collection,) = called.json["collections"]
     assert collection["collection"] == "bars"
@@ -130,9 +93,7 @@ def naive(bars: Path) -> Path:
     return file
 
 
-def test_what_is_unsure_must_be_said(
-    barstack: Callable[..., Called], bars: Path, tmp_path: Path
-) -> None:
+def test_what_is_unsure_must_be_said(barstack: Barstack, bars: Path, tmp_path: Path) -> None:
     file = naive(bars)
     called = barstack("import", file, "--into", "aaa", "--calendar", "24/7", "--yes")
     assert called.code == 2
@@ -163,9 +124,7 @@ def test_what_is_unsure_must_be_said(
         (["import", "{file}", "--into", "x", "--calendar", "XNYSE"], "Did you mean 'XNYS'"),
     ],
 )  # fmt: skip
-def test_wrong_use(
-    barstack: Callable[..., Called], bars: Path, arguments: list[str], said: str
-) -> None:
+def test_wrong_use(barstack: Barstack, bars: Path, arguments: list[str], said: str) -> None:
     places = {"bars": bars, "file": naive(bars)}
     called = barstack(*(argument.format(**places) for argument in arguments))
     assert called.code == 2, called.err
@@ -174,7 +133,7 @@ def test_wrong_use(
 
 
 def test_a_bad_file_does_not_stop_the_others(
-    barstack: Callable[..., Called], bars: Path, tmp_path: Path
+    barstack: Barstack, bars: Path, tmp_path: Path
 ) -> None:
     table = pl.read_parquet(bars / "BBB.parquet")
     broken = table.with_columns(
@@ -194,7 +153,7 @@ def test_a_bad_file_does_not_stop_the_others(
 
 
 def test_repairs_are_counted_and_written_down(
-    barstack: Callable[..., Called], bars: Path, tmp_path: Path
+    barstack: Barstack, bars: Path, tmp_path: Path
 ) -> None:
     table = pl.read_parquet(bars / "AAA.parquet")
     twice = table[10:12].with_columns(close=pl.col("low"))
@@ -217,7 +176,7 @@ def test_repairs_are_counted_and_written_down(
 
 
 def test_rows_that_cannot_be_read_are_dropped_on_demand_only(
-    barstack: Callable[..., Called], bars: Path, tmp_path: Path
+    barstack: Barstack, bars: Path, tmp_path: Path
 ) -> None:
     table = pl.read_parquet(bars / "AAA.parquet")
     text = table.write_csv().splitlines()
@@ -236,7 +195,7 @@ def test_rows_that_cannot_be_read_are_dropped_on_demand_only(
 
 
 def test_stored_bars_are_replaced_on_demand_only(
-    barstack: Callable[..., Called], bars: Path, tmp_path: Path
+    barstack: Barstack, bars: Path, tmp_path: Path
 ) -> None:
     options = ["--calendar", "24/7", "--yes"]
     barstack("import", bars, *options)
@@ -250,9 +209,7 @@ def test_stored_bars_are_replaced_on_demand_only(
     assert stored(tmp_path, "bars").table("AAA").equals(changed)
 
 
-def test_patterns_and_one_symbol_for_all(
-    barstack: Callable[..., Called], bars: Path, tmp_path: Path
-) -> None:
+def test_patterns_and_one_symbol_for_all(barstack: Barstack, bars: Path, tmp_path: Path) -> None:
     for file in list(bars.iterdir()):
         file.rename(bars / f"{file.stem}_30min.parquet")
     options = ["--into", "x", "--calendar", "24/7", "--yes"]
@@ -312,7 +269,7 @@ def test_later_rows_must_bear_out_the_guess(shared_data: Path, tmp_path: Path) -
     )
 
 
-def test_all_real_bars(barstack: Callable[..., Called], shared_data: Path, tmp_path: Path) -> None:
+def test_all_real_bars(barstack: Barstack, shared_data: Path, tmp_path: Path) -> None:
     """Twenty folders, each a collection of its name on its calendar, to the last bar."""
     called = barstack("import", shared_data, "--yes", "--json")
     assert called.code == 0, called.err
@@ -330,9 +287,7 @@ def test_all_real_bars(barstack: Callable[..., Called], shared_data: Path, tmp_p
         assert catalog.collection(name).table(file.stem).equals(pl.read_parquet(file))
 
 
-def test_times_that_are_not_recognised_are_no_dead_end(
-    barstack: Callable[..., Called], tmp_path: Path
-) -> None:
+def test_times_that_are_not_recognised_are_no_dead_end(barstack: Barstack, tmp_path: Path) -> None:
     """Each sentence leads on: to the column, to the format, to the rows that are none."""
     rows = [f"{day:02}|01|2026,1,2,1,2,9" for day in (5, 6, 7, 8, 9, 12, 13)]
     file = tmp_path / "AAA.csv"
@@ -360,7 +315,7 @@ def test_times_that_are_not_recognised_are_no_dead_end(
     ("folder", "proposed"), [("MyBars", "mybars"), ("US Bars (5m)", "us_bars_5m"), ("баr", "r")]
 )
 def test_a_folder_whose_name_no_collection_can_have(
-    barstack: Callable[..., Called], bars: Path, tmp_path: Path, folder: str, proposed: str
+    barstack: Barstack, bars: Path, tmp_path: Path, folder: str, proposed: str
 ) -> None:
     bars = bars.rename(tmp_path / folder)
     called = barstack("import", bars, "--calendar", "24/7", "--yes")
@@ -372,7 +327,7 @@ def test_a_folder_whose_name_no_collection_can_have(
 
 
 def test_a_folder_among_others_whose_name_no_collection_can_have(
-    barstack: Callable[..., Called], bars: Path, tmp_path: Path
+    barstack: Barstack, bars: Path, tmp_path: Path
 ) -> None:
     many = tmp_path / "many"
     many.mkdir()
@@ -382,7 +337,7 @@ def test_a_folder_among_others_whose_name_no_collection_can_have(
     assert f"barstack import {bars} --into mybars" in " ".join(called.err.split())
 
 
-def test_into_is_no_name_for_many_folders(barstack: Callable[..., Called], bars: Path) -> None:
+def test_into_is_no_name_for_many_folders(barstack: Barstack, bars: Path) -> None:
     called = barstack("import", bars.parent, "--into", "x")
     assert called.code == 2
     assert "Leave --into out" in called.err

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import Barstack
 
 from barstack.splits import SPLITTERS
 
@@ -19,32 +16,20 @@ STUDY = (
 )
 
 
-def barstack(*arguments: object, code: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "barstack", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"COLUMNS": "80"},
-    )
-    assert done.returncode == code, done.stderr
-    return done.stderr if code else done.stdout
-
-
-def test_list() -> None:
-    rows: list[dict[str, Any]] = json.loads(barstack("splits", "list", "--json"))["splits"]
+def test_list(barstack: Barstack) -> None:
+    rows: list[dict[str, Any]] = barstack("splits", "list", "--json", code=0).json["splits"]
     assert [row["name"] for row in rows] == SPLITTERS.names()
     assert {row["name"]: row["kind"] for row in rows}["combinatorial_purged"] == "crossed"
-    shown = barstack("splits", "list")
+    shown = barstack("splits", "list", code=0).out
     assert "folds=6" in shown
     assert max(map(len, shown.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("name", SPLITTERS.names())
-def test_plot_of_made_up_decisions_fits_a_terminal(name: str) -> None:
-    shown = barstack("splits", "plot", "--split", name)
+def test_plot_of_made_up_decisions_fits_a_terminal(barstack: Barstack, name: str) -> None:
+    shown = barstack("splits", "plot", "--split", name, code=0).out
     assert max(map(len, shown.splitlines())) <= 80
-    told = json.loads(barstack("splits", "plot", "--split", name, "--json"))
+    told = barstack("splits", "plot", "--split", name, "--json", code=0).json
     folds = told["folds"]
     assert len(shown.split("\n▄▄")[0].splitlines()) == 2 + len(folds)
     assert ("▒" in shown) == (told["kind"] == "crossed")
@@ -56,21 +41,21 @@ def test_plot_of_made_up_decisions_fits_a_terminal(name: str) -> None:
             assert own == fold[part]
 
 
-def test_settings_of_the_picture() -> None:
+def test_settings_of_the_picture(barstack: Barstack) -> None:
     plot = ("splits", "plot", "--split", "purged_kfold", "--set", "folds=3", "--stop", "0")
-    told = json.loads(
-        barstack(*plot, "--decisions", "90", "--horizon", "4", "--memory", "5", "--json")
-    )
+    told = barstack(
+        *plot, "--decisions", "90", "--horizon", "4", "--memory", "5", "--json", code=0
+    ).json
     middle = told["folds"][1]
     assert (middle["test"], middle["purged"], middle["embargoed"], middle["stop"]) == (30, 6, 5, 0)
     assert told["paths"] == [[0, 1, 2]]
 
 
-def test_plot_of_a_study(tmp_path: Path) -> None:
+def test_plot_of_a_study(barstack: Barstack, tmp_path: Path) -> None:
     study = tmp_path / "study.yaml"
     study.write_text(STUDY)
     page = tmp_path / "split.html"
-    told = json.loads(barstack("splits", "plot", study, "--html", page, "--json"))
+    told = barstack("splits", "plot", study, "--html", page, "--json", code=0).json
     assert told["split"]["split"] == "walk_forward"
     assert told["memory_bars"] == 15
     assert told["html"] == str(page)
@@ -79,13 +64,13 @@ def test_plot_of_a_study(tmp_path: Path) -> None:
     text = page.read_text()
     assert "<h1>Hours</h1>" in text
     assert "6 folds train on the past only. At most 3 rows of a fold are purged." in text
-    crossed = json.loads(barstack("splits", "plot", study, "--split", "purged_kfold", "--json"))
+    crossed = barstack("splits", "plot", study, "--split", "purged_kfold", "--json", code=0).json
     assert [fold["embargoed"] for fold in crossed["folds"]] == [15, 15, 15, 15, 0]
-    fewer = json.loads(barstack("splits", "plot", study, "--set", "folds=2", "--json"))
+    fewer = barstack("splits", "plot", study, "--set", "folds=2", "--json", code=0).json
     assert len(fewer["folds"]) == 2
 
 
-def test_a_page_takes_the_place_of_no_other_file(tmp_path: Path) -> None:
+def test_a_page_takes_the_place_of_no_other_file(barstack: Barstack, tmp_path: Path) -> None:
     study, notes = tmp_path / "study.yaml", tmp_path / "notes.txt"
     named_as_page = tmp_path / "study.html"
     for file in (study, notes, named_as_page):
@@ -97,23 +82,24 @@ def test_a_page_takes_the_place_of_no_other_file(tmp_path: Path) -> None:
         ((named_as_page,), named_as_page),
         ((), notes),
     ):
-        said = " ".join(barstack("splits", "plot", *given, "--html", page, code=2).split())
+        said = " ".join(barstack("splits", "plot", *given, "--html", page, code=2).err.split())
         assert "The page would take the place of" in said
         assert "which is no page. Name one that ends in .html" in said
         assert page.read_text() == STUDY
 
 
-def test_a_page_of_many_paths(tmp_path: Path) -> None:
+def test_a_page_of_many_paths(barstack: Barstack, tmp_path: Path) -> None:
     page = tmp_path / "paths.html"
-    assert "5 paths" in barstack(
-        "splits", "plot", "--split", "combinatorial_purged", "--html", page
+    assert (
+        "5 paths"
+        in barstack("splits", "plot", "--split", "combinatorial_purged", "--html", page, code=0).out
     )
     text = page.read_text()
     assert text.count('<th scope="col">Group') == 6
     assert "Embargoed" in text
 
 
-def test_mistakes_are_explained(tmp_path: Path) -> None:
+def test_mistakes_are_explained(barstack: Barstack, tmp_path: Path) -> None:
     study = tmp_path / "study.yaml"
     study.write_text(STUDY)
     for arguments, sentence in (
@@ -127,4 +113,4 @@ def test_mistakes_are_explained(tmp_path: Path) -> None:
         ((study, "--horizon", "3"), "A study's bars and label say"),
         ((tmp_path / "none.yaml",), "none.yaml"),
     ):
-        assert sentence in " ".join(barstack("splits", "plot", *arguments, code=2).split())
+        assert sentence in " ".join(barstack("splits", "plot", *arguments, code=2).err.split())

@@ -61,6 +61,7 @@ def ran(environment: dict[str, str], *command: str) -> str:
 
 
 def test_it_passes_the_contract(installed: dict[str, str]) -> None:
+    assert "$ python examples/plugin/check.py\n" in (EXAMPLE / "README.md").read_text()
     printed = ran(installed, str(EXAMPLE / "check.py"))
     assert printed.splitlines() == [f"passed {check.__name__}" for check in MODEL_CHECKS]
 

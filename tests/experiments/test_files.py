@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from tests.conftest import StudyFile
 
+from barstack import run
 from barstack.core.errors import ConfigError, DataError, StorageError
 from barstack.evaluation import compare
-from barstack.experiments import Run, compare_runs
+from barstack.experiments import Run, compare_runs, named_runs
 from barstack.experiments._label_stages import FINAL
 
 BOARD = ["directional_accuracy", "ic"]
@@ -57,6 +59,22 @@ def test_a_comparison_of_one_run_says_what_its_leaderboard_says(finished: Run) -
                 assert getattr(entry, figure) == pytest.approx(board.loc[entry.name, figure])
                 # Blocks of time are cut a little otherwise: the leaderboard's hold open labels too.
                 assert getattr(entry, f"{figure}_se") > 0.0
+
+
+def test_runs_are_told_apart_by_a_few_digits(
+    finished: Run, tmp_path: Path, study_file: StudyFile
+) -> None:
+    other = run(study_file(tmp_path, title="A long title", members=["ridge"]), runs=tmp_path)
+    for found in compare_runs([finished.folder, other.folder]):
+        ridges = {each.name for each in found.entries if each.name.startswith("ridge ")}
+        assert ridges == {f"ridge ({each.id[:4]})" for each in (finished, other)}
+    named = named_runs([finished.folder, other.folder])
+    assert named[other.id[:4]] == f"A long title, {other.id}"
+    alike = [tmp_path / name for name in ("12345a", "12345b", "1234c")]
+    assert list(named_runs(alike)) == ["12345a", "12345b", "1234c"]
+    assert list(named_runs([tmp_path / "one" / "run", tmp_path / "run"])) == [
+        str(tmp_path / "one" / "run"), str(tmp_path / "run"),
+    ]  # fmt: skip
 
 
 def worlds(n: int = 4000) -> dict[str, pl.DataFrame]:

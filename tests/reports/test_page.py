@@ -15,8 +15,11 @@ from typing import Any
 import pytest
 from plotly.offline import get_plotlyjs
 
+from barstack.core.forecast import Task
 from barstack.evaluation import (
     CalibrationBin,
+    Compared,
+    Comparison,
     Correlation,
     Equity,
     Evaluation,
@@ -27,7 +30,7 @@ from barstack.evaluation import (
     Weights,
 )
 from barstack.evaluation._findings import Edge, Role
-from barstack.reports import render
+from barstack.reports import render, render_comparison
 from barstack.reports._leaderboard import leaderboard
 
 CHROMIUM = "chromium"
@@ -212,10 +215,13 @@ addEventListener("securitypolicyviolation", (event) => fail(event.blockedURI));
 </script>"""
 
 # A browser window has a least width; a frame may be as narrow as a phone.
-PHONE = """<!doctype html><iframe style="width:400px;height:800px;border:0" srcdoc="{}"></iframe>
+FRAME = """<!doctype html><iframe style="width:{}px;height:800px;border:0" srcdoc="{}"></iframe>
 <script>onload = () => {{
-  const page = document.querySelector("iframe").contentDocument.documentElement;
-  document.body.innerHTML = `<p>${{page.clientWidth}} shown of ${{page.scrollWidth}}</p>`;
+  const page = document.querySelector("iframe").contentDocument;
+  const boards = [...page.querySelectorAll(".scroll:has(.leaderboard)")];
+  const parts = [page.documentElement, ...boards.filter((each) => each.clientWidth)];
+  const widths = parts.map((each) => [each.clientWidth, each.scrollWidth]);
+  document.body.innerHTML = `<p>${{JSON.stringify(widths)}}</p>`;
 }}</script>"""
 
 
@@ -234,6 +240,13 @@ def in_browser(page: str, folder: Path) -> str:
         [CHROMIUM, *flags, file.as_uri()], capture_output=True, text=True, timeout=120, check=True
     )
     return shown.stdout
+
+
+def widths_of(page: str, width: int, folder: Path) -> list[list[int]]:
+    """What is shown and what it would take, in pixels: of the page, then of each leaderboard."""
+    dom = in_browser(FRAME.format(width, escape(page)), folder)
+    found: list[list[int]] = json.loads(re.findall(r"<p>(\[\[.*\]\])</p>", dom)[0])
+    return found
 
 
 def drawn_in(dom: str) -> list[str]:
@@ -341,7 +354,7 @@ def test_a_winner_is_named_only_when_clear_of_the_naive(
     ]
     table = leaderboard(replace(an_evaluation(), scores=scores), "1h")
     assert table is not None
-    assert (f"<td><strong>{100 * accuracy:.1f}</strong></td>" in table) == bold
+    assert (f"<td><strong>{100 * accuracy:.1f}</strong>" in table) == bold
 
 
 def test_no_skill_is_a_rival_though_no_naive_forecast_is() -> None:
@@ -384,10 +397,57 @@ def test_phone_scrolls_down_only(tmp_path: Path) -> None:
     found = an_evaluation(
         members=tuple(f"a_member_with_a_long_name_{place}" for place in range(12))
     )
-    dom = in_browser(PHONE.format(escape(page_of(found, title="A" * 80))), tmp_path)
-    width, needed = re.search(r"<p>(\d+) shown of (\d+)</p>", dom).groups()  # type: ignore[union-attr]
-    assert 300 < int(width) <= 400
+    (width, needed), (_, table) = widths_of(page_of(found, title="A" * 80), 400, tmp_path)
+    assert 300 < width <= 400
+    assert needed == width < table  # which scrolls by itself
+
+
+LOSSES: dict[Task, dict[str, float | None]] = {
+    "return": {},
+    "three_class": {"r2": None, "rmse": None, "mae": None, "log_loss": 1.0986, "log_loss_se": 0.01},
+    "quantiles": {
+        "pinball": 0.0018, "pinball_se": 0.0003, "pinball_skill": -0.0012,
+        "pinball_skill_se": 0.0021,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("task", LOSSES)
+def test_a_leaderboard_fits_a_small_screen(task: Task, tmp_path: Path) -> None:
+    """All columns at 1,100 pixels, with figures as wide as markets make them."""
+    found = an_evaluation(members=("lightgbm", "mixture_of_experts"))
+    wide: dict[str, Any] = {
+        "ic": -0.071,
+        "net_edge_bps": -12.34,
+        "net_edge_bps_se": 10.21,
+        "r2": -0.0312,
+    }
+    scores = [
+        replace(score, n_decisions=124_000, **(wide | LOSSES[task])) for score in found.scores
+    ]
+    page = page_of(replace(found, task=task, scores=scores))
+    _, (width, needed) = widths_of(page, 1100, tmp_path)
+    assert width > 1000
     assert needed == width
+
+
+def test_a_comparison_fits_a_small_screen(tmp_path: Path) -> None:
+    names = [f"{name} ({run})" for name in ("mixture_of_experts", "lstm") for run in ("3fdc", "65")]
+    found = Comparison(
+        horizon="1h",
+        n_decisions=124_000,
+        first_at="2024-01-02 15:30",
+        last_at="2024-12-30 21:00",
+        entries=[Compared(name, 0.512, 0.011, 0.131, 0.021, 0.002, 0.013) for name in names],
+        correlation=Correlation("1h", names, [[1.0] * 4] * 4),
+    )
+    page = render_comparison([found], {"3fdc": "A title " * 20, "65": "Another"})
+    best, *_ = re.findall(r"<tr>.*?</tr>", page.partition("<tbody>")[2])
+    assert re.findall(r'<(?:th|td)( class="words"| scope="row"|)>', best) == [
+        ' scope="row"', ' class="words"', "", "", "",
+    ]  # fmt: skip
+    for width, needed in widths_of(page, 1100, tmp_path):
+        assert needed == width > 1000
 
 
 def test_browser_sees_failures(tmp_path: Path) -> None:

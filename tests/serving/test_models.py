@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from typer.testing import CliRunner
+from tests.conftest import Barstack
 
 from barstack import Models, Run, load
-from barstack.cli._root import app
 from barstack.core.errors import ConfigError, DataError, LeakError
 from barstack.ensembles import verified_manifest
 from barstack.testing import walk
@@ -211,10 +210,8 @@ def test_a_row_from_the_training_is_refused_where_its_time_is_given(
         models.predict_numeric_returns("WALK", row[0], decided_at=datetime(2030, 1, 1))
 
 
-def test_the_command_line_lists_and_tells(folder: Path) -> None:
-    runner = CliRunner()
-    listed = runner.invoke(app, ["artifacts", "list", str(folder), "--json"])
-    assert [each["model"] for each in json.loads(listed.stdout)["artifacts"]] == ["first", "second"]
-    told = runner.invoke(app, ["artifacts", "info", "OTHER", str(folder), "--json"])
-    assert json.loads(told.stdout)["model"] == "second"
-    assert "lookback_bars" in runner.invoke(app, ["artifacts", "info", "WALK", str(folder)]).stdout
+def test_the_command_line_lists_and_tells(barstack: Barstack, folder: Path) -> None:
+    listed = barstack("artifacts", "list", folder, "--json").json
+    assert [each["model"] for each in listed["artifacts"]] == ["first", "second"]
+    assert barstack("artifacts", "info", "OTHER", folder, "--json").json["model"] == "second"
+    assert "lookback_bars" in barstack("artifacts", "info", "WALK", folder).out

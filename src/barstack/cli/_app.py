@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130  # what shells expect after Ctrl-C
 
+_MORE = {
+    "features": "Formulas by group: barstack features list.",
+    "models": "Sizes: barstack models list. Settings: barstack models show NAME.",
+    "splits": "Settings: barstack splits list.",
+}
 Runs = Annotated[Path, typer.Option(help="Folder that receives a folder for each run.")]
 
 
@@ -202,6 +207,8 @@ def list_(
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     stdout().print(table)
+    if kind in _MORE:
+        stdout().print(_MORE[kind], highlight=False)
 
 
 @app.command(epilog="Example: barstack schema > study.schema.json, then point your editor at it.")

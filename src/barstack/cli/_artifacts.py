@@ -7,16 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from ._root import app
+from ._root import group
 from ._terminal import Json, print_json, stdout
 
-artifacts = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Which trained ensembles there are, and what each is.",
-    epilog="Example: barstack artifacts list runs",
+artifacts = group(
+    "artifacts",
+    "Which trained ensembles there are, and what each is.",
+    "barstack artifacts list runs",
 )
-app.add_typer(artifacts, name="artifacts")
 
 Folder = Annotated[Path, typer.Argument(help="Of runs or artifacts.")]
 

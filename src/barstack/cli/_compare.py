@@ -28,9 +28,9 @@ def compare(
     How far each lies behind the best has a standard error of its own, as forecasters
     that err alike are told apart sooner.
     """
-    from barstack.experiments import compare_runs  # noqa: PLC0415
+    from barstack.experiments import compare_runs, named_runs  # noqa: PLC0415
 
-    found = compare_runs(runs)
+    found, named = compare_runs(runs), named_runs(runs)
     if horizon is not None:
         known = [each.horizon for each in found]
         if horizon not in known:
@@ -41,22 +41,26 @@ def compare(
     if html is not None:
         from barstack.reports import render_comparison, write_page  # noqa: PLC0415
 
-        write_page(render_comparison(found, [run.resolve().name for run in runs]), html)
+        write_page(render_comparison(found, named), html)
     if as_json:
         page = {} if html is None else {"page": str(html)}
         print_json({"comparisons": [each.to_json() for each in found]} | page)
         return
-    _show(found)
+    _show(found, named)
     if html is not None:
         stdout().print(f"Wrote {html}", highlight=False)
 
 
-def _show(found: list[Comparison]) -> None:
+def _show(found: list[Comparison], named: dict[str, str]) -> None:
     from rich.table import Table  # noqa: PLC0415
 
     from ._show import plus_minus  # noqa: PLC0415
 
     console = stdout()
+    if len(named) > 1:
+        for label, run in named.items():
+            console.print(f"({label})  {run}", markup=False, highlight=False)
+        console.print()
     for each in found:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
         table.add_column(f"{each.horizon} ahead", overflow="fold")

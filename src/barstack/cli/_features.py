@@ -10,19 +10,17 @@ import typer
 
 from barstack.core.errors import ConfigError, did_you_mean
 
-from ._root import app
+from ._root import group
 from ._terminal import Json, print_json, stdout
 
 if TYPE_CHECKING:
     from barstack.features import Feature
 
-features = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="What features there are, what each computes, and how it looks.",
-    epilog="Example: barstack features show rsi",
+features = group(
+    "features",
+    "What features there are, what each computes, and how it looks.",
+    "barstack features show rsi",
 )
-app.add_typer(features, name="features")
 
 Name = Annotated[str, typer.Argument(help="A feature; barstack features list has them.")]
 Params = Annotated[

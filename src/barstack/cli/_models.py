@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
 from barstack.core.errors import ConfigError, MissingPackageError, did_you_mean
 
-from ._root import app
+from ._root import group
 from ._terminal import Json, print_json, stdout
 
 if TYPE_CHECKING:
     from barstack.models import Model
 
-models = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="What models there are, what each can forecast, and its settings.",
-    epilog="Example: barstack models show lstm",
+models = group(
+    "models",
+    "What models there are, what each can forecast, and its settings.",
+    "barstack models show lstm",
 )
-app.add_typer(models, name="models")
 
 Features = Annotated[int, typer.Option(min=1, help="Features that parameters are counted for.")]
-Outputs = Annotated[int, typer.Option(min=1, help="Numbers forecast, likewise.")]
+Outputs = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Numbers forecast, likewise: horizons times those at each, such as 12 for three "
+        "classes at four horizons.",
+    ),
+]
 
 
 @models.command(name="list", epilog="Example: barstack models list --family neural --features 85")
@@ -72,11 +77,12 @@ def show(
     outputs: Outputs = 4,
     as_json: Json = False,
 ) -> None:
-    """What a model is, what it can forecast, and its settings with their defaults."""
+    """What a model is, what it can forecast, what its settings mean."""
     from barstack.models import MODELS  # noqa: PLC0415
 
     model = MODELS.get(name)
-    facts = _facts(name, model, features, outputs) | {"settings": _settings(model)}
+    facts = _facts(name, model, features, outputs)
+    facts |= {"settings": _settings(model), "meanings": _meanings(model)}
     if as_json:
         print_json(facts)
         return
@@ -96,9 +102,11 @@ def show(
     if facts["settings"]:
         settings = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         settings.add_column("setting", no_wrap=True)
-        settings.add_column("default", justify="right")
+        settings.add_column("default", overflow="fold")
+        settings.add_column("meaning")
         for key, default in facts["settings"].items():
-            settings.add_row(key, str(default))
+            shown = "none" if default is None else str(default)
+            settings.add_row(key, shown, facts["meanings"][key])
         console.print()
         console.print(settings)
 
@@ -133,6 +141,16 @@ def _settings(model: type[Model]) -> dict[str, Any]:
         key: "required" if info.is_required() else info.get_default(call_default_factory=True)
         for key, info in model.model_fields.items()
     }
+
+
+def _meanings(model: type[Model]) -> dict[str, str]:
+    """What each setting means, in its unit, and what there is to choose from."""
+    found = {}
+    for key, info in model.model_fields.items():
+        choices = get_args(info.annotation) if get_origin(info.annotation) is Literal else ()
+        among = f" ({', '.join(choices)})" if choices else ""
+        found[key] = f"{info.description or ''}{among}"
+    return found
 
 
 def _several(value: str | list[str]) -> list[str]:

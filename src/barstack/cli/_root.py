@@ -1,4 +1,4 @@
-"""The command line that modules of this room add their commands to."""
+"""The command line, and groups in it, that modules of this room add their commands to."""
 
 from __future__ import annotations
 
@@ -12,3 +12,12 @@ app = typer.Typer(
     help="Learns ensembles from market bars and says honestly whether they predict anything.",
     epilog="Start with: barstack demo. Then write a study and: barstack run study.yaml",
 )
+
+
+def group(name: str, about: str, example: str) -> typer.Typer:
+    """Commands that are called as `barstack NAME COMMAND`."""
+    made = typer.Typer(
+        no_args_is_help=True, rich_markup_mode=None, help=about, epilog=f"Example: {example}"
+    )
+    app.add_typer(made, name=name)
+    return made

@@ -9,7 +9,7 @@ import typer
 
 from barstack.core.errors import ConfigError
 
-from ._root import app
+from ._root import group
 from ._split_scenes import DECISIONS, HORIZON, MEMORY, STOP, Scene, made_up, of_study
 from ._terminal import Json, print_json, stdout
 
@@ -17,13 +17,11 @@ if TYPE_CHECKING:
     from barstack.core.decisions import Rows
     from barstack.splits import SplitPicture
 
-splits = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="How time can be cut into folds, and pictures of it.",
-    epilog="Example: barstack splits plot --split combinatorial_purged --set groups=8",
+splits = group(
+    "splits",
+    "How time can be cut into folds, and pictures of it.",
+    "barstack splits plot --split combinatorial_purged --set groups=8",
 )
-app.add_typer(splits, name="splits")
 
 
 @splits.command(name="list", epilog="Example: barstack splits list")

@@ -9,7 +9,7 @@ import typer
 
 from barstack.core.errors import ConfigError, did_you_mean
 
-from ._root import app
+from ._root import group
 from ._terminal import Json, print_json, stderr, stdout
 
 if TYPE_CHECKING:
@@ -18,13 +18,11 @@ if TYPE_CHECKING:
 
 Folder = Annotated[Path | None, typer.Option(help="The catalog, if not $BARSTACK_CATALOG.")]
 
-world = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Made-up markets whose best possible forecast is known.",
-    epilog="Example: barstack world make --kind linear --into toy",
+world = group(
+    "world",
+    "Made-up markets whose best possible forecast is known.",
+    "barstack world make --kind linear --into toy",
 )
-app.add_typer(world, name="world")
 
 
 @world.command(epilog="Example: barstack world make --kind interaction --r2 0.01 --into toy")

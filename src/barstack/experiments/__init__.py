@@ -9,7 +9,7 @@ from . import (  # noqa: F401 (each registers its stages)
 )
 from ._audit import audit
 from ._chain import STAGES, Chain, Done, Step, Workplace, chain_of, stage
-from ._compare_runs import compare_runs
+from ._compare_runs import compare_runs, named_runs
 from ._run import Run, run_study
 from ._study import Study
 
@@ -24,6 +24,7 @@ __all__ = [
     "audit",
     "chain_of",
     "compare_runs",
+    "named_runs",
     "run_study",
     "stage",
 ]

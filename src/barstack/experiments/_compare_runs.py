@@ -12,42 +12,51 @@ from barstack.evaluation import Comparison, compare
 
 from ._study import Study
 
-_SHOWN = 8  # digits of a run's id
+_LEAST_DIGITS = 4  # of a run's id, as few as people know it again by
 
 
 def compare_runs(folders: Sequence[Path | str]) -> list[Comparison]:
     """Members and ensembles of one or several runs at each horizon that all of them forecast.
 
-    They are compared on the decisions that all share. Raises `ConfigError` for what is not the
-    folder of a run, or where runs share nothing, and `DataError` where they were judged by other
-    returns.
+    They are compared on the decisions that all share; of several runs each forecaster's name ends
+    in what `named_runs` calls its run. Raises `ConfigError` for what is not the folder of a run, or
+    where runs share nothing, and `DataError` where they were judged by other returns.
     """
     runs = [Path(folder) for folder in folders]
-    names = _names(runs)
+    ends = [f" ({label})" for label in _labels(runs)] if len(runs) > 1 else [""]
     tables = {
-        f"{name}{file.parent.name}": _read(file)
-        for run, name in zip(runs, names, strict=True)
+        f"{file.parent.name}{end}": _read(file)
+        for run, end in zip(runs, ends, strict=True)
         for file in _files(run)
     }
     return compare(tables)
 
 
-def _names(runs: list[Path]) -> list[str]:
-    """What each forecaster's name begins with: its run's title or id, or nothing for one run."""
-    if len(runs) < 2:
-        return [""]
+def named_runs(folders: Sequence[Path | str]) -> dict[str, str]:
+    """What each run is called beside the others: its title and id, by a label of a few digits."""
+    runs = [Path(folder) for folder in folders]
+    titled = [", ".join(filter(None, (_title(run), run.resolve().name))) for run in runs]
+    return dict(zip(_labels(runs), titled, strict=True))
+
+
+def _labels(runs: list[Path]) -> list[str]:
+    """As much of each id as tells it from the others; whole paths where ids are the same."""
     if len({run.resolve() for run in runs}) < len(runs):
         raise ConfigError("A run is named twice. Give each once.")
-    titles = []
-    for run in runs:
-        study = run / "study.yaml"
-        title = Study.from_yaml(study).title if study.is_file() else ""
-        titles.append(title or run.resolve().name[:_SHOWN])
-    repeated = len(set(titles)) < len(titles)
-    return [
-        f"{title} ({run.resolve().name[:_SHOWN]}): " if repeated else f"{title}: "
-        for title, run in zip(titles, runs, strict=True)
-    ]
+    ids = [run.resolve().name for run in runs]
+    if len(set(ids)) < len(ids):
+        return [str(run) for run in runs]
+    digits = _LEAST_DIGITS
+    while len({each[:digits] for each in ids}) < len(ids):
+        digits += 1
+    return [each[:digits] for each in ids]
+
+
+def _title(run: Path) -> str:
+    try:
+        return Study.from_yaml(run / "study.yaml").title
+    except ConfigError:  # of another version, or without a plugin: its forecasts are still there
+        return ""
 
 
 def _files(run: Path) -> list[Path]:

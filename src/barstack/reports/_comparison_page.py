@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ._html import chart, page, section, tabs
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from barstack.evaluation import Compared, Comparison
 
 
-def render_comparison(found: Sequence[Comparison], runs: Sequence[str]) -> str:
+def render_comparison(found: Sequence[Comparison], runs: Mapping[str, str]) -> str:
     """The comparison as one HTML page that loads nothing from anywhere.
 
-    runs  ids of what is compared
+    runs  what is compared, by the label that ends its forecasters' names where there are several
     """
     from ._comparison_charts import correlation, skill  # noqa: PLC0415 (plotly is slow to import)
 
@@ -62,7 +62,7 @@ def render_comparison(found: Sequence[Comparison], runs: Sequence[str]) -> str:
         "comparison.html",
         {"best": _best(found), "sections": "".join(sections)},
         title="Forecasters side by side",
-        run=" · ".join(f"<code>{say(run)}</code>" for run in runs),
+        run="<br>".join(_named(label, run, len(runs) > 1) for label, run in runs.items()),
         facts=[
             ("runs", str(len(runs))),
             ("forecasters", str(len(first.entries))),
@@ -70,6 +70,10 @@ def render_comparison(found: Sequence[Comparison], runs: Sequence[str]) -> str:
         ],
         shown=first.horizon,
     )
+
+
+def _named(label: str, run: str, beside_others: bool) -> str:
+    return f"<code>({say(label)})</code> {say(run)}" if beside_others else say(run)
 
 
 def _panel(found: Comparison, body: str) -> str:
@@ -86,7 +90,8 @@ def _best(found: Sequence[Comparison]) -> str:
         f"<td>{each.n_decisions:,}</td><td>{each.first_at[:10]}</td><td>{each.last_at[:10]}</td></tr>"
         for each in found
     )
-    return _framed(("Horizon", "Best", "Shared decisions", "From", "To"), rows)
+    heads = ("Horizon", "Best", "Shared decisions", "From", "To")
+    return _framed(heads, rows, words=("Best",))
 
 
 def _table(found: Comparison) -> str:
@@ -111,7 +116,9 @@ def _cell(value: float | None, error: float | None, scale: float, digits: int) -
     return f"<td>{shown}{beside}</td>"
 
 
-def _framed(heads: Sequence[str], rows: str) -> str:
-    head = "".join(f'<th scope="col">{say(each)}</th>' for each in heads)
+def _framed(heads: Sequence[str], rows: str, words: Sequence[str] = ()) -> str:
+    """A table; columns of `words` hold prose, the others but the first figures."""
+    prose = dict.fromkeys(words, ' class="words"')
+    head = "".join(f'<th scope="col"{prose.get(each, "")}>{say(each)}</th>' for each in heads)
     table = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
     return f'<div class="scroll" tabindex="0"><table class="leaderboard">{table}</table></div>'

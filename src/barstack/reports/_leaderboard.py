@@ -38,11 +38,6 @@ class Column:
     no_skill: float | None = None  # what a forecaster without any skill comes to
     sign: bool = False
 
-    @property
-    def width(self) -> int:
-        """Cells that it takes: the standard error has its own."""
-        return 1 if self.error is _unknown else 2
-
     def text(self, value: float | None) -> str:
         """A figure of this column in words."""
         if self.digits is None:
@@ -50,9 +45,10 @@ class Column:
         return number(value, self.digits, sign=self.sign)
 
     def error_text(self, score: Score) -> str:
-        """Its standard error, or nothing where there is none."""
+        """Its standard error, or nothing where there is none, or no figure."""
         error = self.error(score)
-        return f"± {number(error, self.digits or 0)}" if present(error) else ""
+        known = present(error) and present(self.value(score))
+        return f"± {number(error, self.digits or 0)}" if known else ""
 
 
 def _columns(task: str) -> list[Column]:
@@ -60,7 +56,7 @@ def _columns(task: str) -> list[Column]:
     scale, unit, digits = (1e4, ", bps", 1) if task in ("return", "quantiles") else (1.0, "", 4)
     return [
         Column(
-            "Right direction, %",
+            "Right direction,\u00a0%",
             "moves called right",
             lambda s: _times(s.directional_accuracy, 100),
             lambda s: _times(s.directional_accuracy_se, 100),
@@ -69,7 +65,7 @@ def _columns(task: str) -> list[Column]:
             no_skill=50.0,
         ),
         Column(
-            "Net edge, bps",
+            "Net\u00a0edge, bps",
             "timing profit a bar, after costs",
             lambda s: s.net_edge_bps,
             lambda s: s.net_edge_bps_se,
@@ -142,8 +138,7 @@ def leaderboard(evaluation: Evaluation, horizon: str) -> str | None:
         if any(present(column.value(score)) for score in scores)
     ]
     heads = "".join(
-        f'<th scope="col" colspan="{column.width}">{say(column.title)}'
-        f"<small>{say(column.meaning)}</small></th>"
+        f'<th scope="col">{say(column.title)}<small>{say(column.meaning)}</small></th>'
         for column in columns
     )
     winners = {column.title: winner(scores, column) for column in columns}
@@ -164,8 +159,9 @@ def leaderboard(evaluation: Evaluation, horizon: str) -> str | None:
 def _figure(score: Score, column: Column, wins: bool) -> str:
     shown = column.text(column.value(score))
     shown = f"<strong>{shown}</strong>" if wins else shown
-    beside = f'<td class="se">{column.error_text(score)}</td>' if column.width == 2 else ""
-    return f"<td>{shown}</td>{beside}"
+    error = column.error_text(score)
+    beside = f'<span class="se">{error}</span>' if error else ""
+    return f"<td>{shown}{beside}</td>"
 
 
 def winner(scores: list[Score], column: Column) -> Score | None:

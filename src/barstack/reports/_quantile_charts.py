@@ -94,7 +94,7 @@ def coverage_table(evaluation: Evaluation, horizon: str) -> str:
     intervals = list(dict.fromkeys((each.lower, each.upper) for each in found))
     cells = {(each.name, each.lower): each for each in found}
     heads = "".join(
-        f'<th scope="col" colspan="2">{number(100 * (upper - lower), 0)} % interval, covered %</th>'
+        f'<th scope="col">{number(100 * (upper - lower), 0)} % interval, covered %</th>'
         '<th scope="col">Width, bps</th>'
         for lower, upper in intervals
     )
@@ -112,8 +112,8 @@ def coverage_table(evaluation: Evaluation, horizon: str) -> str:
 
 def _covered(each: Coverage) -> str:
     return (
-        f'<td>{number(100 * each.covered, 1)}</td><td class="se">± '
-        f"{number(100 * each.covered_se, 1)}</td><td>{number(1e4 * each.width, 1)}</td>"
+        f'<td>{number(100 * each.covered, 1)}<span class="se">± '
+        f"{number(100 * each.covered_se, 1)}</span></td><td>{number(1e4 * each.width, 1)}</td>"
     )
 
 

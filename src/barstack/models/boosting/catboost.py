@@ -44,8 +44,10 @@ class CatBoost(NativeBoosting):
     single: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("catboost",)
 
-    l2_penalty: float = Field(10.0, ge=0)
-    feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each split
+    l2_penalty: float = Field(10.0, ge=0, description="L2, on leaf values")
+    feature_share: float = Field(
+        0.7, gt=0, le=1, description="share of features looked at for each split"
+    )
 
     def grow(
         self, train: Part, stop: Part, target: Target, seed: int, begin: list[Any] | None

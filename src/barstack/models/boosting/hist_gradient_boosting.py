@@ -25,9 +25,11 @@ class HistGradientBoosting(Boosting):
 
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
-    leaf_rows: int = Field(40, ge=1)  # fewest rows in a leaf
-    feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each split
-    l2_penalty: float = Field(0.0, ge=0)  # on leaf values
+    leaf_rows: int = Field(40, ge=1, description="fewest rows in a leaf")
+    feature_share: float = Field(
+        0.7, gt=0, le=1, description="share of features looked at for each split"
+    )
+    l2_penalty: float = Field(0.0, ge=0, description="L2, on leaf values")
 
     def fit_one(self, train: Part, stop: Part | None, target: Target, seed: int) -> Trees:
         assert stop is not None  # stops_early

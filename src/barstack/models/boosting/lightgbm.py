@@ -41,8 +41,10 @@ class LightGBM(NativeBoosting):
     native_suffix: ClassVar[str] = ".txt"
     packages: ClassVar[tuple[str, ...]] = ("lightgbm",)
 
-    leaf_rows: int = Field(40, ge=1)  # fewest rows in a leaf
-    feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each tree
+    leaf_rows: int = Field(40, ge=1, description="fewest rows in a leaf")
+    feature_share: float = Field(
+        0.7, gt=0, le=1, description="share of features looked at for each tree"
+    )
 
     def grow(
         self, train: Part, stop: Part, target: Target, seed: int, begin: list[Any] | None

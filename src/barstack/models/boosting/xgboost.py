@@ -37,9 +37,13 @@ class XGBoost(NativeBoosting):
     single: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("xgboost-cpu",)
 
-    leaf_weight: float = Field(40.0, ge=0)  # least sum of hessians in a leaf
-    feature_share: float = Field(0.7, gt=0, le=1)  # of features looked at for each tree
-    row_share: float = Field(0.8, gt=0, le=1)  # of rows drawn for each tree
+    leaf_weight: float = Field(
+        40.0, ge=0, description="least sum of hessians in a leaf; a quarter of it for classes"
+    )
+    feature_share: float = Field(
+        0.7, gt=0, le=1, description="share of features looked at for each tree"
+    )
+    row_share: float = Field(0.8, gt=0, le=1, description="share of rows drawn for each tree")
 
     def grow(
         self, train: Part, stop: Part, target: Target, seed: int, begin: list[Any] | None

@@ -28,10 +28,12 @@ class Forest(PerHorizon):
 
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
-    trees: int = Field(200, ge=1, le=10_000)
-    depth: int = Field(8, ge=1, le=24)
-    leaf_rows: int = Field(20, ge=1)  # fewest rows in a leaf
-    feature_share: float = Field(0.3, gt=0, le=1)  # of features looked at for each split
+    trees: int = Field(200, ge=1, le=10_000, description="number of trees")
+    depth: int = Field(8, ge=1, le=24, description="levels of a tree")
+    leaf_rows: int = Field(20, ge=1, description="fewest rows in a leaf")
+    feature_share: float = Field(
+        0.3, gt=0, le=1, description="share of features looked at for each split"
+    )
 
     @abstractmethod
     def grower(self, ensemble: Any, target: Target, settings: dict[str, Any]) -> Any:

@@ -23,9 +23,11 @@ class ElasticNet(MomentModel):
 
     version = 2  # solved to the last digit, no longer to a share of the labels' spread
 
-    penalty: float = Field(0.02, gt=0)
-    l1_share: float = Field(0.5, ge=0, le=1)  # of the penalty
-    rounds: int = Field(5_000, ge=1)  # most passes over the features
+    penalty: float = Field(0.02, gt=0, description="L1 and L2 together, per row")
+    l1_share: float = Field(
+        0.5, ge=0, le=1, description="share of the penalty that leaves features out"
+    )
+    rounds: int = Field(5_000, ge=1, description="most passes over the features")
 
     @property
     def l2(self) -> float:

@@ -26,8 +26,8 @@ class Logistic(LinearModel):
 
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
-    penalty: float = Field(0.1, gt=0)
-    rounds: int = Field(1_000, ge=1)  # most steps of the solver
+    penalty: float = Field(0.1, gt=0, description="L2, against the mean loss of a row")
+    rounds: int = Field(1_000, ge=1, description="most steps of the solver")
 
     def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Linear:
         X, linear_model = train.last(), scikit("linear_model")

@@ -22,7 +22,9 @@ class NaiveSign(Naive):
     """
 
     states: ClassVar[int] = 3  # below its usual value, at it, above
-    feature: int = Field(0, ge=0)  # its place among the columns
+    feature: int = Field(
+        0, ge=0, description="place of the feature among the columns, counted from 0"
+    )
 
     def state(self, inputs: Inputs) -> Values:
         if self.feature >= inputs.n_features:

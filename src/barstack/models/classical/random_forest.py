@@ -16,7 +16,7 @@ from ._forest import Forest
 class RandomForest(Forest):
     """Trees grown on rows drawn anew, with the best split among a few features. Breiman (2001)."""
 
-    row_share: float = Field(0.5, gt=0, le=1)  # of rows drawn for each tree
+    row_share: float = Field(0.5, gt=0, le=1, description="share of rows drawn for each tree")
 
     def grower(self, ensemble: Any, target: Target, settings: dict[str, Any]) -> Any:
         kind = "Classifier" if target.n_classes else "Regressor"

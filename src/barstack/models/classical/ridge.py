@@ -19,7 +19,11 @@ class Ridge(MomentModel):
     row twice.
     """
 
-    penalty: float = Field(1.0, ge=0)
+    penalty: float = Field(
+        1.0,
+        ge=0,
+        description="L2, per row; 1 weighs a standardised feature as much as all training rows do",
+    )
 
     @property
     def l2(self) -> float:

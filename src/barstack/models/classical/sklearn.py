@@ -35,8 +35,14 @@ class ScikitLearn(PerHorizon):
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn", "skops")
     suffix: ClassVar[str] = "skops"
 
-    estimator: str = Field("sklearn.linear_model.BayesianRidge", pattern=r"^[A-Za-z]\w*(\.\w+)+$")
-    params: dict[str, Any] = Field(default_factory=dict)
+    estimator: str = Field(
+        "sklearn.linear_model.BayesianRidge",
+        pattern=r"^[A-Za-z]\w*(\.\w+)+$",
+        description="full name of a class",
+    )
+    params: dict[str, Any] = Field(
+        default_factory=dict, description="what the estimator is made with"
+    )
 
     @field_validator("params")
     @classmethod

@@ -32,11 +32,15 @@ class SVM(PerHorizon):
 
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
-    cost: float = Field(0.1, gt=0)  # of a row on the wrong side
-    width: float = Field(0.1, ge=0)  # training deviations of return within which no row costs
-    gamma: float | None = Field(None, gt=0)  # none: 1 / features
-    exact_rows: int = Field(4_000, ge=0)
-    landmarks: int = Field(300, ge=1)
+    cost: float = Field(0.1, gt=0, description="penalty of a row on the wrong side")
+    width: float = Field(
+        0.1, ge=0, description="training deviations of return within which no row costs"
+    )
+    gamma: float | None = Field(
+        None, gt=0, description="of the Gaussian kernel; none is 1 / features"
+    )
+    exact_rows: int = Field(4_000, ge=0, description="training rows up to which it is exact")
+    landmarks: int = Field(300, ge=1, description="rows that stand for all above that")
 
     def fit_one(self, train: Part, stop: Part | None, target: Target, seed: int) -> Kernel:
         own = train.counted().with_every_class(target)

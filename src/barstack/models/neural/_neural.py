@@ -49,20 +49,36 @@ class Neural(Model):
     # Whether several of one shape can be trained as one; PyTorch's recurrent layers cannot.
     fuses: ClassVar[bool] = False
 
-    lookback: int = Field(24, ge=2)  # bars
-    dropout: float = Field(0.1, ge=0, lt=1)
-    epochs: int = Field(30, ge=1)
-    patience: int = Field(6, ge=1)  # epochs without improvement, after the first 100 steps
-    batch: int = Field(64, ge=1)  # windows in a step; a chunk counts for 16 of them
-    learning_rate: float = Field(3e-3, gt=0)
-    weight_decay: float = Field(1e-3, ge=0)
-    schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
-    clip_norm: float = Field(1.0, gt=0)
-    loss: Literal["auto", "huber", "mse", "directional", "sharpe", "cross_entropy", "pinball"] = (
-        "auto"
+    lookback: int = Field(24, ge=2, description="bars that a forecast looks at")
+    dropout: float = Field(0.1, ge=0, lt=1, description="share of units hidden in training")
+    epochs: int = Field(30, ge=1, description="most passes over the training rows")
+    patience: int = Field(
+        6, ge=1, description="epochs without improvement before stopping, after the first 100 steps"
     )
-    mode: Literal["auto", "dense", "windows"] = "auto"
-    precision: Literal["float32", "bfloat16"] = "float32"  # of the steps; forecasts are float32
+    batch: int = Field(64, ge=1, description="windows in a step; a chunk counts for 16 of them")
+    learning_rate: float = Field(
+        3e-3, gt=0, description="length of a step of AdamW, at its highest"
+    )
+    weight_decay: float = Field(1e-3, ge=0, description="how hard AdamW pulls weights to 0")
+    schedule: Literal["constant", "cosine", "one_cycle"] = Field(
+        "constant",
+        description="of the learning rate; one_cycle goes up for three tenths, then down",
+    )
+    clip_norm: float = Field(
+        1.0, gt=0, description="longest gradient; a longer one is shortened to it"
+    )
+    loss: Literal["auto", "huber", "mse", "directional", "sharpe", "cross_entropy", "pinball"] = (
+        Field(
+            "auto", description="auto: huber for returns, cross_entropy for classes, else pinball"
+        )
+    )
+    mode: Literal["auto", "dense", "windows"] = Field(
+        "auto",
+        description="dense: trained on chunks of bars; auto: dense where the network is causal",
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="of training steps; forecasts are float32"
+    )
 
     @model_validator(mode="after")
     def _can_be_dense(self) -> Self:

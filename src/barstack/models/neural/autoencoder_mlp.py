@@ -24,11 +24,17 @@ class AutoencoderMLP(Neural):
 
     fuses: ClassVar[bool] = True
 
-    lookback: int = Field(1, ge=1)  # bars
-    code: int = Field(24, ge=1)
-    hidden: tuple[int, ...] = Field((96, 64), min_length=1)  # widths of the layers
-    noise: float = Field(0.1, ge=0)  # deviation of what is added to scaled features in training
-    rebuild: float = Field(0.1, ge=0)  # how much rebuilding counts beside the forecast
+    lookback: int = Field(1, ge=1, description="bars that a forecast looks at")
+    code: int = Field(24, ge=1, description="numbers in the code that stands for the features")
+    hidden: tuple[int, ...] = Field(
+        (96, 64), min_length=1, description="widths of the layers, in units"
+    )
+    noise: float = Field(
+        0.1, ge=0, description="deviation of what is added to scaled features in training"
+    )
+    rebuild: float = Field(
+        0.1, ge=0, description="how much rebuilding the features counts beside the forecast"
+    )
 
     def network(self, n_features: int, n_outputs: int) -> nn.Module:
         """(batch, lookback, n_features) -> (batch, n_outputs)."""

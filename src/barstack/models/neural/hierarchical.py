@@ -26,9 +26,11 @@ class Hierarchical(Neural):
 
     causal: ClassVar[bool] = True
 
-    timeframes: tuple[int, ...] = Field((1, 3, 6), min_length=1)  # bars in one bar of each
-    channels: int = Field(48, ge=1)
-    heads: int = Field(4, ge=1)
+    timeframes: tuple[int, ...] = Field(
+        (1, 3, 6), min_length=1, description="bars in one bar of each length"
+    )
+    channels: int = Field(48, ge=1, description="numbers that stand for a bar of each length")
+    heads: int = Field(4, ge=1, description="attentions side by side")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -20,8 +20,10 @@ class MLP(Neural):
 
     fuses: ClassVar[bool] = True
 
-    lookback: int = Field(24, ge=1)  # bars
-    hidden: tuple[int, ...] = Field((48, 48), min_length=1)  # widths of the layers
+    lookback: int = Field(24, ge=1, description="bars that a forecast looks at")
+    hidden: tuple[int, ...] = Field(
+        (48, 48), min_length=1, description="widths of the layers, in units"
+    )
 
     def network(self, n_features: int, n_outputs: int) -> nn.Module:
         """(batch, lookback, n_features) -> (batch, n_outputs)."""

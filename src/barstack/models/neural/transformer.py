@@ -27,10 +27,10 @@ class Transformer(Neural):
 
     causal: ClassVar[bool] = True
 
-    width: int = Field(64, ge=1)
-    heads: int = Field(4, ge=1)
-    layers: int = Field(2, ge=1)
-    inner: int = Field(104, ge=1)  # width within the feed-forward layers
+    width: int = Field(64, ge=1, description="numbers that stand for a bar")
+    heads: int = Field(4, ge=1, description="attentions side by side")
+    layers: int = Field(2, ge=1, description="attention layers, one on another")
+    inner: int = Field(104, ge=1, description="width within the feed-forward layers, in units")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

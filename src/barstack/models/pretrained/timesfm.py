@@ -39,16 +39,28 @@ class TimesFM(Model):
         "check_learns_a_plain_signal": "it reads the price alone, and the signal is elsewhere",
     }
 
-    weights: str = ""  # path of model.safetensors
-    seen_through: str = "2025-09-15"  # the day that TimesFM 2.5 came out: nothing later is in it
-    feature: int = Field(0, ge=0)  # place of the log return among the columns
-    lookback: int = Field(512, ge=32)  # bars, a multiple of 32
-    tune: Literal["head", "all"] = "head"
-    penalty: float = Field(1.0, ge=0)  # of the head, per row
-    most_rows: int = Field(20_000, ge=2)  # learned from, the latest of those trained on
-    epochs: int = Field(1, ge=1)  # where all is tuned
-    learning_rate: float = Field(1e-5, gt=0)  # of AdamW, where all is tuned
-    batch: int = Field(32, ge=1)
+    # TimesFM 2.5 came out on the day that `seen_through` is by default: nothing later is in it.
+    weights: str = Field("", description="path of model.safetensors")
+    seen_through: str = Field(
+        "2025-09-15",
+        description="day through which the weights may have seen bars: nothing earlier is forecast",
+    )
+    feature: int = Field(
+        0, ge=0, description="place of the log return among the columns, counted from 0"
+    )
+    lookback: int = Field(512, ge=32, description="bars that a forecast looks at, a multiple of 32")
+    tune: Literal["head", "all"] = Field(
+        "head", description="what learns: the head alone, or all of the network"
+    )
+    penalty: float = Field(1.0, ge=0, description="L2 of the head, per row")
+    most_rows: int = Field(
+        20_000, ge=2, description="rows learned from, the latest of those trained on"
+    )
+    epochs: int = Field(1, ge=1, description="passes over these rows, where all is tuned")
+    learning_rate: float = Field(
+        1e-5, gt=0, description="length of a step of AdamW, where all is tuned"
+    )
+    batch: int = Field(32, ge=1, description="windows in a step, where all is tuned")
 
     @field_validator("lookback")
     @classmethod

@@ -73,7 +73,11 @@ class ByTicker(Model):
     stops by, which a cut through the time of all would deny to one whose rows end early.
     """
 
-    of: AnyModel = Field("lightgbm", validate_default=True)
+    of: AnyModel = Field(
+        "lightgbm",
+        validate_default=True,
+        description="the model that each ticker gets, by name or with settings",
+    )
 
     def model_post_init(self, context: Any) -> None:
         super().model_post_init(context)

@@ -31,11 +31,20 @@ class Reptile(ByTicker):
     `update`, from few rows.
     """
 
-    of: AnyModel = Field("mlp", validate_default=True)
-    rounds: int = Field(300, ge=1)
-    inner_steps: int = Field(8, ge=1)
-    outer_rate: float = Field(0.5, gt=0, le=1)  # share of the way, in the first round
-    adapt_steps: int = Field(40, ge=1)
+    of: AnyModel = Field(
+        "mlp",
+        validate_default=True,
+        description="the network that each ticker gets, by name or with settings",
+    )
+    rounds: int = Field(300, ge=1, description="tickers visited, one after the other")
+    inner_steps: int = Field(8, ge=1, description="gradient steps on each visit")
+    outer_rate: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="share of the way to where they led in the first round; it falls to 0",
+    )
+    adapt_steps: int = Field(40, ge=1, description="most steps from the common start to a ticker")
 
     @model_validator(mode="after")
     def _is_a_network(self) -> Self:

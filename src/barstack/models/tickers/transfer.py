@@ -45,7 +45,9 @@ class Transfer(ByTicker):
     like none of the others is trained alone: what holds of a stranger has to be unlearned first.
     """
 
-    least_likeness: float = Field(0.5, ge=-1, le=1)  # to begin from another ticker
+    least_likeness: float = Field(
+        0.5, ge=-1, le=1, description="likeness, -1 to 1, below which a ticker is fitted alone"
+    )
 
     @model_validator(mode="after")
     def _learns_on(self) -> Self:
