@@ -39,8 +39,8 @@ class TimesFM(Model):
         "check_learns_a_plain_signal": "it reads the price alone, and the signal is elsewhere",
     }
 
-    # TimesFM 2.5 came out on the day that `seen_through` is by default: nothing later is in it.
     weights: str = Field("", description="path of model.safetensors")
+    # By default the day that TimesFM 2.5 came out.
     seen_through: str = Field(
         "2025-09-15",
         description="day through which the weights may have seen bars: nothing earlier is forecast",
