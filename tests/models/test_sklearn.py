@@ -220,3 +220,20 @@ def test_trees_of_others_are_checked_before_they_are_walked(field: str, value: i
     estimator.tree_.__setstate__(state)
     with pytest.raises(ValueError, match="leads out of itself, or back"):
         by_name.from_bytes(by_name.to_bytes([estimator], "tree"))
+
+
+@pytest.mark.parametrize("field", ["coef_", "intercept_"])
+@pytest.mark.parametrize("task", ["return", "direction", "three_class", "quantiles"])
+def test_numbers_that_do_not_fit_one_another_are_a_damaged_artifact(task: Task, field: str) -> None:
+    """A file whose hashes somebody has made right again."""
+    dataset = dataset_for(task)
+    name = {
+        "return": "sklearn.linear_model.Ridge",
+        "quantiles": "sklearn.linear_model.QuantileRegressor",
+    }.get(task, "sklearn.linear_model.LogisticRegression")
+    model = MODELS.parse({"model": "sklearn", "estimator": name})
+    fitted = train(model, dataset, training_rows(dataset), seed=0)
+    for estimator in fitted.learned[0]:
+        setattr(estimator, field, np.zeros(4_000))
+    with pytest.raises(ArtifactError, match=r"cannot forecast: .*Restore it from a copy"):
+        fitted.predict(dataset.features, training_rows(dataset)[-20:])

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 
-from barstack.core.errors import ConfigError
+from barstack.core.errors import ArtifactError, ConfigError
 from barstack.core.forecast import Target
 
 from .._arrays import damaged, require
@@ -128,14 +128,27 @@ class ScikitLearn(PerHorizon):
         for each in learned:
             check_width(int(vars(each).get("n_features_in_", X.shape[1])), X)
         if by_name.is_classifier(learned[0]):
-            share: Values = np.asarray(learned[0].predict_proba(X), float)
+            share = self._said(learned[0], "predict_proba", X, target.n_classes)
             return share[:, 1] if target.task == "direction" else share
-        columns = [np.asarray(each.predict(X), float).ravel() for each in learned]
-        found: Values = np.column_stack(columns)
+        found = np.column_stack([self._said(each, "predict", X, 1) for each in learned])
         if not target.n_classes:
             return found
         share = np.asarray(np.clip(found, _LEAST, 1.0))
         return share / share.sum(axis=1, keepdims=True) if target.task == "three_class" else share
+
+    def _said(self, estimator: Any, method: str, X: Values, width: int) -> Values:
+        """(n_rows, width); `ArtifactError` where its numbers do not fit one another.
+
+        Files of scikit-learn hold objects of many kinds, of which only they know what must fit.
+        """
+        try:
+            found: Values = np.asarray(getattr(estimator, method)(X), float).reshape(len(X), width)
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
+            raise ArtifactError(
+                f"{self.estimator} was read and cannot forecast: {str(error)[:200]}. Its file is "
+                "not what was saved. Restore it from a copy, or run the study again."
+            ) from error
+        return found
 
     def save_one(self, learned: list[Any], file: Path) -> None:
         file.write_bytes(by_name.to_bytes(learned, self.estimator))
