@@ -21,7 +21,7 @@ from barstack.models import MODELS, Model, train, train_many
 from barstack.models.neural import _training
 from barstack.models.neural._neural import Neural
 
-LOOKBACK, BATCH = 60, 64
+LOOKBACK, BATCH = 60, 64  # bars of the causal networks; others have the windows of their size
 CONFIGURATIONS, FUSED_SIZES = 6, (6, 18)
 RATES = (5e-4, 1e-3, 2e-3)
 # Few epochs would time how work is handed out, and is begun, rather than training.
@@ -87,11 +87,18 @@ def model_of(name: str, number: int, epochs: int, mode: str) -> Neural:
         "model": name, "batch": BATCH, "learning_rate": RATES[number % len(RATES)],
         "dropout": 0.1 * (1 + number % 2), "epochs": epochs, "patience": epochs, "mode": mode,
     }  # fmt: skip
-    if name != "autoencoder_mlp":
-        settings["lookback"] = LOOKBACK
-    model: Model = MODELS.parse(settings)
+    model: Model = MODELS.parse(settings | size_of(name))
     assert isinstance(model, Neural)
     return model
+
+
+def size_of(name: str) -> dict[str, int]:
+    """Settings of an architecture's reference size, where they are not the defaults.
+
+    How many bars a causal network looks back does not change its parameters.
+    """
+    kind = MODELS.get(name)
+    return {"lookback": LOOKBACK} if issubclass(kind, Neural) and kind.causal else {}
 
 
 def note(rates: dict[str, list[float]], what: str, epochs: int, began: float) -> None:

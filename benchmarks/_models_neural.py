@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from _benchmark import at_least, at_most
 from _kept import Kept
-from _models_many import speeds
+from _models_many import BATCH, LOOKBACK, size_of, speeds
 
 from barstack.bars import PROVIDERS, Bars
 from barstack.core.decisions import Rows
@@ -32,7 +32,7 @@ from features import SHARED
 SYMBOLS = ("SPY", "NVDA")
 SIGNALS = ("linear", "interaction")
 HORIZONS = (1, 3, 6, 12)  # bars
-LOOKBACK, BATCH, RATE = 60, 64, 1e-3
+RATE = 1e-3
 
 
 class Part(NamedTuple):
@@ -130,14 +130,12 @@ def neural(options: Any) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
             "mean_loss_excess_causal": at_most(excess, 0.01),
         }
     rows = {where: len(part.learn) for where, part in numbers.items()}
-    return held, {"lookback": LOOKBACK, "batch": BATCH, "rows": rows, "models": found}
+    return held, {"batch": BATCH, "rows": rows, "models": found}
 
 
 def beside(name: str, part: Part, options: Any) -> dict[str, dict[str, float]]:
     """Exact windows and, where the network is causal, chunks."""
-    shared = {"model": name, "batch": BATCH, "learning_rate": RATE, "patience": 4}
-    if name != "autoencoder_mlp":
-        shared["lookback"] = LOOKBACK
+    shared = {"model": name, "batch": BATCH, "learning_rate": RATE, "patience": 4} | size_of(name)
     modes = {"windows": {"mode": "windows", "epochs": options.epochs}}
     if MODELS.get(name).causal:  # type: ignore[attr-defined]
         # A step on chunks learns from four times the rows: as many steps are four times the epochs.
@@ -156,9 +154,10 @@ def summary(name: str, each: dict[str, dict[str, dict[str, float]]]) -> dict[str
     def median(mode: str, what: str) -> float:
         return float(np.median([where[mode][what] for where in each.values()]))
 
-    model = MODELS.get(name)()
+    model = MODELS.parse({"model": name} | size_of(name))
     assert isinstance(model, Neural)
     found: dict[str, Any] = {
+        "lookback": model.lookback,
         "parameters": model.parameter_count(52, 4),
         "windows_epochs_per_s": round(1.0 / median("windows", "epoch_s"), 3),
         "loss_windows": round(median("windows", "loss"), 4),

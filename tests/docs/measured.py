@@ -35,6 +35,7 @@ def neural() -> str:
         [
             f"`{name}`",
             f"{own['parameters']:,}",
+            str(own["lookback"]),
             f"{own['one_at_a_time_epochs_per_s']:.2f}",
             f"{own['chosen_epochs_per_s']:.1f}",
             f"{own['speedup']:.1f}",
@@ -45,7 +46,7 @@ def neural() -> str:
         ]
         for name, own in models.items()
     ]
-    heads = ["network", "parameters", "one at a time", "as chosen", "times as fast"]
+    heads = ["network", "parameters", "bars", "one at a time", "as chosen", "times as fast"]
     heads += ["of which by chunks", "stack of 6", "loss on windows", "on chunks"]
     return _table(heads, rows)
 
