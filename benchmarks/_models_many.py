@@ -93,9 +93,10 @@ def model_of(name: str, number: int, epochs: int, mode: str) -> Neural:
 
 
 def size_of(name: str) -> dict[str, int]:
-    """Settings of an architecture's reference size, where they are not the defaults.
+    """Settings of an architecture that are not those of its reference size.
 
-    How many bars a causal network looks back does not change its parameters.
+    A causal network looks back further than by default, which adds layers to two of them; of the
+    others the window is part of the size.
     """
     kind = MODELS.get(name)
     return {"lookback": LOOKBACK} if issubclass(kind, Neural) and kind.causal else {}

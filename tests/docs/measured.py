@@ -35,7 +35,7 @@ def neural() -> str:
         [
             f"`{name}`",
             f"{own['parameters']:,}",
-            str(own.get("lookback", 60)),
+            str(own["lookback"]),
             f"{own['one_at_a_time_epochs_per_s']:.2f}",
             f"{own['chosen_epochs_per_s']:.1f}",
             f"{own['speedup']:.1f}",
