@@ -97,6 +97,13 @@ def test_a_run_and_an_artifact_are_folders_of_one(finished: Run) -> None:
         assert only["tickers"] == ["WALK"]
 
 
+def test_steps_of_the_hidden_store_are_no_models(tmp_path: Path, finished: Run) -> None:
+    shutil.copytree(finished.folder, tmp_path / "run")
+    (tmp_path / ".store" / "artifact" / "0a1b").mkdir(parents=True)
+    (only,) = Models(tmp_path).list_available_models()
+    assert only["model"] == "run"
+
+
 def test_a_damaged_model_is_listed_as_such_and_not_asked(folder: Path) -> None:
     with (folder / "second" / "ensemble.json").open("a") as file:
         file.write(" ")

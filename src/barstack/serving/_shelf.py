@@ -28,9 +28,10 @@ class Shelf:
         """Folders in the order of their names."""
         if not self.folder.is_dir():
             raise ConfigError(f"There is no folder {self.folder}. Give one of runs or artifacts.")
-        places = [self.folder, *sorted(each for each in self.folder.iterdir() if each.is_dir())]
+        inner = sorted(each for each in self.folder.iterdir() if not each.name.startswith("."))
+        places = [self.folder, *inner]  # without the hidden store, whose steps are no runs
         found = [path for each in places for path in (each, each / "artifact") if _is_one(path)]
-        return [path for path in dict.fromkeys(found) if not path.name.startswith(".")]
+        return list(dict.fromkeys(found))
 
     def entry(self, path: Path) -> dict[str, Any]:
         """What `Models.list_available_models` says of one."""

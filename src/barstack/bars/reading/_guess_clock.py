@@ -11,6 +11,8 @@ from ._clue import Clue, Given, given
 from ._guess_days import guess_days
 from ._markets import MARKETS, ZONES, Fit, Market, Stamps, fit, never_closes, trading, utc
 
+_WEEKS_TELL = 3  # of a market that closes at weekends only
+
 OPEN_BY_NAME = "The column's name says so."
 
 
@@ -162,6 +164,11 @@ def _zone(best: Fit, rivals: list[Fit], said: Given) -> Clue:
         if not others:
             because = f"Times carry none, and bars do not fill {best.market.trades}."
         return Clue("timezone", None, because, "unsure", names)
+    if best.market.calendar == FX and best.sessions < _WEEKS_TELL * 5:
+        # It closes at weekends alone: over one of them, at which clocks changed or the source began
+        # late, another zone fits as well.
+        because = f"Times carry none, and {best.sessions} session(s) show too few weekends."
+        return Clue("timezone", None, because, "unsure", (str(best.zone), "UTC"))
     because = f"So read, sessions begin and end as they do in {best.market.trades}."
     certainty = "sure" if best.sessions >= 10 else "likely"
     return Clue("timezone", best.zone, because, certainty)
