@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -12,11 +11,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from tests.conftest import series_tables, table_of
+from tests.conftest import Barstack, series_tables, table_of
 
 from barstack import Predictor, Run, load
 from barstack.bars import Bars
-from barstack.cli import main
 from barstack.core.errors import ArtifactError, ConfigError, DataError, LeakError
 from barstack.testing import walk
 
@@ -195,9 +193,8 @@ def test_nothing_is_forecast_where_a_series_says_nothing(predictor: Predictor) -
 
 
 def test_the_command_line(
-    with_series: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    with_series: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, barstack: Barstack
+) -> None:
     for name, table in TABLES.items():
         table.write_csv(tmp_path / f"{name}.csv")
     (tmp_path / "bars").mkdir()
@@ -205,17 +202,9 @@ def test_the_command_line(
         table_of(bars).write_parquet(tmp_path / "bars" / f"{name}.parquet")
     monkeypatch.chdir(tmp_path)
 
-    def call(*arguments: str) -> tuple[Any, str, str]:
-        command = ["barstack", "predict", str(with_series.folder), "bars", *arguments]
-        monkeypatch.setattr(sys, "argv", command)
-        capsys.readouterr()
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as leaving:
-            code = leaving.code or 0
-        said = capsys.readouterr()
-        return code, said.out, " ".join(said.err.split())
+    def call(*arguments: str) -> tuple[int, str, str]:
+        done = barstack("predict", with_series.folder, "bars", *arguments)
+        return done.code, done.out, " ".join(done.err.split())
 
     both = ["--series", "news=news.csv", "--series", "macro=macro.csv"]
     code, out, err = call(*both, "--json")

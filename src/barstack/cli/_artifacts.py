@@ -45,8 +45,10 @@ def list_(folder: Folder = Path("runs"), as_json: Json = False) -> None:
         console.print(table)
     for each in found:
         if "error" in each:
-            console.print(f"[bold red]damaged[/]  {each['model']}: ", end="")
-            console.print(each["error"], markup=False, highlight=False, soft_wrap=True)
+            console.print("[bold red]damaged[/]  ", end="")
+            console.print(
+                f"{each['model']}: {each['error']}", markup=False, highlight=False, soft_wrap=True
+            )
 
 
 def _cell(value: Any) -> str:
