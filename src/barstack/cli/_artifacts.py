@@ -34,13 +34,15 @@ def list_(folder: Folder = Path("runs"), as_json: Json = False) -> None:
         return
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table()
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("model", no_wrap=True)  # it is what other commands ask for
-    for name in ("tickers", "bar", "task", "horizons", "members", "trained_through"):
+    for name in ("tickers", "bar", "task", "horizons", "members"):
         table.add_column(name, overflow="fold")
+    table.add_column("trained through", no_wrap=True)
     whole = [each for each in found if "error" not in each]
     for each in whole:
-        table.add_row(*(_cell(each[str(column.header)]) for column in table.columns))
+        facts = [_cell(each[str(column.header)]) for column in table.columns[:-1]]
+        table.add_row(*facts, each["trained_through"][:16].replace("T", " "))
     if whole:
         console.print(table)
     for each in found:
