@@ -137,3 +137,14 @@ def test_a_horizon_given_twice_is_refused(horizons: list[str | int]) -> None:
 def test_truth_is_no_horizon() -> None:
     with pytest.raises(ConfigError, match="write durations or numbers of bars"):
         LABELS.parse({"label": "return", "horizons": [True]})
+
+
+@pytest.mark.parametrize(
+    ("written", "column"),
+    [("60min", "1h"), ("24h", "1d"), ("7d", "1w"), ("1sessions", "1session"), (12, "12bars")],
+)
+def test_a_horizon_has_one_name_however_it_is_written(written: str | int, column: str) -> None:
+    label = LABELS.parse({"label": "return", "horizons": [written]})
+    assert label.target.columns == (f"return_{column}",)
+    if isinstance(written, str):
+        assert label.id == LABELS.parse({"label": "return", "horizons": [column]}).id

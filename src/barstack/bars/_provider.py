@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
-from barstack.core.times import format_duration, parse_duration
+from barstack.core.times import canonical_duration, format_duration, parse_duration
 
 from ._bars import Bars
 from ._frames import bars_from_frame
@@ -41,9 +41,7 @@ class Provider(Spec):
     @field_validator("bar", "resample")
     @classmethod
     def _check_length(cls, text: str | None) -> str | None:
-        if text is not None:
-            parse_duration(text)
-        return text
+        return text if text is None else canonical_duration(text)
 
     @field_validator("start", "end")
     @classmethod

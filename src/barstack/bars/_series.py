@@ -12,7 +12,7 @@ from pydantic import field_validator, model_validator
 
 from barstack.core.errors import ConfigError, DataError, did_you_mean
 from barstack.core.spec import Spec
-from barstack.core.times import DecidedAt, KnownAt, parse_duration
+from barstack.core.times import DecidedAt, KnownAt, canonical_duration, parse_duration
 
 from ._checks import first_row
 from ._columns import as_polars, numbers
@@ -44,16 +44,12 @@ class Series(Spec):
     @field_validator("max_age")
     @classmethod
     def _check_max_age(cls, text: str | None) -> str | None:
-        if text is not None:
-            parse_duration(text)
-        return text
+        return text if text is None else canonical_duration(text)
 
     @field_validator("known_after")
     @classmethod
     def _check_known_after(cls, text: str | None) -> str | None:
-        if text not in (None, AT_ONCE):
-            parse_duration(str(text))
-        return text
+        return text if text in (None, AT_ONCE) else canonical_duration(str(text))
 
     @model_validator(mode="after")
     def _check(self) -> Series:

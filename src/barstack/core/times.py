@@ -92,3 +92,12 @@ def format_duration(length_us: int) -> str:
         if count and not rest:
             return f"{count}{unit}"
     return f"{length_us}us"
+
+
+def canonical_duration(text: str) -> str:
+    """The one text of a duration: specs that mean the same must be the same.
+
+    >>> canonical_duration("60min"), canonical_duration("24h")
+    ('1h', '1d')
+    """
+    return format_duration(parse_duration(text))

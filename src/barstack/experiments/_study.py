@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from barstack.bars import PROVIDERS, Provider, SeriesFile
 from barstack.core.errors import ConfigError
 from barstack.core.spec import Spec, content_id
-from barstack.core.times import parse_duration
+from barstack.core.times import canonical_duration
 from barstack.core.yaml import read_yaml
 from barstack.datasets import MAX_GAP, SCALERS, Dataset, Scaler, StandardScaler
 from barstack.ensembles import ENSEMBLES, Ensemble
@@ -53,8 +53,7 @@ class Study(Spec):
     @field_validator("max_gap")
     @classmethod
     def _gap(cls, text: str) -> str:
-        parse_duration(text)
-        return text
+        return canonical_duration(text)
 
     @field_validator("weights", mode="before")
     @classmethod

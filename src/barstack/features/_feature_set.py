@@ -15,7 +15,12 @@ from barstack.bars import Bars, Panel, Series, SeriesTable, as_panel
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError
 from barstack.core.spec import Spec
-from barstack.core.times import decide_at_close, format_duration, parse_duration
+from barstack.core.times import (
+    canonical_duration,
+    decide_at_close,
+    format_duration,
+    parse_duration,
+)
 
 from ._compute import compute
 from ._kernel import FEATURES, Kernel
@@ -35,16 +40,19 @@ class Feature(Spec):
     params: dict[str, int | float] = Field(default_factory=dict)
     timeframe: str | None = None  # such as 4h or 1d; by default the bars' own
 
+    @field_validator("timeframe")
+    @classmethod
+    def _canonical(cls, text: str | None) -> str | None:
+        return text if text is None else canonical_duration(text)
+
     @model_validator(mode="after")
     def _check(self) -> Feature:
         check_params(self.kernel, self.params)
-        if self.timeframe is not None:
-            parse_duration(self.timeframe)
-            if self.needs_market:
-                raise ConfigError(
-                    f"Feature {self.feature!r} looks at other symbols and has no timeframe "
-                    f"{self.timeframe}: leave it out, or resample all bars."
-                )
+        if self.timeframe is not None and self.needs_market:
+            raise ConfigError(
+                f"Feature {self.feature!r} looks at other symbols and has no timeframe "
+                f"{self.timeframe}: leave it out, or resample all bars."
+            )
         return self
 
     def identity(self) -> list[Any]:

@@ -12,6 +12,7 @@ from barstack.core.errors import ConfigError
 from barstack.core.times import (
     NEVER,
     KnownAt,
+    canonical_duration,
     decide_at_close,
     format_duration,
     microseconds,
@@ -54,14 +55,18 @@ def horizon_name(horizon: str | int) -> str:
     return f"{horizon}bars" if isinstance(horizon, int) else horizon
 
 
-def same_horizon(horizon: str | int) -> tuple[str, int]:
-    """Equal for horizons that mean the same, such as `60m` and `1h`."""
+def canonical_horizon(horizon: str | int) -> str | int:
+    """The one form of a horizon, so that `60min` and `1h` are one trial and one column.
+
+    >>> canonical_horizon("60min"), canonical_horizon("24h"), canonical_horizon("1sessions")
+    ('1h', '1d', '1session')
+    """
     sessions = sessions_of(horizon)
     if isinstance(horizon, int):
-        return "bars", horizon
+        return horizon
     if sessions is not None:
-        return "sessions", sessions
-    return "us", parse_duration(horizon)
+        return "1session" if sessions == 1 else f"{sessions}sessions"
+    return canonical_duration(horizon)
 
 
 def leave(bars: Bars, horizon: str | int, *, overnight: bool = True) -> tuple[Places, KnownAt]:

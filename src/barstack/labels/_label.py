@@ -19,7 +19,7 @@ from barstack.core.spec import Spec
 from barstack.core.times import KnownAt
 from barstack.features import decisions_of
 
-from ._horizons import check_horizon, horizon_name, same_horizon
+from ._horizons import canonical_horizon, check_horizon, horizon_name
 
 Column = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -98,12 +98,13 @@ class Label(Spec):
             raise ConfigError("Give at least one horizon, such as 4h.")
         for horizon in horizons:
             check_horizon(horizon)
-        if len({same_horizon(each) for each in horizons}) < len(horizons):
+        canonical = tuple(map(canonical_horizon, horizons))
+        if len(set(canonical)) < len(canonical):
             raise ConfigError(
                 f"Horizons {list(horizons)} repeat one, which would count its trials twice. Give "
                 "each once."
             )
-        return horizons
+        return canonical
 
     @abstractmethod
     def outcome(self, bars: Bars, horizon: str | int) -> Outcome:

@@ -16,7 +16,7 @@ from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Kind
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
-from barstack.core.times import NEVER, KnownAt, Times, iso, parse_duration
+from barstack.core.times import NEVER, KnownAt, Times, canonical_duration, iso, parse_duration
 
 Flags = npt.NDArray[np.bool_]
 
@@ -87,8 +87,8 @@ class Splitter(Spec):
     @classmethod
     def _check_embargo(cls, value: Any) -> Any:
         if isinstance(value, str):
-            parse_duration(value)
-        elif value is not None and (type(value) is not int or value < 0):
+            return canonical_duration(value)
+        if value is not None and (type(value) is not int or value < 0):
             raise ConfigError(
                 f"An embargo of {value} is neither bars nor a duration. Write a whole number of "
                 "bars, 0 or more, or a duration such as 1d."

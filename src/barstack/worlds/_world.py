@@ -15,7 +15,13 @@ from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
-from barstack.core.times import ClosedAt, as_time, decide_at_close, parse_duration
+from barstack.core.times import (
+    ClosedAt,
+    as_time,
+    canonical_duration,
+    decide_at_close,
+    parse_duration,
+)
 
 from ._candles import Parts, candles, parts
 from ._clock import Clock, clock
@@ -70,6 +76,14 @@ class World(Spec):
     @classmethod
     def _named(cls, value: Any) -> Any:
         return named_noise(value)
+
+    @field_validator("horizons")
+    @classmethod
+    def _canonical(cls, horizons: tuple[str | int, ...]) -> tuple[str | int, ...]:
+        """As labels have them, so that the truth's columns are called as the forecasts' are."""
+        return tuple(
+            canonical_duration(each) if isinstance(each, str) else each for each in horizons
+        )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
