@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -26,15 +27,16 @@ def audit(
     whatever was known before must not change. Then the first and the last fold are
     fitted again with everything poisoned that they may not see.
     """
-    from barstack.experiments import Study  # noqa: PLC0415
-    from barstack.experiments import audit as hunt  # noqa: PLC0415
+    from barstack.experiments import Study, audited  # noqa: PLC0415
 
     from ._progress import ShownProgress  # noqa: PLC0415
 
     spec = Study.from_yaml(study)
-    leaks = hunt(spec, folder=study.parent, short=short, progress=ShownProgress(stderr()))
+    leaks, record = audited(
+        spec, folder=study.parent, short=short, progress=ShownProgress(stderr())
+    )
     if as_json:
-        print_json({"leaks": [leak.to_json() for leak in leaks]})
+        print_json({"leaks": [leak.to_json() for leak in leaks], "audit": asdict(record)})
     elif leaks:
         console = stdout()
         console.print(f"[bold red]{len(leaks)} leak{'s' if len(leaks) > 1 else ''}[/]\n")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from .audit._record import AuditRecord
+
 Role = Literal["ensemble", "member", "naive"]
 Edge = Literal["none", "unproven", "supported"]
 
@@ -218,6 +220,8 @@ class Evaluation:
     shares: list[LevelShare] = field(default_factory=list)
     coverages: list[Coverage] = field(default_factory=list)
     fans: list[Fan] = field(default_factory=list)
+    # Which audits were made before the verdict; what was stored before they were kept has none.
+    audits: list[AuditRecord] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; `from_json` reads it back."""
@@ -238,6 +242,7 @@ class Evaluation:
             "shares": LevelShare,
             "coverages": Coverage,
             "fans": Fan,
+            "audits": AuditRecord,
         }
         made = {
             name: [kind(**item) for item in data[name]]

@@ -7,7 +7,7 @@ from . import (  # noqa: F401 (each registers its stages)
     _learning_stages,
     _series_stage,
 )
-from ._audit import audit
+from ._audit import Audited, audit, audited
 from ._chain import STAGES, Chain, Done, Step, Workplace, chain_of, stage
 from ._compare_runs import compare_runs, named_runs
 from ._run import Run, run_study
@@ -15,6 +15,7 @@ from ._study import Study
 
 __all__ = [
     "STAGES",
+    "Audited",
     "Chain",
     "Done",
     "Run",
@@ -22,6 +23,7 @@ __all__ = [
     "Study",
     "Workplace",
     "audit",
+    "audited",
     "chain_of",
     "compare_runs",
     "named_runs",

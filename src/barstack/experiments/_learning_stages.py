@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,13 @@ from barstack.core.forecast import Forecast, concatenate
 from barstack.core.times import as_time, iso
 from barstack.ensembles import FittedEnsemble, TrainedEnsemble, align, fit_known, walk_forward
 from barstack.evaluation import Evaluation, evaluate
+from barstack.evaluation.audit import Data
 from barstack.features import FeatureTable
 from barstack.models import FittedModel, Model
 from barstack.splits import Fold
 from barstack.tracking import OutOfFold
 
+from ._audit import Audited, before_supported
 from ._chain import Chain, Step, Values, Workplace, stage
 from ._data_stages import length_us
 from ._label_stages import FINAL
@@ -180,19 +182,32 @@ def evaluation(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Ste
 
     def make(inputs: Values, key: str) -> Evaluation:
         ensemble_key = chain.key("ensemble")
-        return evaluate(
-            inputs["bars"],
-            inputs["labels"].judged(inputs["split"]),
-            align(out_of_fold(study, workplace, chain)),
-            {
-                name: workplace.forecasts.read(f"{ensemble_key}-{name}")
-                for name in study.ensemble_names
-            },
-            inputs["ensemble"],
-            cost_bps=study.cost_bps,
-            trials=count_trials(study, workplace, chain),
-            leaks=len(inputs["audit"]),
-        )
+        short: Audited = inputs["audit"]
+
+        def judged(audits: list[Audited]) -> Evaluation:
+            found = evaluate(
+                inputs["bars"],
+                inputs["labels"].judged(inputs["split"]),
+                align(out_of_fold(study, workplace, chain)),
+                {
+                    name: workplace.forecasts.read(f"{ensemble_key}-{name}")
+                    for name in study.ensemble_names
+                },
+                inputs["ensemble"],
+                cost_bps=study.cost_bps,
+                trials=count_trials(study, workplace, chain),
+                leaks=sum(len(each.leaks) for each in audits),
+            )
+            return replace(found, audits=[each.record for each in audits])
+
+        found = judged([short])
+        if found.verdict.edge != "supported":
+            return found
+        with workplace.progress.step("audit of a fold in full", total=1) as progress:
+            data = Data(inputs["bars"], series_of(study, chain))
+            full = before_supported(study, data, short)
+            progress.advance()
+        return judged([short, full])
 
     yield Step(
         name="evaluation",

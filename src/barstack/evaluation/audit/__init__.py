@@ -5,8 +5,10 @@ from ._coherence import incoherent
 from ._hunt import assert_clean, hunt
 from ._leak import Leak
 from ._pipeline import Data, Fit, Pipeline, Stage
+from ._record import AuditRecord
 
 __all__ = [
+    "AuditRecord",
     "Data",
     "Fit",
     "Leak",

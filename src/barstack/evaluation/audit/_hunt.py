@@ -22,6 +22,7 @@ from ._memory import hunt_memory
 from ._moments import moments
 from ._pipeline import Data, Pipeline
 from ._prefix import Known, compare_features, compare_labels
+from ._record import AuditRecord
 from ._refits import hunt_fit
 from ._targets import TOO_GOOD, hunt_targets
 
@@ -36,6 +37,7 @@ def hunt(
     refits: int = 3,
     too_good: float = TOO_GOOD,
     short: bool = False,
+    record: AuditRecord | None = None,
 ) -> Iterator[Leak]:
     """Every leak found in a pipeline, each stage and column once; none is good news.
 
@@ -44,6 +46,7 @@ def hunt(
     refits    folds that are fitted again, twice each: the first, the last and some between
     too_good  a correlation with the label that no column reaches in earnest
     short     three moments and no fits, as before every fit of a study
+    record    counts what is done
 
     >>> from barstack.features import Feature, FeatureSet
     >>> from barstack.labels import LABELS
@@ -63,10 +66,14 @@ def hunt(
     if cuts < 1 or refits < 0:
         raise ConfigError(f"cuts must be 1 or more and refits 0 or more, got {cuts} and {refits}.")
     data = Data(as_panel(data.panel), data.series)
+    record = AuditRecord() if record is None else record
+    record.how = "short" if short else "full"
     told: set[tuple[str, str]] = set()
-    for leak in _all(pipeline, data, _SHORT_CUTS if short else cuts, refits, too_good, short):
+    cuts = _SHORT_CUTS if short else cuts
+    for leak in _all(pipeline, data, cuts, refits, too_good, short, record):
         if (leak.stage, leak.column) not in told:
             told.add((leak.stage, leak.column))
+            record.leaks += 1
             yield leak
 
 
@@ -82,11 +89,18 @@ def assert_clean(
 
 
 def _all(
-    pipeline: Pipeline, data: Data, cuts: int, refits: int, too_good: float, short: bool
+    pipeline: Pipeline,
+    data: Data,
+    cuts: int,
+    refits: int,
+    too_good: float,
+    short: bool,
+    record: AuditRecord,
 ) -> Iterator[Leak]:
     features, labels = read(pipeline, data)
     folds = read_folds(pipeline, features, labels)
-    yield from _prefixes(pipeline, data, features, labels, folds, cuts, short)
+    record.folds = len(folds)
+    yield from _prefixes(pipeline, data, features, labels, folds, cuts, short, record)
     yield from hunt_folds(labels, folds)
     yield from hunt_duplicates(features, labels, folds)
     yield from hunt_targets(features, labels, data.panel, too_good)
@@ -94,8 +108,9 @@ def _all(
         return
     yield from hunt_memory(pipeline, data, features, labels, folds)
     if pipeline.fit is not None and folds and refits:
-        chosen = np.unique(np.linspace(0, len(folds) - 1, refits).astype(int))[::-1]
-        for number in chosen:  # the last fold first, which has most to learn from
+        # The last fold first, which has most to learn from.
+        for number in np.unique(np.linspace(len(folds) - 1, 0, refits).astype(int))[::-1]:
+            record.refitted.append(int(number))
             yield from hunt_fit(pipeline.fit, data, features, labels, folds, int(number))
 
 
@@ -107,9 +122,11 @@ def _prefixes(
     folds: Sequence[Fold],
     cuts: int,
     short: bool,
+    record: AuditRecord,
 ) -> Iterator[Leak]:
     """Features and labels made again at each moment, without and with another future."""
     chosen = moments(data, features.decisions, () if short else folds, cuts, awkward=not short)
+    record.cuts += len(chosen)
     for number, moment in enumerate(chosen):
         kind = KINDS[number % len(KINDS)]
         for future in futures(data, moment.at, kind, number):
