@@ -203,7 +203,7 @@ def test_the_verdict_is_one_sentence_without_statistics() -> None:
         "few": replace(EVIDENCE, t_value=None, net_edge_bps_se=None),
         "supported": replace(EVIDENCE, edge="supported", p_adjusted=0.004),
     }
-    said = {name: _sentence(each, 21, 1750.0) for name, each in cases.items()}
+    said = {name: _sentence(each, 21, 1, 1750.0) for name, each in cases.items()}
     assert "about 7 times in 10" in said["unproven"]
     assert "about 7 years more of bars" in said["unproven"]
     assert "21 things tried" in said["unproven"]

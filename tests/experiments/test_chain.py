@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,11 @@ import polars as pl
 import pytest
 
 from barstack import Run, run
+from barstack.bars import Bars
 from barstack.core.errors import BarstackError, ConfigError, DataError, StorageError
 from barstack.experiments import Chain, Step, Workplace
 from barstack.experiments._study import NAIVE
+from barstack.testing import walk
 
 StudyFile = Callable[..., Path]
 
@@ -220,3 +224,54 @@ def test_what_counts_as_another_trial(
     after = run(study_file(tmp_path, "next.yaml", **change), runs=tmp_path / "runs").verdict.trials
     # Two members and two ensembles at two horizons.
     assert (before, after) == (8, 8 + more)
+
+
+def test_each_look_at_grown_bars_is_counted_and_told(
+    tmp_path: Path, study_file: StudyFile, table: Callable[[Bars], pl.DataFrame]
+) -> None:
+    file = study_file(tmp_path)
+    found = []
+    for bars in (walk(400), walk(420)[:401], walk(400, seed=7)):  # the same, grown, another's
+        table(bars).write_parquet(tmp_path / "bars" / "WALK.parquet")
+        found.append(run(file, runs=tmp_path / "runs").verdict)
+    assert [verdict.trials for verdict in found] == [8, 16, 24]
+    assert [verdict.looks for verdict in found] == [1, 2, 3]
+    again = run(file, runs=tmp_path / "runs").verdict
+    assert (again.trials, again.looks) == (24, 3)
+
+
+PLUGIN = """
+from barstack.models.classical.ridge import Ridge
+from barstack.models import register
+
+@register("{name}", family="plugin", tasks=("return",))
+class {name}(Ridge):
+    def predict(self, learned, inputs, target):
+        return {factor} * super().predict(learned, inputs, target)
+"""
+
+
+def test_an_edited_plugin_is_fitted_again_and_is_another_trial(
+    tmp_path: Path, study_file: StudyFile
+) -> None:
+    """In processes of their own, as one that runs goes on with what it has imported."""
+    file = study_file(tmp_path, members=["ridge", "theirs"], ensembles=["average"])
+    script = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import some_plugin; "
+        f"from barstack import run; found = run({str(file)!r}, runs={str(tmp_path / 'runs')!r}); "
+        "print(found.verdict.trials, *sorted(s.name for s in found.steps if s.how == 'made'))"
+    )
+    said = []
+    for factor in ("1.0", "1.0", "0.5"):
+        (tmp_path / "some_plugin.py").write_text(PLUGIN.format(name="theirs", factor=factor))
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout.split())
+    edited = said[-1]
+    made_each = ["theirs" in each for each in said]
+    assert made_each == [True, False, True]
+    assert "features" not in edited
+    # Two members and an ensemble at two horizons; the edited member, and the ensemble that has it.
+    assert [each[0] for each in said] == ["6", "6", "10"]

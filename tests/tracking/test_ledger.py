@@ -14,7 +14,8 @@ from barstack.tracking import Ledger
 
 
 def record(ledger: Ledger, trials: list[str], symbols: list[str]) -> None:
-    ledger.record([(trial, trial) for trial in trials], symbols, "2026-01-01", "2026-02-01")
+    pairs = [(trial, trial) for trial in trials]
+    ledger.record(pairs, symbols, "bars", "2026-01-01", "2026-02-01")
 
 
 def test_a_trial_counts_once_ever(tmp_path: Path) -> None:
@@ -31,22 +32,38 @@ def test_a_trial_counts_once_ever(tmp_path: Path) -> None:
 def test_what_is_entered_stays_as_it_is(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.sqlite")
     record(ledger, ["a"], ["SPY"])
-    ledger.record([("a", "another name")], ["SPY"], "2026-01-15", "2026-03-01")
+    ledger.record([("a", "another name")], ["SPY"], "bars", "2026-01-15", "2026-03-01")
     with closing(sqlite3.connect(ledger.file)) as database:
-        (entry,) = database.execute("SELECT what, first_at FROM trials").fetchall()
+        (entry,) = database.execute("SELECT what, first_at FROM looks").fetchall()
     assert entry == ("a", "2026-01-01")
 
 
-def test_another_stretch_of_time_is_another_trial(tmp_path: Path) -> None:
+def test_a_look_at_other_data_is_another_trial(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.sqlite")
-    for first_at, last_at in (
-        ("2026-01-01", "2026-02-01"),
-        ("2026-01-01", "2026-02-03"),  # a few bars more: the same idea
-        ("2026-03-01", "2026-04-01"),
-        ("2025-01-01", "2025-02-01"),
-    ):
-        ledger.record([("a", "ridge 4h"), ("b", "stack 4h")], ["SPY"], first_at, last_at)
-    assert ledger.count(["SPY"]) == 6
+    for data in ("bars", "bars", "a few bars more"):
+        ledger.record([("a", "ridge 4h"), ("b", "stack 4h")], ["SPY"], data, "2026", "2027")
+    ledger.record([("b", "stack 4h")], ["SPY"], "other bars", "2020", "2021")
+    assert ledger.count(["SPY"]) == 5
+    assert [ledger.looks(trial) for trial in "abc"] == [2, 3, 0]
+
+
+OLD = """
+CREATE TABLE trials (
+    trial TEXT NOT NULL, symbol TEXT NOT NULL, what TEXT NOT NULL, first_at TEXT NOT NULL,
+    last_at TEXT NOT NULL, recorded_at TEXT NOT NULL, PRIMARY KEY (trial, symbol, first_at)
+)
+"""
+
+
+def test_what_was_counted_before_looks_were_told_apart_still_counts(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.sqlite"
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute(OLD)
+        for trial, symbol, first_at in [("a", "SPY", "1"), ("a", "QQQ", "1"), ("a", "SPY", "2")]:
+            row = [trial, symbol, "ridge", first_at, "9", "now"]
+            database.execute("INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?)", row)
+    assert Ledger(file).count(["SPY"]) == 2
+    assert Ledger(file).count(["QQQ", "SPY"]) == 2
 
 
 def enter(file: Path, together: Barrier, worker: int) -> None:

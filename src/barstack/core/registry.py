@@ -17,7 +17,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from .errors import ConfigError, did_you_mean
-from .spec import Spec
+from .source import source_id
+from .spec import Spec, content_id
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Spec)
@@ -72,6 +73,7 @@ class SpecRegistry(Registry[type[S]]):
             spec.registered_as = (self.kind, name)
             for fact, value in facts.items():
                 setattr(spec, fact, value)
+            spec.plugin_code = _plugin_code(spec)
             self.add(name, spec)
             return spec
 
@@ -138,6 +140,13 @@ def _import_all_below(room: str) -> None:
     except BaseException:
         _loaded.discard(room)
         raise
+
+
+def _plugin_code(spec: type[Spec]) -> str | None:
+    """Of a spec's code and that of every spec it is derived from; None of barstack's own."""
+    lines = (source_id(each) for each in spec.__mro__ if issubclass(each, Spec))
+    found = list(dict.fromkeys(filter(None, lines)))
+    return content_id(found) if found else None
 
 
 def _origin(entry: Any) -> str:

@@ -48,6 +48,7 @@ class Spec(BaseModel):
     )
     version: ClassVar[int] = 1
     registered_as: ClassVar[tuple[str, str] | None] = None  # (kind, name), set on registration
+    plugin_code: ClassVar[str | None] = None  # id of a plugin's code, set on registration
 
     def __init__(self, /, **values: Any) -> None:
         try:
@@ -78,8 +79,9 @@ class Spec(BaseModel):
 
     @cached_property
     def id(self) -> str:
-        """Content id: equal for equal content in any process on any machine."""
-        return content_id(self.identity())
+        """Content id: equal for equal content, and code of a plugin, in any process anywhere."""
+        own = self.identity()
+        return content_id([own, self.plugin_code] if self.plugin_code else own)
 
     def __hash__(self) -> int:
         return hash(self.id)

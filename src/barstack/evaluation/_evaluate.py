@@ -36,6 +36,7 @@ def evaluate(
     *,
     cost_bps: float,
     trials: int,
+    looks: int = 1,
     leaks: int = 0,
 ) -> Evaluation:
     """Findings on members, ensembles and naive forecasts over the rows that all share.
@@ -44,6 +45,7 @@ def evaluate(
     fitted     for each ensemble, what it learned before each fold, the final fit as fold -1
     cost_bps   cost of buying or selling one unit of position
     trials     how many things have been tried on these symbols, all runs counted
+    looks      states of its data that the first ensemble has been judged on, this one included
     leaks      found by the audit and allowed by the study
     """
     first = next(iter(ensembles.values()))
@@ -93,7 +95,9 @@ def evaluate(
         ],
         correlations=[_correlation(case, forecasters, h) for h in horizons],
         weights=_weights(fitted, case.target),
-        verdict=verdict(judged, found, trials, cost_bps, profits[judged, 0].time, leaks),
+        verdict=verdict(
+            judged, found, trials, cost_bps, profits[judged, 0].time, leaks=leaks, looks=looks
+        ),
         **(_quantile_findings(case, forecasters) if case.target.levels else {}),
     )
 

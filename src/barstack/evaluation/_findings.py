@@ -176,6 +176,7 @@ class Verdict:
     trials: int
     cost_bps: float  # of each unit bought or sold
     evidence: list[Evidence]
+    looks: int = 1  # states of the data that this ensemble was judged on, each among the trials
 
 
 @dataclass(frozen=True)

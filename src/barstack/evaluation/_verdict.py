@@ -69,11 +69,19 @@ def evidence(score: Score, net: NetEdge, profit: Profit, blocks: Blocks, trials:
 
 
 def verdict(
-    ensemble: str, found: list[Evidence], trials: int, cost_bps: float, time: Times, leaks: int = 0
+    ensemble: str,
+    found: list[Evidence],
+    trials: int,
+    cost_bps: float,
+    time: Times,
+    *,
+    leaks: int = 0,
+    looks: int = 1,
 ) -> Verdict:
     """The verdict on the first ensemble, at the horizon where most speaks for it.
 
     leaks  found by the audit and allowed by the study: with any, nothing is supported
+    looks  states of its data that this ensemble has been judged on, each of which is a trial
 
     Choosing that horizon afterwards is fair because every horizon counts among the trials.
     """
@@ -83,11 +91,11 @@ def verdict(
             for each in found
         ]
     best = min(found, key=lambda each: (_RANK[each.edge], each.p_value, -each.net_edge_bps))
-    sentence = _leaking(leaks) if leaks else _sentence(best, trials, _bars_a_year(time))
-    return Verdict(best.edge, sentence, best.horizon, ensemble, trials, cost_bps, found)
+    sentence = _leaking(leaks) if leaks else _sentence(best, trials, looks, _bars_a_year(time))
+    return Verdict(best.edge, sentence, best.horizon, ensemble, trials, cost_bps, found, looks)
 
 
-def _sentence(best: Evidence, trials: int, bars_a_year: float) -> str:
+def _sentence(best: Evidence, trials: int, looks: int, bars_a_year: float) -> str:
     """What the evidence means, for a person who knows no statistics."""
     if best.edge == "none":
         return (
@@ -101,10 +109,13 @@ def _sentence(best: Evidence, trials: int, bars_a_year: float) -> str:
         )
     followed = f"following the {ahead(best.horizon)} forecasts would have earned"
     luck = often(best.p_adjusted)
+    tried = f"{trials} things tried"
+    if looks > 1:
+        tried += f", this study's {looks} looks at growing or changed data among them,"
     if best.edge == "supported":
         return (
             f"The bars support an edge: {followed} more than holding a steady position, costs "
-            f"paid, and even with {trials} things tried luck alone does this well {luck}; it "
+            f"paid, and even with {tried} luck alone does this well {luck}; it "
             "is the past all the same, and edges fade."
         )
     more = "more bars than will ever exist"
@@ -112,7 +123,7 @@ def _sentence(best: Evidence, trials: int, bars_a_year: float) -> str:
         more = f"{_span(best.bars_to_prove / bars_a_year)} more of bars like these"
     return (
         f"No edge is proven: {followed} a little more than holding a steady position, costs paid, "
-        f"but with {trials} things tried, luck alone does at least this well {luck}; to tell an "
+        f"but with {tried} luck alone does at least this well {luck}; to tell an "
         f"edge of this size from luck would take {more}."
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from barstack.core.errors import ConfigError, StorageError
 from barstack.core.files import check_seal, new_folder, seal
 from barstack.core.progress import Progress
 from barstack.core.registry import Registry
+from barstack.core.source import source_id
 from barstack.core.spec import content_id
 from barstack.tracking import ForecastStore, Ledger
 
@@ -66,6 +67,7 @@ class Step:
     load: Callable[[Path, str], Any] | None = None
     fingerprint: Callable[[Any], str] | None = None
     publish: str | tuple[str, ...] = ()  # of what it saved, copied into the run's folder
+    code: str | None = None  # id of the code of a plugin's stage
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,8 @@ class Chain:
             self._log(name, "made", start)
             return
         needs = {need: self._keys[need] for need in step.needs}
-        key = content_id([name, code_id(), step.spec(), needs])
+        code = [code_id(), *filter(None, [step.code])]
+        key = content_id([name, code, step.spec(), needs])
         folder = self._folder(name, key)
         if folder.is_dir():
             self._keys[name] = key
@@ -209,5 +212,7 @@ def chain_of(study: Study, workplace: Workplace) -> Chain:
     """The steps of every registered stage, none of them run yet."""
     chain = Chain([], workplace)
     for name in STAGES.names():
-        chain.add(STAGES.get(name)(study, workplace, chain))
+        make = STAGES.get(name)
+        code = source_id(make)
+        chain.add(replace(step, code=code) for step in make(study, workplace, chain))
     return chain

@@ -183,6 +183,7 @@ def evaluation(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Ste
     def make(inputs: Values, key: str) -> Evaluation:
         ensemble_key = chain.key("ensemble")
         short: Audited = inputs["audit"]
+        tried = count_trials(study, workplace, chain)
 
         def judged(audits: list[Audited]) -> Evaluation:
             found = evaluate(
@@ -195,7 +196,8 @@ def evaluation(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Ste
                 },
                 inputs["ensemble"],
                 cost_bps=study.cost_bps,
-                trials=count_trials(study, workplace, chain),
+                trials=tried.trials,
+                looks=tried.looks,
                 leaks=sum(len(each.leaks) for each in audits),
             )
             return replace(found, audits=[each.record for each in audits])
@@ -212,7 +214,7 @@ def evaluation(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Ste
     yield Step(
         name="evaluation",
         needs=("bars", "labels", "split", "audit", "ensemble"),
-        spec=lambda: [study.cost_bps, count_trials(study, workplace, chain)],
+        spec=lambda: [study.cost_bps, *count_trials(study, workplace, chain)],
         make=make,
         publish="evaluation.json",
         save=lambda found, folder, key: write_json(folder / "evaluation.json", found.to_json()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from barstack.bars import Panel
 from barstack.core.forecast import Target
@@ -12,15 +12,28 @@ from barstack.features import decisions_of
 
 from ._chain import Chain, Workplace
 from ._data_stages import length_us
+from ._series_stage import data_fingerprint
 from ._study import Study
 
 
-def count_trials(study: Study, workplace: Workplace, chain: Chain) -> int:
+class Tried(NamedTuple):
+    """What has been tried so far.
+
+    trials  looks taken at any symbol of the study, all configurations together
+    looks   of those, how many this study took of its own first ensemble: 1 unless data changed
+    """
+
+    trials: int
+    looks: int
+
+
+def count_trials(study: Study, workplace: Workplace, chain: Chain) -> Tried:
     """Enter this study's trials in the ledger and count all made on its symbols, ever.
 
-    A trial is a member or ensemble at one horizon. Its id holds how the bars were chosen, not
-    the bars: the same configuration on a few bars more is the same idea, while another period,
-    basket, bar length or session is another one. Costs change no forecast and are left out.
+    A trial is a member or ensemble at one horizon, judged on some bars and series. Its id holds
+    how the bars were chosen; their content is kept beside it, so that the same configuration on
+    grown bars is told as a further look, which costs as much as any trial. Costs change no forecast
+    and are left out.
     """
     panel: Panel = chain.value("bars")
     features_id = study.feature_set(length_us(panel)).id
@@ -32,12 +45,19 @@ def count_trials(study: Study, workplace: Workplace, chain: Chain) -> int:
     for each, name in zip(study.ensembles, study.ensemble_names, strict=True):
         tried[name] = [each.id, sorted(model.id for model in study.members.values())]
     target: Target = study.label.target
-    trials = [
-        (content_id([spec, horizon, setting]), f"{name} {horizon}")
+    trials = {
+        (name, horizon): content_id([spec, horizon, setting])
         for name, spec in tried.items()
         for horizon in target.horizons
-    ]
+    }
     decided_at = decisions_of(panel).decided_at
     ledger = workplace.ledger
-    ledger.record(trials, panel, iso(decided_at.min()), iso(decided_at.max()))
-    return ledger.count(panel)
+    ledger.record(
+        [(trial, f"{name} {horizon}") for (name, horizon), trial in trials.items()],
+        panel,
+        data_fingerprint(study, chain),
+        iso(decided_at.min()),
+        iso(decided_at.max()),
+    )
+    judged = trials[study.ensemble_names[0], target.horizons[0]]
+    return Tried(ledger.count(panel), ledger.looks(judged))
