@@ -19,7 +19,7 @@ from . import _metrics as metrics
 from ._case import Case, Forecaster, all_forecasters, make_case
 from ._curves import calibration_bins, equity_of
 from ._findings import CalibrationBin, Correlation, Evaluation, FoldAccuracy, Score, Weights
-from ._jackknife import Blocks, blocks_of, for_all_trials, jackknife_se
+from ._jackknife import blocks_of, for_all_trials, jackknife_se
 from ._profit import Profit, follow
 from ._quantiles import coverages, fans, level_shares
 from ._verdict import NetEdge, evidence, net_edge, verdict
@@ -58,8 +58,7 @@ def evaluate(
         for each in forecasters
         for horizon in horizons
     }
-    blocks = [_profit_blocks(case, h, profits[forecasters[0].name, h]) for h in horizons]
-    nets = {key: net_edge(profit, blocks[key[1]]) for key, profit in profits.items()}
+    nets = {key: net_edge(profit) for key, profit in profits.items()}
     scores = {
         (each.name, horizon): _score(case, each, horizon, nets[each.name, horizon])
         for horizon in horizons
@@ -67,8 +66,7 @@ def evaluate(
     }
     judged = next(iter(ensembles))
     found = [
-        evidence(scores[judged, h], nets[judged, h], profits[judged, h], blocks[h], trials)
-        for h in horizons
+        evidence(scores[judged, h], nets[judged, h], profits[judged, h], trials) for h in horizons
     ]
     learners = [each for each in forecasters if each.role != "naive"]
     decided_at = case.decisions.decided_at
@@ -121,10 +119,6 @@ def _profit(case: Case, each: Forecaster, horizon: int) -> Profit:
         KnownAt(case.known_at[:, horizon]),
         case.cost_bps,
     )
-
-
-def _profit_blocks(case: Case, horizon: int, profit: Profit) -> Blocks:
-    return blocks_of(profit.time, case.overlap(horizon))
 
 
 def _score(case: Case, each: Forecaster, horizon: int, net: NetEdge) -> Score:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from barstack.core.times import Times
 
 MOST_BLOCKS = 20
 FEWEST_BLOCKS = 5
+_ROUNDING = 1e-14  # of returns: below it there is only the rounding of prices
 _BLOCK_LABELS = 3  # a block spans at least this many labels, so that few straddle its edges
 
 
@@ -75,6 +77,29 @@ def jackknife_se(
         return None
     spread = ((left_out - left_out.mean()) ** 2).sum() * (len(present) - 1) / len(present)
     return float(np.sqrt(spread))
+
+
+def timing_se(timing: npt.NDArray[np.float64]) -> tuple[float | None, int]:
+    """Standard error of the mean of a timing profit, and how many blocks stand behind it.
+
+    timing   (n_bars,) as `timing_of` has it
+    returns  no error with fewer than five blocks, or where nothing was ever at stake
+
+    The larger of two. Where no bar can be foretold, the bars' profits are uncorrelated and the
+    root of the sum of their squares is the error, however volatility clusters. Sums over blocks
+    of time allow for bars whose returns go together, as those of quiet symbols do. Blocks hold
+    n_bars ** (1/3) bars, the order at which such an error is best (Hall, Horowitz, Jing 1995).
+    """
+    n_bars = len(timing)
+    count = n_bars // math.ceil(n_bars ** (1 / 3)) if n_bars else 0
+    if count < FEWEST_BLOCKS:
+        return None, count
+    of_row = np.arange(n_bars) * count // n_bars
+    sums = np.bincount(of_row, timing - timing.mean())
+    by_bars = float((timing**2).sum())
+    by_blocks = float((sums**2).sum()) * count / (count - 1)
+    se = math.sqrt(max(by_bars, by_blocks)) / n_bars
+    return (se if se > _ROUNDING else None), count
 
 
 def chance_of_luck(t_value: float, n_blocks: int) -> float:

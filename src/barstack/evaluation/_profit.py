@@ -22,9 +22,7 @@ class Profit:
     gross     (n_times,) position times return
     cost      (n_times,) paid for changes of position
     hold      (n_times,) return of holding all symbols
-    timing    (n_times,) net return, less what the strategy's own mean position so far earned,
-              less what the market's mean drift so far gave its deviation from that: what is
-              left is skill at choosing when
+    timing    (n_times,) gross return of choosing when, as `timing_of` has it
     position  (n_times,) held over the bar
     turnover  (n_times,) change of position at the bar's start
     """
@@ -54,9 +52,6 @@ def follow(
     Decisions overlap, so the position over a bar is the mean side of all decisions that are
     open, which never exceeds one unit; what is left at the end is closed with the last bar.
     Symbols share the money equally.
-
-    Both means in `timing` look back only. With means over the whole test, a rule that leans
-    against slow swings would seem skilled on a random walk.
     """
     followed = [
         _follow_one(panel, decisions, code, side, known_at, cost_bps)
@@ -71,6 +66,28 @@ def follow(
         for name, total in sums.items():
             total[place] += getattr(part, name) / len(parts)
     return Profit(time, **sums)
+
+
+def timing_of(position: Column, returns: Column) -> Column:
+    """(n_bars,) what each bar adds to the profit of choosing when, before costs.
+
+    position  (n_bars,) held over each bar, known at its start
+    returns   (n_bars,) of each bar
+
+    Its sum is that of (position - mean position so far) x (return - mean return from here on),
+    both means with the bar's own. Written as weights on the bars' returns, the weights are known
+    at each bar's start and sum to zero. So where no bar's return beyond a constant drift can be
+    foretold, the sum is a martingale, whatever the rule, the drift or the past
+    (docs/ensembles-and-verdict.md).
+
+    >>> timing_of(np.array([1.0, 1.0, 1.0]), np.array([0.01, -0.02, 0.03])).tolist()
+    [0.0, 0.0, 0.0]
+    """
+    bars = np.arange(1, len(position) + 1)
+    deviation = position - np.cumsum(position) / bars
+    # Each deviation is paid for in equal parts by its own bar and all later ones.
+    weight = deviation - np.cumsum(deviation / bars[::-1])
+    return np.asarray(weight * (returns - returns.mean()))
 
 
 def _follow_one(
@@ -95,16 +112,11 @@ def _follow_one(
     held = np.arange(enters.min(), leaves.max())
     total, count = _open(enters, leaves, side[own]), _open(enters, leaves, np.ones(len(own)))
     position = np.where(count > 0, total / np.maximum(count, 1), 0.0)
-    every_return = close[1:] / close[:-1] - 1.0
-    returns = every_return[held]
+    returns = close[held + 1] / close[held] - 1.0
     turnover = np.abs(np.diff(position, prepend=0.0))
     turnover[-1] += abs(position[-1])
     cost = turnover * cost_bps * 1e-4
-    gross = position * returns
-    steady = np.cumsum(position) / np.arange(1, len(position) + 1)
-    drift = (np.cumsum(every_return) / np.arange(1, len(close)))[np.maximum(held - 1, 0)]
-    drift = np.where(held > 0, drift, 0.0)  # at the close of the first bar none is known
-    timing = gross - cost - steady * returns - (position - steady) * drift
+    gross, timing = position * returns, timing_of(position, returns)
     return Profit(closed_at[held + 1], gross, cost, returns, timing, position, turnover)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from barstack.core.times import Times
 
 from ._findings import Edge, Evidence, Score, Verdict
-from ._jackknife import Blocks, chance_of_luck, for_all_trials, jackknife_se, t_needed
+from ._jackknife import chance_of_luck, for_all_trials, t_needed, timing_se
 from ._profit import Profit
 
 LEVEL = 0.05
@@ -22,28 +22,34 @@ _YEAR_DAYS = 365.25
 class NetEdge:
     """Mean timing profit of a bar after costs, and how easily luck makes as much.
 
-    bps, bps_se  basis points; no error with too few blocks of time
+    bps, bps_se  basis points; no error where there are too few bars or no timing at all
     t_value      bps / bps_se
     p_value      one-sided, were this the only trial; 1 where there is no error
+    n_blocks     of time that stand behind the error
     """
 
     bps: float
     bps_se: float | None
     t_value: float | None
     p_value: float
+    n_blocks: int
 
 
-def net_edge(profit: Profit, blocks: Blocks) -> NetEdge:
-    """The net edge of one forecaster at one horizon."""
-    timing = profit.timing * 1e4
-    mean = float(timing.mean())
-    se = jackknife_se(lambda rows: float(timing[rows].mean()), blocks)
-    if not se:
-        return NetEdge(mean, se, None, 1.0)
-    return NetEdge(mean, se, mean / se, chance_of_luck(mean / se, blocks.count))
+def net_edge(profit: Profit) -> NetEdge:
+    """The net edge of one forecaster at one horizon.
+
+    The error is that of the profit before costs. They are known when a position is taken, so they
+    have none of their own, and the higher they are, the higher is the p-value.
+    """
+    bps = float((profit.timing - profit.cost).mean()) * 1e4
+    se, n_blocks = timing_se(profit.timing)
+    if se is None:
+        return NetEdge(bps, None, None, 1.0, n_blocks)
+    t_value = bps / (se * 1e4)
+    return NetEdge(bps, se * 1e4, t_value, chance_of_luck(t_value, n_blocks), n_blocks)
 
 
-def evidence(score: Score, net: NetEdge, profit: Profit, blocks: Blocks, trials: int) -> Evidence:
+def evidence(score: Score, net: NetEdge, profit: Profit, trials: int) -> Evidence:
     """What speaks for an edge of one forecaster at one horizon."""
     p_adjusted = for_all_trials(net.p_value, trials)
     edge: Edge = "none"
@@ -51,7 +57,7 @@ def evidence(score: Score, net: NetEdge, profit: Profit, blocks: Blocks, trials:
         edge = "supported" if p_adjusted < LEVEL else "unproven"
     to_prove = None
     if edge == "unproven" and net.t_value:
-        needed = len(profit.timing) * (t_needed(LEVEL, trials, blocks.count) / net.t_value) ** 2
+        needed = len(profit.timing) * (t_needed(LEVEL, trials, net.n_blocks) / net.t_value) ** 2
         to_prove = math.ceil(needed - len(profit.timing)) if needed < 1e9 else None
     return Evidence(
         horizon=score.horizon,
