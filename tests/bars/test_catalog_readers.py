@@ -205,7 +205,7 @@ def test_a_study_that_contradicts_its_collection(both: Path) -> None:
     same = PROVIDERS.parse(source | {"calendar": "XNYS", "bar": "30min", "hours": "extended"})
     assert same.reading(both) == {
         "calendar": "XNYS", "hours": "extended", "stamp": "open", "timezone": None, "bar": "30min",
-        "resample": None,
+        "resample": None, "day_zone": None,
     }  # fmt: skip
     for wrong in ({"stamp": "close"}, {"timezone": "UTC"}):
         with pytest.raises(ConfigError, match=r"catalog\.(stamp|timezone)"):

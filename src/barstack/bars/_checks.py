@@ -13,6 +13,7 @@ from barstack.core.errors import DataError
 from barstack.core.times import DAY_US, format_duration, iso
 
 from ._bars import PRICES
+from ._ends import clock_of, ends_of
 from ._sessions import ALWAYS
 
 COLUMNS = (*PRICES, "volume")
@@ -60,16 +61,22 @@ def price_faults(columns: Columns) -> Iterator[Fault]:
 
 
 def length_faults(stamps: Stamps, length_us: int) -> Iterator[Fault]:
-    """No bar begins before the one before it ends."""
-    overlaps = np.diff(stamps, prepend=stamps[:1] - length_us) < length_us
-    if length_us < DAY_US:  # days and months differ in length
-        yield Fault(
-            "overlaps",
-            overlaps,
-            f"begins before the bar before it ends, {format_duration(length_us)} after its start",
-            "Remove them, or say how long a bar is with bar: 5min",
-            False,
-        )
+    """No bar begins before the one before it ends; days by session are told by their calendar."""
+    if length_us < DAY_US:
+        yield overlap_fault(stamps, length_us, clock_of(stamps, length_us))
+
+
+def overlap_fault(starts: Stamps, length_us: int, clock: str | None) -> Fault:
+    """Which bars begin before the one before them ends, on the clock that they keep."""
+    overlaps = np.zeros(len(starts), bool)
+    overlaps[1:] = starts[1:] < ends_of(starts, length_us, clock)[:-1]
+    return Fault(
+        "overlaps",
+        overlaps,
+        f"begins before the bar before it ends, {format_duration(length_us)} after its start",
+        "Remove them, as a live row is, or say how long a bar is with bar: 5min",
+        False,
+    )
 
 
 def check_order(stamps: Stamps, symbol: str, where: str) -> None:
@@ -122,14 +129,35 @@ def commonest_spacing(stamps: Stamps, symbol: str, where: str) -> int:
     return length_us
 
 
-def check_length(stamps: Stamps, symbol: str, length_us: int, calendar: str, where: str) -> None:
-    """No bar begins before the one before it ends, and none is longer than its session."""
+def check_length(
+    starts: Stamps, symbol: str, length_us: int, calendar: str, where: str, clock: str | None = None
+) -> None:
+    """No bar begins before the one before it ends, and none is longer than its session.
+
+    clock  of bars longer than an hour, see `ends_of`
+    """
     if length_us > DAY_US and calendar != ALWAYS:
         raise DataError(
             f"{where}: bars of {symbol} are {format_duration(length_us)} long, longer than a "
             f"session of {calendar}. Give daily bars and resample them, or use calendar: {ALWAYS}."
         )
-    _refuse_first(length_faults(stamps, length_us), stamps, {}, symbol, where)
+    _refuse_shorter_days(starts, symbol, length_us, where)
+    if length_us < DAY_US or calendar == ALWAYS:
+        fault = overlap_fault(starts, length_us, clock)
+        _refuse_first(iter([fault]), starts, {}, symbol, where)
+
+
+def _refuse_shorter_days(starts: Stamps, symbol: str, length_us: int, where: str) -> None:
+    if length_us < DAY_US or len(starts) < 2:
+        return
+    usual = int(np.median(np.diff(starts)))
+    if usual < 0.75 * length_us:
+        raise DataError(
+            f"{where}: bars of {symbol} are mostly {format_duration(usual)} apart, the first at "
+            f"{iso(np.datetime64(int(starts[0]), 'us'))}, which is no "
+            f"{format_duration(length_us)}. Say how long they are with bar: 5min; a collection "
+            "holds bars of one length."
+        )
 
 
 def first_row(wrong: Any) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,9 @@ from barstack.core.errors import DataError, did_you_mean
 from barstack.core.times import DAY_US
 
 from ._checks import COLUMNS, first_row
+from ._zones import split_zone
 
+_FIRST_S, _END_S = -2_208_988_800, 4_133_980_800  # the years 1900 to 2100, in seconds
 TIME_NAMES = ("timestamp", "datetime", "date", "time", "ts")
 ISO_8601 = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?$"
 
@@ -26,12 +30,22 @@ def as_polars(frame: Any, where: str) -> pl.DataFrame:
         return frame
     if not hasattr(frame, "reset_index"):
         raise DataError(f"{where} is a {type(frame).__name__}; give a pandas or polars DataFrame.")
+    if getattr(frame.columns, "nlevels", 1) > 1:
+        raise _two_levels(where, frame.columns[0])
     names = [str(name).lower() for name in frame.columns]
     is_time = frame.index.dtype.kind == "M" or str(frame.index.name).lower() in TIME_NAMES
     if is_time and not set(names) & set(TIME_NAMES):
         frame = frame.rename_axis("timestamp").reset_index()
     _refuse_repeated(map(str, frame.columns), where)
     return pl.DataFrame([_from_pandas(str(name), frame[name], where) for name in frame.columns])
+
+
+def _two_levels(where: str, example: Any) -> DataError:
+    return DataError(
+        f"{where} has columns on two levels, such as {example}, as yfinance gives them. Take one "
+        "symbol of it, such as frame.xs('SPY', axis=1, level=1), or download it with "
+        "multi_level_index=False."
+    )
 
 
 def _from_pandas(name: str, column: Any, where: str) -> pl.Series:
@@ -44,6 +58,10 @@ def _from_pandas(name: str, column: Any, where: str) -> pl.Series:
         except pl.exceptions.PolarsError:  # an offset that no zone keeps
             return moments
     values = column.to_numpy()
+    if values.dtype.kind == "M" and np.datetime_data(values.dtype)[0] == "s":  # polars has none
+        seconds = np.where(np.isnat(values), 0, values.astype(np.int64)).astype(float)
+        check_years(pl.Series(name, seconds * 1e6), where)
+        return pl.Series(name, values.astype("datetime64[ms]"))
     if values.dtype != object:
         return pl.Series(name, values)
     # pandas leaves holes in text as NaN, which polars takes for numbers among the words.
@@ -74,6 +92,9 @@ def _refuse_repeated(columns: Iterable[str], where: str) -> None:
 def match_columns(table: pl.DataFrame, where: str) -> dict[str, str]:
     """Own names of the price columns, of volume, and under `time` of the time column."""
     _refuse_repeated(table.columns, where)
+    two_levels = [name for name in table.columns if re.match(r"\('\w+', '", name)]
+    if two_levels:
+        raise _two_levels(where, two_levels[0])
     by_lower = {name.lower(): name for name in table.columns}
     time = next((by_lower[name] for name in TIME_NAMES if name in by_lower), None)
     if time is None:
@@ -97,6 +118,7 @@ def utc_microseconds(column: pl.Series, timezone: str | None, where: str) -> npt
         )
     if column.dtype == pl.String:
         column = parse_text(column, where)
+    check_years(column, where)
     if column.dtype == pl.Date:  # a date names a session, in no zone
         return column.cast(pl.Datetime("us")).to_physical().to_numpy()
     if not isinstance(column.dtype, pl.Datetime):
@@ -113,14 +135,43 @@ def utc_microseconds(column: pl.Series, timezone: str | None, where: str) -> npt
                 f"{where}: times in {column.name!r} carry no timezone, for instance {column[0]}. "
                 "Say which with timezone: America/New_York (or UTC)."
             )
+        zone, hours = split_zone(timezone)
         try:
-            column = column.dt.replace_time_zone(timezone)
+            column = (column - timedelta(hours=hours)).dt.replace_time_zone(zone)
         except pl.exceptions.PolarsError as error:
             raise DataError(
                 f"{where}: cannot read the times as {timezone}: {_first_sentence(error)}. Name a "
                 "zone such as America/New_York, or store UTC."
             ) from None
     return column.dt.convert_time_zone("UTC").to_physical().to_numpy()
+
+
+def check_years(column: pl.Series, where: str) -> None:
+    """`DataError` for a time outside the years 1900 to 2100, with its row.
+
+    column  dates, datetimes, or microseconds since 1970; other columns are left alone. Checked in
+            their own unit, as a far year overflows when it is converted
+    """
+    per_second = 1e6
+    if column.dtype == pl.Date:
+        per_second = 1 / 86_400
+    elif isinstance(column.dtype, pl.Datetime):
+        per_second = {"ms": 1e3, "us": 1e6, "ns": 1e9}[column.dtype.time_unit]
+    elif not column.dtype.is_numeric():
+        return
+    seconds = column.to_physical().cast(pl.Float64) / per_second
+    strange = ((seconds < _FIRST_S) | (seconds >= _END_S)).fill_null(False)
+    if not strange.any():
+        return
+    row = first_row(strange)
+    year = 1970 + math.floor(float(seconds[row]) / 31_556_952)
+    raise DataError(
+        f"{where}: row {row} of {column.name!r} lies in the year {year}, and "
+        f"{int(strange.sum()):,} row(s) in all lie outside 1900 to 2100. Counts since 1970 that "
+        "change their unit, such as from milliseconds to microseconds, look so, and so do years "
+        "of two digits read as four. Mend those rows, or bring in each part by itself with its "
+        "own time format."
+    )
 
 
 def parse_text(column: pl.Series, where: str) -> pl.Series:
@@ -149,11 +200,16 @@ def _first_sentence(error: Exception) -> str:
     return str(error).splitlines()[0].split(". ")[0]
 
 
+def not_numbers(column: pl.Series, where: str) -> DataError:
+    """What to say of a column of another kind."""
+    shown = "" if column.dtype.is_nested() else f" ({column[0]!r} in row 0)"
+    return DataError(
+        f"{where}: column {column.name!r} holds {column.dtype}{shown}, not numbers. Convert it."
+    )
+
+
 def numbers(column: pl.Series, where: str) -> npt.NDArray[np.float64]:
     """Floats, NaN where the source has none."""
     if not column.dtype.is_numeric():
-        raise DataError(
-            f"{where}: column {column.name!r} holds {column.dtype} ({column[0]!r} in row 0), "
-            "not numbers. Convert it."
-        )
+        raise not_numbers(column, where)
     return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()

@@ -20,8 +20,10 @@ from ._checks import (
     commonest_spacing,
     first_row,
 )
-from ._columns import as_polars, match_columns, numbers, utc_microseconds
-from ._sessions import ALWAYS, sessions
+from ._columns import TIME_NAMES, as_polars, match_columns, numbers, utc_microseconds
+from ._ends import clock_of, ends_of, starts_of
+from ._live_row import refuse_forming, refuse_live_row
+from ._sessions import ALWAYS, Sessions, sessions
 
 STAMPS = ("open", "close")
 HOURS = ("regular", "extended")
@@ -36,6 +38,7 @@ def bars_from_frame(
     stamp: str = "open",
     timezone: str | None = None,
     length_us: int | None = None,
+    day_zone: str | None = None,
     mostly_inside: bool = True,
     where: str = "frame",
 ) -> Bars:
@@ -48,6 +51,8 @@ def bars_from_frame(
     stamp      "open" or "close": which end of the bar the time column names
     timezone   zone of times that carry none; without it such times are refused
     length_us  length of a bar; by default the commonest spacing
+    day_zone   with 24/7, the zone on whose clock bars longer than an hour begin; by default the
+               one that their times show, else UTC
     mostly_inside  whether to refuse a table that lies mostly outside the sessions
     where      what error messages call the table
 
@@ -65,13 +70,15 @@ def bars_from_frame(
     for name, value, choices in (("stamp", stamp, STAMPS), ("hours", hours, HOURS)):
         if value not in choices:
             raise ConfigError(f"Unknown {name} {value!r}. {did_you_mean(value, choices)}")
+    given = as_polars(frame, where)
     table, length_us = table_from_frame(
-        frame,
+        given,
         symbol,
         calendar=calendar,
         stamp=stamp,
         timezone=timezone,
         length_us=length_us,
+        day_zone=day_zone,
         where=where,
     )
     return bars_from_table(
@@ -80,6 +87,7 @@ def bars_from_frame(
         length_us=length_us,
         calendar=calendar,
         hours=hours,
+        day_zone=day_zone or _written_zone(given, timezone),
         mostly_inside=mostly_inside,
         where=where,
     )
@@ -93,6 +101,7 @@ def table_from_frame(
     stamp: str = "open",
     timezone: str | None = None,
     length_us: int | None = None,
+    day_zone: str | None = None,
     where: str = "frame",
 ) -> tuple[pl.DataFrame, int]:
     """A checked table in the one form that is stored, and how long its bars are.
@@ -110,11 +119,16 @@ def table_from_frame(
     check_prices(stamps, columns, symbol, where)
     if length_us is None:
         length_us = commonest_spacing(stamps, symbol, where)
-    check_length(stamps, symbol, length_us, calendar, where)
+    # A day's end names its session, short or not; any other bar begins its length before.
+    by_session = calendar != ALWAYS and length_us == DAY_US
+    clock = clock_of(stamps, length_us, day_zone or _written_zone(given, timezone))
+    refuse_live_row(stamps, symbol, length_us, calendar, clock, where)
+    if calendar != ALWAYS:
+        clock = None
     if stamp == "close":
-        # A day's end names its session, short or not; any other bar begins its length before.
-        by_session = calendar != ALWAYS and length_us == DAY_US
-        stamps = stamps - (1 if by_session else length_us)
+        stamps = stamps - 1 if by_session else starts_of(stamps, length_us, clock)
+    check_length(stamps, symbol, length_us, calendar, where, clock)
+    refuse_forming(stamps, symbol, length_us, calendar, clock, where)
     start = pl.Series("timestamp", stamps).cast(pl.Datetime("us", "UTC"))
     return pl.DataFrame([start, *(pl.Series(name, columns[name]) for name in COLUMNS)]), length_us
 
@@ -126,6 +140,7 @@ def bars_from_table(
     length_us: int,
     calendar: str = ALWAYS,
     hours: str = "regular",
+    day_zone: str | None = None,
     mostly_inside: bool = True,
     where: str = "table",
 ) -> Bars:
@@ -133,7 +148,7 @@ def bars_from_table(
     opened_at = table["timestamp"].to_physical().to_numpy()
     columns = {name: table[name].to_numpy() for name in COLUMNS}
     return _with_sessions(
-        opened_at, columns, symbol, length_us, calendar, hours, mostly_inside, where
+        opened_at, columns, symbol, length_us, calendar, hours, day_zone, mostly_inside, where
     )
 
 
@@ -144,11 +159,15 @@ def _with_sessions(
     length_us: int,
     calendar: str,
     hours: str,
+    day_zone: str | None,
     mostly_inside: bool,
     where: str,
 ) -> Bars:
-    day, opens, closes, inside = sessions(calendar, hours).locate(opened_at, length_us)
+    found = sessions(calendar, hours, since_us=int(opened_at[0]) if len(opened_at) else 0)
+    day, opens, closes, inside = found.locate(opened_at, length_us)
     keep = inside == 1
+    if len(found.day):
+        _check_known(opened_at, found, symbol, calendar, where)
     # US shares trade 6.5 of 16 hours in the regular session; markets open day and night have less
     # than a third of their bars in it, and days lie inside one session or in none.
     if mostly_inside and keep.mean() < (1 if length_us >= DAY_US else 1 / 3):
@@ -173,7 +192,7 @@ def _with_sessions(
         records["opened_at"] = (
             opens[keep] if length_us >= DAY_US else np.maximum(starts, opens[keep])
         )
-    records["closed_at"] = _closed_at(starts, length_us, calendar, closes[keep])
+    records["closed_at"] = _closed_at(starts, length_us, calendar, closes[keep], day_zone)
     repeats = np.diff(records["closed_at"]) <= 0
     if repeats.any():
         at = iso(np.datetime64(int(opened_at[keep][first_row(repeats) + 1]), "us"))
@@ -184,15 +203,47 @@ def _with_sessions(
     return Bars(symbol, length_us, records, outside=int((~keep).sum()))
 
 
+def _check_known(
+    opened_at: npt.NDArray[np.int64], found: Sessions, symbol: str, calendar: str, where: str
+) -> None:
+    """`DataError` for bars before the first or after the last session that a calendar knows."""
+    early, late = opened_at < found.open[0] - DAY_US, opened_at >= found.close[-1]
+    if not (early | late).any():
+        return
+    row = first_row(early | late)
+    first, last = (np.datetime64(int(found.day[place]), "D") for place in (0, -1))
+    way = "Leave them out" if early.any() else "Look at their year"
+    raise DataError(
+        f"{where}: sessions of {calendar} are known from {first} to {last}, and the bar of "
+        f"{symbol} in row {row} opens at {iso(np.datetime64(int(opened_at[row]), 'us'))}; "
+        f"{int((early | late).sum()):,} such bar(s) in all. {way}, or use calendar: {ALWAYS}."
+    )
+
+
+def _written_zone(given: pl.DataFrame, timezone: str | None) -> str | None:
+    """The zone on whose clock the times of a table are written, where it says so."""
+    zones = [
+        getattr(dtype, "time_zone", None)
+        for name, dtype in given.schema.items()
+        if name.lower() in TIME_NAMES
+    ]
+    return next(filter(None, zones), timezone)
+
+
 def closed_at(
-    opened_at: npt.NDArray[np.int64], length_us: int, calendar: str, hours: str
+    opened_at: npt.NDArray[np.int64],
+    length_us: int,
+    calendar: str,
+    hours: str,
+    day_zone: str | None = None,
 ) -> npt.NDArray[np.int64]:
     """(n_bars,) first moment at which bars that start at `opened_at` could be known, in UTC.
 
     Those outside all sessions, which `bars_from_table` leaves out, end with their own length.
     """
-    _, _, closes, inside = sessions(calendar, hours).locate(opened_at, length_us)
-    ends = _closed_at(opened_at, length_us, calendar, closes)
+    found = sessions(calendar, hours, since_us=int(opened_at[0]) if len(opened_at) else 0)
+    _, _, closes, inside = found.locate(opened_at, length_us)
+    ends = _closed_at(opened_at, length_us, calendar, closes, day_zone)
     return np.where(inside, ends, opened_at + length_us)
 
 
@@ -201,11 +252,12 @@ def _closed_at(
     length_us: int,
     calendar: str,
     session_close: npt.NDArray[np.int64],
+    day_zone: str | None,
 ) -> npt.NDArray[np.int64]:
     # Exchanges stamp a bar with its open. We keep the close: the first moment anyone could know
     # it. Where the session ends inside a bar, that is the session's close, half days included.
     if calendar == ALWAYS:
-        return opened_at + length_us
+        return ends_of(opened_at, length_us, clock_of(opened_at, length_us, day_zone))
     return (
         session_close if length_us >= DAY_US else np.minimum(opened_at + length_us, session_close)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -16,12 +17,14 @@ from barstack.core.spec import Spec
 from barstack.core.times import canonical_duration, format_duration, parse_duration
 
 from ._bars import Bars
+from ._ends import clock_of
 from ._frames import bars_from_frame
 from ._resample import resample
 from ._sessions import ALWAYS
+from ._zones import check_zone
 
 # The settings that say how to read a table of bars, wherever it comes from.
-READING = ("calendar", "hours", "stamp", "timezone", "bar", "resample")
+READING = ("calendar", "hours", "stamp", "timezone", "bar", "day_zone", "resample")
 
 
 class Provider(Spec):
@@ -32,6 +35,7 @@ class Provider(Spec):
     stamp: Literal["open", "close"] = "open"  # which end of a bar the source's times name
     timezone: str | None = None  # of times that carry none
     bar: str | None = None  # length of the source's bars; by default their commonest spacing
+    day_zone: str | None = None  # with 24/7, on whose clock bars longer than an hour begin
     resample: str | None = None  # length of the bars to work on; by default the source's
     start: str | None = None  # keep bars that open at or after this UTC time
     end: str | None = None  # keep bars that close at or before this UTC time
@@ -42,6 +46,13 @@ class Provider(Spec):
     @classmethod
     def _check_length(cls, text: str | None) -> str | None:
         return text if text is None else canonical_duration(text)
+
+    @field_validator("timezone", "day_zone")
+    @classmethod
+    def _check_zone(cls, name: str | None) -> str | None:
+        if name is not None:
+            check_zone(name)
+        return name
 
     @field_validator("start", "end")
     @classmethod
@@ -95,6 +106,7 @@ class Provider(Spec):
                 stamp=self.stamp,
                 timezone=self.timezone,
                 length_us=length_us,
+                day_zone=self.day_zone,
                 where=f"{symbol}",
             )
             for symbol, frame in sorted(self.read(folder).items())
@@ -103,6 +115,15 @@ class Provider(Spec):
     def reading(self, folder: Path) -> dict[str, Any]:
         """The settings `READING`, with which other tables are read the same way."""
         return {name: getattr(self, name) for name in READING}
+
+    def day_zone_of(self, folder: Path, panel: Mapping[str, Bars]) -> str | None:
+        """The zone on whose clock loaded bars longer than an hour begin, said or shown."""
+        reading = self.reading(folder)
+        if reading["calendar"] != ALWAYS or reading["day_zone"]:
+            return reading["day_zone"] and str(reading["day_zone"])
+        starts = [bars.records["opened_at"] for bars in panel.values()]
+        length_us = next(iter(panel.values())).length_us
+        return clock_of(np.concatenate(starts), length_us, self.timezone)
 
     def _resampled(self, bars: Bars, length_us: int) -> Bars:
         if bars.length_us == length_us:

@@ -212,9 +212,9 @@ def _table_of(file: Path) -> pl.DataFrame:
         )
     try:
         if kind == ".parquet":
-            return pl.read_parquet(file)
+            return pl.read_parquet(file, glob=False)
         # Numbers that begin whole and go on in fractions are told by the whole file only.
-        return pl.read_csv(file, infer_schema_length=None)
+        return pl.read_csv(file, glob=False, infer_schema_length=None)
     # A damaged parquet file can make polars panic, which is no ordinary exception.
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise DataError(

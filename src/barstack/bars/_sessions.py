@@ -58,14 +58,19 @@ class Sessions:
         return self.day[row], self.open[row], self.close[row], within
 
 
-@lru_cache(maxsize=8)
-def sessions(calendar: str, hours: str = "regular") -> Sessions:
+def sessions(calendar: str, hours: str = "regular", *, since_us: int = 0) -> Sessions:
     """Sessions of an exchange calendar by its code, such as XNYS or CMES, of FX, or 24/7.
 
-    hours  "regular", or "extended" for the US pre- and post-market
+    hours     "regular", or "extended" for the US pre- and post-market
+    since_us  a moment from which they are needed: those before 1970 are made only where asked for
 
-    Raises `ConfigError` for an unknown code.
+    Raises `ConfigError` for an unknown code, and for a calendar that cannot be built.
     """
+    return _sessions(calendar, hours, since_us < 0)
+
+
+@lru_cache(maxsize=16)
+def _sessions(calendar: str, hours: str, early: bool) -> Sessions:
     if calendar == ALWAYS:
         nothing = np.empty(0, np.int64)
         return Sessions(nothing, nothing, nothing)
@@ -80,9 +85,17 @@ def sessions(calendar: str, hours: str = "regular") -> Sessions:
     if calendar not in known:
         hint = did_you_mean(calendar, [*known, FX])
         raise ConfigError(f"Unknown calendar {calendar!r}. {hint}")
-    earliest = exchange_calendars.get_calendar(calendar).bound_min() or pd.Timestamp(0)
-    start = max(earliest, pd.Timestamp(0))
-    found = exchange_calendars.get_calendar(calendar, start=start)
+    start = pd.Timestamp("1900-01-01") if early else pd.Timestamp(0)
+    try:
+        earliest = exchange_calendars.get_calendar(calendar).bound_min() or start
+        found = exchange_calendars.get_calendar(calendar, start=max(earliest, start))
+    except Exception as error:  # each calendar is code of its own, which may raise anything
+        raise ConfigError(
+            f"The installed exchange_calendars {exchange_calendars.__version__} cannot build "
+            f"calendar {calendar} with pandas {pd.__version__} ({type(error).__name__}: "
+            f"{str(error)[:80]}). Name another calendar with the same hours, or use "
+            f"calendar: {ALWAYS}."
+        ) from error
     schedule = found.schedule
     day = schedule.index.to_numpy().astype("datetime64[D]").astype(np.int64)
     opens, closes = (
@@ -112,10 +125,9 @@ def _currencies() -> Sessions:
     """
     import polars as pl  # noqa: PLC0415 (its clock changes are vectorised, and it is loaded anyway)
 
-    day = np.arange(47_482)  # to the end of 2099
+    day = np.arange(-25_567, 47_482)  # 1900 to the end of 2099
     five_pm = pl.Series(day * DAY_US + 17 * 3_600_000_000).cast(pl.Datetime("us"))
     turn = five_pm.dt.replace_time_zone(_NEW_YORK).dt.convert_time_zone("UTC")
     turn_us = turn.to_physical().to_numpy()
-    weekday = np.flatnonzero((day + 3) % 7 < 5)  # 1970-01-01 was a Thursday
-    weekday = weekday[weekday > 0]
+    weekday = np.flatnonzero((day + 3) % 7 < 5)[1:]  # 1970-01-01 was a Thursday
     return Sessions(day[weekday], turn_us[weekday - 1], turn_us[weekday], _NEW_YORK)

@@ -113,7 +113,7 @@ def predict(
     source: dict[str, Any] = {"provider": "files", "path": str(bars.resolve())}
     if symbol is not None and bars.is_dir():
         source["symbols"] = [symbol]
-    reading = {name: predictor.trained.bars[name] for name in READING}
+    reading = {name: predictor.trained.bars.get(name) for name in READING}
     panel = PROVIDERS.parse(source | reading).load()
     if symbol is not None and symbol not in panel:  # a file of another name
         (each,) = panel.values()

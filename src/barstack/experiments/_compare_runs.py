@@ -79,7 +79,7 @@ def _files(run: Path) -> list[Path]:
 
 def _read(file: Path) -> pl.DataFrame:
     try:
-        return pl.read_parquet(file)
+        return pl.read_parquet(file, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise StorageError(
             f"{file} is damaged: {error}. Run the study again; finished steps are reused."

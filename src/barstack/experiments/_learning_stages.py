@@ -242,6 +242,7 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
                 "length_us": length_us(panel),
                 "symbols": list(panel),
                 **study.bars.reading(workplace.folder),
+                "day_zone": study.bars.day_zone_of(workplace.folder, panel),
             },
             about={
                 "study": study.content(),

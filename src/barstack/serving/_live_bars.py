@@ -73,6 +73,7 @@ def _read(
         stamp=about["stamp"],
         timezone=about["timezone"],
         length_us=length_us,
+        day_zone=about.get("day_zone"),
         mostly_inside=whole,
         where=f"bars of {symbol}",
     )

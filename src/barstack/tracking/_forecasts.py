@@ -63,7 +63,7 @@ class ForecastStore:
                 f"{key[:16]} in {self.folder.parent}, and the same run makes them again."
             )
         about = json.loads(pl.read_parquet_metadata(file)["barstack"])
-        table = pl.read_parquet(file)
+        table = pl.read_parquet(file, glob=False)
         target = Target.from_json(about)
         symbols = tuple(about["symbols"])
         code_of = {symbol: code for code, symbol in enumerate(symbols)}

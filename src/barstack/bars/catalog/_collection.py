@@ -70,7 +70,7 @@ class Collection:
         another process has begun a collection of that name with other facts meanwhile.
         """
         facts = self.facts
-        rows = canonical(table, symbol, facts.length_us, facts.calendar, self.name)
+        rows = canonical(table, symbol, facts, self.name)
         spans = [] if covered is None else [_checked_span(covered)]
         folder = self._folder(symbol)
         if not self._begun:
@@ -219,6 +219,7 @@ class Collection:
             length_us=self.facts.length_us,
             calendar=self.facts.calendar,
             hours=hours,
+            day_zone=self.facts.day_zone,
             mostly_inside=long,
             where=self.name,
         )

@@ -32,6 +32,7 @@ class Facts(Spec):
     calendar: str = ALWAYS  # exchange code such as XNYS; its sessions end bars and days
     hours: Literal["regular", "extended"] = "regular"  # which bars one gets by default
     source: str = ""  # where the bars came from, in words
+    day_zone: str | None = None  # with 24/7, on whose clock bars longer than an hour begin
 
     @field_validator("bar")
     @classmethod

@@ -14,6 +14,10 @@ from barstack.core.times import DAY_US, format_duration, iso
 
 from .._bars import PRICES
 from .._checks import COLUMNS, check_length, check_order, check_prices, first_row
+from .._columns import check_years
+from .._ends import clock_of, ends_of
+from .._sessions import ALWAYS
+from ._facts import Facts
 from ._parts import CANONICAL
 
 _ENOUGH = 30  # rows that tell how long their bars are
@@ -71,9 +75,7 @@ class Overlap:
         return ratio if steady else None
 
 
-def canonical(
-    table: pl.DataFrame, symbol: str, length_us: int, calendar: str, where: str
-) -> pl.DataFrame:
+def canonical(table: pl.DataFrame, symbol: str, facts: Facts, where: str) -> pl.DataFrame:
     """A table that can be stored, or `DataError`: the last door before the disk."""
     if not isinstance(table, pl.DataFrame) or dict(table.schema) != dict(CANONICAL):
         found = getattr(table, "schema", type(table).__name__)
@@ -84,29 +86,14 @@ def canonical(
     table = table.select(list(CANONICAL))
     if table.null_count().sum_horizontal().item():
         raise DataError(f"{where}: {symbol} has empty cells. Fill them or remove their rows.")
-    stamps = stamps_of(table)
+    check_years(table["timestamp"], where)
+    stamps, length_us = stamps_of(table), facts.length_us
     check_order(stamps, symbol, where)
     check_prices(stamps, {name: table[name].to_numpy() for name in COLUMNS}, symbol, where)
-    check_length(stamps, symbol, length_us, calendar, where)
-    _refuse_shorter_days(stamps, symbol, length_us, where)
+    clock = clock_of(stamps, length_us, facts.day_zone) if facts.calendar == ALWAYS else None
+    check_length(stamps, symbol, length_us, facts.calendar, where, clock)
     _refuse_longer_bars(stamps, symbol, length_us, where)
     return table.with_columns(pl.col("volume") + 0.0)  # a volume of -0.0 is 0.0
-
-
-def _refuse_shorter_days(
-    stamps: npt.NDArray[np.int64], symbol: str, length_us: int, where: str
-) -> None:
-    # Days and months differ in length, so that bars of a day or more may begin before the one
-    # before is over by the clock; but never so early on the whole.
-    if length_us < DAY_US or len(stamps) < 2:
-        return
-    usual = int(np.median(np.diff(stamps)))
-    if usual < 0.75 * length_us:
-        raise DataError(
-            f"{where}: bars of {symbol} are mostly {format_duration(usual)} apart, the first at "
-            f"{_at(stamps[0])}, which is no {format_duration(length_us)}. Bring shorter bars into "
-            "a collection of their own length."
-        )
 
 
 def _refuse_longer_bars(
@@ -174,10 +161,12 @@ def refuse_half_adjusted(
         )
 
 
-def refuse_tangles(stamps: npt.NDArray[np.int64], symbol: str, length_us: int, where: str) -> None:
+def refuse_tangles(stamps: npt.NDArray[np.int64], symbol: str, facts: Facts, where: str) -> None:
     """`DataError` where a stored bar and a given one share time without being the same bar."""
-    overlaps = np.diff(stamps) < length_us
-    if length_us < DAY_US and overlaps.any():
+    length_us = facts.length_us
+    clock = clock_of(stamps, length_us, facts.day_zone)
+    overlaps = stamps[1:] < ends_of(stamps, length_us, clock)[:-1]
+    if (length_us < DAY_US or facts.calendar == ALWAYS) and overlaps.any():
         row = first_row(overlaps)
         raise DataError(
             f"{where}: bars of {symbol} at {_at(stamps[row])} and {_at(stamps[row + 1])} overlap, "

@@ -117,7 +117,9 @@ class Writer:
     def _completed(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Canonical rows with the columns that follow from them and the collection's facts."""
         facts = self.facts
-        closes = closed_at(stamps_of(rows), facts.length_us, facts.calendar, facts.hours)
+        closes = closed_at(
+            stamps_of(rows), facts.length_us, facts.calendar, facts.hours, facts.day_zone
+        )
         self._check(rows)
         return rows.select(
             pl.lit(self.symbol).alias("symbol"),
@@ -129,13 +131,14 @@ class Writer:
     def _check(self, rows: pl.DataFrame) -> None:
         """What makes a series of bars, over all rows of a period."""
         stamps, length_us = stamps_of(rows), self.facts.length_us
-        refuse_tangles(stamps, self.symbol, length_us, self.where)
+        refuse_tangles(stamps, self.symbol, self.facts, self.where)
         bars_from_table(
             rows,
             self.symbol,
             length_us=length_us,
             calendar=self.facts.calendar,
             hours=self.facts.hours,
+            day_zone=self.facts.day_zone,
             mostly_inside=length_us >= DAY_US or int(stamps[-1] - stamps[0]) >= LONG_US,
             where=self.where,
         )
@@ -143,7 +146,7 @@ class Writer:
     def _refuse_tangled_periods(self, manifest: Manifest) -> None:
         for earlier, later in pairwise(manifest.parts):
             stamps = np.array([earlier.last_us, later.first_us])
-            refuse_tangles(stamps, self.symbol, self.facts.length_us, self.where)
+            refuse_tangles(stamps, self.symbol, self.facts, self.where)
 
     def _read(self, period: Period) -> pl.DataFrame:
         try:

@@ -26,7 +26,8 @@ def check_agrees(
         if (market.calendar, market.hours) == (reading.calendar, reading.hours)
     ]
     for each in fits:
-        if each.stray > max(2, 0.1 * each.days):
+        another_clock = reading.timezone is not None and each.odd_weeks > 1
+        if each.stray > max(2, 0.1 * each.days) or another_clock:
             first = iso(np.datetime64(int(stamps[0]), "us"))
             raise DataError(
                 f"{where}: on {each.stray:,} of {each.days:,} days from {first} bars of {symbol} "

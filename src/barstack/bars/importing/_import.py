@@ -58,7 +58,11 @@ def run_import(job: Import, catalog: Catalog, progress: Progress | None = None) 
     if reading.bar is None:
         raise ConfigError("Say how long a bar is with bar: 5min.")
     facts = Facts(
-        bar=reading.bar, calendar=reading.calendar, hours=reading.hours, source=job.source
+        bar=reading.bar,
+        calendar=reading.calendar,
+        hours=reading.hours,
+        source=job.source,
+        day_zone=reading.day_zone,
     )
     collection = catalog.create(job.into, facts)
     files = [(symbol, file) for symbol, files in job.files.items() for file in files]
@@ -199,6 +203,7 @@ def _checked(
             calendar=job.reading.calendar,
             stamp=job.reading.stamp,
             length_us=length_us,
+            day_zone=collection.facts.day_zone,
             where=file.name,
         )
         if job.guessed:

@@ -103,6 +103,7 @@ def preview(plan: Plan) -> Bars | None:
         stamp=reading.stamp,
         timezone=reading.timezone,
         length_us=parse_duration(reading.bar or "1d"),
+        day_zone=reading.day_zone,
         mostly_inside=False,
         where=plan.path,
     )

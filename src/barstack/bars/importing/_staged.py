@@ -55,7 +55,7 @@ class Staged:
             if sum(map(len, rows)) + count > self._most_rows and rows:
                 yield pl.concat(rows)
                 rows = []
-            rows.append(pl.scan_ipc(file).slice(start, count).collect())
+            rows.append(pl.scan_ipc(file, glob=False).slice(start, count).collect())
         rows += self._waiting.get(symbol, [])
         if rows:
             yield pl.concat(rows)

@@ -26,6 +26,7 @@ class FromCatalog(Provider):
     hours: Literal["regular", "extended"] | None = None  # type: ignore[assignment]
     stamp: Literal["open"] = "open"
     timezone: None = None
+    day_zone: None = None
 
     def read(self, folder: Path) -> dict[str, Any]:
         """Stored tables; `bars` reads no more of them than it needs."""
@@ -38,7 +39,12 @@ class FromCatalog(Provider):
 
     def reading(self, folder: Path) -> dict[str, Any]:
         facts = self._collection(folder).facts
-        found = {"calendar": facts.calendar, "bar": facts.bar, "hours": self.hours or facts.hours}
+        found = {
+            "calendar": facts.calendar,
+            "bar": facts.bar,
+            "hours": self.hours or facts.hours,
+            "day_zone": facts.day_zone,
+        }
         return super().reading(folder) | found
 
     def _collection(self, folder: Path) -> Collection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,10 @@ COLUMNAR = (".parquet", ".feather", ".arrow")
 ENDINGS = (*TEXT, *(f"{ending}.gz" for ending in TEXT), *COLUMNAR)
 BLOCK_BYTES = 32 << 20
 BLOCK_ROWS = 1_000_000
+_MOST_CELLS = 16_000_000  # of a block: tables may have thousands of columns
+_LONGEST_LINE = 16 << 20
+# What unpacks to more times its size than this holds no prices, whatever it holds.
+_SMALL, _PACKED = 256 << 20, 200
 
 
 def ending_of(file: Path) -> str | None:
@@ -46,7 +51,12 @@ def is_text(file: Path) -> bool:
 def check_file(file: Path) -> None:
     """`DataError` unless the file can hold a table."""
     if ending_of(file) is None:
-        raise DataError(f"{file} ends in {file.suffix!r}. Give a file of {', '.join(ENDINGS)}.")
+        sheet = (
+            " Save the sheet as CSV." if file.suffix.lower() in (".xlsx", ".xls", ".ods") else ""
+        )
+        raise DataError(
+            f"{file} ends in {file.suffix!r}. Give a file of {', '.join(ENDINGS)}.{sheet}"
+        )
     if file.stat().st_size == 0:
         raise DataError(f"{file} is empty: 0 bytes. Fetch or export it again.")
 
@@ -80,11 +90,25 @@ def batches(
         ) from None
 
 
+def _refuse_bomb(file: Path, unpacked: int) -> None:
+    """`DataError` for a file that holds far more than a table of its size could."""
+    packed = file.stat().st_size
+    if unpacked > max(_SMALL, _PACKED * packed):
+        raise DataError(
+            f"{file} unpacks to over {unpacked >> 20:,} MiB, {_PACKED} times its own "
+            f"{packed / 1024:,.0f} KiB and more: no table of bars can be packed so."
+        )
+
+
 def _columnar_batches(file: Path, block_rows: int) -> Iterator[pl.DataFrame]:
     scan = pl.scan_parquet if ending_of(file) == ".parquet" else pl.scan_ipc
-    n_rows = int(scan(file).select(pl.len()).collect().item())
+    table = scan(file, glob=False)  # its name is a name, whatever marks are in it
+    n_rows = int(table.select(pl.len()).collect().item())
+    width = len(table.collect_schema())
+    _refuse_bomb(file, 8 * n_rows * width)
+    block_rows = max(1, min(block_rows, _MOST_CELLS // max(width, 1)))
     for start in range(0, max(n_rows, 1), block_rows):
-        yield scan(file).slice(start, block_rows).collect()
+        yield table.slice(start, block_rows).collect()
 
 
 def opened(file: Path) -> IO[bytes]:
@@ -96,16 +120,21 @@ def opened(file: Path) -> IO[bytes]:
 
 def blocks(file: Path, encoding: str, block_bytes: int) -> Iterator[bytes]:
     """Whole lines as UTF-8, at most about `block_bytes` at a time."""
-    decoder = codecs.getincrementaldecoder(encoding)()
-    rest, held, first = b"", b"", True
+    # Lines end with LF, CR LF, or CR alone, as Excel for old Macintoshes leaves them.
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
+    rest, held, first, unpacked = b"", b"", True, 0
     with opened(file) as stream:
         while chunk := stream.read(block_bytes):
+            unpacked += len(chunk)
+            _refuse_bomb(file, unpacked)
             text = decoder.decode(chunk)
             if first:
                 text, first = text.removeprefix("\ufeff"), False
             block = rest + text.encode()
             end = block.rfind(b"\n") + 1
             rest = block[end:]
+            if len(rest) > _LONGEST_LINE:
+                raise DataError(f"{file} has a line of over {len(rest):,} bytes: it is no table.")
             if end:
                 if held:
                     yield held
@@ -144,6 +173,10 @@ def column_names(head: list[str], layout: Layout) -> list[str]:
     if not layout.header_lines:
         return [f"column_{number}" for number in range(1, len(rows[0]) + 1)]
     names = [name.strip() for name in rows[0]]
+    # A sheet's empty columns have no names; the first may be that of an index.
+    nameless = [place for place, name in enumerate(names) if not name][1:]
+    for place in nameless:
+        names[place] = f"column_{place + 1}"
     if layout.header_lines > 1 and rows[-1] and not any(rows[-1][1:]):
         names[0] = rows[-1][0].strip()  # tables with several header lines name the index last
     return names
@@ -161,6 +194,7 @@ def _parsed(block: bytes, names: list[str], layout: Layout, file: Path) -> pl.Da
             has_header=False,
             schema=dict.fromkeys(apart, pl.String),
         )
+    table = table.filter(~pl.all_horizontal(pl.all().is_null()))  # rows that a sheet leaves empty
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise DataError(f"{file} has several columns called {repeated[0]!r}. Rename or remove one.")

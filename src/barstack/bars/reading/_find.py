@@ -25,11 +25,12 @@ def find_files(path: str | Path, folder: Path | str = ".") -> dict[str, list[Pat
     """Files by symbol, from a file, a folder, or a pattern; relative paths start at `folder`.
 
     A file's symbol is its name without the ending; under a pattern, what the star stands for, or
-    `{symbol}` where there is more than one star. Raises `DataError` when there is none.
+    `{symbol}` where there is more than one star. A file or folder whose own name holds such marks
+    is itself. Raises `DataError` when there is none.
     """
     whole = Path(folder) / Path(path).expanduser()
-    if is_pattern(path):
-        return _by_pattern(whole, path)
+    if is_pattern(path) and not whole.exists():
+        return _by_pattern(Path(folder), str(Path(path).expanduser()))
     if whole.is_dir():
         files = [file for file in sorted(whole.iterdir()) if _holds(file)]
         # Beside other files, text is notes about them.
@@ -46,17 +47,20 @@ def find_files(path: str | Path, folder: Path | str = ".") -> dict[str, list[Pat
     )
 
 
-def _by_pattern(whole: Path, path: str | Path) -> dict[str, list[Path]]:
-    matcher = _matcher(str(whole))
-    named = str(whole).replace(_SYMBOL, "*")
-    files = [Path(each) for each in sorted(glob.glob(named, recursive=True))]
+def _by_pattern(folder: Path, pattern: str) -> dict[str, list[Path]]:
+    matcher = _matcher(pattern)
+    # Brackets, which glob takes for sets of letters, are plain letters here, and so is all of the
+    # folder's own path.
+    named = pattern.replace(_SYMBOL, "*").replace("[", "[[]")
+    names = sorted(glob.glob(named, root_dir=folder, recursive=True))
     found = _by_symbol(
-        (match["symbol"], file)
-        for file in files
-        if _holds(file) and (match := matcher.fullmatch(str(file).replace(os.sep, "/")))
+        (match["symbol"], folder / name)
+        for name in names
+        if _holds(folder / name) and (match := matcher.fullmatch(name.replace(os.sep, "/")))
     )
     if not found:
-        raise DataError(f"No {' or '.join(_USUAL)} file fits {path} (looked at {whole.resolve()}).")
+        looked = (folder / pattern).resolve()
+        raise DataError(f"No {' or '.join(_USUAL)} file fits {pattern} (looked at {looked}).")
     return found
 
 

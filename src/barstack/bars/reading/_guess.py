@@ -13,7 +13,7 @@ import polars as pl
 from barstack.core.errors import ConfigError, DataError, did_you_mean
 
 from .._checks import COLUMNS
-from .._columns import as_polars, parse_text
+from .._columns import as_polars, check_years, parse_text
 from ._clue import Clue, Given
 from ._files import is_text
 from ._guess_clock import guess_clock, guess_length
@@ -200,6 +200,7 @@ def _series(named: list[pl.DataFrame], where: str) -> tuple[list[Stamps], bool]:
             column = part["timestamp"].drop_nulls()
             if column.dtype == pl.String:
                 column = parse_text(column, where)
+            check_years(column, where)
             zoned = zoned and getattr(column.dtype, "time_zone", None) is not None
             micros = column.cast(pl.Datetime("us")) if column.dtype == pl.Date else column
             stamps = micros.dt.convert_time_zone("UTC") if zoned else micros

@@ -7,8 +7,9 @@ import numpy as np
 from barstack.core.times import DAY_US, format_duration, parse_duration
 
 from .._sessions import ALWAYS, FX
+from .._zones import METATRADER
 from ._clue import Clue, Given, given
-from ._guess_days import guess_days
+from ._guess_days import day_zone, guess_days
 from ._markets import MARKETS, ZONES, Fit, Market, Stamps, fit, never_closes, trading, utc
 
 _WEEKS_TELL = 3  # of a market that closes at weekends only
@@ -56,7 +57,7 @@ def guess_clock(
         return guess_days(series, length_us, said, zoned=zoned, named=named, own=own, dates=dates)
     full, n_saturdays = never_closes(series, length_us)
     if said.get("calendar") == ALWAYS or ("calendar" not in said and full > 0.5 * n_saturdays):
-        return _around_the_clock(full, n_saturdays, said, zoned, named, own)
+        return _around_the_clock(series, length_us, full, n_saturdays, said, zoned, named, own)
     stamps = (named,) if named else (said["stamp"],) if "stamp" in said else ("open", "close")
     fitting = _fitting(series, length_us, stamps, said, zoned)
     if not fitting:
@@ -170,8 +171,14 @@ def _zone(best: Fit, rivals: list[Fit], said: Given) -> Clue:
         because = f"Times carry none, and {best.sessions} session(s) show too few weekends."
         return Clue("timezone", None, because, "unsure", (str(best.zone), "UTC"))
     because = f"So read, sessions begin and end as they do in {best.market.trades}."
-    certainty = "sure" if best.sessions >= 10 else "likely"
-    return Clue("timezone", best.zone, because, certainty)
+    if best.odd_weeks == 0:
+        certainty = "sure" if best.sessions >= 10 else "likely"
+        return Clue("timezone", best.zone, because, certainty)
+    # A clock that changes on other days than the zone's: right for most of a year.
+    because = f"Times carry none; read as {best.zone}, {best.odd_weeks} week(s) lie outside."
+    if best.odd_weeks == 1 and best.sessions > 250:  # a source's odd week in a year or more
+        return Clue("timezone", best.zone, because, "likely")
+    return Clue("timezone", None, because, "unsure", (str(best.zone), METATRADER, "UTC"))
 
 
 def _stamp(best: Fit, rivals: list[Fit], said: Given, named: str | None, own: bool) -> Clue:
@@ -206,11 +213,19 @@ def unknown_zone(because: str) -> Clue:
 
 
 def _around_the_clock(
-    full: int, n_saturdays: int, said: Given, zoned: bool, named: str | None, own: bool
+    series: list[Stamps],
+    length_us: int,
+    full: int,
+    n_saturdays: int,
+    said: Given,
+    zoned: bool,
+    named: str | None,
+    own: bool,
 ) -> list[Clue]:
     because = f"{full} of {n_saturdays} Saturday(s) are as full as other days."
     calendar = Clue("calendar", ALWAYS, because, "sure" if full > 1 else "likely")
     found = [given("calendar", ALWAYS) if "calendar" in said else calendar]
+    found += day_zone(series, length_us, ALWAYS, said)
     return [*found, *_unknown(said, zoned, named, own, "Nothing closes, so no session shows it.")]
 
 

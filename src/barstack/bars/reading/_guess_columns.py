@@ -23,7 +23,8 @@ _NAMES = {
     "close": ("close", "c", "price close", "close price", "closing price", "px close", "mid c",
               "mid close", "closemid", "close last", "last", "px last", "last price", "latest"),
     "volume": ("volume", "v", "vol", "volumes", "total volume", "base volume", "quantity", "qty",
-               "traded volume", "tick volume", "tickvol", "ticks"),
+               "traded volume", "total traded quantity", "tottrdqty", "ttl trd qnty",
+               "tick volume", "tickvol", "ticks"),
 }  # fmt: skip
 _SYMBOL = ("symbol", "ticker", "sym", "instrument", "asset", "code", "name", "isin", "security")
 _ADJUSTED = ("adj close", "adjclose", "adjusted close", "close adj", "adj c")

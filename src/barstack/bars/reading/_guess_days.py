@@ -9,6 +9,7 @@ import polars as pl
 
 from barstack.core.times import DAY_US
 
+from .._ends import clock_of
 from .._sessions import ALWAYS, Sessions, sessions
 from ._clue import Clue, Given, given
 from ._markets import MARKETS, Stamps, utc
@@ -48,6 +49,7 @@ def guess_days(
     else:
         found.append(_calendar(series, said))
         calendar = found[0].value
+    found += day_zone(series, length_us, calendar, said)
     if "hours" in said:
         found.append(given("hours", said["hours"]))
     midnight = all(bool((stamps % DAY_US == 0).all()) for stamps in series)
@@ -59,6 +61,15 @@ def guess_days(
     elif named and stamp.open:
         stamp = Clue("stamp", named, "The column's name says so.", "sure")
     return [*found, stamp]
+
+
+def day_zone(series: list[Stamps], length_us: int, calendar: str | None, said: Given) -> list[Clue]:
+    """The clock on which bars longer than an hour begin, where it is not that of UTC."""
+    if "day_zone" in said:
+        return [given("day_zone", said["day_zone"])]
+    zone = clock_of(np.concatenate(series), length_us) if calendar == ALWAYS else None
+    because = "On this clock they begin at one time all year: two days have 23 and 25 hours."
+    return [Clue("day_zone", zone, because, "sure")] if zone else []
 
 
 def _calendar(series: list[Stamps], said: Given) -> Clue:

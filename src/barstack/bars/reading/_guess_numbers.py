@@ -100,7 +100,8 @@ def _marks(decimal: str, thousands: str, example: str) -> list[Clue]:
 
 
 def _groups(mark: str) -> str:
-    return rf"^[+-]?[1-9]\d{{0,2}}(\{mark}\d{{3}})+$"
+    lakh = r"|[1-9]\d?(,\d{2})+,\d{3}" if mark == "," else ""  # as India writes 70,23,928
+    return rf"^[+-]?([1-9]\d{{0,2}}(\{mark}\d{{3}})+{lakh})$"
 
 
 def _grouped(values: pl.Series, mark: str, *, twice: bool = False) -> bool:

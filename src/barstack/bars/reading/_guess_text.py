@@ -73,8 +73,7 @@ def _head(file: Path, encoding: str) -> list[str]:
         first = next(blocks(file, encoding, _HEAD_BYTES), b"")
     except (OSError, EOFError, UnicodeError, zlib.error) as error:
         raise DataError(f"{file} cannot be read as {encoding} text: {error}.") from None
-    lines = first.decode().splitlines()
-    return lines[: _LINES + 20]
+    return first.decode().split("\n")[: _LINES + 20]
 
 
 def _separator(lines: list[str], file: Path, said: Given) -> tuple[Clue, int, int]:
@@ -84,7 +83,15 @@ def _separator(lines: list[str], file: Path, said: Given) -> tuple[Clue, int, in
         rows = list(csv.reader(lines, delimiter=mark))
         counts = Counter(len(row) for row in rows if row)
         width = counts.most_common(1)[0][0] if counts else 0
-        skip = next((place for place, row in enumerate(rows) if len(row) == width), 0)
+        # Above the header may stand titles: shorter lines, or as sheets write them, filled up.
+        skip = next(
+            (
+                place
+                for place, row in enumerate(rows)
+                if len(row) == width and (width < 4 or sum(map(bool, map(str.strip, row))) > 1)
+            ),
+            0,
+        )
         body = [row for row in rows[skip + 1 :] if len(row) == width]
         body = body[2:] if len(body) > 4 else body  # a header may take several lines
         clean = sum(_is_clean(column) for column in zip(*body, strict=True)) if width > 1 else 0

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from difflib import get_close_matches
 from typing import Any, Literal
-from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator
 
@@ -15,6 +13,7 @@ from barstack.core.times import parse_duration
 
 from .._checks import COLUMNS
 from .._sessions import ALWAYS
+from .._zones import check_zone
 
 ZEROS = "zeros"  # what `volume` says where a table has none
 EPOCHS = {"epoch s": 1_000_000, "epoch ms": 1_000, "epoch us": 1, "epoch ns": None}
@@ -86,15 +85,13 @@ class Reading(Layout):
     stamp: Literal["open", "close"] = "open"
     timezone: str | None = None
     bar: str | None = None
+    day_zone: str | None = None
 
-    @field_validator("timezone")
+    @field_validator("timezone", "day_zone")
     @classmethod
     def _check_zone(cls, name: str | None) -> str | None:
-        if name is not None and name not in (known := available_timezones()):
-            # All six hundred are too many to list.
-            close = get_close_matches(name, known, n=1)
-            hint = f"Did you mean {close[0]!r}? " if close else ""
-            raise ConfigError(f"Unknown timezone {name!r}. {hint}Name one such as Europe/Berlin.")
+        if name is not None:
+            check_zone(name)
         return name
 
     @field_validator("bar")

@@ -7,21 +7,22 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from barstack.core.times import DAY_US
 
 from .._sessions import FX, Sessions, sessions
+from .._zones import METATRADER, to_utc
 
 Stamps = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 _HOUR_US = 3_600_000_000
+_SATURDAY = 2  # days since 1970
 _HALF_HOUR_US = _HOUR_US // 2
 
 # Zones in which vendors write times that carry none; New York's without summer time among them.
 ZONES = (
     *("UTC", "America/New_York", "America/Chicago", "Etc/GMT+5", "Europe/London", "Europe/Berlin"),
-    *("Europe/Athens", "Asia/Tokyo", "Asia/Kolkata", "Australia/Sydney"),
+    *(METATRADER, "Europe/Athens", "Asia/Tokyo", "Asia/Kolkata", "Australia/Sydney"),
 )
 
 
@@ -62,6 +63,7 @@ class Fit:
     stray   days with a bar outside the hours, of `days` in all
     begins  share of sessions after a pause whose first bar begins with them
     ends    share of sessions before a pause whose last bar ends with them
+    odd_weeks  weeks in which bars lie outside at half of the pauses or more: another clock's
     absent  sessions within the bars' time that have none, of `sessions`
     rests   whether hardly a session has bars at some time between, such as over lunch
     filled  share of the hours in which there are bars on some days
@@ -74,6 +76,7 @@ class Fit:
     days: int
     begins: float
     ends: float
+    odd_weeks: int
     absent: int
     sessions: int
     rests: bool
@@ -106,7 +109,7 @@ def fit(starts: list[Stamps], length_us: int, market: Market, zone: str | None, 
     found = trading(market)
     spaced = np.r_[True, found.open[1:] > found.close[:-1]]
     before_pause = np.r_[spaced[1:], True]
-    stray = days = absent = counted = 0
+    stray = days = absent = counted = odd_weeks = 0
     slots: list[Stamps] = []
     begins: list[Flags] = []
     ends: list[Flags] = []
@@ -117,6 +120,7 @@ def fit(starts: list[Stamps], length_us: int, market: Market, zone: str | None, 
         inside = (each < found.close[row]) & (each + length_us > found.open[row])
         days += _n_days(each)
         stray += _n_days(each[~inside])
+        odd_weeks += _n_odd_weeks(each[~inside], found.open[spaced])
         row, at = row[inside], each[inside]
         if not len(row):
             continue
@@ -132,7 +136,7 @@ def fit(starts: list[Stamps], length_us: int, market: Market, zone: str | None, 
     span_us = int(np.median(found.close - found.open))
     n_slots = max(1, span_us // max(length_us, _HALF_HOUR_US))
     return Fit(
-        market, zone, stamp, stray, days, _share(begins), _share(ends), absent, counted,
+        market, zone, stamp, stray, days, _share(begins), _share(ends), odd_weeks, absent, counted,
         rests=(market.busy or market.around) and _rests(counts, whole=market.around),
         filled=float((counts > 0.05 * counts.max()).sum() / n_slots) if len(counts) else 0.0,
         reading=b"".join(each.tobytes() for each in starts),
@@ -141,6 +145,15 @@ def fit(starts: list[Stamps], length_us: int, market: Market, zone: str | None, 
 
 def _n_days(moments: Stamps) -> int:
     return int(np.count_nonzero(np.diff(moments // DAY_US)) + 1) if len(moments) else 0
+
+
+def _n_odd_weeks(outside: Stamps, opens: Stamps) -> int:
+    """Weeks, from Saturday on, with as many days outside as half of their openings, or more."""
+    days = np.unique(outside // DAY_US)
+    weeks, counts = np.unique((days - _SATURDAY) // 7, return_counts=True)
+    edges = [(weeks * 7 + _SATURDAY) * DAY_US, ((weeks + 1) * 7 + _SATURDAY) * DAY_US]
+    first, after = (np.searchsorted(opens, edge) for edge in edges)
+    return int((2 * counts >= after - first).sum())
 
 
 def _counts(slots: list[Stamps]) -> Stamps:
@@ -168,11 +181,7 @@ def _rests(counts: Stamps, *, whole: bool) -> bool:
 
 def utc(stamps: Stamps, zone: str | None) -> Stamps:
     """UTC of times on a zone's clock; those that its clock never shows are left out."""
-    if zone is None:
-        return stamps
-    local = pl.Series(stamps).cast(pl.Datetime("us"))
-    moments = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    return np.asarray(moments.drop_nulls().to_physical().to_numpy())
+    return stamps if zone is None else to_utc(stamps, zone, skipped=False)
 
 
 def never_closes(series: list[Stamps], length_us: int) -> tuple[int, int]:

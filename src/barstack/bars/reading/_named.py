@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import polars as pl
 
 from barstack.core.errors import ConfigError, DataError, did_you_mean
 
 from .._checks import COLUMNS, first_row
-from .._columns import TIME_NAMES, match_columns
+from .._columns import TIME_NAMES, check_years, match_columns, not_numbers
 from ._layout import EPOCHS, ZEROS, Layout
 
 NOTHING = ("", "nan", "null", "none", "n/a", "na", "#n/a", "-", "--")
+_FAR_US = 2**62
+_LONGER_US = 631_152_000, 4_102_444_800_000
 _MONEY = r"^[\s$€£¥]+|[\s$€£¥]+$"
 
 
@@ -71,6 +75,7 @@ def _times(
                 ).to_series()
         return column.alias("timestamp")
     read = parse_times(column, form)
+    _refuse_other_times(column, read, form, where)
     unread = read.is_null() if not lenient else pl.Series([False])
     if unread.any():
         row = first_row(unread)
@@ -80,6 +85,29 @@ def _times(
             "barstack import --drop-bad-rows does, or say how times are written with time_format."
         )
     return read.alias("timestamp")
+
+
+def _refuse_other_times(column: pl.Series, read: pl.Series, form: str, where: str) -> None:
+    """`DataError` for times that can be read as the form says and surely mean others."""
+    check_years(read.alias(column.name), where)
+    if "%y" in form:  # 62 is read as 2062, and no bar lies ahead
+        strange = (read.dt.year() > datetime.now(UTC).year + 1).fill_null(False)
+        meant = "two digits do not tell the century. Write years with four"
+    elif form in EPOCHS and form != "epoch s":
+        # A count of a longer unit, of 1990 to 2100, lies in the first weeks of 1970.
+        micros = read.to_physical()
+        if bool((micros < _LONGER_US[0]).any()):  # a history that goes through those weeks
+            return
+        strange = (micros < _LONGER_US[1]).fill_null(False)
+        meant = "that is a count of a longer unit. Say which with time_format"
+    else:
+        return
+    if strange.any():
+        row = first_row(strange)
+        raise DataError(
+            f"{where}: {column[row]!r} in row {row} of {column.name!r}, read as {form}, lies in "
+            f"{read[row]:%Y-%m-%d}; {int(strange.sum()):,} such row(s) in all: {meant}."
+        )
 
 
 def joined(dates: pl.Series, clocks: pl.Series) -> pl.Series:
@@ -102,8 +130,9 @@ def parse_times(column: pl.Series, form: str) -> pl.Series:
         counts = column.cast(pl.String).str.strip_chars() if column.dtype == pl.String else column
         whole = counts.cast(pl.Float64, strict=False) if counts.dtype.is_float() else counts
         units = whole.cast(pl.Int64, strict=False)
-        factor = EPOCHS[form]
-        micros = units * factor if factor else units // 1000
+        factor = EPOCHS[form] or 1  # nanoseconds are divided below
+        units = units.clip(-_FAR_US // factor, _FAR_US // factor)  # so that no product overflows
+        micros = units * factor if EPOCHS[form] else units // 1000
         return micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     text = _as_text(column)
     if not any(part in form for part in ("%H", "%I")):
@@ -124,10 +153,7 @@ def _numbers(column: pl.Series, layout: Layout, where: str, lenient: bool) -> pl
     if column.dtype.is_numeric():
         return column.cast(pl.Float64).fill_null(float("nan"))
     if column.dtype != pl.String:
-        raise DataError(
-            f"{where}: column {column.name!r} holds {column.dtype} ({column[0]!r} in row 0), "
-            "not numbers. Convert it."
-        )
+        raise not_numbers(column, where)
     read = parse_numbers(column, layout.decimal, layout.thousands)
     unread = read.is_null()
     if unread.any() and not lenient:
@@ -154,8 +180,10 @@ def parse_numbers(column: pl.Series, decimal: str, thousands: str) -> pl.Series:
     else:
         point, group = _escaped(decimal), _escaped(thousands)
         whole = rf"\d{{1,3}}(?:{group}\d{{3}})+|\d+" if thousands else r"\d+"
+        if thousands == ",":  # India groups by two above the thousand: 70,23,928
+            whole += r"|\d{1,2}(?:,\d{2})+,\d{3}"
         formed = text.str.contains(rf"^[+-]?(?:{whole})?(?:{point}\d*)?(?:[eE][+-]?\d+)?$")
-        plain = text.str.replace_all(thousands, "", literal=True) if thousands else text
+        plain = text.str.replace_all(group, "") if thousands else text
         plain = plain.str.replace_all(decimal, ".", literal=True)
         read = pl.select(pl.when(formed).then(plain.cast(pl.Float64, strict=False))).to_series()
     nothing = text.is_null() | text.str.to_lowercase().is_in(list(NOTHING))

@@ -1,0 +1,92 @@
+"""Where bars end. Those longer than an hour may keep the clock of a zone, whose days differ."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.core.times import DAY_US, WEEK_US
+
+from ._zones import on_clock, to_utc
+
+Stamps = npt.NDArray[np.int64]
+
+_HOUR_US = 3_600_000_000
+_MONDAY_US = 4 * DAY_US  # 1970-01-05
+_MONTHS = (30 * DAY_US, 31 * DAY_US)
+_MOST = 0.9  # share of bars that shows a grid, as single rows may lie off it
+# One zone for each rule by which clocks change; neighbours of one rule change at other hours.
+_ZONES = (
+    *("America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"),
+    *("Europe/London", "Australia/Sydney", "Pacific/Auckland", "America/Santiago"),
+    *("Asia/Jerusalem", "America/Sao_Paulo"),
+)
+
+
+def clock_of(starts: Stamps, length_us: int, hint: str | None = None) -> str | None:
+    """The zone on whose clock bars longer than an hour begin at one time; None where UTC's does.
+
+    starts  (n_bars,) microseconds UTC
+    hint    a zone that is known from elsewhere, such as that of the table
+
+    >>> midnights = ["2025-11-01T05", "2025-11-02T05", "2025-11-03T06", "2025-11-04T06"]
+    >>> clock_of(np.array(midnights, "datetime64[us]").view(np.int64), DAY_US)
+    'America/New_York'
+    """
+    if length_us <= _HOUR_US or not len(starts):
+        return None
+    _, utc_share = _commonest(starts, length_us)
+    if utc_share == 1 and (starts % DAY_US == 0).any():
+        return None
+    if hint is not None and _commonest(on_clock(starts, hint), length_us)[1] >= _MOST:
+        return hint
+    if utc_share >= _MOST:
+        return None
+    shares = {zone: _commonest(on_clock(starts, zone), length_us)[1] for zone in _ZONES}
+    best = max(shares, key=lambda zone: shares[zone])
+    return best if shares[best] >= _MOST else None
+
+
+def ends_of(starts: Stamps, length_us: int, clock: str | None = None) -> Stamps:
+    """(n_bars,) where bars end: where the next begins, on the clock that they keep.
+
+    A day of 25 hours ends an hour later than one of 24, and a month with its last day.
+    """
+    wall = starts if clock is None or length_us <= _HOUR_US else on_clock(starts, clock)
+    if length_us in _MONTHS and _are_months(wall):
+        month = wall.view("datetime64[us]").astype("datetime64[M]")
+        since = wall - month.astype("datetime64[us]").view(np.int64)
+        ends = (month + 1).astype("datetime64[us]").view(np.int64) + since
+    else:
+        ends = wall + length_us
+    return ends if wall is starts else to_utc(ends, clock or "UTC")
+
+
+def starts_of(ends: Stamps, length_us: int, clock: str | None = None) -> Stamps:
+    """(n_bars,) where bars begin that end then."""
+    if clock is None or length_us <= _HOUR_US:
+        return ends - length_us
+    return to_utc(on_clock(ends, clock) - length_us, clock)
+
+
+def newest_is_off(starts: Stamps, length_us: int, clock: str | None) -> bool:
+    """Whether the last bar begins at a time at which none of the others does, as a live row."""
+    if len(starts) <= 10 or length_us in _MONTHS:
+        return False
+    wall = starts if clock is None or length_us <= _HOUR_US else on_clock(starts, clock)
+    grid = min(length_us, _HOUR_US) if length_us < DAY_US else length_us
+    phase = (wall - _MONDAY_US) % grid
+    _, share = _commonest(wall[:-1], grid)
+    return share >= _MOST and phase[-1] not in phase[:-1]
+
+
+def _are_months(wall: Stamps) -> bool:
+    days = wall.view("datetime64[us]").astype("datetime64[D]")
+    return bool((days == days.astype("datetime64[M]")).all())
+
+
+def _commonest(wall: Stamps, length_us: int) -> tuple[int, float]:
+    """The time of the grid at which most bars begin, and the share of bars that do."""
+    grid = min(length_us, DAY_US) if length_us % WEEK_US else length_us
+    phases, counts = np.unique((wall - _MONDAY_US) % grid, return_counts=True)
+    return int(phases[counts.argmax()]), float(counts.max() / len(wall))
