@@ -104,7 +104,7 @@ def test_a_study_needs_only_the_libraries_it_uses(tmp_path: Path) -> None:
     code = """
 import sys
 
-FAR = {"torch", "safetensors", "lightgbm", "xgboost", "catboost", "sklearn", "skops"}
+FAR = {"torch", "safetensors", "lightgbm", "xgboost", "catboost", "sklearn"}
 
 class OutOfReach:
     def find_spec(self, name, path=None, target=None):

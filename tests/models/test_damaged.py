@@ -41,7 +41,7 @@ CASES = [
     if MODELS.get(name).family in FAMILIES and MODELS.get(name).__module__.startswith("barstack.")
     for task in MODELS.get(name).tasks
 ]
-# What skops parses is checked by skops and by us, in another test; all else is arrays of our own.
+# Arrays in a form of its own, which another test spoils.
 FOREIGN = ("sklearn",)
 OWN = [case for case in CASES if case[0] not in FOREIGN]
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .errors import StorageError
+from .errors import ArtifactError, StorageError
+from .untrusted import plain_files, read_json
 
 _SEAL = "sealed.json"
 
@@ -132,18 +133,19 @@ def seal(folder: Path) -> None:
 def check_seal(folder: Path) -> None:
     """`StorageError` unless the folder holds what it held when it was sealed."""
     try:
-        sealed = json.loads((folder / _SEAL).read_text())
-    except (OSError, ValueError) as error:
-        raise StorageError(f"{folder / _SEAL} cannot be read: {error}.") from error
-    found = _hashes(folder)
+        sealed, found = read_json(folder / _SEAL), _hashes(folder)
+        if not isinstance(sealed, dict):
+            raise ArtifactError(f"{folder / _SEAL} lists no files.")
+    except ArtifactError as error:
+        raise StorageError(str(error)) from None
     for name in sorted(sealed.keys() | found.keys()):
         if sealed.get(name) != found.get(name):
             raise StorageError(f"{folder / name} is missing or not what was saved.")
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
-    return {str(file.relative_to(folder)): sha256_of(file) for file in files if file.name != _SEAL}
+    names = sorted(plain_files(folder))
+    return {name: sha256_of(folder / name) for name in names if Path(name).name != _SEAL}
 
 
 def sha256_of(file: Path) -> str:

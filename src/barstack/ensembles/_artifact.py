@@ -37,7 +37,6 @@ _RECORDED = (
     "numba",
     "scipy",
     "scikit-learn",
-    "skops",
     "lightgbm",
     "xgboost-cpu",
     "catboost",

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import math
+import os
 import struct
 import tokenize
 import zipfile
 import zlib
-from io import BytesIO
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from barstack.core.errors import ArtifactError, StorageError
 from barstack.core.files import check_seal, seal
+from barstack.core.untrusted import opened, read_json
 
 Array = npt.NDArray[Any]
 
 # Beyond any weight, threshold or feature that training gives; sums of products stay finite.
 _LARGEST = 1e100
 _LONGEST_HEADER = 4_096
+_LARGEST_FILE = 2**30
+_AT_ONCE = 2**20  # bytes
+_MOST_ARRAYS = 10_000
+_END = struct.Struct("<4s4H2LH")  # the end of a zip archive, without a comment
+_LOCATOR = 20  # bytes before it, of archives beyond 4 GB
+_LONGEST_LIST = 65_536  # bytes of a short list of numbers
 _UNREADABLE = (
     *(OSError, ValueError, KeyError, EOFError, RuntimeError, SyntaxError, TypeError),
     *(MemoryError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
@@ -51,7 +58,7 @@ def read_arrays(file: Path, **kinds: str) -> dict[str, Array]:
     array([1., 1.])
     """
     try:
-        with zipfile.ZipFile(file) as archive:
+        with opened(file, _LARGEST_FILE) as stream, _archive(stream) as archive:
             if sorted(archive.namelist()) != sorted(f"{name}.npy" for name in kinds):
                 raise damaged(file, f"it holds {', '.join(archive.namelist())}"[:200])
             arrays = {name: _array(archive, f"{name}.npy") for name in kinds}
@@ -79,13 +86,12 @@ def require(file: Path, fine: bool | np.bool_, why: str) -> None:
 
 def read_numbers(file: Path, count: int) -> tuple[float, ...]:
     """A short JSON list of so many finite numbers."""
-    try:
-        numbers = json.loads(file.read_bytes()[:_LONGEST_HEADER])
-        read = tuple(float(each) for each in numbers)
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise damaged(file, repr(error)[:200]) from None
+    numbers = read_json(file, _LONGEST_LIST)
+    fine = isinstance(numbers, list) and all(type(each) in (int, float) for each in numbers)
+    require(file, fine, "it is not a list of numbers")
+    read = tuple(float(each) for each in numbers)
     require(file, len(read) == count, f"it has {len(read)} numbers, not {count}")
-    require(file, all(abs(each) < _LARGEST for each in read), "a number is not finite")
+    require(file, all(abs(each) < _LARGEST for each in read), "a number is too large")
     return read
 
 
@@ -98,28 +104,60 @@ def check_files(folder: Path) -> None:
     """`ArtifactError` unless every file is as it was sealed: for what other libraries parse."""
     try:
         check_seal(folder)
-    except (StorageError, AttributeError, TypeError, RecursionError) as error:
+    except StorageError as error:
         raise damaged(folder, str(error)) from None
+
+
+def _archive(stream: BinaryIO) -> zipfile.ZipFile:
+    """An archive whose table of contents is short and whose parts do not overlap."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(size - _LOCATOR - _END.size, 0))
+    tail = stream.read()
+    mark, _, _, _, entries, length, _, comment = _END.unpack(tail[-_END.size :])
+    if mark != b"PK\5\6" or comment or tail.startswith(b"PK\6\7"):
+        raise ValueError("it is no archive of arrays")
+    if entries > _MOST_ARRAYS or length > _MOST_ARRAYS * _LONGEST_HEADER:
+        raise ValueError(f"it lists {entries} arrays in {length} bytes")
+    stream.seek(0)
+    archive = zipfile.ZipFile(stream)
+    if any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist()):
+        raise ValueError("it is compressed")
+    if sum(each.file_size for each in archive.infolist()) > size:
+        raise ValueError("its parts are larger than all of it")
+    return archive
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> Array:
     """One array; `ValueError` when its header asks for more, or for less, than there is."""
     info = archive.getinfo(name)
-    if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
+    if info.file_size != info.compress_size:
         raise ValueError(f"{name} is compressed")
-    stream = BytesIO(archive.read(info))
-    if np.lib.format.read_magic(stream) != (1, 0):
-        raise ValueError(f"{name} is of another format")
-    shape, by_column, dtype = np.lib.format.read_array_header_1_0(stream, _LONGEST_HEADER)
-    if dtype.kind not in "fi" or not dtype.isnative:
-        raise ValueError(f"{name} is of type {dtype}")
-    if any(length < 0 for length in shape):
-        raise ValueError(f"{name} has shape {shape}")
-    data = stream.read()
-    if math.prod(shape) * dtype.itemsize != len(data):
-        raise ValueError(f"{name} has shape {shape} and {len(data)} bytes")
-    values = np.frombuffer(data, dtype)
-    return values.reshape(shape, order="F" if by_column else "C").copy(order="C")
+    with archive.open(info) as stream:
+        # numpy asks for a file, of which it reads the first bytes alone.
+        head = cast(IO[bytes], stream)
+        if np.lib.format.read_magic(head) != (1, 0):  # type: ignore[arg-type]
+            raise ValueError(f"{name} is of another format")
+        shape, by_column, dtype = np.lib.format.read_array_header_1_0(
+            cast(BufferedReader, stream), _LONGEST_HEADER
+        )
+        if dtype.kind not in "fi" or not dtype.isnative:
+            raise ValueError(f"{name} is of type {dtype}")
+        if any(length < 0 for length in shape):
+            raise ValueError(f"{name} has shape {shape}")
+        size = math.prod(shape) * dtype.itemsize
+        left = info.file_size - stream.tell()
+        if size != left:
+            raise ValueError(f"{name} has shape {shape} and {left} bytes")
+        values = np.empty(shape, dtype, order="F" if by_column else "C")
+        data = memoryview(values.reshape(-1, order="A")).cast("B") if size else memoryview(b"")
+        at = 0
+        while at < size:
+            read = stream.readinto(data[at : at + _AT_ONCE])
+            if not read:
+                raise ValueError(f"{name} ends early")
+            at += read
+        stream.read(1)  # reaches the end, where the checksum is compared
+    return np.ascontiguousarray(values)
 
 
 def _check(file: Path, name: str, array: Array, kind: str, lengths: dict[str, int]) -> None:

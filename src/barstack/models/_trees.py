@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,17 @@ class Trees:
     start      (n_outputs,) what the sum begins with
     n_features (1,)
     """
+
+    arrays: ClassVar[dict[str, str]] = {
+        "first": "int32 roots",
+        "left": "int32 nodes",
+        "right": "int32 nodes",
+        "feature": "int32 nodes",
+        "threshold": "float64 nodes",
+        "value": "float64 nodes,outputs",
+        "start": "float64 outputs",
+        "n_features": "int32 1",
+    }
 
     first: Numbers
     left: Numbers
@@ -105,40 +116,32 @@ class Trees:
 
     def save(self, file: Path) -> None:
         """Write as arrays."""
-        write_arrays(file, **{each.name: getattr(self, each.name) for each in fields(self)})
+        write_arrays(file, **{name: getattr(self, name) for name in self.arrays})
 
     @classmethod
     def load(cls, file: Path, n_outputs: int) -> Trees:
-        """Read what `save` wrote; every path is known to end soon at a leaf of its own tree."""
-        read = cls(
-            **read_arrays(
-                file,
-                first="int32 roots",
-                left="int32 nodes",
-                right="int32 nodes",
-                feature="int32 nodes",
-                threshold="float64 nodes",
-                value=f"float64 nodes,{n_outputs}",
-                start=f"float64 {n_outputs}",
-                n_features="int32 1",
-            )
-        )
-        first, n_nodes = read.first.astype(np.int64), len(read.left)
+        """Read what `save` wrote, once it is known to be trees."""
+        own = {name: kind.replace("outputs", str(n_outputs)) for name, kind in cls.arrays.items()}
+        return cls(**read_arrays(file, **own)).checked(file)
+
+    def checked(self, file: Path) -> Trees:
+        """These trees; `ArtifactError` unless every path ends soon at a leaf of its own tree."""
+        first, n_nodes = self.first.astype(np.int64), len(self.left)
         roots_rise = len(first) > 0 and first[0] == 0 and first[-1] == n_nodes
         require(file, roots_rise and (np.diff(first) > 0).all(), "its trees are out of order")
         end = np.repeat(first[1:], np.diff(first))
-        leaf = (read.left == -1) & (read.right == -1)
-        for child in (read.left, read.right):
+        leaf = (self.left == -1) & (self.right == -1)
+        for child in (self.left, self.right):
             inside = (child > np.arange(n_nodes)) & (child < end)
             require(file, (leaf | inside).all(), "a node leads out of its tree, or back")
-        reached = np.sort(np.concatenate([first[:-1], read.left[~leaf], read.right[~leaf]]))
+        reached = np.sort(np.concatenate([first[:-1], self.left[~leaf], self.right[~leaf]]))
         once = np.array_equal(reached, np.arange(n_nodes))
         require(file, once, "a node is reached on several ways, or on none")
-        known = (read.feature >= 0) & (read.feature < read.n_features[0])
+        known = (self.feature >= 0) & (self.feature < self.n_features[0])
         require(file, (leaf | known).all(), "a node asks for a feature that there is not")
-        deepest = _depths(first, read.left, read.right).max(initial=0)
+        deepest = _depths(first, self.left, self.right).max(initial=0)
         require(file, deepest <= _DEEPEST, f"a tree is more than {_DEEPEST} nodes deep")
-        return read
+        return self
 
     @cached_property
     def _walk(self) -> _Walk:

@@ -2,38 +2,72 @@
 
 from __future__ import annotations
 
-import warnings
-from importlib import import_module
 from inspect import signature
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 
-from barstack.core.errors import ArtifactError, ConfigError
+from barstack.core.errors import ConfigError, FaultError
 from barstack.core.forecast import Target
 
-from .._arrays import damaged, require
-from .._horizons import Part, PerHorizon, check_width
+from .._arrays import Array, read_arrays, require, write_arrays
+from .._horizons import Part, PerHorizon
 from .._model import EVERY_TASK, Values, register
 from .._scikit import bounded_threads, scikit
 from . import _by_name as by_name
+from . import _forms as forms
+from ._converted import check_listed, numbers, probabilities
+from ._forms import PROBABILITIES, Beside, Chain, Columns, Form, Function
 
-_LEAST = 1e-6  # share of a class that a regressor is taken to mean by less
+_CHECKED_ROWS = 64
+_SAME = 1e-6  # of the size of a forecast
+# What `partial_fit` goes on from, by estimator: arrays by name with their dimensions.
+_MOMENTS = "float64 classes,features"
+_STATES = {
+    "sklearn.linear_model.SGDRegressor": {
+        "coef_": "float64 features",
+        "intercept_": "float64 1",
+        "t_": "float64 1",
+    },
+    "sklearn.linear_model.SGDClassifier": {
+        "coef_": "float64 scores,features",
+        "intercept_": "float64 scores",
+        "t_": "float64 1",
+    },
+    "sklearn.naive_bayes.GaussianNB": {
+        "theta_": _MOMENTS,
+        "var_": _MOMENTS,
+        "class_count_": "float64 classes",
+        "class_prior_": "float64 classes",
+    },
+}
+
+
+class Named(NamedTuple):
+    """What one horizon taught.
+
+    form    what forecasts, as plain arrays
+    states  what each estimator learns on from; of those that cannot, none
+    """
+
+    form: Form
+    states: tuple[dict[str, Array], ...]
 
 
 @register("sklearn", family="classical", tasks=EVERY_TASK)
 class ScikitLearn(PerHorizon):
     """An estimator of scikit-learn by its full name, with parameters of its own.
 
+    What it learned is kept as plain arrays, and estimators that have no such form are refused.
     A regressor that is asked for classes learns the share of each, which is kept within 0 and 1;
     one that is asked for quantiles is fitted once for each level.
     """
 
-    packages: ClassVar[tuple[str, ...]] = ("scikit-learn", "skops")
-    suffix: ClassVar[str] = "skops"
+    version: ClassVar[int] = 2
+    packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
     estimator: str = Field(
         "sklearn.linear_model.BayesianRidge",
@@ -50,8 +84,67 @@ class ScikitLearn(PerHorizon):
         by_name.check_plain(params)
         return params
 
-    def fit_one(self, train: Part, stop: Part | None, target: Target, seed: int) -> list[Any]:
+    def fit_one(self, train: Part, stop: Part | None, target: Target, seed: int) -> Named:
         own = train.counted().with_every_class(target)
+        with bounded_threads(len(own.X)):
+            fitted = [
+                self._fitted(each, own, y)
+                for each in self._estimators(target, seed)
+                for y in self._targets(own, target, each)
+            ]
+        return self._named(fitted, own, target)
+
+    @property
+    def updates(self) -> bool:
+        return self.estimator in _STATES and not self.params.get("average")
+
+    def update_one(
+        self, learned: Named, train: Part, stop: Part | None, target: Target, seed: int
+    ) -> Named:
+        if not self.updates:
+            raise ConfigError(
+                f"{self.estimator} cannot learn on from new rows alone. Train it again on all rows."
+            )
+        own = train.counted()
+        (estimator,) = self._estimators(target, seed)
+        fitted = []
+        for state, y in zip(learned.states, self._targets(own, target, estimator), strict=True):
+            each = scikit("base").clone(estimator)
+            for name, array in state.items():
+                setattr(each, name, float(array[0]) if name == "t_" else array.copy())
+            each.n_features_in_ = learned.form.inputs
+            if scikit("base").is_classifier(each):
+                each.classes_ = np.arange(target.n_classes)
+            each.partial_fit(own.X, y, **self._weights(each, own, "partial_fit"))
+            fitted.append(each)
+        return self._named(fitted, own, target)
+
+    def predict_one(self, learned: Named, X: Values, target: Target) -> Values:
+        return forms.applied(learned.form, X)
+
+    def save_one(self, learned: Named, file: Path) -> None:
+        forms.save(learned.form, file)
+        for place, state in enumerate(learned.states):
+            write_arrays(_state_file(file, place), **state)
+
+    def load_one(self, file: Path, target: Target) -> Named:
+        form = forms.load(file)
+        require(file, form.outputs == len(target.outputs), f"it gives {form.outputs} columns")
+        if target.n_classes:
+            last = form.parts[-1] if isinstance(form, Chain) else form
+            fine = isinstance(last, Function) and last.name in PROBABILITIES
+            require(file, fine, "it does not end in probabilities")
+        kinds = _STATES.get(self.estimator, {})
+        states: list[dict[str, Array]] = []
+        while kinds and (state_file := _state_file(file, len(states))).is_file():
+            states.append(read_arrays(state_file, **kinds))
+            width = next(each.shape[-1] for name, each in states[-1].items() if "_" in name)
+            require(state_file, width == form.inputs, "it is of another number of features")
+            require(state_file, len(states) <= len(target.outputs), "it is one too many")
+        return Named(form, tuple(states))
+
+    def _estimators(self, target: Target, seed: int) -> list[Any]:
+        """Unfitted, one for each level of quantiles; open seeds get the member's."""
         estimator = by_name.made({"estimator": self.estimator, "params": self.params})
         open_seeds = {
             name: seed
@@ -59,23 +152,15 @@ class ScikitLearn(PerHorizon):
             if name.split("__")[-1] == "random_state" and value is None
         }
         estimator.set_params(**open_seeds)
-        by_name.classifies(self.estimator, estimator, target)
-        estimators = [estimator]
+        check_listed(estimator, by_name.classifies(self.estimator, estimator, target))
         if target.levels:
-            estimators = by_name.of_levels(self.estimator, estimator, target.levels)
-        with bounded_threads(len(own.X)):
-            fitted = [
-                self._fitted(each, own, y)
-                for each in estimators
-                for y in self._targets(own, target, each)
-            ]
-        # To data and back, so that research forecasts with what the artifact will hold.
-        return by_name.from_bytes(by_name.to_bytes(fitted, self.estimator))
+            return by_name.of_levels(self.estimator, estimator, target.levels)
+        return [estimator]
 
     @staticmethod
     def _targets(own: Part, target: Target, estimator: Any) -> list[npt.NDArray[Any]]:
         """What each estimator learns: classes, or numbers, of three classes one each."""
-        if by_name.is_classifier(estimator):
+        if scikit("base").is_classifier(estimator):
             return [own.y.astype(np.int64)]
         if target.task == "three_class":
             return [(own.y == each) * 1.0 for each in range(3)]
@@ -103,71 +188,40 @@ class ScikitLearn(PerHorizon):
                 f"features: {error}"
             ) from error
 
-    @property
-    def updates(self) -> bool:
-        return hasattr(by_name.named(self.estimator), "partial_fit")
+    def _named(self, fitted: list[Any], own: Part, target: Target) -> Named:
+        """Fitted estimators as arrays, once these forecast what the estimators do."""
+        kinds = _STATES.get(self.estimator, {}) if self.updates else {}
+        states = tuple(
+            {name: np.atleast_1d(np.array(getattr(each, name), float)) for name in kinds}
+            for each in (fitted if kinds else ())
+        )
+        return Named(_form(fitted, own.X[:_CHECKED_ROWS], target, self.estimator), states)
 
-    def update_one(
-        self, learned: list[Any], train: Part, stop: Part | None, target: Target, seed: int
-    ) -> list[Any]:
-        if not self.updates:
-            raise ConfigError(
-                f"{self.estimator} has no partial_fit and cannot learn on from new rows alone. "
-                "Train it again on all rows."
-            )
-        own = train.counted()
-        # To data and back: what is learned on from must stay as it is.
-        further = by_name.from_bytes(by_name.to_bytes(learned, self.estimator))
-        targets = self._targets(own, target, further[0])
-        targets *= len(further) // len(targets)  # of quantiles one estimator a level, same labels
-        for each, y in zip(further, targets, strict=True):
-            each.partial_fit(own.X, y, **self._weights(each, own, "partial_fit"))
-        return further
 
-    def predict_one(self, learned: list[Any], X: Values, target: Target) -> Values:
-        for each in learned:
-            check_width(int(vars(each).get("n_features_in_", X.shape[1])), X)
-        if by_name.is_classifier(learned[0]):
-            share = self._said(learned[0], "predict_proba", X, target.n_classes)
-            return share[:, 1] if target.task == "direction" else share
-        found = np.column_stack([self._said(each, "predict", X, 1) for each in learned])
-        if not target.n_classes:
-            return found
-        share = np.asarray(np.clip(found, _LEAST, 1.0))
-        return share / share.sum(axis=1, keepdims=True) if target.task == "three_class" else share
+def _form(fitted: list[Any], X: Values, target: Target, name: str) -> Form:
+    classifier = bool(scikit("base").is_classifier(fitted[0]))
+    if classifier:
+        form = probabilities(fitted[0])
+        theirs = np.asarray(fitted[0].predict_proba(X), float)
+    else:
+        each = [numbers(one) for one in fitted]
+        form = each[0] if len(each) == 1 else Beside(tuple(each))
+        theirs = np.column_stack([np.asarray(one.predict(X), float).ravel() for one in fitted])
+    ours = forms.applied(form, X)
+    if not np.abs(ours - theirs).max() <= _SAME * max(1.0, np.abs(theirs).max()):
+        raise FaultError(
+            f"The arrays read from {name} forecast {ours[0].tolist()} where the library says "
+            f"{theirs[0].tolist()}. Use the library's version that barstack's constraints.txt "
+            "names, and report this."
+        )
+    if not target.n_classes:
+        return form
+    parts = form.parts if isinstance(form, Chain) else (form,)
+    if classifier and target.task == "direction":
+        parts = (*parts, Columns(np.array([1], np.int32), np.array([2], np.int32)))
+    width = np.array([len(target.outputs)], np.int32)
+    return Chain((*parts, Function("shares" if classifier else "shares_of_numbers", width)))
 
-    def _said(self, estimator: Any, method: str, X: Values, width: int) -> Values:
-        """(n_rows, width); `ArtifactError` where its numbers do not fit one another.
 
-        Files of scikit-learn hold objects of many kinds, of which only they know what must fit.
-        """
-        try:
-            found: Values = np.asarray(getattr(estimator, method)(X), float).reshape(len(X), width)
-        except (ValueError, TypeError, AttributeError, LookupError) as error:
-            raise ArtifactError(
-                f"{self.estimator} was read and cannot forecast: {str(error)[:200]}. Its file is "
-                "not what was saved. Restore it from a copy, or run the study again."
-            ) from error
-        return found
-
-    def save_one(self, learned: list[Any], file: Path) -> None:
-        file.write_bytes(by_name.to_bytes(learned, self.estimator))
-
-    def load_one(self, file: Path, target: Target) -> list[Any]:
-        inconsistent = scikit("exceptions").InconsistentVersionWarning
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", inconsistent)
-                learned = by_name.from_bytes(file.read_bytes())
-        except inconsistent as error:
-            raise damaged(file, str(error)) from None
-        except (ConfigError, ImportError):
-            raise
-        except Exception as error:
-            raise damaged(file, repr(error)[:200]) from error
-        base = import_module("sklearn.base")
-        count = 1 if by_name.is_classifier(learned[0]) else len(target.outputs)
-        fits = isinstance(learned, list) and len(learned) == count
-        fits = fits and all(isinstance(each, base.BaseEstimator) for each in learned)
-        require(file, fits, "it holds no estimator for this task")
-        return learned
+def _state_file(file: Path, place: int) -> Path:
+    return file.with_name(f"{file.stem}.state_{place}.npz")
