@@ -178,7 +178,7 @@ def saved_form(tmp_path: Path, name: str, params: dict[str, Any]) -> tuple[Path,
         return file, dict(read)
 
 
-KERNELS = ("sklearn.svm.SVR", {})
+KERNELS: tuple[str, dict[str, Any]] = ("sklearn.svm.SVR", {})
 TREES = ("sklearn.ensemble.GradientBoostingRegressor", {"n_estimators": 3})
 SCALING = ("sklearn.pipeline.Pipeline", {"steps": SCALED})
 

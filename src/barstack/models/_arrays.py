@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -133,9 +133,7 @@ def _array(archive: zipfile.ZipFile, name: str) -> Array:
     if info.file_size != info.compress_size:
         raise ValueError(f"{name} is compressed")
     with archive.open(info) as stream:
-        # numpy asks for a file, of which it reads the first bytes alone.
-        head = cast(IO[bytes], stream)
-        if np.lib.format.read_magic(head) != (1, 0):  # type: ignore[arg-type]
+        if np.lib.format.read_magic(stream) != (1, 0):
             raise ValueError(f"{name} is of another format")
         shape, by_column, dtype = np.lib.format.read_array_header_1_0(
             cast(BufferedReader, stream), _LONGEST_HEADER
@@ -149,13 +147,10 @@ def _array(archive: zipfile.ZipFile, name: str) -> Array:
         if size != left:
             raise ValueError(f"{name} has shape {shape} and {left} bytes")
         values = np.empty(shape, dtype, order="F" if by_column else "C")
-        data = memoryview(values.reshape(-1, order="A")).cast("B") if size else memoryview(b"")
-        at = 0
-        while at < size:
-            read = stream.readinto(data[at : at + _AT_ONCE])
-            if not read:
-                raise ValueError(f"{name} ends early")
-            at += read
+        filled = values.reshape(-1, order="A").view(np.uint8) if size else np.empty(0, np.uint8)
+        for at in range(0, size, _AT_ONCE):
+            part = stream.read(min(_AT_ONCE, size - at))
+            filled[at : at + len(part)] = np.frombuffer(part, np.uint8)
         stream.read(1)  # reaches the end, where the checksum is compared
     return np.ascontiguousarray(values)
 

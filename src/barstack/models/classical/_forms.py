@@ -141,7 +141,7 @@ class Products(Form):
 
     @property
     def inputs(self) -> int:
-        return self.powers.shape[1]
+        return int(self.powers.shape[1])
 
     @property
     def outputs(self) -> int:
@@ -179,7 +179,7 @@ class Kernels(Form):
 
     @property
     def inputs(self) -> int:
-        return self.centres.shape[1]
+        return int(self.centres.shape[1])
 
     @property
     def outputs(self) -> int:
@@ -223,7 +223,7 @@ class Gaussians(Form):
 
     @property
     def inputs(self) -> int:
-        return self.mean.shape[1]
+        return int(self.mean.shape[1])
 
     @property
     def outputs(self) -> int:
@@ -272,7 +272,8 @@ def _shares(X: Values, least: float = 0.0) -> Values:
     if X.shape[1] == 1:
         return np.asarray(held)
     total = held.sum(axis=1, keepdims=True)
-    return np.divide(held, total, out=np.full_like(held, 1.0 / X.shape[1]), where=total > 0.0)
+    alike = np.full_like(held, 1.0 / X.shape[1])
+    return np.asarray(np.divide(held, total, out=alike, where=total > 0.0))
 
 
 # What is done to each column by itself, or to all of a row.
