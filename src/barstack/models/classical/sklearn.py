@@ -20,7 +20,8 @@ from .._scikit import bounded_threads, scikit
 from . import _by_name as by_name
 from . import _forms as forms
 from ._converted import check_listed, numbers, probabilities
-from ._forms import PROBABILITIES, Beside, Chain, Columns, Form, Function
+from ._form_kinds import PROBABILITIES, Columns, Form, Function
+from ._forms import Beside, Chain
 
 _CHECKED_ROWS = 64
 _SAME = 1e-6  # of the size of a forecast
