@@ -38,7 +38,7 @@ from ._converted_parts import (
     stochastic,
     tree_of,
 )
-from ._form_kinds import Columns, Form, Linear, Scale
+from ._form_kinds import Columns, Form, Linear, Products, Scale
 from ._forms import Beside
 
 Table = dict[str, Callable[[Any], Form]]
