@@ -7,10 +7,12 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +102,58 @@ def test_what_is_unsure_must_be_said(barstack: Barstack, bars: Path, tmp_path: P
     said = " ".join(called.err.split())
     assert "Say it with --timezone (UTC, America/New_York)." in said
     assert "Say it with --stamp (open, close)." in said
-    command = said.partition("Such as: ")[2]
-    assert command.endswith("--timezone UTC --stamp open --yes")
-    assert barstack(*command.split()[1:]).code == 0
+    command = said.partition("With the words in capitals filled in: ")[2]
+    assert command.endswith("--timezone TIMEZONE --stamp STAMP --yes")
+    assert barstack(*command.split()[1:]).code == 2  # a blank is no answer
+    filled = command.replace("TIMEZONE", "UTC").replace("STAMP", "open")
+    assert barstack(*filled.split()[1:]).code == 0
     assert len(stored(tmp_path, "aaa").table("naive")) == 60
+
+
+def test_one_unsure_folder_of_many(barstack: Barstack, bars: Path, tmp_path: Path) -> None:
+    """It is named, stops no other, and gets the answers of none."""
+    many = tmp_path / "many"
+    for name in ("good", "unsure", "no_table", "No Name"):
+        (many / name).mkdir(parents=True)
+    shutil.copy(bars / "AAA.parquet", many / "good")
+    shutil.copy(bars / "AAA.parquet", many / "No Name")
+    naive(bars).rename(many / "unsure" / "AAA.csv")
+    (many / "no_table" / "AAA.csv").write_text("to,buy\nmilk,2\n")
+    for options in ([], ["--json"]):
+        called = barstack("import", many, "--calendar", "24/7", "--yes", *options, code=2)
+        said = " ".join(called.err.split())
+        assert "3 not imported, 1 imported." in said
+        assert "unsure: this must be said: timezone:" in said
+        assert f"import {many}/unsure --into unsure --timezone TIMEZONE" in said
+        assert re.search(r"no_table: .* is no table of bars", said)
+        assert "'No Name' cannot be the name of a collection" in said
+    assert [each.name for each in (tmp_path / "catalog").iterdir()] == ["good"]
+
+
+def test_the_preview_shows_every_digit(barstack: Barstack, tmp_path: Path) -> None:
+    at = datetime(2026, 1, 5, tzinfo=UTC)
+    rows = [(at + timedelta(hours=n), 0.7237123, 0.7238456, 0.7236789, 0.7237654) for n in range(9)]
+    table = pl.DataFrame(rows, ["timestamp", "open", "high", "low", "close"], orient="row")
+    table.with_columns(volume=pl.lit(123456789.5)).write_parquet(tmp_path / "AUD.parquet")
+    said = barstack("import", tmp_path / "AUD.parquet", "--into", "x", "--calendar", "24/7").out
+    for digits in ("0.7237123", "0.7238456", "0.7236789", "0.7237654", "123,456,789.5"):
+        assert digits in said
+    assert "…" not in said.partition("The first bars")[2]
+
+
+def test_bars_that_a_study_refuses_are_told_when_they_come_in(
+    barstack: Barstack, bars: Path, tmp_path: Path
+) -> None:
+    table = pl.read_parquet(bars / "AAA.parquet")
+    half = pl.when(pl.int_range(pl.len()) < 200).then(2.0).otherwise(1.0)
+    split = table.with_columns(pl.col("open", "high", "low", "close") * half)
+    split.write_parquet(tmp_path / "S.parquet")
+    called = barstack(
+        "import", tmp_path / "S.parquet", "--into", "s", "--calendar", "24/7", "--yes"
+    )
+    refuses = barstack("data", "s").code == 1
+    assert refuses == ("checks refuse, and so will a study" in called.out)
+    assert refuses
 
 
 @pytest.mark.parametrize(
@@ -301,7 +351,7 @@ def test_times_that_are_not_recognised_are_no_dead_end(barstack: Barstack, tmp_p
         assert called.code == 2
         assert "'05|01|2026' in row 0 of 'Date'" in called.err
         assert called.err.count("time=Date") == 1
-        assert called.err.rstrip().endswith("--time-format '%d.%m.%Y %H:%M' --yes")
+        assert called.err.rstrip().endswith("--time-format TIME_FORMAT --yes")
     options += ["--time-format", "%d|%m|%Y"]
     called = barstack(*options)
     assert called.code == 2

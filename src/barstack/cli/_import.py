@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -90,21 +91,22 @@ def import_(
 
     repairs = Repairs(drop_bad_rows=drop_bad_rows, keep=keep, sort=sort)
     plans = plan_import(path, into, said)
-    for plan in plans:
-        _check_name(plan, alone=plan.path == path)
+    plans = [_with_name(plan, alone=plan.path == path) for plan in plans]
     if not as_json:
         _show(plans)
-    plans = _confirmed(plans, path, into, said, yes)
+    plans, left_out = _confirmed(plans, said, yes)
     brought = {}
     for plan in plans:
         brought[plan.into] = _run(plan, Catalog(catalog), repairs, revise, as_json)
     if as_json:
         print_json({"collections": [_plain(plan, brought[plan.into]) for plan in plans]})
     faults = [each for outcomes in brought.values() for each in outcomes if each.error]
-    if faults:
+    if faults or left_out:
         taken = sum(len(outcomes) for outcomes in brought.values()) - len(faults)
-        listed = "\n".join(str(each.error) for each in faults)
-        raise DataError(f"{len(faults)} not imported, {taken} imported.\n{listed}")
+        errors = [str(each.error) for each in faults]
+        count = len(errors) + len(left_out)
+        listed = "\n".join([*errors, *left_out])
+        raise DataError(f"{count} not imported, {taken} imported.\n{listed}")
 
 
 def _columns(given: list[str]) -> dict[str, str]:
@@ -117,20 +119,24 @@ def _columns(given: list[str]) -> dict[str, str]:
     return columns
 
 
-def _check_name(plan: Plan, *, alone: bool) -> None:
-    """`ConfigError` with a name that can be, for a folder whose own cannot."""
+def _with_name(plan: Plan, *, alone: bool) -> Plan:
+    """The plan if its name can be a collection's; `ConfigError` with one that can, or, of a folder
+    among many, a plan with that error."""
     # Cut, and once more stripped of what may only stand between letters.
     legal = re.sub(r"[^a-z0-9._-]+", "_", plan.into.lower()).strip("._-")[:80].strip("._-")
     if legal == plan.into:
-        return
+        return plan
     way = f"--into {legal or 'bars'}"
     if not alone:
         path = shlex.quote(plan.path)
         way = f"{way}, importing it by itself: barstack import {path} {way}. Or rename the folder"
-    raise ConfigError(
+    why = (
         f"{plan.into!r} cannot be the name of a collection, which has up to 80 small letters, "
         f"digits, and . _ - between them. Name it with {way}."
     )
+    if alone:
+        raise ConfigError(why)
+    return replace(plan, error=why)
 
 
 def _show(plans: list[Plan]) -> None:
@@ -145,40 +151,60 @@ def _show(plans: list[Plan]) -> None:
         console.print(first)
 
 
-def _confirmed(
-    plans: list[Plan], path: str, into: str | None, said: dict[str, Any], yes: bool
-) -> list[Plan]:
-    """The plans, all questions answered; `ConfigError` where nobody can answer."""
-    from barstack.bars.importing import plan_import  # noqa: PLC0415
+def _confirmed(plans: list[Plan], said: dict[str, Any], yes: bool) -> tuple[list[Plan], list[str]]:
+    """The plans to go on with, and what is to be said of those that are left out.
+
+    `ConfigError` where nobody can answer. What is answered of one folder holds for no other.
+    """
     from barstack.bars.reading import sentence  # noqa: PLC0415
 
-    unanswered = {each.setting: each for plan in plans for each in plan.guess.open}
-    terminal = sys.stdin.isatty()
-    if terminal and not yes:
-        while unanswered:
-            said = _asked(said, unanswered)
-            plans = plan_import(path, into, said)
-            _show(plans)
-            unanswered = {each.setting: each for plan in plans for each in plan.guess.open}
-        names = ", ".join(plan.into for plan in plans)
-        files = sum(plan.n_files for plan in plans)
+    if sys.stdin.isatty() and not yes:
+        plans = [_answered(plan, said, alone=len(plans) == 1) for plan in plans]
+    ready = [plan for plan in plans if not plan.error and not plan.guess.open]
+    left_out = []
+    for plan in plans:
+        if plan.error:
+            left_out.append(f"{plan.into}: {plan.error}")
+        elif plan.guess.open:
+            options = [word for each in plan.guess.open for word in _option(each)]
+            by_itself = ["import", plan.path, "--into", plan.into, *options, "--yes"]
+            words = _called_with(*options) if len(plans) == 1 else by_itself
+            left_out.append(
+                f"{plan.into}: this must be said: {sentence(plan.guess.open)}\n"
+                f"With the words in capitals filled in: barstack {shlex.join(words)}"
+            )
+    if not ready:
+        raise ConfigError("Not imported. " + "\n".join(left_out))
+    if sys.stdin.isatty() and not yes:
+        names = ", ".join(plan.into for plan in ready)
+        files = sum(plan.n_files for plan in ready)
         if not typer.confirm(f"Import {files} file(s) so into {names}?", err=True):
             raise typer.Exit(1)
-        return plans
-    if unanswered or not yes:
-        options = [word for each in unanswered.values() for word in _option(each)]
-        # As it was called, so that it can be copied; values after the new options are examples.
-        words = [word for word in sys.argv[1:] if word != "--yes"]
-        command = f"barstack {shlex.join([*words, *options, '--yes'])}"
-        if unanswered:
-            raise ConfigError(
-                f"Not imported, as this must be said: {sentence(list(unanswered.values()))}\n"
-                f"Such as: {command}"
-            )
+    elif not yes:
+        rest = "".join(f"\nIt leaves out {each}" for each in left_out)
         raise ConfigError(
-            f"Not imported: nobody is here to confirm the guess. If it is right, run: {command}"
+            "Not imported: nobody is here to confirm the guess. If it is right, run: "
+            f"barstack {shlex.join(_called_with())}{rest}"
         )
-    return plans
+    return ready, left_out
+
+
+def _called_with(*options: str) -> list[str]:
+    """The words of this call with more options, so that they can be copied."""
+    return [*(word for word in sys.argv[1:] if word != "--yes"), *options, "--yes"]
+
+
+def _answered(plan: Plan, said: dict[str, Any], *, alone: bool) -> Plan:
+    """A plan once its questions are answered at the terminal."""
+    from barstack.bars.importing import plan_import  # noqa: PLC0415
+
+    while plan.guess.open:
+        if not alone:
+            stderr().print(f"{plan.path}:", markup=False, highlight=False)
+        said = _asked(said, {each.setting: each for each in plan.guess.open})
+        (plan,) = plan_import(plan.path, plan.into, said)
+        _show([plan])
+    return plan
 
 
 def _asked(said: dict[str, Any], unanswered: dict[str, Any]) -> dict[str, Any]:
@@ -197,12 +223,12 @@ def _asked(said: dict[str, Any], unanswered: dict[str, Any]) -> dict[str, Any]:
 
 
 def _option(clue: Any) -> list[str]:
-    value = clue.choices[0] if clue.choices else "VALUE"
+    """The option with a blank to fill in, as an unsure guess must not be copied."""
     if clue.setting == "dayfirst":
-        return [value]
+        return ["--dayfirst/--monthfirst"]
     if clue.setting.startswith("columns."):
-        return ["--columns", f"{clue.setting.removeprefix('columns.')}={value}"]
-    return [clue.option, value]
+        return ["--columns", f"{clue.setting.removeprefix('columns.')}=COLUMN"]
+    return [clue.option, clue.setting.upper()]
 
 
 def _run(plan: Plan, catalog: Any, repairs: Any, revise: bool, as_json: bool) -> list[Outcome]:

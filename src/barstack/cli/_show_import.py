@@ -41,7 +41,8 @@ def plans_table(plans: list[Plan]) -> Table:
     for plan in plans:
         values = {clue.setting: clue for clue in plan.guess.clues}
         order = list(_STYLES)
-        worst = max(plan.guess.clues, key=lambda each: order.index(each.certainty)).certainty
+        worst = max(("given", *(each.certainty for each in plan.guess.clues)), key=order.index)
+        worst = "unsure" if plan.error else worst
         cells = [
             _shown(values[name].value) if name in values else "-"
             for name in ("bar", "calendar", "hours", "stamp")
@@ -62,19 +63,17 @@ def preview_table(plan: Plan) -> Table | None:
     if bars is None:
         return None
     table = _table(f"The first bars of {escape(bars.symbol)}, read so")
-    table.add_column("opens", no_wrap=True)
-    table.add_column("known at", no_wrap=True)
-    for heading in ("open", "high", "low", "close", "volume"):
-        table.add_column(heading, justify="right")
-    for record in bars.records[:_ROWS]:
-        moments = [
-            iso(record[name].astype("datetime64[us]")) for name in ("opened_at", "closed_at")
-        ]
-        prices = [f"{record[name]:g}" for name in ("open", "high", "low", "close")]
-        prices.append(
-            f"{record['volume']:,.0f}" if record["volume"] >= 1000 else f"{record['volume']:g}"
-        )
-        table.add_row(*(moment.removesuffix(" UTC") for moment in moments), *prices)
+    table.show_header = False
+    first = bars.records[:_ROWS]
+    # A bar is a column: so every digit of a price has room, whatever it counts in.
+    for _ in range(1 + len(first)):
+        table.add_column(no_wrap=True, justify="right")
+    table.columns[0].justify = "left"
+    for heading, name in (("opens", "opened_at"), ("known at", "closed_at")):
+        moments = [iso(record[name].astype("datetime64[us]")) for record in first]
+        table.add_row(heading, *(moment.removesuffix(" UTC") for moment in moments))
+    for name in ("open", "high", "low", "close", "volume"):
+        table.add_row(name, *(f"{record[name]:,.12g}" for record in first))
     table.caption = "times in UTC"
     table.caption_justify = "left"
     return table
@@ -98,9 +97,10 @@ def outcome_lines(name: str, outcomes: list[Outcome], catalog: Catalog) -> Itera
             yield f"  {escape(symbol):<10} too long to be checked in passing"
             continue
         found = find(collection.bars(symbol), calendar=facts.calendar, hours=facts.hours)
-        if found:
-            kinds = ", ".join(f"{each.check} {each.count:,}" for each in found)
-            yield f"  {escape(symbol):<10} checks warn: {kinds}"
+        for level, verb in (("refuse", "refuse, and so will a study"), ("warn", "warn")):
+            kinds = [f"{each.check} {each.count:,}" for each in found if each.level == level]
+            if kinds:
+                yield f"  {escape(symbol):<10} checks {verb}: {', '.join(kinds)}"
     n_symbols = len(collection.symbols())
     yield f"[bold]{escape(name)}[/] holds {n_symbols} symbol(s). Look: barstack data {escape(name)}"
 

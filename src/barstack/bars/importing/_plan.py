@@ -23,12 +23,14 @@ class Plan:
     path   where the files were looked for
     files  by symbol
     guess  how to read them
+    error  why they cannot be read at all, of one folder among many
     """
 
     into: str
     path: str
     files: dict[str, list[Path]]
     guess: Guess
+    error: str | None = None
 
     @property
     def n_files(self) -> int:
@@ -40,7 +42,8 @@ def plan_import(path: str, into: str | None, said: Given) -> list[Plan]:
 
     said  what need not be guessed, as `guess` takes it; `symbol` gives all files to one symbol
 
-    Raises `DataError` where there is nothing to read, `ConfigError` without a name.
+    Raises `DataError` where there is nothing to read, `ConfigError` without a name. Of many
+    folders, one that cannot be read is a plan with an error.
     """
     whole = Path(path).expanduser()
     folders = _folders_of_files(whole) if whole.is_dir() else []
@@ -50,7 +53,7 @@ def plan_import(path: str, into: str | None, said: Given) -> list[Plan]:
                 f"{path} holds {len(folders)} folders of files, such as {folders[0].name}; each "
                 "becomes a collection of its own name. Leave --into out, or name one of them."
             )
-        return [_plan(str(folder), folder.name, said) for folder in folders]
+        return [_plan_of_many(folder, said) for folder in folders]
     if into is None:
         if is_pattern(path) or not whole.is_dir():
             find_files(path)  # that nothing is there comes before what it shall be called
@@ -73,6 +76,13 @@ def _has_files(folder: Path) -> bool:
         return bool(find_files(folder))
     except DataError:
         return False
+
+
+def _plan_of_many(folder: Path, said: Given) -> Plan:
+    try:
+        return _plan(str(folder), folder.name, said)
+    except DataError as error:
+        return Plan(folder.name, str(folder), {}, Guess((), None, str(folder)), str(error))
 
 
 def _plan(path: str, into: str, said: Given) -> Plan:
