@@ -24,6 +24,7 @@ CANDIDATES = np.array(
 def search(**settings: Any) -> Any:
     return LABELS.parse(
         {"label": "genetic_barriers", "horizons": [12], "span": [5, 30], "candidates": 400}
+        | {"max_gap": "9d"}
         | settings
     )
 

@@ -64,13 +64,13 @@ def test_symbols_are_labelled_as_if_alone(recipe: dict[str, Any]) -> None:
 
 
 def test_bars_ahead_is_a_shift() -> None:
-    table = LABELS.parse({"label": "return", "horizons": [5]}).compute(BARS)
+    table = LABELS.parse({"label": "return", "horizons": [5], "max_gap": "9d"}).compute(BARS)
     close = pd.Series(BARS.close)
     np.testing.assert_allclose(table.values[:, 0], close.shift(-5) / close - 1)
 
 
 def test_clock_ahead_is_the_first_close_that_late_or_later() -> None:
-    table = LABELS.parse({"label": "return", "horizons": ["2h"]}).compute(BARS)
+    table = LABELS.parse({"label": "return", "horizons": ["2h"], "max_gap": "9d"}).compute(BARS)
     closed_at = pd.Series(BARS.closed_at)
     for row in range(0, 380, 13):
         later = closed_at[closed_at >= closed_at[row] + pd.Timedelta("2h")]

@@ -18,7 +18,7 @@ CLOSE = pd.Series(BARS.close)
 
 
 def parse(name: str, **settings: Any) -> Any:
-    return LABELS.parse({"label": name, **settings})
+    return LABELS.parse({"label": name, "max_gap": "9d", **settings})
 
 
 def test_volatility_is_pandas_and_the_feature_of_that_name() -> None:

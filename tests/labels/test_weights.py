@@ -16,7 +16,7 @@ def table(horizons: list[Any], n_bars: int = 60, symbols: str = "A") -> LabelTab
     panel = {
         name: walk(n_bars, seed=seed, symbol=name, missing=0.1) for seed, name in enumerate(symbols)
     }
-    return LABELS.parse({"label": "return", "horizons": horizons}).compute(panel)
+    return LABELS.parse({"label": "return", "horizons": horizons, "max_gap": "9d"}).compute(panel)
 
 
 def slow_uniqueness(labels: LabelTable, rows: Any) -> list[float]:

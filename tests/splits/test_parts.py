@@ -11,7 +11,7 @@ from barstack.labels import LABELS
 from barstack.splits import SPLITTERS, early_stop_split, fold_parts
 from barstack.testing import walk
 
-TABLE = LABELS.parse({"label": "return", "horizons": [4]}).compute(
+TABLE = LABELS.parse({"label": "return", "horizons": [4], "max_gap": "9d"}).compute(
     {name: walk(300, seed=i, symbol=name, missing=0.1) for i, name in enumerate("AB")}
 )
 RECIPES: list[dict[str, Any]] = [

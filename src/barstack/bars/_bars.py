@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from barstack.core.errors import DataError
 from barstack.core.times import ClosedAt, Times, format_duration, iso
+
+from ._holes import holes_before, missing_before
 
 # One bar as kernels see it. Times are microseconds UTC, `session` counts days since 1970.
 # `session_open` and `session_close` are known in advance from the calendar, so a kernel may use
@@ -43,12 +45,16 @@ class Bars:
     length_us  nominal length of a bar, microseconds; session ends may cut single bars short
     records    (n_bars,) of dtype `BAR`, read-only
     outside    how many of the source's bars lay outside all sessions and were left out
+    calendar   whose sessions the bars should fill, such as XNYS or 24/7; empty where nobody said
+    hours      of the calendar, "regular" or "extended"
     """
 
     symbol: str
     length_us: int
     records: npt.NDArray[Any]
     outside: int = 0
+    calendar: str = ""
+    hours: str = "regular"
 
     def __post_init__(self) -> None:
         self.records.flags.writeable = False
@@ -58,7 +64,7 @@ class Bars:
 
     def __getitem__(self, rows: slice) -> Bars:
         """The bars in `rows`, still in time order; data is shared, not copied."""
-        return Bars(self.symbol, self.length_us, self.records[rows])
+        return replace(self, records=self.records[rows], outside=0)
 
     def __repr__(self) -> str:
         if not len(self):
@@ -82,10 +88,20 @@ class Bars:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of symbol, length and every value; changes when any bar does."""
-        digest = hashlib.sha256(f"{self.symbol}|{self.length_us}|".encode())
+        """SHA-256 of symbol, length, calendar and every value; changes when any of them does."""
+        calendar = f"{self.calendar}|{self.hours}|"
+        digest = hashlib.sha256(f"{self.symbol}|{self.length_us}|{calendar}".encode())
         digest.update(np.ascontiguousarray(self.records).tobytes())
         return digest.hexdigest()
+
+    @cached_property
+    def missing(self) -> npt.NDArray[np.int64]:
+        """(n_bars,) bars missing before each, beyond what calendar and habit explain."""
+        return missing_before(self)
+
+    def holes(self, most: int) -> npt.NDArray[np.bool_]:
+        """(n_bars,) whether a hole lies before each bar; of more than `most` bars in any case."""
+        return holes_before(self.missing, most)
 
     def _times(self, column: str) -> Times:
         return np.ascontiguousarray(self.records[column]).view("datetime64[us]")

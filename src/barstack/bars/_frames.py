@@ -200,7 +200,7 @@ def _with_sessions(
             f"{where}: the bar of {symbol} at {at} lies in the same session of {calendar} as the "
             "one before. Name the calendar the symbol trades on, or remove one of them."
         )
-    return Bars(symbol, length_us, records, outside=int((~keep).sum()))
+    return Bars(symbol, length_us, records, int((~keep).sum()), calendar, hours)
 
 
 def _check_known(

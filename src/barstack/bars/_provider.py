@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -146,7 +147,7 @@ class Provider(Spec):
                 f"{bars!r} has no bar between start {self.start or 'any'} and end "
                 f"{self.end or 'any'}. Widen them."
             )
-        return Bars(bars.symbol, bars.length_us, bars.records[keep], bars.outside)
+        return replace(bars, records=bars.records[keep])
 
 
 def _moment(text: str) -> np.datetime64:

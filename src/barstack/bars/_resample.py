@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -147,5 +148,5 @@ def resample(panel: Bars | Panel, length_us: int) -> dict[str, Bars]:
         closed = np.zeros(2 * len(bars), BAR)
         rows = np.empty(2 * len(bars), np.int64)
         count = aggregate(no_bar_forming(), bars.records, length_us, closed, rows)
-        resampled[symbol] = Bars(symbol, length_us, closed[:count].copy(), bars.outside)
+        resampled[symbol] = replace(bars, length_us=length_us, records=closed[:count].copy())
     return resampled

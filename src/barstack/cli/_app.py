@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -106,7 +107,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Forecast the newest bar of each symbol; with --json, every bar newer than the training."""
-    from barstack.bars import PROVIDERS, READING, Bars  # noqa: PLC0415
+    from barstack.bars import PROVIDERS, READING  # noqa: PLC0415
     from barstack.serving import load  # noqa: PLC0415
 
     predictor = load(artifact)
@@ -117,7 +118,7 @@ def predict(
     panel = PROVIDERS.parse(source | reading).load()
     if symbol is not None and symbol not in panel:  # a file of another name
         (each,) = panel.values()
-        panel = {symbol: Bars(symbol, each.length_us, each.records)}
+        panel = {symbol: replace(each, symbol=symbol)}
     tables = _series(predictor.trained.features.series, series or [])
     frame = predictor.predict(panel, series=tables)
     if as_json:

@@ -113,7 +113,8 @@ class Dataset:
             row = int(rows[np.isnan(y).any(axis=1)][0])
             raise DataError(
                 f"The label of {self.decisions.symbol[row]} at "
-                f"{iso(self.decisions.decided_at[row])} is still open; it cannot be trained on."
+                f"{iso(self.decisions.decided_at[row])} is still open, or missing across a hole in "
+                "the bars; it cannot be trained on. Train on rows that have all_known_at."
             )
         own = self._history(apart_from)[rows]
         return Samples(

@@ -248,9 +248,11 @@ def _label_columns(dataset: Dataset) -> dict[str, Any]:
 
 def _facts(dataset: Dataset, rows: Rows) -> dict[str, Any]:
     decided_at, known_at = dataset.decisions.decided_at[rows], dataset.labels.all_known_at[rows]
+    missing = dataset.labels.missing[rows]
     return {
         "rows": len(rows),
-        "open": int(np.isnat(known_at).sum()),
+        "open": int((np.isnat(known_at) & ~missing.any(axis=1)).sum()),
+        "missing": dict(zip(dataset.target.horizons, missing.sum(axis=0).tolist(), strict=True)),
         "from": iso(decided_at.min()),
         "to": iso(decided_at.max()),
         "known_through": iso(known_at[~np.isnat(known_at)].max(initial=decided_at.min())),

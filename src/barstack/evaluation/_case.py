@@ -57,8 +57,8 @@ class Case:
     trials: int
 
     def known(self, horizon: int) -> npt.NDArray[np.bool_]:
-        """Rows whose label of this horizon is known."""
-        return ~np.isnat(self.known_at[:, horizon])
+        """Rows whose label of this horizon is known, and not missing."""
+        return ~np.isnan(self.y[:, horizon])
 
     @cached_property
     def blocks(self) -> list[Blocks]:

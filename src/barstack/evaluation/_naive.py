@@ -122,7 +122,7 @@ def _last_sign(labels: LabelTable, rows: Rows) -> Values:
 def _in_order_known(labels: LabelTable, code: int, horizon: int) -> tuple[Rows, KnownAt]:
     """Rows of one symbol whose label is known, as they become known; a barrier may be hit early."""
     own = np.flatnonzero(labels.decisions.symbol_code == code)
-    own = own[~np.isnat(labels.known_at[own, horizon])]
+    own = own[~np.isnan(labels.values[own, horizon])]
     known_at = labels.known_at[own, horizon]
     order = np.argsort(known_at, kind="stable")
     return own[order], KnownAt(known_at[order])

@@ -16,7 +16,7 @@ from barstack.splits import Fold
 
 from ._arrays import load_arrays, save_arrays
 from ._chain import Chain, Step, Values, Workplace, stage
-from ._label_stages import LabelEnds
+from ._label_stages import LabelEnds, missing_labels
 from ._series_stage import series_of
 from ._study import Study
 
@@ -25,7 +25,8 @@ from ._study import Study
 def bars(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
     """Checked bars by symbol, read afresh each time; their content is their key.
 
-    Beside them, what the checks found: `DataError` where one refuses.
+    Beside them, what the checks found: `DataError` where one refuses. Holdings that have no label
+    are among the findings.
     """
     found: list[Finding] = []
 
@@ -59,11 +60,14 @@ def bars(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
         content = json.loads((folder / "findings.json").read_text())
         return [Finding.from_json(each) for each in content]
 
+    def with_labels(inputs: Values, key: str) -> list[Finding]:
+        return found + missing_labels(inputs["label_ends"], study.label.horizon_names)
+
     yield Step(
         name="findings",
-        needs=("bars",),
+        needs=("bars", "label_ends"),
         spec=lambda: [each.to_json() for each in found],
-        make=lambda inputs, key: found,
+        make=with_labels,
         save=save,
         load=load,
         publish="findings.json",

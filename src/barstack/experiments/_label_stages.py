@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from barstack.bars import Panel
+from barstack.bars.checks import Defect, Finding, in_short
 from barstack.core.decisions import Decisions, Rows
 from barstack.core.forecast import Target
-from barstack.core.times import KnownAt, as_time
+from barstack.core.times import KnownAt, as_time, microseconds
 from barstack.features import decisions_of
 from barstack.labels import LABELS, Label, LabelTable
 from barstack.splits import Fold
@@ -34,13 +35,15 @@ class LabelEnds(NamedTuple):
     """The latest moments at which labels are known, which is what folds are purged by.
 
     decisions  the rows
-    known_at   (n_rows,) of the last horizon; NaT while open
+    known_at   (n_rows,) of the last horizon; NaT while open, and where a label is missing
     eligible   (n_rows,) decisions that can have a label
+    missing    (n_rows, n_horizons) holdings without a label, across a hole in the bars
     """
 
     decisions: Decisions
     known_at: KnownAt
     eligible: npt.NDArray[np.bool_]
+    missing: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,14 +100,24 @@ def label_ends(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Ste
 
     def make(inputs: Values, key: str) -> LabelEnds:
         table = latest_labels(study.label, inputs["bars"])
-        return LabelEnds(table.decisions, table.all_known_at, table.eligible)
+        ends = LabelEnds(table.decisions, table.all_known_at, table.eligible, table.missing)
+        if found := missing_labels(ends, study.label.horizon_names):
+            workplace.progress.note(in_short(found, "holes in the bars"))
+        return ends
 
     def save(ends: LabelEnds, folder: Path, key: str) -> None:
-        save_arrays(folder, ends.decisions, known_at=ends.known_at, eligible=ends.eligible)
+        save_arrays(
+            folder,
+            ends.decisions,
+            known_at=ends.known_at,
+            eligible=ends.eligible,
+            missing=ends.missing,
+        )
 
     def load(folder: Path, key: str) -> LabelEnds:
         decisions, arrays = load_arrays(folder)
-        return LabelEnds(decisions, KnownAt(arrays["known_at"]), arrays["eligible"])
+        known_at = KnownAt(arrays["known_at"])
+        return LabelEnds(decisions, known_at, arrays["eligible"], arrays["missing"])
 
     yield Step(
         name="label_ends",
@@ -114,6 +127,38 @@ def label_ends(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Ste
         save=save,
         load=load,
     )
+
+
+def missing_labels(ends: LabelEnds, horizons: Sequence[str]) -> list[Finding]:
+    """For each symbol, how many decisions have no label at each horizon, in words."""
+    found = []
+    for code, symbol in enumerate(ends.decisions.symbols):
+        own = ends.decisions.symbol_code == code
+        counts = {
+            horizon: int(count)
+            for horizon, count in zip(horizons, ends.missing[own].sum(axis=0), strict=True)
+            if count
+        }
+        if not counts:
+            continue
+        at = ends.decisions.decided_at[own & ends.missing.any(axis=1)]
+        listed = ", ".join(f"{count:,} over {horizon}" for horizon, count in counts.items())
+        defect = Defect(
+            count=len(at),
+            values=f"{listed}; of {own.sum():,}",
+            what=(
+                f"{len(at):,} of {own.sum():,} decisions have no label, as bars are missing before "
+                f"their holdings end: {listed}."
+            ),
+            advice=(
+                "They are neither trained on nor scored, and the profit holds their positions "
+                "across the hole. Fetch the bars that are missing, or allow such holdings in the "
+                "study with label: {max_gap: 10d}."
+            ),
+            at=microseconds(at),
+        )
+        found.append(Finding.of(defect, "missing_labels", symbol, "warn"))
+    return found
 
 
 def latest_labels(label: Label, panel: Panel) -> LabelTable:
@@ -126,7 +171,12 @@ def latest_labels(label: Label, panel: Panel) -> LabelTable:
         own, bars = decisions.symbol_code == code, panel[symbol]
         left = np.searchsorted(bars.closed_at, known_at[own], side="right") - 1
         values = bars.close[left] / bars.close[:, None] - 1.0
-        returns[own] = np.where(np.isnat(known_at[own]), np.nan, values)
+        missing = [
+            label.across_hole(bars, horizon, KnownAt(known_at[own, place]))
+            for place, horizon in enumerate(label.horizons)
+        ]
+        gone = np.isnat(known_at[own]) | np.column_stack(missing)
+        returns[own] = np.where(gone, np.nan, values)
     target, eligible = Target("return", label.target.horizons), np.ones(len(known_at), bool)
     return LabelTable(decisions, target, returns, known_at, returns, eligible)
 

@@ -88,6 +88,7 @@ class GeneticBarriers(HoldingLabel):
         upper, lower, limit, span = (tuple(column.tolist()) for column in found.T)
         return TripleBarrier(
             horizons=self.horizons,
+            max_gap=self.max_gap,
             overnight=self.overnight,
             upper=upper,
             lower=lower,
@@ -155,7 +156,9 @@ class GeneticBarriers(HoldingLabel):
     def _holdings_of(self, bars: Bars, horizon: str | int, rows: Places, start: int) -> _Holdings:
         """Those of one symbol, whose first bar has number `start` among all."""
         exit_row, known_at = self.bound(bars, horizon)
-        rows = rows[(exit_row[rows] > rows) & ~np.isnat(known_at[rows])]
+        taught = (exit_row > np.arange(len(bars))) & ~np.isnat(known_at)
+        taught &= ~self.across_hole(bars, horizon, known_at)
+        rows = rows[taught[rows]]
         ends = exit_row[rows]
         # A bar's return is seen where some holding spans it.
         changes = np.zeros(len(bars) + 1, np.int64)

@@ -16,9 +16,10 @@ from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target, Task
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
-from barstack.core.times import KnownAt
+from barstack.core.times import NEVER, KnownAt, canonical_duration
 from barstack.features import decisions_of
 
+from ._across import across_hole
 from ._horizons import canonical_horizon, check_horizon, horizon_name
 
 Column = npt.NDArray[np.float64]
@@ -33,8 +34,8 @@ class LabelTable:
     decisions  the rows
     target     what the values are
     values     (n_rows, n_horizons) float64: a return, 0/1 for down/up, or 0/1/2 for
-               SELL/HOLD/BUY; NaN while open
-    known_at   (n_rows, n_horizons) NaT while open
+               SELL/HOLD/BUY; NaN while open, and where it is missing
+    known_at   (n_rows, n_horizons) when each holding has ended; NaT while open
     returns    (n_rows, n_horizons) the forward return behind each value, fraction
     eligible   (n_rows,) decisions that can have a label at all; the others, such as the last of
                a session where nothing is held overnight, are neither trained on nor judged
@@ -50,8 +51,18 @@ class LabelTable:
 
     @property
     def all_known_at(self) -> KnownAt:
-        """(n_rows,) when the last horizon of each row is known; NaT while any is open."""
-        return KnownAt(self.known_at.max(axis=1))  # numpy: one NaT makes the maximum NaT
+        """(n_rows,) when the last label of each row is known; NaT where one is open or missing."""
+        known_at = np.where(np.isnan(self.values), NEVER, self.known_at)
+        return KnownAt(known_at.max(axis=1))  # numpy: one NaT makes the maximum NaT
+
+    @property
+    def missing(self) -> Flags:
+        """(n_rows, n_horizons) holdings that have ended without a label, across a hole in the bars.
+
+        They teach nothing and are not scored. No decision is spared for it, as none can know what
+        lies ahead: it is forecast, and its position is held across the hole.
+        """
+        return np.asarray(np.isnan(self.values) & ~np.isnat(self.known_at))
 
 
 class Outcome(NamedTuple):
@@ -77,11 +88,21 @@ class Label(Spec):
     A horizon is a whole number of bars; a duration such as `4h`, met by the first bar that closes
     that long after the decision or later, so that nights and weekends count as they pass; or
     `2sessions`, met at the close of the second session after the decision's own.
+
+    A holding across a hole in the bars has no label. A hole is where bars are missing that the
+    calendar and the bars' own habit expect, see `Bars.holes`; with `max_gap` it is where
+    neighbouring bars lie further apart than that, and nowhere else.
     """
 
     task: ClassVar[Task]
     fitted: ClassVar[bool] = False  # whether `fit` learns numbers from training rows
     horizons: tuple[str | int, ...]
+    max_gap: str | None = None  # neighbouring bars of one holding lie no further apart than this
+
+    @field_validator("max_gap")
+    @classmethod
+    def _gap(cls, text: str | None) -> str | None:
+        return None if text is None else canonical_duration(text)
 
     @field_validator("horizons", mode="before")
     @classmethod
@@ -171,7 +192,21 @@ class Label(Spec):
                 f"{bars!r} is too short for horizon {horizon}: no label would ever be known. "
                 "Give more bars or a shorter horizon."
             )
-        return outcome
+        across = self.across_hole(bars, horizon, outcome.known_at)
+        value, returns = (
+            np.where(across, np.nan, each) for each in (outcome.value, outcome.returns)
+        )
+        if np.isnan(value).all():
+            raise DataError(
+                f"Every holding of {bars!r} over {horizon} reaches across missing bars, so that no "
+                "label is left. Name the calendar that the symbol trades on, give more bars or a "
+                "shorter horizon, or allow holes with max_gap, such as max_gap: 10d."
+            )
+        return outcome._replace(value=value, returns=returns)
+
+    def across_hole(self, bars: Bars, horizon: str | int, known_at: KnownAt) -> Flags:
+        """(n_bars,) which holdings that end at `known_at` reach across a hole in the bars."""
+        return across_hole(bars, horizon, known_at, self.max_gap)
 
 
 LABELS: SpecRegistry[Label] = SpecRegistry("label", "barstack.labels")

@@ -101,6 +101,11 @@ class Meta(Label):
                 f"The base label, {name}, is {kind}. "
                 "Choose return or triple_barrier, or the label that fitting one returns."
             )
+        if self._base.max_gap is not None:
+            raise ConfigError(
+                f"max_gap, {self._base.max_gap}, is written in base, where it does nothing. Write "
+                "it beside base."
+            )
         if self._base.horizons != self.horizons:
             raise ConfigError(
                 f"The base label, {name}, has horizons {list(self._base.horizons)}, not "

@@ -122,12 +122,9 @@ class ThreeClassQuantiles(HoldingLabel):
         panel = as_panel(bars)
         pairs = []
         for horizon in self.horizons:
-            returns = np.concatenate(
-                [
-                    forward_return(each, horizon, overnight=self.overnight)[0]
-                    for each in panel.values()
-                ]
-            )[rows]
+            returns = np.concatenate([self._returns(each, horizon) for each in panel.values()])[
+                rows
+            ]
             held = returns[~np.isnan(returns)]
             if len(held) < _FEWEST_RETURNS:
                 raise DataError(
@@ -138,8 +135,15 @@ class ThreeClassQuantiles(HoldingLabel):
             lower, upper = np.quantile(held, [self.lower, self.upper])
             pairs.append((float(lower) * 1e4, float(upper) * 1e4))
         return ThreeClass(
-            horizons=self.horizons, overnight=self.overnight, threshold_bps=tuple(pairs)
+            horizons=self.horizons,
+            max_gap=self.max_gap,
+            overnight=self.overnight,
+            threshold_bps=tuple(pairs),
         )
+
+    def _returns(self, bars: Bars, horizon: str | int) -> Column:
+        returns, known_at = forward_return(bars, horizon, overnight=self.overnight)
+        return np.where(self.across_hole(bars, horizon, known_at), np.nan, returns)
 
     def outcome(self, bars: Bars, horizon: str | int) -> Outcome:
         raise unfitted("three_class_quantiles")

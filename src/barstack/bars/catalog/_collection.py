@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -121,7 +122,7 @@ class Collection:
             bars = self._as_bars(symbol, table, hours or self.facts.hours, last is None)
             if known_by_us is not None:
                 known = bars.records["closed_at"] <= known_by_us
-                bars = Bars(symbol, bars.length_us, bars.records[known], bars.outside)
+                bars = replace(bars, records=bars.records[known])
             if last is None:
                 return bars
             if len(bars) >= last or len(table) < (wanted or 0):

@@ -26,7 +26,7 @@ def refuse(findings: Sequence[Finding]) -> None:
     )
 
 
-def in_short(findings: Sequence[Finding]) -> str:
+def in_short(findings: Sequence[Finding], who: str = "checks of bars") -> str:
     """One line: which kinds of findings, how many bars or sessions, on how many symbols.
 
     >>> from barstack.bars.checks import find
@@ -42,4 +42,4 @@ def in_short(findings: Sequence[Finding]) -> str:
         symbols = sorted({each.symbol for each in group})
         whom = symbols[0] if len(symbols) == 1 else f"{len(symbols):,} symbols"
         parts.append(f"{name} {sum(each.count for each in group):,} of {whom}")
-    return f"checks of bars warn: {', '.join(parts)}"
+    return f"{who} warn: {', '.join(parts)}"

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barstack.core.decisions import Rows
-from barstack.core.times import iso, microseconds
+from barstack.core.times import KnownAt, iso, microseconds
 from barstack.labels import LabelTable
 from barstack.splits import Fold
 
@@ -22,11 +22,12 @@ def overlapping(labels: LabelTable, rows: Rows, others: Rows) -> npt.NDArray[np.
     """(len(rows),) whether each row's time from decision to answer overlaps any of the others'.
 
     Of all symbols together: two of them move with the same news. A label that is still open has
-    no end.
+    no end; one that is missing tells nothing.
     """
     decided = microseconds(labels.decisions.decided_at)
-    answered = labels.all_known_at
+    answered = _ended(labels)
     ends = np.where(np.isnat(answered), _FOREVER, microseconds(answered))
+    ends = np.where(labels.missing.any(axis=1), decided, ends)
     order = others[np.argsort(decided[others], kind="stable")]
     latest = np.maximum.accumulate(ends[order]) if len(order) else ends[order]
     # Of the others that are decided before a row's answer, the latest answer must not lie later.
@@ -43,8 +44,12 @@ def misplaced(labels: LabelTable, fold: Fold, rows: Rows) -> npt.NDArray[np.bool
     """
     if fold.kind == "forward":
         begins = labels.decisions.decided_at[fold.test].min()
-        return np.asarray(~(labels.all_known_at[rows] <= begins))  # NaT is never known
+        return np.asarray(~(_ended(labels)[rows] <= begins))  # NaT is never known
     return overlapping(labels, rows, fold.test)
+
+
+def _ended(labels: LabelTable) -> KnownAt:
+    return KnownAt(labels.known_at.max(axis=1))
 
 
 def hunt_folds(labels: LabelTable, folds: Sequence[Fold]) -> Iterator[Leak]:
@@ -105,7 +110,7 @@ def _claims(
     claimed = stage.trained_through
     if claimed is None or not len(rows):
         return
-    answered = labels.all_known_at
+    answered = _ended(labels)
     late = rows[~(answered[rows] <= claimed)]
     if len(late):
         yield _told(

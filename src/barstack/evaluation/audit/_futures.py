@@ -54,7 +54,7 @@ def altered(data: Data, moment: np.datetime64, kind: Kind, rng: np.random.Genera
         records = bars.records.copy()
         if now < len(records):
             _ALTER[kind](records, now, rng)
-        panel[symbol] = Bars(symbol, bars.length_us, records, bars.outside)
+        panel[symbol] = replace(bars, records=records)
     series = {
         name: _other_rows(table, moment, kind, rng) for name, table in sorted(data.series.items())
     }
@@ -79,7 +79,7 @@ def scramble(
         first, last = _known(bars, since), _known(bars, until) - 1
         if first > 0 and last - first > 1:  # the last bar stays, so that the price arrives
             _shuffle(records, first, rng, last)
-        panel[symbol] = Bars(symbol, bars.length_us, records, bars.outside)
+        panel[symbol] = replace(bars, records=records)
     return Data(panel, data.series)
 
 

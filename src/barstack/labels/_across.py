@@ -1,0 +1,44 @@
+"""Holdings that reach across holes in the bars: what they return says nothing about the horizon."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from barstack.bars import Bars
+from barstack.bars._holes import MOST_USUAL
+from barstack.core.times import DAY_US, KnownAt, parse_duration
+
+from ._horizons import sessions_of
+
+
+def across_hole(
+    bars: Bars, horizon: str | int, known_at: KnownAt, max_gap: str | None
+) -> npt.NDArray[np.bool_]:
+    """(n_bars,) whether a hole lies between each decision and the end of its holding.
+
+    known_at  (n_bars,) when holdings end; NaT while open, and so not across anything yet
+    max_gap   what counts as a hole instead: neighbouring bars further apart than this
+    """
+    if max_gap is None:
+        holes = bars.holes(_bars_in(horizon, bars.length_us))
+    else:
+        apart = np.diff(bars.closed_at, prepend=bars.closed_at[:1])
+        holes = apart > np.timedelta64(parse_duration(max_gap), "us")
+    passed = np.cumsum(holes)
+    ended = ~np.isnat(known_at)
+    # The last bar closed by then: a session's end may be known later than its last bar closes.
+    exits = np.searchsorted(bars.closed_at, known_at[ended], side="right") - 1
+    found = np.zeros(len(bars), bool)
+    found[ended] = passed[exits] > passed[ended]
+    return found
+
+
+def _bars_in(horizon: str | int, length_us: int) -> int:
+    """How many bars a horizon has where none is missing, as far as holes need it."""
+    if isinstance(horizon, int):
+        return horizon
+    count = sessions_of(horizon)
+    if count is None:
+        return max(parse_duration(horizon) // length_us, 1)
+    return count if length_us >= DAY_US else MOST_USUAL
