@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from barstack.core.errors import BarstackError, ConfigError, StorageError
+from barstack.core.errors import BarstackError, ConfigError, DataError, StorageError
 
 from ._root import app
 from ._terminal import Json, print_json, stderr, stdout
@@ -110,6 +110,8 @@ def predict(
     from barstack.bars import PROVIDERS, READING  # noqa: PLC0415
     from barstack.serving import load  # noqa: PLC0415
 
+    if not bars.exists():
+        raise DataError(f"{bars} is neither a file nor a folder. Give one of bars.")
     predictor = load(artifact)
     source: dict[str, Any] = {"provider": "files", "path": str(bars.resolve())}
     if symbol is not None and bars.is_dir():
@@ -122,13 +124,15 @@ def predict(
     tables = _series(predictor.trained.features.series, series or [])
     frame = predictor.predict(panel, series=tables)
     if as_json:
-        rows = frame.assign(decided_at=frame["decided_at"].map(lambda moment: moment.isoformat()))
+        moments = frame["decided_at"].map(lambda moment: moment.isoformat())
+        rows = frame.assign(decided_at=moments, verdict=predictor.verdict)
         print_json({"forecasts": rows.to_dict(orient="records")})
         return
     from ._show import forecast_lines  # noqa: PLC0415
 
     newest = next(iter(predictor.forecasts(panel, series=tables).values()))
-    for line in forecast_lines(newest, _sides(predictor.about["label"], panel)):
+    sides = _sides(predictor.about["label"], panel)
+    for line in forecast_lines(newest, sides, predictor.verdict):
         stdout().print(line, highlight=False)
 
 

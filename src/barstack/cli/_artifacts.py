@@ -78,5 +78,6 @@ def info(
         console.print(f"{name:16}", _cell(found[name]), soft_wrap=True)
     console.print(f"{'features':16}", len(found["columns"]))
     console.print(f"{'lookback_bars':16}", found["lookback_bars"])
+    console.print(f"{'history_bars':16}", found["history_bars"])
     if found["verdict"]:
         console.print(f"{'edge':16}", found["verdict"]["edge"])

@@ -112,8 +112,14 @@ def plus_minus(value: float | None, error: float | None, scale: float, digits: i
     return figure if error is None else f"{figure} ± {error * scale:.{digits}f}"
 
 
-def forecast_lines(forecast: Forecast, sides: Mapping[str, int] | None = None) -> list[str]:
-    """The newest forecast of each symbol, in words; `sides` as a rule takes them, if one does."""
+def forecast_lines(
+    forecast: Forecast, sides: Mapping[str, int] | None = None, verdict: str | None = None
+) -> list[str]:
+    """The newest forecast of each symbol, in words; `sides` as a rule takes them, if one does.
+
+    verdict  the word of the study's verdict, to stand beside each
+    """
+    word = f" ({_TITLES.get(verdict, verdict).lower()})" if verdict else ""
     lines = []
     for code, symbol in enumerate(forecast.decisions.symbols):
         rows = [row for row, own in enumerate(forecast.decisions.symbol_code) if own == code]
@@ -127,7 +133,7 @@ def forecast_lines(forecast: Forecast, sides: Mapping[str, int] | None = None) -
         )
         if side == 0:
             said = "the rule takes no side"
-        lines.append(f"{symbol} at {iso(forecast.decisions.decided_at[newest])}: {said}")
+        lines.append(f"{symbol} at {iso(forecast.decisions.decided_at[newest])}: {said}{word}")
     return lines
 
 

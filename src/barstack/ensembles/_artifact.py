@@ -49,7 +49,8 @@ class TrainedEnsemble:
     """Everything a forecast needs: features, members, and how to combine them.
 
     bars      what bars it is for: length_us and symbols, and how the study read its tables:
-              calendar, hours, stamp, timezone, bar, resample
+              calendar, hours, stamp, timezone, bar, day_zone, resample; history_bars, up to a row,
+              from which its features are those of all history; began_at, the first by symbol
     about     provenance: study, data fingerprint, scores; plain data
     """
 
@@ -78,6 +79,31 @@ class TrainedEnsemble:
     def lookback_bars(self) -> int:
         """Rows of features that one forecast needs."""
         return max(member.model.lookback_bars for member in self.members.values())
+
+    @property
+    def history_bars(self) -> int:
+        """Bars, up to the newest, from which a forecast is that of all history; 0 where unknown."""
+        needed = self.bars.get("history_bars", 0)
+        return int(needed) + self.lookback_bars - 1 if needed else 0
+
+    def lacks_history(self, symbol: str, opened_at: np.datetime64, n_bars: int) -> str:
+        """What a forecast lacks whose bars begin at `opened_at`, in words; else nothing.
+
+        Bars that go as far back as those it was trained on are enough.
+        """
+        began_at = self.bars.get("began_at", {}).get(symbol)
+        if n_bars >= self.history_bars or (began_at and opened_at <= as_time(began_at)):
+            return ""
+        return (
+            f"{n_bars:,} bar(s) of {symbol} lead up to a forecast, and its features need "
+            f"{self.history_bars:,} to forget where a history begins: with fewer, forecasts differ "
+            "from those of all history. Give earlier bars too."
+        )
+
+    @property
+    def verdict(self) -> str:
+        """The word of its study's verdict: none, unproven or supported; unknown without one."""
+        return str((self.about.get("verdict") or {}).get("edge", "unknown"))
 
     @property
     def max_gap(self) -> str:

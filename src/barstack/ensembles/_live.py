@@ -32,6 +32,11 @@ class LiveEnsemble:
         """(n, n_columns) the newest rows, as many as one forecast needs."""
         return self._buffer[max(self._end - self._keep, 0) : self._end].copy()
 
+    @property
+    def usable(self) -> int:
+        """How many of the newest rows have no gap and no incomplete row among them."""
+        return self._usable
+
     def reset(self) -> None:
         """What comes next does not follow what came before: a gap lies between."""
         self._usable = 0

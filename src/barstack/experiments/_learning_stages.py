@@ -18,7 +18,7 @@ from barstack.core.times import as_time, iso
 from barstack.ensembles import FittedEnsemble, TrainedEnsemble, align, fit_known, walk_forward
 from barstack.evaluation import Evaluation, evaluate
 from barstack.evaluation.audit import Data
-from barstack.features import FeatureTable
+from barstack.features import FeatureTable, history_bars
 from barstack.models import FittedModel, Model
 from barstack.splits import Fold
 from barstack.tracking import OutOfFold
@@ -233,8 +233,9 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
         panel: Panel = inputs["bars"]
         found: Evaluation = inputs["evaluation"]
         scores = [score for score in found.to_json()["scores"] if score["role"] == "ensemble"]
+        features = study.feature_set(length_us(panel))
         return TrainedEnsemble(
-            features=study.feature_set(length_us(panel)),
+            features=features,
             target=study.label.target,
             members={name: inputs[f"member {name}"].final for name in study.members},
             ensemble=inputs["ensemble"][study.ensemble_names[0]][FINAL],
@@ -243,6 +244,8 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
                 "symbols": list(panel),
                 **study.bars.reading(workplace.folder),
                 "day_zone": study.bars.day_zone_of(workplace.folder, panel),
+                "history_bars": history_bars(features, panel),
+                "began_at": {symbol: str(bars.opened_at[0]) for symbol, bars in panel.items()},
             },
             about={
                 "study": study.content(),

@@ -7,6 +7,7 @@ from ._feature_set import (
     decisions_of,
     higher_timeframe,
 )
+from ._history import TOLERANCE, history_bars
 from ._kernel import FEATURES, Kernel, feature
 from ._panel_stream import PanelStream
 from ._series_stream import check_known, read_series
@@ -16,6 +17,7 @@ from ._stream import FeatureStream
 __all__ = [
     "FEATURES",
     "FEATURE_SETS",
+    "TOLERANCE",
     "Feature",
     "FeatureSet",
     "FeatureStream",
@@ -26,6 +28,7 @@ __all__ = [
     "decisions_of",
     "feature",
     "higher_timeframe",
+    "history_bars",
     "named_set",
     "read_series",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,6 +12,7 @@ from barstack.core.decisions import Decisions
 from barstack.core.errors import DataError
 from barstack.core.forecast import Forecast
 from barstack.core.times import (
+    DAY_US,
     DecidedAt,
     TrainedThrough,
     decide_at_close,
@@ -17,6 +20,8 @@ from barstack.core.times import (
     parse_duration,
 )
 from barstack.ensembles import LiveEnsemble, OneRowEnsemble
+
+_HOUR_US = 3_600_000_000
 
 
 class Latest:
@@ -30,6 +35,12 @@ class Latest:
         self._max_gap = np.timedelta64(parse_duration(trained.max_gap), "us")
         self._symbol = symbol
         self._last = DecidedAt(np.empty(0, "datetime64[us]"))
+        self._trained = trained
+        self._seen = 0  # bars
+        self._began_at: np.datetime64 | None = None
+        self._told = False  # that there were too few
+        self._phase: int | None = None  # of the grid on which bars begin
+        self.why: str | None = None  # the newest bar has no forecast
 
     @property
     def features(self) -> npt.NDArray[np.float64]:
@@ -52,6 +63,30 @@ class Latest:
                 f"one before it ended, at {iso(self._last[0])}. Give bars that lie side by side."
             )
 
+    def check_grid(self, bars: Bars) -> None:
+        """`DataError` where a bar shorter than a day begins off the grid of those before it."""
+        if bars.length_us >= DAY_US or not len(bars):
+            return
+        grid = min(bars.length_us, _HOUR_US)
+        records = bars.records
+        own = records["opened_at"][records["opened_at"] != records["session_open"]]
+        if not len(own):  # the first of a session may have been cut by its opening
+            return
+        if self._phase is None:
+            phases, counts = np.unique(own % grid, return_counts=True)
+            self._phase = int(phases[counts.argmax()])
+        elif len(bars) == 1 and int(own[0]) % grid != self._phase:
+            raise DataError(
+                f"A bar of {self._symbol} opens at {iso(bars.opened_at[0])}, off the grid of the "
+                "bars before it: it is a live price, no whole bar. Give bars once they have closed."
+            )
+
+    def passed(self, bars: Bars) -> None:
+        """Count bars that are taken, and remember the first."""
+        self._seen += len(bars)
+        if self._began_at is None:
+            self._began_at = bars.opened_at[0]
+
     def take(self, features: npt.NDArray[np.float64], decided_at: DecidedAt) -> None:
         """Rows of later decisions, (n, n_columns)."""
         times = np.concatenate([self._last, decided_at])
@@ -64,12 +99,40 @@ class Latest:
         self._last = DecidedAt(decided_at[-1:])
 
     def forecast(self) -> Forecast | None:
-        """Of the newest decision; None before the training's end and while features warm up."""
+        """Of the newest decision; None before the training's end and while features warm up.
+
+        `why` then says why. Warns once where too few bars came before.
+        """
+        self.why = None
         if self._last[0] < self._through[0]:
+            self.why = (
+                f"The bar of {self._symbol} closed at {iso(self._last[0])}, before "
+                f"{iso(self._through[0])}, through which the artifact was trained."
+            )
             return None
         found = self._live.forecast()
         if found is None:
+            self.why = self._incomplete()
             return None
+        if not self._told and self._began_at is not None:
+            self._told = True
+            if lack := self._trained.lacks_history(self._symbol, self._began_at, self._seen):
+                warnings.warn(lack, stacklevel=3)
         values = next(iter(found.values()))
         decisions = Decisions((self._symbol,), np.zeros(1, np.int32), self._last)
         return Forecast(decisions, self._target, values[None], self._through)
+
+    def _incomplete(self) -> str:
+        rows = self.features
+        empty = ~np.isfinite(rows[-1]) if len(rows) else np.ones(0, bool)
+        if empty.any():
+            columns = self._trained.features.columns
+            first = columns[int(np.argmax(empty))]
+            return (
+                f"{int(empty.sum())} of {len(empty)} features of {self._symbol} have no value yet, "
+                f"{first} first: they warm up, or a series says nothing."
+            )
+        return (
+            f"One forecast of {self._symbol} looks at {self._trained.lookback_bars} rows side by "
+            f"side, and {self._live.usable} have come since the last gap or incomplete row."
+        )

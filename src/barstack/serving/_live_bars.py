@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from barstack.bars import Bars, Panel, bars_from_frame
 from barstack.core.errors import ConfigError, DataError
-from barstack.core.times import format_duration, parse_duration
+from barstack.core.times import format_duration, iso, parse_duration
+from barstack.ensembles import TrainedEnsemble
 
 
 def one_bar(bar: Bars | Mapping[str, Any], symbol: str, about: dict[str, Any]) -> Bars | None:
@@ -22,6 +24,8 @@ def one_bar(bar: Bars | Mapping[str, Any], symbol: str, about: dict[str, Any]) -
             f"A {type(bar).__name__} is no bar of {symbol}. Give Bars of length one, or a mapping "
             "with timestamp, open, high, low, close and volume."
         )
+    if not isinstance(bar, Bars) and str(bar.get("symbol", symbol)) != symbol:
+        raise DataError(f"This stream is of {symbol}, the bar is of {bar['symbol']}.")
     bars = bar if isinstance(bar, Bars) else _from_mapping(bar, symbol, about)
     if bars.outside and not len(bars):
         return None
@@ -30,7 +34,42 @@ def one_bar(bar: Bars | Mapping[str, Any], symbol: str, about: dict[str, Any]) -
     if bars.symbol != symbol:
         raise DataError(f"This stream is of {symbol}, the bars are of {bars.symbol}.")
     check_length({symbol: bars}, about["length_us"])
+    if isinstance(bar, Bars):
+        _check_values(bars)
     return bars
+
+
+def _check_values(bars: Bars) -> None:
+    """`DataError` unless one bar could have been traded; tables are checked as they are read."""
+    _, _, _, _, _, opens, high, low, close, volume = bars.records[0].item()
+    fine = 0 < low <= min(opens, close) and max(opens, close) <= high < math.inf
+    if not (fine and 0 <= volume < math.inf):
+        raise DataError(
+            f"The bar of {bars.symbol} that closed at {iso(bars.closed_at[0])} cannot be: open "
+            f"{opens:g}, high {high:g}, low {low:g}, close {close:g}, volume {volume:g}. Prices "
+            "must be positive, finite, and between low and high."
+        )
+
+
+def outside(symbol: str, about: dict[str, Any]) -> str:
+    """Why a bar is passed by."""
+    return (
+        f"The bar of {symbol} lies outside the {about['hours']} sessions of calendar "
+        f"{about['calendar']}: it is passed by, as such bars were in training."
+    )
+
+
+def check_as_study(panel: Panel, trained: TrainedEnsemble) -> None:
+    """`DataError` where a check refuses these bars, as the study's own would have been."""
+    from barstack.bars.checks import find, levels_of, refuse  # noqa: PLC0415 (streams need none)
+
+    about = trained.bars
+    study = trained.about.get("study") or {}
+    levels = levels_of((study.get("bars") or {}).get("checks"))
+    only = {name: level if level == "refuse" else "ignore" for name, level in levels.items()}
+    held = {symbol: bars for symbol, bars in panel.items() if len(bars) > 1}
+    if held:
+        refuse(find(held, calendar=about["calendar"], hours=about["hours"], levels=only))
 
 
 def table_of(frame: Any, symbol: str, about: dict[str, Any]) -> Bars:

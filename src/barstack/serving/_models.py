@@ -55,6 +55,7 @@ class Models:
                 "folder": str(path),
                 "columns": list(trained.features.columns),
                 "lookback_bars": trained.lookback_bars,
+                "history_bars": trained.history_bars,
                 "weights": trained.ensemble.weights(trained.target),
                 "label": about.get("label"),
                 "verdict": about.get("verdict"),
@@ -103,6 +104,7 @@ class Models:
             "ticker": ticker,
             "model": name_of(path),
             "trained_through": str(predictor.trained.trained_through),
+            "verdict": predictor.verdict,
             "ensemble": by_horizon.pop(name),
             "members": by_horizon,
         } | ({"damaged": damaged} if damaged else {})

@@ -12,7 +12,7 @@ from barstack.core.times import decide_at_close
 from barstack.ensembles import OneRowEnsemble
 
 from ._latest import Latest
-from ._live_bars import one_bar
+from ._live_bars import check_as_study, one_bar, outside
 
 
 class PanelStream:
@@ -30,8 +30,11 @@ class PanelStream:
         given = {symbol: bars for symbol, bars in panel.items() if len(bars)}
         if not given:
             return
+        check_as_study(given, self.trained)
         for symbol, bars in given.items():
             self._own(symbol).check_newer(bars)
+            self._own(symbol).check_grid(bars)
+            self._own(symbol).passed(bars)
         fresh = self._stream.feed({symbol: bars.records for symbol, bars in given.items()})
         for symbol, bars in given.items():
             self._latest[symbol].take(fresh[symbol], decide_at_close(bars.closed_at))
@@ -45,12 +48,14 @@ class PanelStream:
 
         bars  by symbol, each as in `Stream.update`; all must close at one moment
 
-        None as in `Stream.update`. Raises `DataError` for bars of different moments, or of a
-        moment already passed: wait for all bars of a moment, then give them together.
+        None as in `Stream.update`; `why` says for which reason. Raises `DataError` for bars of
+        different moments, or of a moment already passed: wait for all bars of a moment, then give
+        them together.
         """
         inside: dict[str, Bars] = {}
         for symbol, bar in bars.items():
             self._own(symbol)
+            self._latest[symbol].why = outside(symbol, self.trained.bars)
             if (each := one_bar(bar, symbol, self.trained.bars)) is not None:
                 inside[symbol] = each
         found: dict[str, Forecast | None] = dict.fromkeys(bars)
@@ -58,11 +63,23 @@ class PanelStream:
             return found
         for symbol, each in inside.items():
             self._latest[symbol].check_newer(each)
+            self._latest[symbol].check_grid(each)
         fresh = self._stream.update({symbol: each.records for symbol, each in inside.items()})
         for symbol, each in inside.items():
+            self._latest[symbol].passed(each)
             self._latest[symbol].take(fresh[symbol], decide_at_close(each.closed_at))
             found[symbol] = self._latest[symbol].forecast()
         return found
+
+    @property
+    def why(self) -> dict[str, str]:
+        """Why symbols have no forecast at their newest bar, of those that have none."""
+        return {symbol: each.why for symbol, each in self._latest.items() if each.why}
+
+    @property
+    def verdict(self) -> str:
+        """As `Stream.verdict`."""
+        return self.trained.verdict
 
     def _own(self, symbol: str) -> Latest:
         if symbol not in self._latest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,10 @@ from barstack.core.errors import ConfigError, DataError, LeakError
 from barstack.core.forecast import Forecast
 from barstack.core.times import iso
 from barstack.ensembles import OneRowEnsemble, TrainedEnsemble
-from barstack.features import check_known, read_series
+from barstack.features import FeatureTable, check_known, read_series
 
 from ._feature_rows import feature_rows
-from ._live_bars import check_length, table_of, warn_of_strangers
+from ._live_bars import check_as_study, check_length, table_of, warn_of_strangers
 from ._panel_stream import PanelStream
 from ._stream import Stream
 
@@ -77,6 +78,7 @@ class Predictor:
         self._check_company(panel)
         warn_of_strangers(panel, self.trained.bars["symbols"])
         check_known(features.series, known, panel)
+        check_as_study(panel, self.trained)
         table = features.compute(panel, known)
         unseen = table.decisions.decided_at >= self.trained.trained_through
         if not unseen.any():
@@ -91,8 +93,9 @@ class Predictor:
                 f"All {unseen.sum():,} bars to forecast lie within the warm-up of the features, or "
                 "too soon after a gap"
                 + (f", or {', '.join(known)} says nothing at them" if known else "")
-                + ". Give the bars before them too."
+                + f". Give the bars before them too, {self.trained.history_bars:,} in all or more."
             )
+        self._warn_of_short_history(panel, table, rows)
         return self.trained.forecast(table, rows)
 
     def predict(
@@ -101,9 +104,30 @@ class Predictor:
         """Forecasts as a pandas frame, one row for each decision.
 
         Columns decided_at, symbol, the ensemble's forecasts such as return_4h, then those of
-        each member such as ridge.return_4h. Arguments and errors as in `forecasts`.
+        each member such as ridge.return_4h; `attrs["verdict"]` is the verdict's word. Arguments
+        and errors as in `forecasts`.
         """
-        return _frame(self.forecasts(bars, symbol=symbol, series=series))
+        frame = _frame(self.forecasts(bars, symbol=symbol, series=series))
+        frame.attrs["verdict"] = self.verdict
+        return frame
+
+    @property
+    def verdict(self) -> str:
+        """The word of the study's verdict on an edge: none, unproven or supported."""
+        return self.trained.verdict
+
+    def _warn_of_short_history(
+        self, panel: Panel, table: FeatureTable, rows: npt.NDArray[np.int64]
+    ) -> None:
+        """Say where fewer bars came before a forecast than features need to forget."""
+        start = 0
+        for symbol, bars in panel.items():
+            own = rows[(rows >= start) & (rows < start + len(bars))] - start
+            start += len(bars)
+            if len(own):
+                before = int(own[0]) + 1
+                if lack := self.trained.lacks_history(symbol, bars.opened_at[0], before):
+                    warnings.warn(lack, stacklevel=4)
 
     def predict_row(
         self, feature_row: Any, *, symbol: str | None = None

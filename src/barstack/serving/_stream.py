@@ -15,7 +15,7 @@ from barstack.core.times import decide_at_close
 from barstack.ensembles import OneRowEnsemble
 
 from ._latest import Latest
-from ._live_bars import check_length, one_bar
+from ._live_bars import check_as_study, check_length, one_bar, outside
 
 
 class Stream:
@@ -39,6 +39,7 @@ class Stream:
         if bars.symbol != self.symbol:
             raise DataError(f"This stream is of {self.symbol}, the bars are of {bars.symbol}.")
         check_length({self.symbol: bars}, self.trained.bars["length_us"])
+        check_as_study({self.symbol: bars}, self.trained)
         self._take(bars)
 
     def know(self, series: str, row: Mapping[str, Any]) -> None:
@@ -60,18 +61,31 @@ class Stream:
 
         None while features warm up, where a series says nothing, for bars that closed before
         training ended, and for bars outside the sessions it was trained on, which are passed by
-        as they were in training. Raises `DataError` for a bar that is not valid or not newer than
-        the last.
+        as they were in training; `why` then says which. Raises `DataError` for a bar that is not
+        valid, not newer than the last, of another symbol, or off the grid of those before.
         """
         bars = one_bar(bar, self.symbol, self.trained.bars)
         if bars is None:
+            self._latest.why = outside(self.symbol, self.trained.bars)
             return None
         self._take(bars)
         return self._latest.forecast()
+
+    @property
+    def why(self) -> str | None:
+        """Why the newest bar has no forecast; None when it has one."""
+        return self._latest.why
+
+    @property
+    def verdict(self) -> str:
+        """The word of its study's verdict: whether an edge is supported, unproven or none."""
+        return self.trained.verdict
 
     def _take(self, bars: Bars) -> None:
         if not len(bars):
             return
         self._latest.check_newer(bars)
+        self._latest.check_grid(bars)
+        self._latest.passed(bars)
         fresh = self._stream.update(bars.records)
         self._latest.take(fresh, decide_at_close(bars.closed_at))
