@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from barstack.core.errors import ConfigError, DataError
+from barstack.core.parts import Calling, broken
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
 from barstack.core.times import canonical_duration, format_duration, parse_duration
@@ -77,7 +78,10 @@ class Provider(Spec):
 
     def load(self, folder: Path | str = ".") -> dict[str, Bars]:
         """Checked bars by symbol, resampled where asked, all of one length."""
-        panel = self.bars(Path(folder))
+        with Calling(self, "read"):
+            panel = self.bars(Path(folder))
+        if not isinstance(panel, dict) or not all(isinstance(b, Bars) for b in panel.values()):
+            raise broken(self, "bars returns something else than Bars by symbol. Return those.")
         if self.resample:
             panel = {
                 symbol: self._resampled(bars, parse_duration(self.resample))
@@ -110,8 +114,18 @@ class Provider(Spec):
                 day_zone=self.day_zone,
                 where=f"{symbol}",
             )
-            for symbol, frame in sorted(self.read(folder).items())
+            for symbol, frame in sorted(self._named(self.read(folder)).items())
         }
+
+    def _named(self, frames: Any) -> dict[str, Any]:
+        """What `read` returned: tables by the symbols they are of."""
+        if not isinstance(frames, dict) or not frames:
+            what = "no symbol" if frames == {} else f"a {type(frames).__name__}"
+            raise broken(self, f"read returns {what}. Return a table for each symbol, by name.")
+        for symbol in frames:
+            if not isinstance(symbol, str) or not symbol:
+                raise broken(self, f"read returns a symbol {symbol!r}. Give each a name, as text.")
+        return frames
 
     def reading(self, folder: Path) -> dict[str, Any]:
         """The settings `READING`, with which other tables are read the same way."""

@@ -20,6 +20,10 @@ class ConfigError(BarstackError, ValueError):
     exit_code = 2
 
 
+class PluginError(ConfigError):
+    """A part of another package raises, or returns something else than its contract says."""
+
+
 class DataError(BarstackError, ValueError):
     """Bars, or rows made from them, cannot be used as they are."""
 

@@ -16,7 +16,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from .errors import ConfigError, did_you_mean
+from .errors import BarstackError, ConfigError, PluginError, did_you_mean
+from .parts import Calling
 from .source import source_id
 from .spec import Spec, content_id
 
@@ -86,14 +87,19 @@ class SpecRegistry(Registry[type[S]]):
                 raise ConfigError(f"{type(value).__name__} is not a registered {self.kind}.")
             return value  # type: ignore[return-value]  # its kind was just checked
         if isinstance(value, str):
-            return self.get(value)()
+            return self._made(value, {})
         if isinstance(value, dict) and isinstance(value.get(self.kind), str):
             options = {str(key): item for key, item in value.items() if key != self.kind}
-            return self.get(value[self.kind])(**options)
+            return self._made(value[self.kind], options)
         raise ConfigError(
             f"Cannot read a {self.kind} from {value!r}. Write a name, or "
             f"{{{self.kind}: NAME, option: value}}. Known: {', '.join(self.names())}."
         )
+
+    def _made(self, name: str, options: dict[str, Any]) -> S:
+        spec = self.get(name)
+        with Calling(spec, "making it"):
+            return spec(**options)
 
     # The two methods below make `Annotated[Model, MODELS]` a field that pydantic can validate.
     def __get_pydantic_core_schema__(self, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
@@ -104,8 +110,10 @@ class SpecRegistry(Registry[type[S]]):
     ) -> JsonSchemaValue:
         forms: list[dict[str, Any]] = [{"type": "string", "enum": self.names()}]
         for name in self.names():
-            schema = handler(self.get(name).__pydantic_core_schema__)
-            schema = dict(handler.resolve_ref_schema(schema))
+            spec = self.get(name)
+            with Calling(spec, "its JSON Schema"):
+                schema = handler(spec.__pydantic_core_schema__)
+                schema = dict(handler.resolve_ref_schema(schema))
             properties = {self.kind: {"const": name}} | schema.get("properties", {})
             required = [self.kind, *schema.get("required", [])]
             forms.append(schema | {"properties": properties, "required": required})
@@ -120,11 +128,16 @@ def load_plugins() -> None:
     for plugin in entry_points(group="barstack"):
         try:
             plugin.load()
-        except Exception as error:
+        except KeyboardInterrupt:
+            _loaded.discard("plugins")
+            raise
+        except BaseException as error:  # a module may even leave by SystemExit
             _loaded.discard("plugins")  # or the next call would go on without the plugin
-            raise ConfigError(
-                f"Plugin {plugin.name!r} ({plugin.value}) failed to load: {error!r}. "
-                "Mend it or uninstall its package."
+            said = error if isinstance(error, BarstackError) else repr(error)
+            raise PluginError(
+                f"Plugin {plugin.name!r} ({plugin.value}) failed to load: "
+                f"{' '.join(str(said).split()).rstrip('.')}. Mend it or uninstall its package"
+                f"{f', {plugin.dist.name}' if plugin.dist else ''}."
             ) from error
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from .errors import ConfigError, did_you_mean
+from .errors import ConfigError, PluginError, did_you_mean
 
 
 def content_id(content: Any) -> str:
@@ -54,6 +54,9 @@ class Spec(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
+            for mistake in error.errors():
+                if isinstance(cause := mistake.get("ctx", {}).get("error"), PluginError):
+                    raise cause from None  # once, however many fields met it
             raise ConfigError(_explain(type(self), error)) from None
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:

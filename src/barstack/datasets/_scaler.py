@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from barstack.core.decisions import Rows
-from barstack.core.errors import ArtifactError, BarstackError
+from barstack.core.errors import ArtifactError, BarstackError, DataError
+from barstack.core.parts import Calling, broken, built_in, numbers, part_name
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
 
@@ -67,7 +68,9 @@ class Scaler(Spec):
         [0.0, 2.0]
         """
         rows = np.arange(len(values)) if rows is None else rows
-        return FittedScaler(self, self.learn(values, rows))
+        with Calling(self, "learn"):
+            learned = self.learn(values, rows)
+        return FittedScaler(self, _checked(self, learned, values.shape[1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +82,24 @@ class FittedScaler:
 
     def apply(self, values: Matrix) -> Matrix:
         """Scaled values of the same shape."""
-        return self.scaler.apply(values, self.learned)
+        if built_in(self.scaler):  # held to it by barstack's tests, and asked for single rows
+            return self.scaler.apply(values, self.learned)
+        with Calling(self.scaler, "apply"):
+            found = self.scaler.apply(values, self.learned)
+        scaled = numbers(self.scaler, "apply", found, values.shape)
+        _check_finite(self.scaler, "apply", scaled, values)
+        return scaled
 
     def windows(self, table: Matrix, rows: Rows, lookback: int) -> Windows:
         """(n_rows, lookback, n_columns) float32: the rows of `table` up to each, scaled."""
-        return self.scaler.windows(table, rows, lookback, self.learned)
+        if built_in(self.scaler):
+            return self.scaler.windows(table, rows, lookback, self.learned)
+        with Calling(self.scaler, "windows"):
+            found = self.scaler.windows(table, rows, lookback, self.learned)
+        shape = (len(rows), lookback, table.shape[1])
+        scaled = numbers(self.scaler, "windows", found, shape).astype(np.float32)
+        _check_finite(self.scaler, "windows", scaled, np.zeros(shape))
+        return scaled
 
     def same_as(self, other: FittedScaler) -> bool:
         """Whether both scale every value alike."""
@@ -114,6 +130,43 @@ class FittedScaler:
                     "columns. Restore it from a copy, or run the study again."
                 )
         return cls(scaler, learned)
+
+
+def _checked(scaler: Scaler, learned: Any, n_columns: int) -> Learned:
+    """What a scaler learned, by the names that it says: arrays with a first axis of the columns."""
+    if not isinstance(learned, Mapping) or set(learned) != set(scaler.learns):
+        given = ", ".join(map(str, learned)) if isinstance(learned, Mapping) else repr(learned)
+        raise broken(
+            scaler, f"learn returns {given[:100]}. Return a dict of {', '.join(scaler.learns)}."
+        )
+    found = {}
+    for name, array in learned.items():
+        found[name] = numbers(scaler, f"learn's {name}", array, np.shape(array))
+        if found[name].shape[:1] != (n_columns,):
+            raise broken(
+                scaler,
+                f"learn's {name} has shape {found[name].shape}. Let its first axis be that of "
+                f"the {n_columns} columns.",
+            )
+        if not np.isfinite(found[name]).all():
+            column = int(np.argmin(np.isfinite(found[name]).reshape(n_columns, -1).all(axis=1)))
+            raise DataError(
+                f"The {part_name(scaler)} learns no finite {name} of column {column}: its values "
+                "are too large. Leave that feature out, or bring it to another unit."
+            )
+    return found
+
+
+def _check_finite(scaler: Scaler, what: str, scaled: Any, values: Matrix) -> None:
+    """`PluginError` where a finite value is scaled to something that is not."""
+    wrong = ~np.isfinite(scaled) & np.isfinite(values)
+    if wrong.any():
+        place = tuple(int(each[0]) for each in np.nonzero(wrong))
+        raise broken(
+            scaler,
+            f"{what} makes {values[place]:g} of column {place[-1]} into {scaled[place]}. Return "
+            "finite numbers.",
+        )
 
 
 SCALERS: SpecRegistry[Scaler] = SpecRegistry("scaler", "barstack.datasets")

@@ -2,6 +2,7 @@
 
 from . import _weighted  # noqa: F401 (registers them)
 from ._artifact import TrainedEnsemble, verified_manifest
+from ._calls import load as load_ensemble
 from ._ensemble import (
     ENSEMBLES,
     Ensemble,
@@ -25,6 +26,7 @@ __all__ = [
     "TrainedEnsemble",
     "align",
     "fit_known",
+    "load_ensemble",
     "register",
     "verified_manifest",
     "walk_forward",

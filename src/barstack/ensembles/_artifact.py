@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from barstack.core.decisions import Rows
-from barstack.core.errors import ArtifactError, ConfigError, MissingPackageError
+from barstack.core.errors import ArtifactError, ConfigError, MissingPackageError, PluginError
 from barstack.core.files import new_folder, sha256_of
 from barstack.core.forecast import Forecast, Kind, Target
 from barstack.core.times import TrainedThrough, as_time, parse_duration
@@ -20,6 +20,7 @@ from barstack.datasets import rows_with_history
 from barstack.features import FeatureSet, FeatureTable
 from barstack.models import FittedModel
 
+from ._calls import load
 from ._ensemble import ENSEMBLES, FittedEnsemble
 
 _MANIFEST = "manifest.json"
@@ -132,7 +133,7 @@ class TrainedEnsemble:
         with new_folder(folder) as scratch:
             for name, member in self.members.items():
                 member.save(scratch / "members" / name)
-            self.ensemble.ensemble.save(self.ensemble.learned, scratch / "ensemble.json")
+            self.ensemble.save(scratch / "ensemble.json")
             manifest = {
                 "format": self.format,
                 **self.target.to_json(),
@@ -168,7 +169,7 @@ class TrainedEnsemble:
             )
         try:
             return cls._read(folder, verified_manifest(folder))
-        except (ArtifactError, MissingPackageError):
+        except (ArtifactError, MissingPackageError, PluginError):
             raise
         except ConfigError as error:
             raise ArtifactError(
@@ -207,7 +208,7 @@ class TrainedEnsemble:
         ensemble = ENSEMBLES.parse(manifest["ensemble"])
         fitted = FittedEnsemble(
             ensemble,
-            ensemble.load(folder / "ensemble.json"),
+            load(ensemble, folder / "ensemble.json"),
             tuple(members),
             as_time(manifest["ensemble_trained_through"]),
         )

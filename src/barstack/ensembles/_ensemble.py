@@ -21,6 +21,8 @@ from barstack.core.times import KnownAt, TrainedThrough, iso
 from barstack.labels import LabelTable
 from barstack.tracking import OutOfFold
 
+from . import _calls
+
 Values = npt.NDArray[np.float64]
 
 
@@ -139,15 +141,24 @@ class FittedEnsemble:
 
     def predict(self, forecasts: Values, target: Target) -> Values:
         """(n_rows, n_horizons, n_outputs) from (n_rows, n_members, n_horizons, n_outputs)."""
-        return uncrossed(self.ensemble.predict(self.learned, forecasts, target), target)
+        found = _calls.predict(self.ensemble, self.learned, forecasts, target)
+        return uncrossed(found, target)
 
     def weights(self, target: Target) -> dict[str, dict[str, float]]:
         """Weight of each member at each horizon."""
-        matrix = self.ensemble.weights(self.learned)
+        matrix = self.weight_matrix(target)
         return {
             horizon: dict(zip(self.members, map(float, row), strict=True))
             for horizon, row in zip(target.horizons, matrix, strict=True)
         }
+
+    def weight_matrix(self, target: Target) -> Values:
+        """(n_horizons, n_members) the same as an array."""
+        return _calls.weights(self.ensemble, self.learned, len(self.members), target)
+
+    def save(self, file: Path) -> None:
+        """Write what was learned as data."""
+        _calls.save(self.ensemble, self.learned, file)
 
 
 def fit_known(
@@ -158,7 +169,7 @@ def fit_known(
     known_at = KnownAt(labels.all_known_at[at])
     if rows is None:
         rows = np.flatnonzero(~np.isnat(known_at))
-    learned = ensemble.fit(members.values[rows], labels.values[at][rows], members.target)
+    learned = _calls.fit(ensemble, members.values[rows], labels.values[at][rows], members.target)
     through = max(known_at[rows].max(), members.trained_through[rows].max())
     return FittedEnsemble(ensemble, learned, members.names, through)
 

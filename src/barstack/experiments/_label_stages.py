@@ -21,7 +21,7 @@ from barstack.core.decisions import Decisions, Rows
 from barstack.core.forecast import Target
 from barstack.core.times import KnownAt, as_time, microseconds
 from barstack.features import decisions_of
-from barstack.labels import LABELS, Label, LabelTable
+from barstack.labels import LABELS, Label, LabelTable, fitted_on, latest_known_at
 from barstack.splits import Fold
 
 from ._arrays import load_arrays, save_arrays
@@ -165,7 +165,7 @@ def latest_labels(label: Label, panel: Panel) -> LabelTable:
     """Labels as folds are cut by; of one that is fitted, returns known when it is at the latest."""
     if not label.fitted:
         return label.compute(panel)
-    known_at, decisions = label.latest_known_at(panel), decisions_of(panel)
+    known_at, decisions = latest_known_at(label, panel), decisions_of(panel)
     returns = np.full(known_at.shape, np.nan)
     for code, symbol in enumerate(decisions.symbols):
         own, bars = decisions.symbol_code == code, panel[symbol]
@@ -255,5 +255,5 @@ def _load_one(folder: Path) -> FoldLabels:
 
 def fit_label(label: Label, panel: Panel, rows: Rows, latest: KnownAt) -> FoldLabels:
     """A label fitted on the holdings of `rows`, and its table of every decision."""
-    fitted = label.fit(panel, rows)
+    fitted = fitted_on(label, panel, rows)
     return FoldLabels(fitted, fitted.compute(panel), latest[rows].max())

@@ -15,7 +15,14 @@ import numpy as np
 from barstack.bars import Panel
 from barstack.core.forecast import Forecast, concatenate
 from barstack.core.times import as_time, iso
-from barstack.ensembles import FittedEnsemble, TrainedEnsemble, align, fit_known, walk_forward
+from barstack.ensembles import (
+    FittedEnsemble,
+    TrainedEnsemble,
+    align,
+    fit_known,
+    load_ensemble,
+    walk_forward,
+)
 from barstack.evaluation import Evaluation, evaluate
 from barstack.evaluation.audit import Data
 from barstack.features import FeatureTable, history_bars
@@ -118,7 +125,7 @@ def fit_facts(fitted: FittedModel, fold: int) -> dict[str, Any]:
         "rows": len(fitted.fit_rows),
         "stop_rows": len(fitted.stop_rows),
         "trained_through": iso(fitted.trained_through),
-        "curves": fitted.model.curves(fitted.learned),
+        "curves": fitted.curves(),
     }
 
 
@@ -149,7 +156,7 @@ def ensemble(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
                 about = {"trained_through": str(each.trained_through), "members": each.members}
                 stem = f"{name}.{fold}"
                 (folder / f"{stem}.json").write_text(json.dumps(about))
-                each.ensemble.save(each.learned, folder / f"{stem}.learned")
+                each.save(folder / f"{stem}.learned")
 
     def load(folder: Path, key: str) -> dict[str, dict[int, FittedEnsemble]]:
         fitted: dict[str, dict[int, FittedEnsemble]] = {}
@@ -160,7 +167,7 @@ def ensemble(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
                 about = json.loads(by_fold[fold].read_text())
                 fitted.setdefault(name, {})[fold] = FittedEnsemble(
                     spec,
-                    spec.load(folder / f"{name}.{fold}.learned"),
+                    load_ensemble(spec, folder / f"{name}.{fold}.learned"),
                     tuple(about["members"]),
                     as_time(about["trained_through"]),
                 )

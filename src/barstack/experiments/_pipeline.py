@@ -151,7 +151,7 @@ class _Fitter:
         stages = []
         for name, ensemble in zip(self.study.ensemble_names, self.study.ensembles, strict=True):
             fitted = fit_known(ensemble, aligned, judged, rows)
-            learned = {"weights": np.asarray(ensemble.weights(fitted.learned))}
+            learned = {"weights": fitted.weight_matrix(labels.target)}
             through = fitted.trained_through
             stages.append(Stage(f"ensemble {name}", learned, at[rows], {}, through, judged))
         for k in range(number):

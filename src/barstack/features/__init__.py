@@ -1,5 +1,6 @@
 """Features: incremental kernels, the columns made of them, and named sets."""
 
+from ._answers import check_answers
 from ._feature_set import (
     Feature,
     FeatureSet,
@@ -24,6 +25,7 @@ __all__ = [
     "FeatureTable",
     "Kernel",
     "PanelStream",
+    "check_answers",
     "check_known",
     "decisions_of",
     "feature",

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from barstack.bars import BAR, check_higher, no_bar_forming
-from barstack.core.errors import BarstackError, ConfigError
+from barstack.core.errors import BarstackError, PluginError
+from barstack.core.parts import package_of
 from barstack.core.times import parse_duration
 
 from ._block import of_bars
@@ -72,7 +73,7 @@ class _Timeframe:
     ) -> None:
         own = list(features.values())
         self._columns = np.array(list(features))
-        self._names = [each.name for each in own]
+        self._kernels = [each.kernel for each in own]
         self._loops = [each.kernel.loop for each in own]
         self._params = np.zeros((len(own), max(len(each.values) for each in own)))
         for place, each in enumerate(own):
@@ -141,9 +142,13 @@ class _Timeframe:
         except BarstackError:
             raise
         except Exception as error:  # whatever the step raises
-            raise ConfigError(
-                f"Feature {self._names[raising[0]]!r} raises {type(error).__name__}: {error}. "
-                "Let its step return a number at every bar, np.nan where it has none."
+            kernel = self._kernels[raising[0]]
+            way_out = "Let its step return a number at every bar, np.nan where it has none."
+            if isinstance(error, IndexError):
+                way_out = "Let it keep within its memory, or ask for more."
+            raise PluginError(
+                f"Feature {kernel.name!r} raises {type(error).__name__}: {error}. {way_out} It is "
+                f"of package {package_of(kernel.module)}."
             ) from error
 
     def _fill_one_by_one(

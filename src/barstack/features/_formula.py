@@ -12,9 +12,10 @@ import linecache
 import math
 from collections.abc import Iterator
 from functools import cache
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
+import numba
 import numpy as np
 
 from barstack.core.errors import ConfigError, did_you_mean
@@ -114,7 +115,7 @@ def _add_parts(feature: str, step: Any, parts: dict[int, Part]) -> str:
 
 
 def _meaning(feature: str, name: str, value: Any, parts: dict[int, Part]) -> str:
-    if hasattr(value, "py_func"):
+    if _is_compiled(value):
         return hash_of([_add_parts(feature, value, parts)])
     if isinstance(value, int | float | np.number):
         return repr(value)
@@ -127,6 +128,32 @@ def _meaning(feature: str, name: str, value: Any, parts: dict[int, Part]) -> str
         "its state, the bar and its parameters, so that it cannot see the future; helper functions "
         "need @numba.njit."
     )
+
+
+def bounds_checked(
+    function: FunctionType, made: dict[FunctionType, FunctionType] | None = None
+) -> FunctionType:
+    """An equal function whose helpers raise `IndexError` for an index outside an array."""
+    made = {} if made is None else made
+    if function in made:
+        return made[function]
+    names: dict[str, Any] = dict(function.__globals__)
+    cells = tuple(CellType(cell.cell_contents) for cell in function.__closure__ or ())
+    again = FunctionType(function.__code__, names, function.__name__, function.__defaults__, cells)
+    made[function] = again
+    helpers = {name: value for name, value in _names_used(function).items() if _is_compiled(value)}
+    for name, value in helpers.items():
+        options = value.targetoptions | {"nopython": True, "boundscheck": True}
+        checked = numba.jit(**options)(bounds_checked(value.py_func, made))
+        if name in function.__code__.co_freevars:
+            cells[function.__code__.co_freevars.index(name)].cell_contents = checked
+        else:
+            names[name] = checked
+    return again
+
+
+def _is_compiled(value: Any) -> bool:
+    return hasattr(value, "py_func")
 
 
 def _names_used(function: FunctionType) -> dict[str, Any]:

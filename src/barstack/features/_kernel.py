@@ -9,15 +9,24 @@ from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from types import FunctionType
 from typing import Any
 
 import numba
 
 from barstack.bars import aggregate
 from barstack.core.errors import ConfigError
+from barstack.core.parts import built_in
 from barstack.core.registry import Registry
 
-from ._formula import code_parts, fields_read, hash_of, parameters_of, python_function
+from ._formula import (
+    bounds_checked,
+    code_parts,
+    fields_read,
+    hash_of,
+    parameters_of,
+    python_function,
+)
 from ._market import market_update
 from ._native import UNWRAPPED, native
 from ._params import Bound, Size, check_params, size_of
@@ -77,6 +86,16 @@ class Kernel:
         return fields_read(python_function(self.step))
 
     @property
+    def registered_as(self) -> tuple[str, str]:
+        """Kind and name, as specs have them."""
+        return "feature", self.name
+
+    @property
+    def module(self) -> str:
+        """The module of the function."""
+        return str(self.step.__module__)
+
+    @property
     def origin(self) -> str:
         """Where the function was written."""
         return f"{self.step.__module__}.{self.name}"
@@ -110,14 +129,16 @@ class Kernel:
             f"        out[row] = step(state, Seen({reads}){arguments})",
         ]
         source = "\n".join(lines)
-        content = (self.code_id, source)
+        checked = {} if built_in(self) else {"boundscheck": True}
+        quick = COMPILED | checked
+        content = (self.code_id, source, *checked)
         # What assigns slices or makes arrays needs reference counts, at a price; built-in steps
         # do without.
         try:
-            return native(self.name, lambda: self._compiled(source, COMPILED), _LOOP, content)
+            return native(self.name, lambda: self._compiled(source, quick), _LOOP, content)
         except numba.core.errors.NumbaError:
             pass
-        options = {"error_model": "numpy"}
+        options = {"error_model": "numpy"} | checked
         try:
             return native(self.name, lambda: self._compiled(source, options), _LOOP, content)
         except numba.core.errors.NumbaError as error:
@@ -128,12 +149,18 @@ class Kernel:
 
     def _compiled(self, source: str, options: dict[str, Any]) -> Any:
         names: dict[str, Any] = {
-            "step": numba.njit(forceinline=True, **options)(python_function(self.step)),
+            "step": numba.njit(forceinline=True, **options)(self._function()),
             "Seen": namedtuple("Seen", self.inputs),
             "__name__": __name__,
         }
         exec(source, names)
         return numba.njit(**options, **UNWRAPPED)(names["loop"])
+
+    def _function(self) -> FunctionType:
+        """The step in Python. Nobody has tested that of another package: an index outside its
+        memory must raise, in it and in all that it calls, instead of spoiling the process."""
+        function = python_function(self.step)
+        return function if built_in(self) else bounds_checked(function)
 
 
 FEATURES: Registry[Kernel] = Registry("feature", "barstack.features")

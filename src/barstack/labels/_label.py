@@ -19,6 +19,7 @@ from barstack.core.spec import Spec
 from barstack.core.times import NEVER, KnownAt, canonical_duration
 from barstack.features import decisions_of
 
+from . import _calls
 from ._across import across_hole
 from ._horizons import canonical_horizon, check_horizon, horizon_name
 
@@ -186,7 +187,7 @@ class Label(Spec):
 
     def _known_outcome(self, bars: Bars, horizon: str | int) -> Outcome:
         check_horizon(horizon, bars)
-        outcome = self.outcome(bars, horizon)
+        outcome = _calls.outcome(self, bars, horizon)
         if np.isnat(outcome.known_at).all():
             raise DataError(
                 f"{bars!r} is too short for horizon {horizon}: no label would ever be known. "

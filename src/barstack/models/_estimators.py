@@ -18,6 +18,7 @@ from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target, Task
 from barstack.datasets import SCALERS, FittedScaler, Inputs, Samples
 
+from . import _calls
 from ._model import MODELS, Model, Values
 from .classical._naive import Naive
 
@@ -129,7 +130,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         fit = self._samples(rows, y, slice(0, self._fit_rows))
         stops = self.model_.stops_early
         stop = self._samples(rows, y, slice(first_stop, None)) if stops else None
-        return self.model_.fit(fit, stop, Target(task, _HORIZONS), self._seed)
+        return _calls.fit(self.model_, fit, stop, Target(task, _HORIZONS), self._seed)
 
     def _samples(self, rows: _Rows, y: Values, part: slice) -> Samples:
         places = np.arange(len(y))[part]
@@ -144,10 +145,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         rows = np.arange(len(X))
         inputs = Inputs(np.ascontiguousarray(X), rows, self.scaler_, np.ones_like(rows))
         target = Target(self.task_, _HORIZONS)
-        return [
-            np.asarray(self.model_.predict(each, inputs, target), float)[:, 0]
-            for each in self.learned_
-        ]
+        return [_calls.predict(self.model_, each, inputs, target)[:, 0] for each in self.learned_]
 
     def _is_naive(self) -> bool:
         """Whether the model looks at one feature at most, and so is no measure of a fit."""

@@ -15,7 +15,7 @@ from barstack.core.errors import BarstackError, ConfigError, TrainingError
 from barstack.core.progress import Progress
 from barstack.datasets import Dataset
 
-from . import _choice, _workers
+from . import _calls, _choice, _workers
 from ._model import Model
 from ._scratch import scratch_folder
 from ._trainer import FittedModel, Prepared, prepare
@@ -257,7 +257,7 @@ class _Training:
                 continue
             for number, one in enumerate(group):
                 said = _died(answer) if isinstance(answer, str) else answer[number]
-                learned = said or one.model.load(to / f"{place}-{number}", target)
+                learned = said or _calls.load(one.model, to / f"{place}-{number}", target)
                 self._keep(one, BarstackError(said) if said else learned)
         return again, strange
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from barstack.core.errors import FaultError, MissingPackageError
 from barstack.core.forecast import uncrossed
+from barstack.core.parts import Calling
 from barstack.datasets import Inputs, NewestRow, StandardScaler
 
+from . import _calls
 from ._model import Carried, Values
 from ._trainer import FittedModel
 
@@ -38,18 +40,20 @@ class OneRow:
     def plain(cls, fitted: FittedModel, how: str = "predict") -> OneRow:
         """By the model's own `predict`, the same to the bit."""
         model, learned, target = fitted.model, fitted.learned, fitted.target
-        return cls(fitted, lambda inputs: model.predict(learned, inputs, target), how)
+        return cls(fitted, lambda inputs: _calls.predict(model, learned, inputs, target), how)
 
     @classmethod
     def fast(cls, fitted: FittedModel) -> OneRow:
         """The quickest form there is; `FaultError` where it forecasts something else."""
         try:
-            run = fitted.model.compiled(fitted.learned, fitted.target)
-            begin = fitted.model.carried(fitted.learned, fitted.target)
+            with Calling(fitted.model, "compiled"):
+                run = fitted.model.compiled(fitted.learned, fitted.target)
+                begin = fitted.model.carried(fitted.learned, fitted.target)
         except MissingPackageError as error:
             return cls.plain(fitted, f"predict. {error}")
         if run is None:
             return cls.plain(fitted)
+        run = _calls.checked(fitted.model, run, fitted.target, "compiled")
         found = cls(fitted, run, "compiled", begin)
         _check(found)
         return found
@@ -87,9 +91,8 @@ def _check(one: OneRow) -> None:
     table = rng.standard_t(5, (lookback + _CHECKED - 1, n_columns))
     as_they_are = StandardScaler().fit(np.array([[-1.0], [1.0]]).repeat(n_columns, axis=1))
     rows = np.arange(lookback - 1, len(table))
-    plain = fitted.model.predict(
-        fitted.learned, Inputs(table, rows, as_they_are, rows + 1), fitted.target
-    )
+    inputs = Inputs(table, rows, as_they_are, rows + 1)
+    plain = _calls.predict(fitted.model, fitted.learned, inputs, fitted.target)
     quick = [one.run(NewestRow.of(table[: row + 1], as_they_are)) for row in rows]
     _same(fitted, np.concatenate(quick), plain)
     if one.begin is not None:

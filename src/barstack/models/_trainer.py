@@ -24,6 +24,7 @@ from barstack.datasets import (
 from barstack.features import FeatureTable
 from barstack.splits import early_stop_split
 
+from . import _calls
 from ._model import MODELS, Model, Values
 
 _FORMAT = 2  # of fitted.json
@@ -60,7 +61,7 @@ class FittedModel:
             rows = np.arange(len(features.values))
         own = self._check(features, rows)
         inputs = Inputs(features.values, rows, self.scaler, own, decisions=features.decisions)
-        values = np.asarray(self.model.predict(self.learned, inputs, self.target), np.float64)
+        values = _calls.predict(self.model, self.learned, inputs, self.target)
         return uncrossed(values * self.y_scale[:, None], self.target)
 
     def forecast(self, features: FeatureTable, rows: Rows, kind: Kind = "forward") -> Forecast:
@@ -127,6 +128,10 @@ class FittedModel:
             f"bars follow the gap ({own} do), or train with a larger max_gap."
         )
 
+    def curves(self) -> list[dict[str, float]]:
+        """How learning went, epoch by epoch, where there are any."""
+        return _calls.curves(self.model, self.learned)
+
     def save(self, folder: Path) -> None:
         """Write the model into a new folder, as data only."""
         folder.mkdir(parents=True)
@@ -142,7 +147,7 @@ class FittedModel:
         }
         (folder / "fitted.json").write_text(json.dumps(content, indent=1))
         (folder / "learned").mkdir()
-        self.model.save(self.learned, folder / "learned")
+        _calls.save(self.model, self.learned, folder / "learned")
 
     @classmethod
     def load(cls, folder: Path) -> FittedModel:
@@ -166,7 +171,7 @@ class FittedModel:
                 f"{folder} does not hold a fitted model: {error!r}. Restore it from a copy, or "
                 "run the study again."
             ) from None
-        learned = model.load(folder / "learned", target)
+        learned = _calls.load(model, folder / "learned", target)
         return cls(model, learned, target, columns, scaler, y_scale, through, max_gap)
 
 
@@ -216,7 +221,7 @@ def train(
     options     for `fit` of models that take them: `folder=` and `on_epoch=` of the neural ones
     """
     prepared = prepare(model, dataset, rows, apart_from)
-    learned = model.fit(prepared.fit, prepared.stop, dataset.target, seed, **options)
+    learned = _calls.fit(model, prepared.fit, prepared.stop, dataset.target, seed, **options)
     return prepared.fitted(model, dataset, learned)
 
 
@@ -246,6 +251,7 @@ def check_task(model: Model, dataset: Dataset) -> None:
             f"A {type(model).__name__} is no model: {model!r}. Make one with MODELS.parse, as in "
             "MODELS.parse('ridge')."
         )
+    _calls.check_settings(model)
     if dataset.target.task not in model.tasks:
         raise ConfigError(
             f"Model {model.registered_as and model.registered_as[1]!r} does "

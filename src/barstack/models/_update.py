@@ -12,6 +12,7 @@ from barstack.core.times import iso
 from barstack.datasets import Dataset
 from barstack.splits import early_stop_split
 
+from . import _calls
 from ._trainer import FittedModel
 from .tickers._by_ticker import Tickers
 
@@ -60,7 +61,7 @@ def update(fitted: FittedModel, dataset: Dataset, rows: Rows, seed: int = 0) -> 
         fit_rows, stop_rows = early_stop_split(dataset.decisions, known_at, rows)
     fit = dataset.samples(fit_rows, fitted.scaler, fitted.y_scale)
     stop = dataset.samples(stop_rows, fitted.scaler, fitted.y_scale) if model.stops_early else None
-    learned = model.update(fitted.learned, fit, stop, fitted.target, seed)
+    learned = _calls.update(model, fitted.learned, fit, stop, fitted.target, seed)
     through = max(fitted.trained_through, known_at[rows].max())
     # Rows of the first training are of another table, or of this one as it was then.
     return replace(fitted, learned=learned, trained_through=through, fit_rows=None, stop_rows=None)

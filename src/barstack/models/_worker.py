@@ -22,6 +22,7 @@ from barstack.core.errors import BarstackError
 from barstack.core.forecast import Target
 from barstack.datasets import FittedScaler, Samples
 
+from . import _calls
 from ._model import MODELS, Model
 
 IDLE_S = 60.0  # after which a worker without a job ends
@@ -61,7 +62,7 @@ def fit_together(
         found: list[Any] = fused().fit_together(models, fit, stop, target, seeds)
         return found
     try:
-        return [models[0].fit(fit, stop, target, seeds[0])]
+        return [_calls.fit(models[0], fit, stop, target, seeds[0])]
     except BarstackError as error:
         return [error]
 
@@ -125,7 +126,7 @@ def _done(job: dict[str, Any], models: list[Model]) -> list[str | None]:
 def _saved(model: Model, learned: Any, folder: Path) -> str | None:
     try:
         folder.mkdir(parents=True)
-        model.save(learned, folder)
+        _calls.save(model, learned, folder)
     except (BarstackError, OSError) as error:
         return _sentence(error)
     return None

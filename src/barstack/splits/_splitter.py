@@ -18,6 +18,8 @@ from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
 from barstack.core.times import NEVER, KnownAt, Times, canonical_duration, iso, parse_duration
 
+from ._calls import checked_spans
+
 Flags = npt.NDArray[np.bool_]
 
 
@@ -126,7 +128,7 @@ class Splitter(Spec):
         clear_from = self._clear_from(decisions, memory_bars)[rows]
         decided_at, known = decisions.decided_at[rows], known_at[rows]
         folds = []
-        for span in self.spans(len(times)):
+        for span in checked_spans(self, len(times)):
             stretches = [
                 (decided_at >= times[start]) & (decided_at <= times[end - 1])
                 for start, end in span.tests
@@ -179,6 +181,8 @@ class Splitter(Spec):
 
         times  sorted decision times, of which the test begins at place `start`
         """
+        if start == len(times):  # whatever is known by the last of them
+            start -= 1
         moment: np.datetime64 = times[start]
         if self.kind == "crossed" or self.embargo is None:
             return moment

@@ -19,6 +19,7 @@ from barstack.datasets import FittedScaler, Inputs, Samples
 from barstack.splits import early_stop_split
 
 from .._arrays import check_files, damaged, require, seal_files
+from .._calls import load, predict, save, update
 from .._horizons import check_width
 from .._model import MODELS, Model, Values
 
@@ -120,7 +121,7 @@ class ByTicker(Model):
         new: dict[str, Rows] = {}
         for symbol, rows in self._rows(train, target, own).items():
             if symbol in own:
-                further = self.of.update(own[symbol].learned, rows.train, rows.stop, target, seed)
+                further = update(self.of, own[symbol].learned, rows.train, rows.stop, target, seed)
                 own[symbol] = rows.ticker(further)
             else:
                 new[symbol] = rows
@@ -145,7 +146,7 @@ class ByTicker(Model):
                 history=inputs.history[places],
                 scaler=ticker.scaler,
             )
-            values = self.of.predict(ticker.learned, own, target)
+            values = predict(self.of, ticker.learned, own, target)
             found[places] = values * ticker.y_scale[:, None]
         return found
 
@@ -155,7 +156,7 @@ class ByTicker(Model):
             scales = {"scaler": ticker.scaler.to_json(), "y_scale": ticker.y_scale.tolist()}
             index.append({"symbol": symbol, **scales})
             (folder / str(number)).mkdir()
-            self.of.save(ticker.learned, folder / str(number))
+            save(self.of, ticker.learned, folder / str(number))
         (folder / _INDEX).write_text(json.dumps(index, indent=1))
         if learned.shared is not None:
             (folder / "shared").mkdir()
@@ -177,11 +178,11 @@ class ByTicker(Model):
 
     def save_shared(self, shared: Any, folder: Path) -> None:
         """Write what all tickers have in common: by default something of the model within."""
-        self.of.save(shared, folder)
+        save(self.of, shared, folder)
 
     def load_shared(self, folder: Path, target: Target) -> Any:
         """Read what `save_shared` wrote."""
-        return self.of.load(folder, target)
+        return load(self.of, folder, target)
 
     def _loaded(self, entry: Any, folder: Path, target: Target) -> Ticker:
         widths = [len(values) for values in entry["scaler"]["learned"].values()]
@@ -190,7 +191,7 @@ class ByTicker(Model):
         fine = y_scale.shape == (len(target.horizons),) and bool((y_scale > 0).all())
         finite = all(np.isfinite(values).all() for values in scaler.learned.values())
         require(folder, fine and finite, "its scales are not numbers for each horizon and column")
-        return Ticker(self.of.load(folder, target), scaler, y_scale)
+        return Ticker(load(self.of, folder, target), scaler, y_scale)
 
     def _rows(self, train: Samples, target: Target, known: Mapping[str, Ticker]) -> dict[str, Rows]:
         """Every ticker's rows, in the scales that it is known in or those of its own rows."""

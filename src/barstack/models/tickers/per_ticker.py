@@ -8,6 +8,7 @@ from dataclasses import replace
 from barstack.core.forecast import Target
 from barstack.core.seeds import derive_seed
 
+from .._calls import fit
 from .._model import EVERY_TASK, register
 from ._by_ticker import ByTicker, Rows, Tickers
 
@@ -21,7 +22,7 @@ class PerTicker(ByTicker):
     ) -> Tickers:
         own = {
             symbol: each.ticker(
-                self.of.fit(each.train, each.stop, target, derive_seed(seed, symbol))
+                fit(self.of, each.train, each.stop, target, derive_seed(seed, symbol))
             )
             for symbol, each in rows.items()
         }

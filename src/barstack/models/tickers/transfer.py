@@ -15,6 +15,7 @@ from barstack.core.forecast import Target
 from barstack.core.seeds import derive_seed
 
 from .._arrays import damaged, require
+from .._calls import fit, update
 from .._model import EVERY_TASK, Values, register
 from ._alike import Profile, likeness
 from ._by_ticker import ByTicker, Rows, Tickers
@@ -68,9 +69,9 @@ class Transfer(ByTicker):
             alike = {other: how for other, how in alike.items() if how >= self.least_likeness}
             nearest = max(alike, key=alike.__getitem__, default=None)
             learned = (
-                self.of.fit(each.train, each.stop, target, own_seed)
+                fit(self.of, each.train, each.stop, target, own_seed)
                 if nearest is None
-                else self.of.update(own[nearest].learned, each.train, each.stop, target, own_seed)
+                else update(self.of, own[nearest].learned, each.train, each.stop, target, own_seed)
             )
             own[symbol], profiles[symbol] = each.ticker(learned), profile
             begun_from[symbol] = nearest

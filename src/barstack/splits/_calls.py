@@ -1,0 +1,72 @@
+"""What a splitter says it tests, checked before anything is cut by it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from barstack.core.errors import DataError
+from barstack.core.parts import Calling, broken, part_name
+
+if TYPE_CHECKING:
+    from ._splitter import Span, Splitter
+
+
+def checked_spans(splitter: Splitter, n_times: int) -> list[Span]:
+    """The splitter's spans of `n_times` decision times.
+
+    Raises `DataError` where there is none, and `PluginError` for spans that are empty, reversed,
+    beyond the decision times, out of order or overlapping. Folds of a crossed splitter may test
+    the same stretch, all stretches equally often.
+    """
+    from ._splitter import Span  # noqa: PLC0415 (which calls this)
+
+    with Calling(splitter, "spans"):
+        spans = list(splitter.spans(n_times))
+    if not spans:
+        raise DataError(
+            f"The {part_name(splitter)} tests none of {n_times:,} decision times with "
+            f"{splitter!r}. Give more bars, or settings that begin to test earlier."
+        )
+    for span in spans:
+        if not isinstance(span, Span):
+            raise broken(splitter, f"spans gives a {type(span).__name__}. Give a list of Span.")
+        _check_one(splitter, span, n_times)
+    tested = [stretch for span in spans for stretch in span.tests]
+    if splitter.kind == "crossed":
+        times_tested = {stretch: tested.count(stretch) for stretch in tested}
+        if len(set(times_tested.values())) > 1:
+            raise broken(
+                splitter,
+                f"stretches are tested from {min(times_tested.values())} to "
+                f"{max(times_tested.values())} times. Test each equally often.",
+            )
+        tested = sorted(times_tested)
+    for before, after in pairwise(tested):
+        if before[1] > after[0]:
+            raise broken(
+                splitter,
+                f"decision times {before[0]:,} to {before[1]:,} and {after[0]:,} to {after[1]:,} "
+                "are tested, which overlap or are out of order. Test each once, earlier first.",
+            )
+    return spans
+
+
+def _check_one(splitter: Splitter, span: Span, n_times: int) -> None:
+    ends: list[Any] = [span.train_start, *(end for stretch in span.tests for end in stretch)]
+    if span.train_end is not None:
+        ends.append(span.train_end)
+    whole = all(isinstance(each, int | np.integer) and not isinstance(each, bool) for each in ends)
+    if not whole:
+        raise broken(splitter, f"{span} has ends that are no whole numbers. Give places in time.")
+    forward = all(0 <= start < end <= n_times for start, end in span.tests)
+    apart = all(before[1] <= after[0] for before, after in pairwise(span.tests))
+    last = n_times if span.train_end is None else span.train_end
+    if not (forward and apart and 0 <= span.train_start < last <= n_times):
+        raise broken(
+            splitter,
+            f"{span} is empty, reversed or reaches beyond the {n_times:,} decision times. Give "
+            "0 <= start < end <= that number, of tests and of training.",
+        )
