@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barstack.bars import BAR, check_higher, no_bar_forming
-from barstack.core.errors import BarstackError, PluginError
-from barstack.core.parts import package_of
+from barstack.core.errors import BarstackError, ConfigError
 from barstack.core.times import parse_duration
 
 from ._block import of_bars
@@ -146,10 +145,10 @@ class _Timeframe:
             way_out = "Let its step return a number at every bar, np.nan where it has none."
             if isinstance(error, IndexError):
                 way_out = "Let it keep within its memory, or ask for more."
-            raise PluginError(
-                f"Feature {kernel.name!r} raises {type(error).__name__}: {error}. {way_out} It is "
-                f"of package {package_of(kernel.module)}."
-            ) from error
+            with kernel.naming_package():
+                raise ConfigError(
+                    f"Feature {kernel.name!r} raises {type(error).__name__}: {error}. {way_out}"
+                ) from error
 
     def _fill_one_by_one(
         self,

@@ -6,7 +6,8 @@ import inspect
 import math
 import re
 from collections import namedtuple
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from types import FunctionType
@@ -15,8 +16,8 @@ from typing import Any
 import numba
 
 from barstack.bars import aggregate
-from barstack.core.errors import ConfigError
-from barstack.core.parts import built_in
+from barstack.core.errors import ConfigError, PluginError
+from barstack.core.parts import built_in, package_of
 from barstack.core.registry import Registry
 
 from ._formula import (
@@ -83,7 +84,8 @@ class Kernel:
     @cached_property
     def inputs(self) -> tuple[str, ...]:
         """What of the bar the formula reads."""
-        return fields_read(python_function(self.step))
+        with self.naming_package():
+            return fields_read(python_function(self.step))
 
     @property
     def registered_as(self) -> tuple[str, str]:
@@ -104,7 +106,9 @@ class Kernel:
     def code_id(self) -> str:
         """Hash of the formula: of `step`, of every function and constant it uses, and of how
         what it sees of a bar is worked out."""
-        return hash_of([_engine_id(), *(text for _, text in code_parts(self.name, self.step))])
+        with self.naming_package():
+            parts = code_parts(self.name, self.step)
+        return hash_of([_engine_id(), *(text for _, text in parts)])
 
     @cached_property
     def loop(self) -> Callable[..., int]:
@@ -139,13 +143,28 @@ class Kernel:
         except numba.core.errors.NumbaError:
             pass
         options = {"error_model": "numpy"} | checked
+        with self.naming_package():
+            try:
+                return native(self.name, lambda: self._compiled(source, options), _LOOP, content)
+            except numba.core.errors.NumbaError as error:
+                raise ConfigError(
+                    f"Feature {self.name!r} does not compile: {_first_line(error)}. A step may use "
+                    "its state, the bar's fields, numbers, math, np and functions with "
+                    "@numba.njit."
+                ) from error
+
+    @contextmanager
+    def naming_package(self) -> Iterator[None]:
+        """An error of a feature of another package says whose it is."""
         try:
-            return native(self.name, lambda: self._compiled(source, options), _LOOP, content)
-        except numba.core.errors.NumbaError as error:
-            raise ConfigError(
-                f"Feature {self.name!r} does not compile: {_first_line(error)}. A step may use its "
-                "state, the bar's fields, numbers, math, np and functions with @numba.njit."
-            ) from error
+            yield
+        except PluginError:
+            raise
+        except ConfigError as error:
+            if built_in(self):
+                raise
+            own = f"It is of package {package_of(self.module)}."
+            raise PluginError(f"{error} {own}") from error
 
     def _compiled(self, source: str, options: dict[str, Any]) -> Any:
         names: dict[str, Any] = {

@@ -154,7 +154,7 @@ def check_stays_within_its_memory(feature: Feature, bars: Bars) -> None:
     try:
         stream.update_into(np.empty((len(bars), 1)), bars.records, market)
     except PluginError as error:  # bounds are checked in features of other packages
-        if not isinstance(error.__cause__, IndexError):
+        if "raises IndexError" not in str(error):
             raise
         kept = False
     outside = np.concatenate([guarded[:_GUARD], guarded[_GUARD + memory :]])
