@@ -1,5 +1,6 @@
 """Sample weights: by hand, and against counting holdings one bar at a time."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barstack.core.errors import DataError
+from barstack.core.errors import ConfigError, DataError
 from barstack.labels import LABELS, LabelTable, SampleWeights, TripleBarrier, uniqueness
+from barstack.labels._weights import attributed_return
 from barstack.testing import walk
 
 
@@ -35,6 +37,25 @@ def slow_uniqueness(labels: LabelTable, rows: Any) -> list[float]:
     return parts
 
 
+def slow_attribution(labels: LabelTable, rows: Any) -> list[float]:
+    """Snippet 4.10 of the book: each bar's log return in equal parts to the holdings open in it."""
+    assert labels.close is not None
+    decisions, spans = labels.decisions, []
+    for row in rows:
+        begin, end = decisions.decided_at[row], labels.known_at[row].max()
+        own = decisions.symbol_code == decisions.symbol_code[row]
+        inside = own & (decisions.decided_at > begin) & (decisions.decided_at <= end)
+        spans.append(set(np.flatnonzero(inside).tolist()))
+    log_close = np.log(labels.close)
+    return [
+        sum(
+            (log_close[bar] - log_close[bar - 1]) / sum(bar in other for other in spans)
+            for bar in span
+        )
+        for span in spans
+    ]
+
+
 def test_by_hand() -> None:
     """Holdings of two bars: the first two share one bar, the third has both for itself."""
     labels = table([2])
@@ -44,7 +65,9 @@ def test_by_hand() -> None:
     np.testing.assert_allclose(
         SampleWeights(by="uniqueness").compute(labels, rows), unique / unique.mean()
     )
-    own = unique * np.abs(labels.returns[rows, 0])
+    assert labels.close is not None
+    moves = np.diff(np.log(labels.close))  # of bars 1, 2, 3 ...
+    own = np.abs([moves[0] + moves[1] / 2, moves[1] / 2 + moves[2], moves[10] + moves[11]])
     np.testing.assert_allclose(SampleWeights(by="return").compute(labels, rows), own / own.mean())
     # Gathered uniqueness is 0.75, 1.5 and 2.5: of the way to the newest 0, 3/7 and 1.
     fading = np.array([0.3, 0.3 + 0.7 * 3 / 7, 1.0])
@@ -55,7 +78,7 @@ def test_by_hand() -> None:
 
 def test_of_several_horizons_the_longest_counts() -> None:
     labels, rows = table([7, 2]), np.arange(20)
-    own = uniqueness(labels, rows) * np.abs(labels.returns[rows, 0])
+    own = np.abs(slow_attribution(labels, rows))
     np.testing.assert_allclose(SampleWeights(by="return").compute(labels, rows), own / own.mean())
 
 
@@ -74,6 +97,20 @@ def test_uniqueness_is_that_of_counting(rows: list[int], horizons: list[Any]) ->
     chosen = np.array([row for row in rows if not np.isnat(labels.all_known_at[row])], np.int64)
     expected = slow_uniqueness(labels, chosen)
     np.testing.assert_allclose(uniqueness(labels, chosen), expected, rtol=1e-9)
+    expected = slow_attribution(labels, chosen)
+    np.testing.assert_allclose(attributed_return(labels, chosen), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_a_holding_alone_is_attributed_its_whole_return() -> None:
+    labels = table([5], symbols="AB")
+    own = attributed_return(labels, np.array([3]))
+    np.testing.assert_allclose(own, np.log1p(labels.returns[[3], 0]))
+
+
+def test_labels_without_closes_say_what_is_missing() -> None:
+    labels = replace(table([2]), close=None)
+    with pytest.raises(ConfigError, match="weigh by uniqueness"):
+        SampleWeights(by="return").compute(labels, np.arange(9))
 
 
 def test_holdings_of_uneven_length() -> None:

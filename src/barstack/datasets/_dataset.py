@@ -125,7 +125,7 @@ class Dataset:
             y / y_scale,
             self.weight(rows),
             decisions=self.decisions,
-            known_at=self.labels.all_known_at,
+            known_at=self.labels.purged_at,
         )
 
     def weight(self, rows: Rows) -> Matrix:

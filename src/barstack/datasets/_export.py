@@ -70,13 +70,13 @@ def _cut(dataset: Dataset, splitter: Splitter, first: Fold, second: Fold) -> Par
     begins = int(np.searchsorted(times, decided_at[second.test].min()))
     validation = _known(dataset, first.test)
     known_by = splitter.known_by(times, begins)  # the embargo lies before the test here too
-    validation = validation[dataset.labels.all_known_at[validation] <= known_by]
+    validation = validation[dataset.labels.purged_at[validation] <= known_by]
     return Parts(_known(dataset, first.train), validation, _eligible(dataset, second.test))
 
 
 def _of_fold(dataset: Dataset, fold: Fold) -> Parts:
     known = _known(dataset, fold.train)
-    fit, stop = early_stop_split(dataset.decisions, dataset.labels.all_known_at, known)
+    fit, stop = early_stop_split(dataset.decisions, dataset.labels.purged_at, known)
     return Parts(fit, stop, _eligible(dataset, fold.test))
 
 

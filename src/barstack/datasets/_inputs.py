@@ -147,8 +147,8 @@ class Samples(Inputs):
     y       (n_rows, n_horizons) returns in training deviations, or classes as whole numbers
     weight  (n_rows,) how much each row counts, 1 on average
 
-    known_at  (n_all_rows,) when all labels of each row of the table were known; only models that
-              part their rows themselves ask for it
+    known_at  (n_all_rows,) the latest that all labels of each row of the table could be known;
+              only models that part their rows themselves ask for it
     """
 
     y: Matrix

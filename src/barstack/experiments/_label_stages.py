@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from ._arrays import load_arrays, save_arrays
 from ._chain import Chain, Step, Values, Workplace, stage
 from ._study import Study
 
+_WHERE_ANY = ("side", "close", "latest")  # columns that not every label table has
 FINAL = -1  # the fold number of what is fitted on everything, for the artifact
 
 
@@ -91,7 +92,9 @@ class StudyLabels:
         known_at = KnownAt(pick("known_at"))
         values, returns, eligible = pick("values"), pick("returns"), pick("eligible")
         side = None if first.side is None else pick("side")
-        return LabelTable(first.decisions, first.target, values, known_at, returns, eligible, side)
+        return replace(
+            first, values=values, known_at=known_at, returns=returns, eligible=eligible, side=side
+        )
 
 
 @stage("label_ends")
@@ -228,7 +231,7 @@ def _save_one(labels: FoldLabels, folder: Path) -> None:
         known_at=table.known_at,
         returns=table.returns,
         eligible=table.eligible,
-        **({} if table.side is None else {"side": table.side}),
+        **{name: array for name in _WHERE_ANY if (array := getattr(table, name)) is not None},
     )
     about = {
         "label": labels.label.content(),
@@ -248,7 +251,7 @@ def _load_one(folder: Path) -> FoldLabels:
         KnownAt(arrays["known_at"]),
         arrays["returns"],
         arrays["eligible"],
-        arrays.get("side"),
+        **{name: arrays[name] for name in _WHERE_ANY if name in arrays},
     )
     return FoldLabels(label, table, about["through"] and as_time(about["through"]))
 
@@ -256,4 +259,5 @@ def _load_one(folder: Path) -> FoldLabels:
 def fit_label(label: Label, panel: Panel, rows: Rows, latest: KnownAt) -> FoldLabels:
     """A label fitted on the holdings of `rows`, and its table of every decision."""
     fitted = fitted_on(label, panel, rows)
-    return FoldLabels(fitted, fitted.compute(panel), latest[rows].max())
+    table = replace(fitted.compute(panel), latest=latest)
+    return FoldLabels(fitted, table, latest[rows].max())

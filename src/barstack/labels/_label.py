@@ -40,6 +40,8 @@ class LabelTable:
     returns    (n_rows, n_horizons) the forward return behind each value, fraction
     eligible   (n_rows,) decisions that can have a label at all; the others, such as the last of
                a session where nothing is held overnight, are neither trained on nor judged
+    close      (n_rows,) price at each decision, for weights that ask what its bars returned
+    latest     (n_rows,) see `purged_at`; None where the label is not fitted
     """
 
     decisions: Decisions
@@ -49,6 +51,17 @@ class LabelTable:
     returns: npt.NDArray[np.float64]
     eligible: Flags
     side: Sides | None = None
+    close: Column | None = None
+    latest: KnownAt | None = None
+
+    @property
+    def purged_at(self) -> KnownAt:
+        """(n_rows,) the latest that each row's labels may become known, by which rows are purged.
+
+        Where the label is fitted that does not depend on what came of the row; else it is when
+        they are known.
+        """
+        return self.all_known_at if self.latest is None else self.latest
 
     @property
     def all_known_at(self) -> KnownAt:
@@ -183,6 +196,7 @@ class Label(Spec):
             joined("returns"),
             np.asarray(joined("eligible").all(axis=1)),
             np.concatenate(sides) if sides else None,
+            np.concatenate([each.close for each in panel.values()]),
         )
 
     def _known_outcome(self, bars: Bars, horizon: str | int) -> Outcome:

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from barstack.core.decisions import Rows
-from barstack.core.errors import DataError
+from barstack.core.errors import ConfigError, DataError
 from barstack.core.spec import Spec
 from barstack.core.times import iso
 
@@ -20,12 +20,12 @@ class SampleWeights(Spec):
     """Weights of training rows, from those rows alone. López de Prado (2018), chapter 4.
 
     by      `uniform`: all alike.
-            `uniqueness`: of each bar a holding owns one part in as many as there are holdings of
-            its symbol open in that bar; the weight is the mean of these parts.
-            `return`: the size of what is the holding's own of its return, the return taken as
-            spread evenly over its bars: its size times its uniqueness
-    oldest  weight of the oldest row in parts of what it would be as the newest; between them it
-            falls linearly with the uniqueness gathered since. 1 lets nothing fade
+            `uniqueness`: average uniqueness, the mean of 1 / concurrency over the holding's bars;
+            concurrency counts the holdings of its symbol that are open in a bar (section 4.4).
+            `return`: return attribution, the size of the sum of log return / concurrency over the
+            holding's bars, close to close (section 4.5)
+    oldest  oldest row's weight relative to the newest; between them it falls linearly with the
+            average uniqueness since. 1 disables the decay (section 4.7)
 
     A holding lasts from its decision until its last horizon is known.
     """
@@ -49,11 +49,10 @@ class SampleWeights(Spec):
             return np.ones(len(rows))
         unique = uniqueness(labels, rows)
         weights = np.ones(len(rows))
-        if self.by != "uniform":
+        if self.by == "uniqueness":
             weights = unique.copy()
-        if self.by == "return":
-            longest = labels.known_at[rows].argmax(axis=1)
-            weights *= np.abs(labels.returns[rows, longest])
+        elif self.by == "return":
+            weights = np.abs(attributed_return(labels, rows))
         if self.oldest < 1.0:
             weights *= self._fading(labels, rows, unique)
         if not weights.any():
@@ -78,17 +77,42 @@ class SampleWeights(Spec):
 def uniqueness(labels: LabelTable, rows: Rows) -> Column:
     """(len(rows),) average uniqueness of the holdings of `rows`, among themselves.
 
-    A bar in which so many holdings of a symbol are open belongs to each in as many parts.
+    The mean of 1 / concurrency over the holding's bars, the holdings of its symbol counted.
     """
     begins, ends = _spans(labels, rows)
+    total = _running_total(_shares(labels, begins, ends))
+    unique: Column = (total[ends] - total[begins]) / (ends - begins)
+    return unique
+
+
+def attributed_return(labels: LabelTable, rows: Rows) -> Column:
+    """(len(rows),) sum of log return / concurrency over the bars of each holding of `rows`."""
+    if labels.close is None:
+        raise ConfigError(
+            "These labels do not say at which prices bars closed, by which returns are attributed. "
+            "Give LabelTable a close, or weigh by uniqueness."
+        )
+    begins, ends = _spans(labels, rows)
+    log_close = np.log(labels.close)
+    # From each bar to the next; from one symbol to another no holding reaches.
+    moves = np.diff(log_close, append=log_close[-1:])
+    total = _running_total(moves * _shares(labels, begins, ends))
+    attributed: Column = total[ends] - total[begins]
+    return attributed
+
+
+def _shares(labels: LabelTable, begins: Places, ends: Places) -> Column:
+    """(n_bars,) 1 / concurrency of the bar after each; 0 where no holding is open."""
     # Bars of different symbols have different numbers, so one sum serves all.
     n_bars = len(labels.decisions)
     changes = np.bincount(begins, minlength=n_bars) - np.bincount(ends, minlength=n_bars)
     open_holdings = np.cumsum(changes)
-    parts = np.divide(1.0, open_holdings, out=np.zeros(n_bars), where=open_holdings > 0)
-    total = np.concatenate([[0.0], np.cumsum(parts)])
-    unique: Column = (total[ends] - total[begins]) / (ends - begins)
-    return unique
+    shares: Column = np.divide(1.0, open_holdings, out=np.zeros(n_bars), where=open_holdings > 0)
+    return shares
+
+
+def _running_total(values: Column) -> Column:
+    return np.concatenate([[0.0], np.cumsum(values)])
 
 
 def _spans(labels: LabelTable, rows: Rows) -> tuple[Places, Places]:

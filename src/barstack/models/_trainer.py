@@ -234,7 +234,7 @@ def prepare(model: Model, dataset: Dataset, rows: Rows, apart_from: Rows | None 
     rows = rows_with_enough(dataset, rows, model.lookback_bars, apart_from)
     fit_rows, stop_rows = rows, rows[:0]
     if model.stops_early:
-        fit_rows, stop_rows = early_stop_split(dataset.decisions, dataset.labels.all_known_at, rows)
+        fit_rows, stop_rows = early_stop_split(dataset.decisions, dataset.labels.purged_at, rows)
     scaler = dataset.fit_scaler(fit_rows)
     y_scale = label_scale(dataset, fit_rows)
     fit = dataset.samples(fit_rows, scaler, y_scale, apart_from)

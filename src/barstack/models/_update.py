@@ -58,7 +58,7 @@ def update(fitted: FittedModel, dataset: Dataset, rows: Rows, seed: int = 0) -> 
         )
     fit_rows, stop_rows = rows, rows[:0]
     if model.stops_early:
-        fit_rows, stop_rows = early_stop_split(dataset.decisions, known_at, rows)
+        fit_rows, stop_rows = early_stop_split(dataset.decisions, dataset.labels.purged_at, rows)
     fit = dataset.samples(fit_rows, fitted.scaler, fitted.y_scale)
     stop = dataset.samples(stop_rows, fitted.scaler, fitted.y_scale) if model.stops_early else None
     learned = _calls.update(model, fitted.learned, fit, stop, fitted.target, seed)
