@@ -84,9 +84,21 @@ def test_what_cannot_be_is_said() -> None:
         MODELS.parse({"model": "transfer", "of": "random_forest"})
     with pytest.raises(ConfigError, match="of is itself a model for each ticker"):
         MODELS.parse({"model": "per_ticker", "of": "transfer"})
+    with pytest.raises(DataError, match=r"No ticker has enough of the 2 training rows"):
+        train(per_ticker(model="lightgbm"), dataset, rows[:2], seed=0)
+
+
+def test_a_ticker_with_too_few_rows_waits_and_says_so() -> None:
+    dataset = small_dataset("direction")
+    rows = training_rows(dataset)
     own = np.flatnonzero(dataset.decisions.symbol[rows] == "B")
-    with pytest.raises(DataError, match=r"B has 2 training rows, too few to learn from and to"):
-        train(per_ticker(model="lightgbm"), dataset, np.delete(rows, own[2:]), seed=0)
+    fitted = train(per_ticker(model="lightgbm"), dataset, np.delete(rows, own[2:]), seed=0)
+    assert fitted.model.symbols(fitted.learned) == {"A"}
+    asked = rows_of(dataset, {"A", "B"}, 450, 500)
+    kept = fitted.forecastable(dataset, asked)
+    np.testing.assert_array_equal(kept, asked[dataset.decisions.symbol[asked] == "A"])
+    with pytest.raises(DataError, match="B is none of the tickers that were trained on: A"):
+        fitted.predict(dataset.features, asked)
 
 
 def test_a_ticker_whose_rows_end_early_stops_by_its_own() -> None:

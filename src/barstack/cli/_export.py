@@ -53,6 +53,8 @@ def export(
         scaled=scaled,
         progress=progress,
         about={"study": spec.content(), "study_id": spec.id, "bars_sha256": chain.key("bars")},
+        # With the numbers that it learned from the fold's training rows, such as barriers.
+        about_fold=lambda number: {"label": labels.of(number).label.content()},
     )
     written = content.get("folds") or [{"folder": "."} | content["parts"]]
     if as_json:

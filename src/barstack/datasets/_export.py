@@ -98,12 +98,14 @@ def export_folds(
     scaled: bool,
     progress: Progress,
     about: Mapping[str, Any] | None = None,
+    about_fold: Callable[[int], Mapping[str, Any]] = lambda _: {},
 ) -> dict[str, Any]:
     """Write the parts of every fold, whole or not at all; returns what `dataset.json` says.
 
     dataset_of  the dataset of each fold by its number: labels may be fitted fold by fold
     splitter    as `parts_of` takes it
     about       plain data to be written beside
+    about_fold  likewise beside each fold, by its number
     """
     if not folds:
         raise ConfigError("There is no fold to export. Give those of a splitter.")
@@ -119,7 +121,7 @@ def export_folds(
             place.mkdir(exist_ok=True)
             fold = folds[number]
             parts = _cut(dataset, one_cut, *folds) if one_cut else _of_fold(dataset, fold)
-            content = _write(dataset, parts, place, scaled)
+            content = _write(dataset, parts, place, scaled) | dict(about_fold(number))
             if not one_cut:
                 _write_json(place / _ABOUT, content)
                 counts.append({"folder": place.name} | content["parts"])

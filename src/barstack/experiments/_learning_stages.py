@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from barstack.bars import Panel
+from barstack.core.decisions import Rows
 from barstack.core.forecast import Forecast, concatenate
 from barstack.core.times import as_time, iso
+from barstack.datasets import Dataset
 from barstack.ensembles import (
     FittedEnsemble,
     TrainedEnsemble,
@@ -75,10 +77,13 @@ def _member(
             for number, fold in enumerate(folds):
                 dataset = member_fits.dataset(number)
                 fitted = member_fits.fit(model, number, dataset, checkpoints / str(number))
-                rows = fold.test[dataset.labels.eligible[fold.test]]
-                rows = dataset.with_history(rows, model.lookback_bars)
+                asked = fold.test[dataset.labels.eligible[fold.test]]
+                rows = fitted.forecastable(dataset, asked)
                 parts.append(fitted.forecast(features, rows, fold.kind))
-                fits.append(fit_facts(fitted, number))
+                waiting = untrained(fitted, dataset, asked)
+                if waiting:
+                    workplace.progress.note(_in_words(name, number, waiting))
+                fits.append(fit_facts(fitted, number) | {"untrained": waiting})
                 if fitted.stop_rows is not None and len(fitted.stop_rows):
                     own_stop = fitted.forecast(features, fitted.stop_rows, "in_sample")
                     stopped_by[number] = own_stop
@@ -108,6 +113,24 @@ def _member(
         load=lambda folder, key: Member(
             FittedModel.load(folder / "final"), json.loads((folder / "fits.json").read_text())
         ),
+    )
+
+
+def untrained(fitted: FittedModel, dataset: Dataset, rows: Rows) -> dict[str, int]:
+    """How many of `rows` wait, by symbol, since the model has yet to be trained on that symbol."""
+    known = fitted.model.symbols(fitted.learned)
+    if known is None:
+        return {}
+    symbols, counts = np.unique(dataset.decisions.symbol[rows], return_counts=True)
+    pairs = zip(symbols.tolist(), counts.tolist(), strict=True)
+    return {symbol: count for symbol, count in pairs if symbol not in known}
+
+
+def _in_words(name: str, fold: int, waiting: Mapping[str, int]) -> str:
+    listed = ", ".join(f"{count:,} of {symbol}" for symbol, count in waiting.items())
+    return (
+        f"member {name}, fold {fold}: {listed} not forecast, as too few training rows with a full "
+        "window come before"
     )
 
 

@@ -93,7 +93,7 @@ class _Fitter:
         self, fitted: FittedModel, features: FeatureTable, own: FoldLabels, fold: Fold, number: int
     ) -> OutOfFold:
         dataset = self.study.dataset(features, own.table)
-        rows = dataset.with_history(fold.test, fitted.model.lookback_bars)
+        rows = fitted.forecastable(dataset, fold.test)
         return OutOfFold(fitted.forecast(features, rows, fold.kind), np.full(len(rows), number))
 
     def _earlier(
@@ -125,7 +125,8 @@ class _Fitter:
         assert rows is not None  # it has just been trained
         assert stop is not None
         apart = {"the rows it stops early by": stop} if len(stop) else {}
-        probed = rows[np.linspace(0, len(rows) - 1, min(_PROBED, len(rows))).astype(int)]
+        known = fitted.forecastable(self.study.dataset(features, own.table), rows)
+        probed = known[np.linspace(0, len(known) - 1, min(_PROBED, len(known))).astype(int)]
         learned = {"forecasts of its training rows": fitted.predict(features, probed)}
         through = fitted.trained_through
         scaled = {key: np.asarray(values).T for key, values in fitted.scaler.learned.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -93,6 +93,10 @@ class Model(Spec):
 
         Nothing earlier may be forecast with them: they could remember it.
         """
+        return None
+
+    def symbols(self, learned: Any) -> Collection[str] | None:
+        """Whom it can forecast; None where that is anybody."""
         return None
 
     def curves(self, learned: Any) -> list[dict[str, float]]:

@@ -59,6 +59,8 @@ class FittedModel:
         """
         if rows is None:
             rows = np.arange(len(features.values))
+        if not len(rows):
+            return np.empty((0, len(self.target.horizons), len(self.target.outputs)))
         own = self._check(features, rows)
         inputs = Inputs(features.values, rows, self.scaler, own, decisions=features.decisions)
         values = _calls.predict(self.model, self.learned, inputs, self.target)
@@ -74,6 +76,26 @@ class FittedModel:
         values = self.predict(features, rows)
         decisions = features.decisions.take(rows)
         return Forecast(decisions, self.target, values, TrainedThrough(through), kind)
+
+    def forecastable(self, dataset: Dataset, rows: Rows) -> Rows:
+        """Those of `rows` with a full window, of symbols that it was trained on where it matters.
+
+        Raises `DataError` where none has a full window.
+        """
+        lookback, max_gap = self.model.lookback_bars, dataset.max_gap
+        kept = dataset.with_history(rows, lookback)
+        if len(rows) and not len(kept):
+            name = self.model.registered_as and self.model.registered_as[1]
+            raise DataError(
+                f"{name} looks back {lookback} bars, and none of {len(rows):,} rows to forecast "
+                f"from {iso(dataset.decisions.decided_at[rows].min())} on has as many up to it "
+                f"without a gap of more than {max_gap}. Give a larger max_gap, bars without gaps, "
+                "or a smaller lookback."
+            )
+        known = self.model.symbols(self.learned)
+        if known is None:
+            return kept
+        return kept[np.isin(dataset.decisions.symbol[kept], list(known))]
 
     def _check_unseen(self, decided_at: DecidedAt) -> None:
         seen = self.model.pretrained_through

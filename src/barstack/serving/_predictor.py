@@ -105,9 +105,18 @@ class Predictor:
 
         Columns decided_at, symbol, the ensemble's forecasts such as return_4h, then those of
         each member such as ridge.return_4h; `attrs["verdict"]` is the verdict's word. Arguments
-        and errors as in `forecasts`.
+        and errors as in `forecasts`. Warns where the bars end with those that were trained on,
+        so that only the newest can be forecast.
         """
-        frame = _frame(self.forecasts(bars, symbol=symbol, series=series))
+        found = self.forecasts(bars, symbol=symbol, series=series)
+        decided_at = next(iter(found.values())).decisions.decided_at
+        if (decided_at == self.trained.trained_through).all():
+            warnings.warn(
+                f"These bars end at {iso(decided_at.max())}, through which the artifact was "
+                "trained: only the newest is forecast. Give newer bars to forecast more.",
+                stacklevel=2,
+            )
+        frame = _frame(found)
         frame.attrs["verdict"] = self.verdict
         return frame
 

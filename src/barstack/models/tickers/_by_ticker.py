@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -102,6 +102,9 @@ class ByTicker(Model):
     def updates(self) -> bool:
         return self.of.updates
 
+    def symbols(self, learned: Tickers) -> Collection[str]:
+        return learned.own.keys()
+
     @abstractmethod
     def fit_tickers(
         self, rows: Mapping[str, Rows], target: Target, seed: int, known: Tickers
@@ -194,18 +197,15 @@ class ByTicker(Model):
         return Ticker(load(self.of, folder, target), scaler, y_scale)
 
     def _rows(self, train: Samples, target: Target, known: Mapping[str, Ticker]) -> dict[str, Rows]:
-        """Every ticker's rows, in the scales that it is known in or those of its own rows."""
+        """The rows of every ticker that has enough, in the scales that it is known in or its own.
+
+        Raises `DataError` where none has.
+        """
         found = {}
         for symbol, places in sorted(train.places_by_symbol().items()):
             parted = self._parted(train, places)
-            if parted is None and symbol in known:
+            if parted is None:  # it stays as it is or, where it is new, waits for more rows
                 continue
-            if parted is None:
-                raise DataError(
-                    f"{symbol} has {len(places)} training rows, too few to learn from"
-                    f"{' and to stop early by' if self.of.stops_early else ''}. Give more of its "
-                    "bars, leave it out, or train one model on all tickers."
-                )
             fit, stop = parted
             if symbol in known:
                 scaler, y_scale = known[symbol].scaler, known[symbol].y_scale
@@ -214,6 +214,12 @@ class ByTicker(Model):
                 y_scale = _deviation(fit.y, target)
             own_stop = None if stop is None else _in_scales(stop, scaler, y_scale)
             found[symbol] = Rows(_in_scales(fit, scaler, y_scale), own_stop, y_scale)
+        if not found and not known:
+            raise DataError(
+                f"No ticker has enough of the {len(train)} training rows to learn from"
+                f"{' and to stop early by' if self.of.stops_early else ''}. Give more bars, or "
+                "train one model on all tickers."
+            )
         return found
 
     def _parted(self, train: Samples, places: Places) -> tuple[Samples, Samples | None] | None:
