@@ -206,12 +206,9 @@ class TrainedEnsemble:
         if set(fits) != {(target, features.columns)}:
             raise ArtifactError(f"{folder} holds members of another target or other features.")
         ensemble = ENSEMBLES.parse(manifest["ensemble"])
-        fitted = FittedEnsemble(
-            ensemble,
-            load(ensemble, folder / "ensemble.json"),
-            tuple(members),
-            as_time(manifest["ensemble_trained_through"]),
-        )
+        learned = load(ensemble, folder / "ensemble.json")
+        through = as_time(manifest["ensemble_trained_through"])
+        fitted = FittedEnsemble(ensemble, learned, tuple(members), through)
         found = cls(features, target, members, fitted, manifest["bars"], manifest["about"])
         for name, member in members.items():
             _check_scales(folder / "members" / name, member)

@@ -13,10 +13,8 @@ from typing import Any
 import numpy as np
 
 from barstack.bars import Panel
-from barstack.core.decisions import Rows
 from barstack.core.forecast import Forecast, concatenate
-from barstack.core.times import as_time, iso
-from barstack.datasets import Dataset
+from barstack.core.times import as_time
 from barstack.ensembles import (
     FittedEnsemble,
     TrainedEnsemble,
@@ -36,7 +34,7 @@ from ._audit import Audited, before_supported
 from ._chain import Chain, Step, Values, Workplace, stage
 from ._data_stages import length_us
 from ._label_stages import FINAL
-from ._member_fits import MemberFits
+from ._member_fits import MemberFits, fit_facts, in_words, untrained
 from ._series_stage import data_fingerprint, series_of
 from ._study import Study
 from ._trials import count_trials
@@ -82,7 +80,7 @@ def _member(
                 parts.append(fitted.forecast(features, rows, fold.kind))
                 waiting = untrained(fitted, dataset, asked)
                 if waiting:
-                    workplace.progress.note(_in_words(name, number, waiting))
+                    workplace.progress.note(in_words(name, number, waiting))
                 fits.append(fit_facts(fitted, number) | {"untrained": waiting})
                 if fitted.stop_rows is not None and len(fitted.stop_rows):
                     own_stop = fitted.forecast(features, fitted.stop_rows, "in_sample")
@@ -116,40 +114,9 @@ def _member(
     )
 
 
-def untrained(fitted: FittedModel, dataset: Dataset, rows: Rows) -> dict[str, int]:
-    """How many of `rows` wait, by symbol, since the model has yet to be trained on that symbol."""
-    known = fitted.model.symbols(fitted.learned)
-    if known is None:
-        return {}
-    symbols, counts = np.unique(dataset.decisions.symbol[rows], return_counts=True)
-    pairs = zip(symbols.tolist(), counts.tolist(), strict=True)
-    return {symbol: count for symbol, count in pairs if symbol not in known}
-
-
-def _in_words(name: str, fold: int, waiting: Mapping[str, int]) -> str:
-    listed = ", ".join(f"{count:,} of {symbol}" for symbol, count in waiting.items())
-    return (
-        f"member {name}, fold {fold}: {listed} not forecast, as too few training rows with a full "
-        "window come before"
-    )
-
-
 def validation_key(key: str) -> str:
     """Where the column store has what a member said of the rows that its fits stopped early by."""
     return f"{key}-validation"
-
-
-def fit_facts(fitted: FittedModel, fold: int) -> dict[str, Any]:
-    """How a fit went: what it has seen and, of a network, its learning curves."""
-    assert fitted.fit_rows is not None  # it was not loaded
-    assert fitted.stop_rows is not None
-    return {
-        "fold": fold,
-        "rows": len(fitted.fit_rows),
-        "stop_rows": len(fitted.stop_rows),
-        "trained_through": iso(fitted.trained_through),
-        "curves": fitted.curves(),
-    }
 
 
 def _by_fold(parts: Mapping[int, Forecast]) -> OutOfFold:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from barstack.core.decisions import Rows
 from barstack.core.seeds import derive_seed
+from barstack.core.times import iso
 from barstack.datasets import Dataset
 from barstack.features import FeatureTable
 from barstack.models import FittedModel, FoldTrainer, Model, train
@@ -84,6 +86,38 @@ def fit_member(
     if labels.through is None:
         return fitted
     return replace(fitted, trained_through=max(fitted.trained_through, labels.through))
+
+
+def fit_facts(fitted: FittedModel, fold: int) -> dict[str, Any]:
+    """How a fit went: what it has seen and, of a network, its learning curves."""
+    assert fitted.fit_rows is not None  # it was not loaded
+    assert fitted.stop_rows is not None
+    return {
+        "fold": fold,
+        "rows": len(fitted.fit_rows),
+        "stop_rows": len(fitted.stop_rows),
+        "trained_through": iso(fitted.trained_through),
+        "curves": fitted.curves(),
+    }
+
+
+def untrained(fitted: FittedModel, dataset: Dataset, rows: Rows) -> dict[str, int]:
+    """How many of `rows` wait, by symbol, since the model has yet to be trained on that symbol."""
+    known = fitted.model.symbols(fitted.learned)
+    if known is None:
+        return {}
+    symbols, counts = np.unique(dataset.decisions.symbol[rows], return_counts=True)
+    pairs = zip(symbols.tolist(), counts.tolist(), strict=True)
+    return {symbol: count for symbol, count in pairs if symbol not in known}
+
+
+def in_words(name: str, fold: int, waiting: Mapping[str, int]) -> str:
+    """Which rows wait, as a note."""
+    listed = ", ".join(f"{count:,} of {symbol}" for symbol, count in waiting.items())
+    return (
+        f"member {name}, fold {fold}: {listed} not forecast, as too few training rows with a full "
+        "window come before"
+    )
 
 
 def _known(dataset: Dataset, rows: Rows) -> Rows:

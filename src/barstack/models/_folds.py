@@ -10,13 +10,8 @@ from barstack.core.decisions import Rows
 from barstack.datasets import Dataset, FittedScaler
 
 from ._model import Model
-from ._trainer import (
-    FittedModel,
-    check_task,
-    label_scale,
-    rows_with_enough,
-    train,
-)
+from ._rows import label_scale, rows_with_enough
+from ._trainer import FittedModel, check_task, train
 from .classical._fold_moments import FoldMoments
 from .classical._linear import MomentModel, Seen
 from .classical._moments import Moments

@@ -19,16 +19,15 @@ from barstack.datasets import (
     Inputs,
     Samples,
     recent_history,
-    rows_with_history,
 )
 from barstack.features import FeatureTable
 from barstack.splits import early_stop_split
 
 from . import _calls
 from ._model import MODELS, Model, Values
+from ._rows import label_scale, rows_with_enough
 
 _FORMAT = 2  # of fitted.json
-_ANY_GAP = "999999w"
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,30 +278,3 @@ def check_task(model: Model, dataset: Dataset) -> None:
             f"Model {model.registered_as and model.registered_as[1]!r} does "
             f"{', '.join(model.tasks)}, not {dataset.target.task}. Choose another label or model."
         )
-
-
-def rows_with_enough(dataset: Dataset, rows: Rows, lookback: int, apart_from: Rows | None) -> Rows:
-    """Those of `rows` with that much history; `DataError` where too few are left to train on."""
-    kept = dataset.with_history(rows, lookback, apart_from)
-    if len(kept) < 2:
-        raise DataError(_too_few(dataset, lookback, rows, kept))
-    return kept
-
-
-def _too_few(dataset: Dataset, lookback: int, given: Rows, kept: Rows) -> str:
-    few = f"{len(kept)} rows are too few to train on; the model looks back {lookback} bars"
-    across = rows_with_history(dataset.features, given, lookback, max_gap=_ANY_GAP)
-    if len(across) > len(kept):
-        return (
-            f"{few}, and gaps longer than {dataset.max_gap} lie within those of "
-            f"{len(across) - len(kept):,} more rows. Give a larger max_gap, or bars without gaps."
-        )
-    return f"{few}. Give more bars, or let it look back less."
-
-
-def label_scale(dataset: Dataset, rows: Rows) -> Values:
-    """(n_horizons,) by which labels are divided for training: 1 for classes."""
-    if dataset.target.n_classes:
-        return np.ones(len(dataset.target.horizons))
-    deviation = dataset.labels.values[rows].std(axis=0)
-    return np.where(deviation > 0.0, deviation, 1.0)
