@@ -62,7 +62,7 @@ LEARNERS: dict[str, dict[str, Any]] = {
     "lightgbm": {"label": "direction", "model": {"model": "lightgbm", "trees": 20}},
 }
 FEATURES = ("rsi", "body", "relative_volume", "bollinger_position")
-BATCH = 25  # worlds
+BATCH, QUARTER = 25, 4  # worlds; batches that hold also what is costly or beyond the usual
 POWER_BARS, R2, COSTS_BPS, POWER_HORIZONS = 3_000, (0.01, 0.03), (0.0, 1.0), (1, 12)
 MEMORIES = (0.0, 0.9, 0.97, 0.99)
 Key = tuple[str, int, str, float, int, str, int]  # folder, seed, kind, taught, symbols, who, batch
@@ -85,9 +85,10 @@ def null_counts(key: Key, calendar: str) -> dict[str, list[int]]:
             panel = world(kind, symbols, n_bars, first, seed_of_world)
         rng = np.random.default_rng(side_seed)
         if who == "rules":
-            labels = LABELS.parse({"label": "return", "horizons": list(HORIZONS)}).compute(panel)
+            labels = timed(panel, kind, symbols)
             rows = judged(labels, panel, first)
-            sides = {rule: of_rule(rule, labels, rows, panel, first, rng) for rule in RULES}
+            rules = RULES if batch < QUARTER else RULES[:-1]
+            sides = {rule: of_rule(rule, labels, rows, panel, first, rng) for rule in rules}
         else:
             labels, rows, side = of_learner(who, panel, first)
             sides = {who: side}
@@ -102,7 +103,7 @@ def null_counts(key: Key, calendar: str) -> dict[str, list[int]]:
                 )
             each = counts[f"{name}, {horizon}"]
             each[0] += 1
-            each[5] += symbols == 1
+            each[5] += len(p_values) > 1
             for start, p_value in zip((1, 3), p_values, strict=False):
                 each[start] += p_value < 0.05
                 each[start + 1] += p_value < 0.01
@@ -163,6 +164,19 @@ def drawn(folder: str, calendar: str, symbols: int, n_bars: int, seed: int) -> P
             records[name] = first[name]
         panel[f"S{number}"] = Bars(f"S{number}", bars.length_us, records)
     return panel
+
+
+_timed: dict[tuple[int, int], LabelTable] = {}
+
+
+def timed(panel: Panel, kind: str, symbols: int) -> LabelTable:
+    """Decisions and when their labels are known: the same in all worlds of one clock."""
+    bars = next(iter(panel.values()))
+    key = (symbols, len(bars))
+    if kind == "signs" or key not in _timed:
+        label = LABELS.parse({"label": "return", "horizons": list(HORIZONS)})
+        _timed[key] = label.compute(panel)
+    return _timed[key]
 
 
 def judged(labels: LabelTable, panel: Panel, first: int) -> npt.NDArray[np.int64]:
@@ -295,6 +309,34 @@ def power_by_memory(seed: int, worlds: int) -> dict[str, list[float]]:
     return found
 
 
+def both_at_once(seed: int, worlds: int) -> dict[str, float]:
+    """Share proven of a side that leans while it trends, on walks with a drift of t = 2.
+
+    By this statistic, and by the larger p-value of two: of (position - mean so far) x return, and
+    of the covariance of position and return over the test.
+    """
+    rng = np.random.default_rng([seed, 2])
+    counts, n_bars = np.zeros(2), 600
+    for _ in range(worlds):
+        returns = rng.normal(size=n_bars) + 2.0 / np.sqrt(n_bars)
+        price = np.cumsum(returns) - returns
+        passed = np.arange(n_bars) / n_bars
+        position = np.clip(2 * passed - 1 - price / np.sqrt(n_bars) / 2, -1, 1)
+        steady = np.cumsum(position) / np.arange(1, n_bars + 1)
+        timing = timing_of(position, returns)
+        se, count = timing_se(timing)
+        counts[0] += scipy.stats.t.sf(timing.mean() / se, count - 1) < LEVEL
+        parts = (
+            (position - steady) * returns,
+            (position - position.mean()) * (returns - returns.mean()),
+        )
+        counts[1] += (
+            max(scipy.stats.norm.sf(x.sum() / np.sqrt((x**2).sum())) for x in parts) < LEVEL
+        )
+    now, two = counts / worlds
+    return {"now": round(float(now), 3), "larger_of_two": round(float(two), 3)}
+
+
 def keys(options: Any) -> Iterator[tuple[Any, ...]]:
     """What is to be computed: all cells a few worlds at a time, so that none waits for long."""
     folder = str(options.data or "")
@@ -302,10 +344,10 @@ def keys(options: Any) -> Iterator[tuple[Any, ...]]:
     for batch in range(-(-options.worlds // BATCH)):
         for kind, taught, symbols in product(kinds, TAUGHT, SYMBOLS):
             yield folder, options.seed, kind, taught, symbols, "rules", batch
-            if 4 * batch * BATCH < options.worlds:
+            if batch < QUARTER:
                 for who in LEARNERS:
                     yield folder, options.seed, kind, taught, symbols, who, batch
-        if 2 * batch * BATCH < options.worlds:
+        if batch < 2 * QUARTER:
             for r2 in R2:
                 yield "power", options.seed, r2, batch
 
@@ -334,7 +376,7 @@ def collect(options: Any) -> dict[tuple[Any, ...], dict[str, list[int]]]:
 
 def main() -> None:
     parser = arguments(__doc__ or "")
-    parser.add_argument("--worlds", type=int, default=400, help="a cell; of models a quarter")
+    parser.add_argument("--worlds", type=int, default=400, help="a cell; of models at most 100")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="25 worlds a cell, and no bar to meet")
     parser.add_argument("--calendar", default="XNYS", help="of the bars in --data")
@@ -381,6 +423,7 @@ def main() -> None:
         ],
         "power_now_and_before": proven,
         "power_by_memory": slow,
+        "leaning_and_trending": both_at_once(options.seed, 5 * options.worlds),
     }
     bars = {
         "null_reject_5": at_most(worst(0), 0.06),
@@ -406,8 +449,8 @@ def of_levels(cells: dict[tuple[Any, ...], Any]) -> dict[str, list[float | None]
             every = [each for cell, each in cells.items() if cell[place] == level]
             alone = [each for each in every if each[5]]
             found[f"{name} {level}"] = [
-                round(float(np.mean([each[n] / each[0] for each in own])), 4) if own else None
-                for n, own in ((1, every), (2, every), (3, alone), (4, alone))
+                round(float(np.mean([each[n] / each[of] for each in own])), 4) if own else None
+                for n, of, own in ((1, 0, every), (2, 0, every), (3, 5, alone), (4, 5, alone))
             ]
     return found
 

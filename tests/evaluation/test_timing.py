@@ -212,8 +212,8 @@ def _against_slow_swings(past: Column, n: int) -> Column:
 
 
 def _against_the_trend_line(past: Column, n: int) -> Column:
-    # More with time, less the higher it stands: by any two statistics that each allow for one of
-    # the two, proven in 22 % of walks with a drift of t = 2.
+    # More with time, less the higher the price stands. The larger p-value of position x return and
+    # of their covariance, each right for one of the two, is below 5 % in 19 % of drifting walks.
     lean = (past[-n] - past[-n:]) / np.sqrt(n) / 2
     return np.asarray(np.clip(lean + 2 * np.arange(n) / n - 1, -1, 1))
 

@@ -83,12 +83,12 @@ def timing_se(timing: npt.NDArray[np.float64]) -> tuple[float | None, int]:
     """Standard error of the mean of a timing profit, and how many blocks stand behind it.
 
     timing   (n_bars,) as `timing_of` has it
-    returns  no error with fewer than five blocks, or where nothing was ever at stake
+    returns  no error with fewer than five blocks, or where the position was steady
 
-    The larger of two. Where no bar can be foretold, the bars' profits are uncorrelated and the
-    root of the sum of their squares is the error, however volatility clusters. Sums over blocks
-    of time allow for bars whose returns go together, as those of quiet symbols do. Blocks hold
-    n_bars ** (1/3) bars, the order at which such an error is best (Hall, Horowitz, Jing 1995).
+    The larger of two. Where returns cannot be predicted, the bars' profits are uncorrelated and
+    the root of their sum of squares is the error, however volatility clusters. Sums over blocks of
+    time allow for returns that are correlated over a few bars. Blocks hold n_bars ** (1/3) bars,
+    the order that suits such errors (Hall, Horowitz, Jing 1995).
     """
     n_bars = len(timing)
     count = n_bars // math.ceil(n_bars ** (1 / 3)) if n_bars else 0

@@ -75,9 +75,9 @@ def timing_of(position: Column, returns: Column) -> Column:
     returns   (n_bars,) of each bar
 
     Its sum is that of (position - mean position so far) x (return - mean return from here on),
-    both means with the bar's own. Written as weights on the bars' returns, the weights are known
-    at each bar's start and sum to zero. So where no bar's return beyond a constant drift can be
-    foretold, the sum is a martingale, whatever the rule, the drift or the past
+    both means including the bar itself. Written as weights on the bars' returns, the weights are
+    known at each bar's start and sum to zero. So where returns beyond a constant drift cannot be
+    predicted, the sum is a martingale, whatever the rule, the drift or the past
     (docs/ensembles-and-verdict.md).
 
     >>> timing_of(np.array([1.0, 1.0, 1.0]), np.array([0.01, -0.02, 0.03])).tolist()
@@ -85,7 +85,7 @@ def timing_of(position: Column, returns: Column) -> Column:
     """
     bars = np.arange(1, len(position) + 1)
     deviation = position - np.cumsum(position) / bars
-    # Each deviation is paid for in equal parts by its own bar and all later ones.
+    # Each deviation is offset in equal parts over its own bar and all later ones.
     weight = deviation - np.cumsum(deviation / bars[::-1])
     return np.asarray(weight * (returns - returns.mean()))
 
