@@ -103,7 +103,7 @@ def _all(
     yield from _prefixes(pipeline, data, features, labels, folds, cuts, short, record)
     yield from hunt_folds(labels, folds)
     yield from hunt_duplicates(features, labels, folds)
-    yield from hunt_targets(features, labels, data.panel, too_good)
+    yield from hunt_targets(features, labels, data.panel, too_good, short=short)
     if short:
         return
     yield from hunt_memory(pipeline, data, features, labels, folds)

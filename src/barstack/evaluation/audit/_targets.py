@@ -1,9 +1,9 @@
-"""Columns that know the answer: forecasts by one of them that are too good to be true."""
+"""Columns that know the answer: alone or together they forecast better than can be."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,40 +15,94 @@ from barstack.core.times import iso
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 
+from ._copies import Later
 from ._leak import Leak
+from ._past import AHEAD, Past, over, past_of
+from ._together import Together
 
-TOO_GOOD = 0.3  # correlation with the label that no column of an honest market reaches
+TOO_GOOD = 0.3  # correlation with what follows that no column of an honest market reaches
+_TOO_GOOD_SIZE = 0.7  # the same of how much it moves, which is far better foreseeable
 _DEVIATIONS = 4.0  # how surely it must lie above: many columns are looked at
-_FEWEST = 30  # rows that can tell anything
-_SAME = 0.9  # share of rows in which a column is a later number
-_FURTHEST = 12  # bars ahead
-_EQUAL = 1e-9  # of a number
-_MOST_ROWS, _STRETCH = 20_000, 1_000  # more rows tell no more
-_FIRST_LOOK = 256
+_FEWEST = 30  # rows, and labels side by side, that can tell anything
+_CLASSES = 24  # values of a label that is read as classes
+_IS_RETURN = 0.85  # correlation with the price's own move from which a label is read as a return
+_MOST_ROWS, _STRETCH = 10_000, 500  # more rows tell no more
+_ROUNDING = 1e-5  # of a column
+_AHEAD = (1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 36, AHEAD)  # bars held
+_SINGLE = range(2, 25)  # the number of single bars to come
 
-_PRICES = ("open", "high", "low", "close", "volume")
 _MEND = "Find out when it was known: it may be stamped too early, or made of the label."
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 
 def hunt_targets(
-    features: FeatureTable, labels: LabelTable, panel: Panel, too_good: float = TOO_GOOD
+    features: FeatureTable,
+    labels: LabelTable,
+    panel: Panel,
+    too_good: float = TOO_GOOD,
+    *,
+    short: bool = False,
 ) -> Iterator[Leak]:
-    """Each column that is a later number itself, or forecasts a label better than can be.
+    """Columns that are later numbers themselves, or know what follows better than can be.
 
-    too_good  what the correlation, less four standard errors, must not reach; errors are those of
-              labels that do not overlap, of which there are fewer
+    too_good  what the correlation with later returns, less four standard errors, must not reach
+
+    What the bars' own past tells, such as the way back of a price that is pegged, is no leak: only
+    what a column knows beyond it counts. Whether a price will move much is foreseeable and its
+    side is not, so columns are held against returns, whose mean given the past is nearly zero
+    however asymmetric the barriers are, and not against the numbers of classes.
     """
     rows = _some(features)
-    later, answers = _Later(features, panel, rows), _answers(labels, rows)
+    later = Later(features, panel, rows)
+    told: set[int] = set()
     for place, name in enumerate(features.columns):
-        column = features.values[rows, place]
-        leak = later.copied(name, column) or _forecasts(
-            features, answers, name, column, rows, too_good
-        )
-        if leak is not None:
-            yield leak
+        copy = later.copied(features.values[rows, place])
+        if copy is not None:
+            told.add(place)
+            yield _leak(features, int(rows[copy[1]]), name, f"Feature {name!r} is {copy[0]}")
+    past = past_of(labels.decisions, panel, rows)
+    rest = [place for place in range(len(features.columns)) if place not in told]
+    table = _Table.of(features, past, rows, rest)
+    if table is None:
+        return
+    futures = list(_futures(labels, past, rows, table))
+    for future in futures:
+        limit = too_good if future.side else max(_TOO_GOOD_SIZE, too_good)
+        for column, correlation in table.knowing(future, limit):
+            place = rest[column]
+            if place in told:
+                continue
+            told.add(place)
+            name = features.columns[place]
+            yield _leak(
+                features,
+                int(rows[table.rows[0]]),
+                name,
+                f"Feature {name!r} forecasts {future.what} with a correlation of "
+                f"{correlation:.2f} beyond what the bars' own past tells, over "
+                f"{future.n_apart:,} such stretches side by side; nothing honest reaches "
+                f"{limit:g}",
+            )
+    if told:
+        return
+    sides = [future for future in futures if future.side and (future.main or not short)]
+    names = [features.columns[place] for place in rest]
+    together = Together(table.raw, table.symbol, names, surely)
+    for future in sides:
+        found = together.knowing(future.values, future.block, too_good, deep=not short)
+        if found is not None:
+            yield _leak(
+                features,
+                int(rows[table.rows[0]]),
+                found.name,
+                f"{found.what} forecasts {future.what} with a correlation of "
+                f"{found.correlation:.2f}, which no honest columns reach together either "
+                f"({too_good:g})",
+            )
+            return
 
 
 def _some(features: FeatureTable) -> Rows:
@@ -60,149 +114,215 @@ def _some(features: FeatureTable) -> Rows:
     return np.unique((starts[:, None] + np.arange(_STRETCH)).ravel())
 
 
-class _Answer(NamedTuple):
-    """A label of one horizon at some rows: its return and its value, plain and as ranks."""
+@dataclass(frozen=True, eq=False)
+class Future:
+    """Something that follows each row, as far as the bars' own past does not tell it.
 
-    horizon: str
-    seen: npt.NDArray[np.bool_]
-    plain: list[Floats]
-    ranks: list[Floats]
-    apart: float  # labels side by side, were all seen
-
-
-def _answers(labels: LabelTable, rows: Rows) -> list[_Answer]:
-    found = []
-    for place, horizon in enumerate(labels.target.horizons):
-        plain = [labels.returns[rows, place], labels.values[rows, place]]
-        seen = np.isfinite(plain[0]) & np.isfinite(plain[1])
-        if seen.sum() < _FEWEST:
-            continue
-        apart = _apart(labels, rows[seen], place)
-        found.append(_Answer(horizon, seen, plain, [_ranks(each, seen) for each in plain], apart))
-    return found
-
-
-def _ranks(values: Floats, seen: npt.NDArray[np.bool_]) -> Floats:
-    ranks = np.full(len(values), np.nan)
-    ranks[seen] = rankdata(values[seen])
-    return ranks
-
-
-def _forecasts(
-    features: FeatureTable,
-    answers: list[_Answer],
-    name: str,
-    column: Floats,
-    rows: Rows,
-    too_good: float,
-) -> Leak | None:
-    there = np.isfinite(column)
-    ranks = _ranks(column, there)
-    for answer in answers:
-        both = there & answer.seen
-        if both.sum() < _FEWEST:
-            continue
-        apart = answer.apart * both.sum() / answer.seen.sum()
-        correlation = max(
-            *(_correlation(column[both], each[both]) for each in answer.plain),
-            *(_correlation(ranks[both], each[both]) for each in answer.ranks),
-        )
-        error = 1.0 / np.sqrt(max(apart - 3.0, 1.0))
-        if np.tanh(np.arctanh(min(correlation, 1.0 - 1e-12)) - _DEVIATIONS * error) > too_good:
-            return _leak(
-                features,
-                int(rows[np.argmax(both)]),
-                name,
-                f"forecasts the label of horizon {answer.horizon} with a correlation of "
-                f"{correlation:.2f} over {apart:,.0f} labels that do not overlap; nothing honest "
-                f"reaches {too_good:g}",
-            )
-    return None
-
-
-def _apart(labels: LabelTable, rows: npt.NDArray[np.int64], place: int) -> float:
-    """How many labels lie side by side without overlapping, on the one clock of all symbols.
-
-    Symbols move together, so those of one moment count as one.
+    values   (n_rows,) NaN where it is not known
+    block    (n_rows,) number of the stretch of time; those of two stretches hardly overlap
+    n_apart  how many stretches there are
+    n_told   how many numbers of the past were fitted to it
+    side     whether it says which way the price goes, else how much it moves
+    main     what the study's label asks for
     """
+
+    what: str
+    values: Floats
+    block: Ints
+    n_apart: int
+    n_told: int
+    side: bool
+    main: bool
+
+
+def _futures(labels: LabelTable, past: Past, rows: Rows, table: _Table) -> Iterator[Future]:
+    times = np.unique(labels.decisions.decided_at[rows], return_inverse=True)[1]
+    for place, horizon in enumerate(labels.target.horizons):
+        held = _bars_held(labels, rows, place)
+        returns, values = labels.returns[rows, place], labels.values[rows, place]
+        what = f"the label of horizon {horizon}"
+        if _is_return(returns, values, past, held):
+            scaled = returns / (past.scale * np.sqrt(held))
+            yield from table.future(what, np.clip(scaled, -8.0, 8.0), held, times, main=True)
+            if not _differ(values, returns):
+                continue
+        for size in _sizes(values):
+            yield from table.future(what, size, held, times, side=False)
+    for bars in _AHEAD:
+        what = f"the return of the next {bars} bar{'s' if bars > 1 else ''}"
+        yield from table.future(what, over(past, bars), bars, times)
+    for bar in _SINGLE:
+        what = f"the return of the bar {bar} bars ahead"
+        yield from table.future(what, past.ahead[:, bar - 1], 1, times)
+
+
+def _bars_held(labels: LabelTable, rows: Rows, place: int) -> int:
+    """How many decision times the longer labels take."""
     decided = labels.decisions.decided_at[rows]
     known = labels.known_at[rows, place]
-    longest = np.median((known - decided).astype(np.int64))
-    times = np.unique(decided)
-    steps = np.diff(times).astype(np.int64)
-    bar = np.median(steps) if len(steps) else 1
-    return float(len(times) / max(longest / max(bar, 1), 1.0))
+    there = ~np.isnat(known)
+    times = np.unique(labels.decisions.decided_at)
+    steps = np.searchsorted(times, known[there]) - np.searchsorted(times, decided[there])
+    return max(int(np.quantile(steps, 0.9)), 1) if len(steps) else 1
 
 
-def _correlation(first: Floats, second: Floats) -> float:
-    """Its size; 0 where one of the two never changes."""
-    a, b = first - first.mean(), second - second.mean()
-    size = np.sqrt((a * a).sum() * (b * b).sum())
-    return float(abs((a * b).sum()) / size) if size > 0.0 and np.isfinite(size) else 0.0
+def _is_return(returns: Floats, values: Floats, past: Past, held: int) -> bool:
+    """Whether `returns` are the price's: said by a label that has values beside, else measured."""
+    if _differ(values, returns):
+        return True
+    moves = over(past, min(held, AHEAD)) * past.scale
+    both = np.isfinite(moves) & np.isfinite(returns)
+    if both.sum() < _FEWEST or _few(returns):
+        return False
+    ranks = [rankdata(each[both]) for each in (moves, returns)]
+    return bool(np.corrcoef(*ranks)[0, 1] > _IS_RETURN) if min(map(np.ptp, ranks)) > 0 else False
 
 
-class _Later:
-    """Numbers of later bars at some rows: prices, volumes and returns."""
+def _differ(values: Floats, returns: Floats) -> bool:
+    return not np.array_equal(values, returns, equal_nan=True)
 
-    def __init__(self, features: FeatureTable, panel: Panel, rows: Rows) -> None:
-        self.features, self.rows = features, rows
-        decisions = features.decisions
-        self.names: list[str] = []
-        then, now = [], []
-        close = np.full(len(rows), np.nan)
-        for what in (*_PRICES, "return", "log return"):
-            ahead = np.full((_FURTHEST + 1, len(rows)), np.nan)
-            for code, symbol in enumerate(decisions.symbols):
-                if symbol not in panel:
-                    continue
-                bars, own = panel[symbol], np.flatnonzero(decisions.symbol_code[rows] == code)
-                decided_at = decisions.decided_at[rows[own]]
-                row = np.searchsorted(bars.closed_at, decided_at, side="right") - 1
-                own, row = own[row >= 0], row[row >= 0]
-                numbers = np.append(_numbers(bars.records, what), np.full(_FURTHEST, np.nan))
-                for bar in range(_FURTHEST + 1):
-                    ahead[bar, own] = numbers[row + bar]
-            if what == "close":
-                close = ahead[0]
-            for bar in range(1, _FURTHEST + 1):
-                self.names.append(f"the {what} {bar} bar{'s' if bar > 1 else ''} later")
-                then.append(ahead[bar])
-                now.append(ahead[0])
-        self.then = np.array(then)
-        # Where the later number is today's too, as an open is the close before, it tells nothing.
-        self.tells = np.isfinite(self.then)
-        for today in (np.array(now), close):
-            self.tells &= ~(np.abs(self.then - today) <= _EQUAL * np.abs(today))
 
-    def copied(self, name: str, column: Floats) -> Leak | None:
-        """Where the column is one of these numbers."""
-        few = np.linspace(0, len(column) - 1, min(len(column), _FIRST_LOOK)).astype(int)
-        near = self._same(column[few], self.then[:, few]) & self.tells[:, few]
-        for place in np.flatnonzero(near.sum(axis=1) >= 0.5 * self.tells[:, few].sum(axis=1)):
-            told = np.isfinite(column) & self.tells[place]
-            if told.sum() < _FEWEST:
+def _few(values: Floats) -> bool:
+    return len(np.unique(values[np.isfinite(values)][:_STRETCH])) <= _CLASSES
+
+
+def _sizes(values: Floats) -> list[Floats]:
+    """A label as numbers: each of its classes, or its ranks."""
+    seen = np.isfinite(values)
+    if not seen.any():
+        return []
+    if not _few(values):
+        ranks = np.full(len(values), np.nan)
+        ranks[seen] = rankdata(values[seen])
+        return [ranks]
+    classes = np.unique(values[seen])[: _CLASSES if len(values) else 0]
+    return [np.where(seen, values == each, np.nan) for each in classes]
+
+
+class _Table:
+    """The columns at rows whose past is known, and what of them that past does not tell."""
+
+    def __init__(self, raw: Floats, symbol: Ints, past: Past, kept: Ints) -> None:
+        self.raw, self.symbol, self.rows = raw, symbol, kept
+        moves = _with_symbols(past.moves[kept], symbol)
+        self.moves = np.linalg.qr(moves)[0]
+        self.sizes = np.linalg.qr(np.hstack([moves, past.sizes[kept]]))[0]
+        there = np.isfinite(raw)
+        self.forms = [_left(form, there, self.moves) for form in _forms(raw, symbol)]
+        self._by_size: list[Floats] | None = None
+
+    @classmethod
+    def of(cls, features: FeatureTable, past: Past, rows: Rows, places: list[int]) -> _Table | None:
+        """None where too few rows have a past."""
+        known = np.isfinite(past.scale) & np.isfinite(past.moves).all(axis=1)
+        kept = np.flatnonzero(known)
+        if len(kept) < 2 * past.moves.shape[1] + _FEWEST or not places:
+            return None
+        raw = features.values[rows[kept]][:, places]
+        raw = np.where(np.isfinite(raw), raw, np.nan)
+        return cls(raw, features.decisions.symbol_code[rows[kept]].astype(np.int64), past, kept)
+
+    def future(
+        self,
+        what: str,
+        values: Floats,
+        bars: int,
+        times: Ints,
+        *,
+        side: bool = True,
+        main: bool = False,
+    ) -> Iterator[Future]:
+        """One, where there is enough of it."""
+        block = times[self.rows] // max(bars, 1)
+        found = values[self.rows]
+        there = np.isfinite(found)
+        n_apart = len(np.unique(block[there]))
+        basis = self.moves if side else self.sizes
+        if n_apart < max(_FEWEST, 2 * basis.shape[1]) or np.ptp(found[there]) == 0.0:
+            return
+        left = _left(found[:, None], there[:, None], basis)[:, 0]
+        yield Future(
+            what, np.where(there, left, np.nan), block, n_apart, basis.shape[1], side, main
+        )
+
+    def knowing(self, future: Future, limit: float) -> Iterator[tuple[int, float]]:
+        """Each column that knows it, with the correlation."""
+        forms = self.forms if future.side else self._forms_by_size
+        there = np.isfinite(future.values)
+        y = np.nan_to_num(future.values)
+        size = np.sqrt((y * y).sum())
+        best: dict[int, float] = {}
+        for form in forms:
+            norm = np.sqrt((form * form).T @ there.astype(float))
+            # What is left of a column that the past tells is rounding.
+            told = norm > _ROUNDING * np.sqrt(there.sum())
+            correlations = np.divide(
+                form.T @ y, norm * size, out=np.zeros(len(norm)), where=told & (norm * size > 0.0)
+            )
+            for column in np.flatnonzero(np.abs(correlations) > limit):
+                c = float(abs(correlations[column]))
+                products = form[:, column] * y
+                if surely(c, products, future.block, future.n_told) > limit:
+                    best[column] = max(c, best.get(column, 0.0))
+        yield from sorted(best.items())
+
+    @property
+    def _forms_by_size(self) -> list[Floats]:
+        if self._by_size is None:
+            there = np.isfinite(self.raw)
+            forms = _forms(self.raw, self.symbol)
+            self._by_size = [_left(form, there, self.sizes) for form in forms]
+        return self._by_size
+
+
+def surely(correlation: float, products: Floats, block: Ints, n_told: int) -> float:
+    """What a correlation is at least, but for some standard errors.
+
+    products  (n_rows,) of the two, whose sum it comes from; those of one block count as one
+    n_told    how many numbers were fitted to the same rows
+    """
+    sums = np.bincount(block - block.min(), products)
+    n_apart = len(np.unique(block))
+    robust = np.sqrt((sums * sums).sum()) / max(abs(sums.sum()), 1e-300) * correlation
+    error = max(1.0 / np.sqrt(max(n_apart - n_told - 3.0, 1.0)), robust)
+    return float(np.tanh(np.arctanh(min(correlation, 1.0 - 1e-12)) - _DEVIATIONS * error))
+
+
+def _with_symbols(table: Floats, symbol: Ints) -> Floats:
+    """A column of ones for each symbol beside the others."""
+    ones = (symbol[:, None] == np.unique(symbol)).astype(float)
+    return np.hstack([table, ones])
+
+
+def _forms(raw: Floats, symbol: Ints) -> list[Floats]:
+    """Columns within each symbol: standardised, and as ranks. Zero where there is nothing."""
+    plain, ranks = np.zeros_like(raw), np.zeros_like(raw)
+    for code in np.unique(symbol):
+        own = symbol == code
+        for place, column in enumerate(raw[own].T):
+            seen = np.isfinite(column)
+            if seen.sum() < 2:
                 continue
-            same = self._same(column, self.then[place]) & told
-            if same.sum() >= _SAME * told.sum() and len(np.unique(column[same])) >= _FEWEST // 2:
-                row = int(self.rows[np.argmax(same)])
-                return _leak(self.features, row, name, f"is {self.names[place]}")
-        return None
-
-    @staticmethod
-    def _same(column: Floats, then: Floats) -> npt.NDArray[np.bool_]:
-        return np.asarray(np.abs(column - then) <= _EQUAL * np.abs(then))
+            for form, values in ((plain, column[seen]), (ranks, rankdata(column[seen]))):
+                spread = values.std()
+                if spread > 0.0:
+                    target = np.zeros(len(column))
+                    target[seen] = (values - values.mean()) / spread
+                    form[own, place] = target
+    return [plain, ranks]
 
 
-def _numbers(records: npt.NDArray[np.void], name: str) -> Floats:
-    if name in _PRICES:
-        return np.ascontiguousarray(records[name])
-    close = records["close"]
-    steps = np.concatenate([[np.nan], close[1:] / close[:-1] - 1.0])
-    return np.asarray(steps if name == "return" else np.log1p(steps))
+def _left(values: Floats, there: Flags, basis: Floats) -> Floats:
+    """What the basis does not explain; zero where there is nothing."""
+    filled = np.where(there, values, 0.0)
+    mean = filled.sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+    filled = np.where(there, filled - mean, 0.0)
+    return np.where(there, filled - basis @ (basis.T @ filled), 0.0)
 
 
 def _leak(features: FeatureTable, row: int, name: str, what: str) -> Leak:
     decisions = features.decisions
     symbol, at = str(decisions.symbols[decisions.symbol_code[row]]), decisions.decided_at[row]
-    text = f"Feature {name!r} {what}; first seen of {symbol} at {iso(at)}."
-    return Leak("features", name, symbol, at, text, _MEND)
+    return Leak(
+        "features", name, symbol, at, f"{what}; first seen of {symbol} at {iso(at)}.", _MEND
+    )
