@@ -21,7 +21,16 @@ _FILES = (
     ("fx_15m/EURUSD", "24/7"),
     ("us_equities_5m/NVDA", "XNYS"),
 )
-_WIDTHS = ((0.5, 1.0), (0.5, 2.0), (0.5, 3.0), (1.0, 3.0), (2.0, 0.5), (3.0, 0.5), (1.0, 0.5), (3.0, 1.0))
+_WIDTHS = (
+    (0.5, 1.0),
+    (0.5, 2.0),
+    (0.5, 3.0),
+    (1.0, 3.0),
+    (2.0, 0.5),
+    (3.0, 0.5),
+    (1.0, 0.5),
+    (3.0, 1.0),
+)
 _HORIZONS = (4, 12, 24, 48)
 
 _PAIRED = (
@@ -71,7 +80,13 @@ def barrier_settings(folder: Path | None) -> list[Task]:
     """96 of them: three files, eight pairs of widths, four horizons."""
     chosen = itertools.product(_FILES, _WIDTHS, _HORIZONS)
     return [
-        (file, calendar, {"label": "triple_barrier", "horizons": [h], "upper": u, "lower": w}, 8000, folder)
+        (
+            file,
+            calendar,
+            {"label": "triple_barrier", "horizons": [h], "upper": u, "lower": w},
+            8000,
+            folder,
+        )
         for (file, calendar), (u, w), h in chosen
     ]
 

@@ -42,6 +42,7 @@ def pipeline_of(study: Study, length_us: int) -> Pipeline:
         labels=lambda data: latest_labels(study.label, data.panel),
         folds=folds,
         fit=_Fitter(study).fit,
+        traded=True,
     )
 
 

@@ -1,4 +1,4 @@
-"""Columns that are a later number themselves: a price, a volume, or that of an hour not yet over."""
+"""Columns that are a later number themselves: a price, a volume, that of an hour not yet over."""
 
 from __future__ import annotations
 

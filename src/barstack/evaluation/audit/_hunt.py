@@ -14,8 +14,10 @@ from barstack.splits import Fold
 
 from ._apart import hunt_folds
 from ._causal import made_again
+from ._clocks import hunt_bars
 from ._door import read, read_features, read_folds, read_labels
 from ._duplicates import hunt_duplicates
+from ._earned import hunt_chosen, hunt_returns
 from ._futures import KINDS, futures
 from ._leak import Leak
 from ._memory import hunt_memory
@@ -101,6 +103,13 @@ def _all(
     folds = read_folds(pipeline, features, labels)
     record.folds = len(folds)
     yield from _prefixes(pipeline, data, features, labels, folds, cuts, short, record)
+    yield from hunt_bars(data.panel)
+
+    def made(data: Data) -> LabelTable:
+        return read_labels(pipeline, data)
+
+    yield from hunt_returns(labels, made, data, traded=pipeline.traded)
+    yield from hunt_chosen(labels, made, data, *([2] if short else []))
     yield from hunt_folds(labels, folds)
     yield from hunt_duplicates(features, labels, folds)
     yield from hunt_targets(features, labels, data.panel, too_good, short=short)

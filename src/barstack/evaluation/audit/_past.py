@@ -70,7 +70,15 @@ def past_of(decisions: Decisions, panel: Panel, rows: Rows) -> Past:
 
 def over(past: Past, bars: int) -> Floats:
     """(n_rows,) the move of the next so many bars, in deviations."""
-    return np.clip(past.ahead[:, :bars].sum(axis=1) / np.sqrt(bars), -_WILDEST, _WILDEST)
+    moves: Floats = past.ahead[:, :bars].sum(axis=1) / np.sqrt(bars)
+    return np.clip(moves, -_WILDEST, _WILDEST)
+
+
+def correlation(first: Floats, second: Floats) -> float:
+    """0 where one of the two never changes."""
+    a, b = first - first.mean(), second - second.mean()
+    size = np.sqrt((a * a).sum() * (b * b).sum())
+    return float((a * b).sum() / size) if size > 0.0 else 0.0
 
 
 class _Told:

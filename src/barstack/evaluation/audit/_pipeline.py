@@ -72,6 +72,9 @@ class Pipeline:
               the same bits when called twice. What a fit reads of the bars themselves, such as
               paths for barriers, it takes from the data it is given
 
+    traded    whether profits are computed from the labels' returns, which must then be those of a
+              holding; else only labels whose returns are not simply their values say that they are
+
     Rows are those of the tables sorted by symbol, then by time.
     """
 
@@ -79,3 +82,4 @@ class Pipeline:
     labels: Callable[[Data], Any]
     folds: Callable[[FeatureTable, LabelTable], Sequence[Any]] | None = None
     fit: Callable[[Data, FeatureTable, LabelTable, Sequence[Fold], int], Fit] | None = None
+    traded: bool = False

@@ -17,7 +17,7 @@ from barstack.labels import LabelTable
 
 from ._copies import Later
 from ._leak import Leak
-from ._past import AHEAD, Past, over, past_of
+from ._past import AHEAD, Past, correlation, over, past_of
 from ._together import Together
 
 TOO_GOOD = 0.3  # correlation with what follows that no column of an honest market reaches
@@ -71,7 +71,7 @@ def hunt_targets(
     futures = list(_futures(labels, past, rows, table))
     for future in futures:
         limit = too_good if future.side else max(_TOO_GOOD_SIZE, too_good)
-        for column, correlation in table.knowing(future, limit):
+        for column, found in table.knowing(future, limit):
             place = rest[column]
             if place in told:
                 continue
@@ -82,7 +82,7 @@ def hunt_targets(
                 int(rows[table.rows[0]]),
                 name,
                 f"Feature {name!r} forecasts {future.what} with a correlation of "
-                f"{correlation:.2f} beyond what the bars' own past tells, over "
+                f"{found:.2f} beyond what the bars' own past tells, over "
                 f"{future.n_apart:,} such stretches side by side; nothing honest reaches "
                 f"{limit:g}",
             )
@@ -92,14 +92,14 @@ def hunt_targets(
     names = [features.columns[place] for place in rest]
     together = Together(table.raw, table.symbol, names, surely)
     for future in sides:
-        found = together.knowing(future.values, future.block, too_good, deep=not short)
-        if found is not None:
+        known = together.knowing(future.values, future.block, too_good, deep=not short)
+        if known is not None:
             yield _leak(
                 features,
                 int(rows[table.rows[0]]),
-                found.name,
-                f"{found.what} forecasts {future.what} with a correlation of "
-                f"{found.correlation:.2f}, which no honest columns reach together either "
+                known.name,
+                f"{known.what} forecasts {future.what} with a correlation of "
+                f"{known.correlation:.2f}, which no honest columns reach together either "
                 f"({too_good:g})",
             )
             return
@@ -174,8 +174,7 @@ def _is_return(returns: Floats, values: Floats, past: Past, held: int) -> bool:
     both = np.isfinite(moves) & np.isfinite(returns)
     if both.sum() < _FEWEST or _few(returns):
         return False
-    ranks = [rankdata(each[both]) for each in (moves, returns)]
-    return bool(np.corrcoef(*ranks)[0, 1] > _IS_RETURN) if min(map(np.ptp, ranks)) > 0 else False
+    return correlation(rankdata(moves[both]), rankdata(returns[both])) > _IS_RETURN
 
 
 def _differ(values: Floats, returns: Floats) -> bool:
@@ -259,7 +258,7 @@ class _Table:
             correlations = np.divide(
                 form.T @ y, norm * size, out=np.zeros(len(norm)), where=told & (norm * size > 0.0)
             )
-            for column in np.flatnonzero(np.abs(correlations) > limit):
+            for column in map(int, np.flatnonzero(np.abs(correlations) > limit)):
                 c = float(abs(correlations[column]))
                 products = form[:, column] * y
                 if surely(c, products, future.block, future.n_told) > limit:

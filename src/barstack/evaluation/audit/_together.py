@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ._past import correlation
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Surely = Callable[[float, Floats, Ints, int], float]
@@ -71,7 +73,7 @@ class Together:
             beta = np.linalg.lstsq(X[train], y[train], rcond=1e-10)[0]
             widest = _WILDEST * np.sqrt(((X[train] @ beta) ** 2).mean())
             forecast[~train] = np.clip(X[~train] @ beta, -widest, widest)
-        found = _correlation(forecast, y)
+        found = correlation(forecast, y)
         if not (found > limit and self.surely(found, forecast * y, block, 0) > limit):
             return None
         chosen = _few(X, y)
@@ -169,21 +171,15 @@ def _factors(raw: Floats, centred: Floats, symbol: Ints) -> tuple[Floats, list[t
     return np.clip(np.stack(factors[kept], axis=1), -_WILDEST, _WILDEST), of[kept]
 
 
-def _correlation(first: Floats, second: Floats) -> float:
-    a, b = first - first.mean(), second - second.mean()
-    size = np.sqrt((a * a).sum() * (b * b).sum())
-    return float((a * b).sum() / size) if size > 0.0 else 0.0
-
-
 def _few(X: Floats, y: Floats) -> list[int]:
     """The fewest columns that do most of it, those with the surest coefficients first."""
     inverse = np.linalg.pinv(X.T @ X, rcond=1e-12)
     beta = inverse @ (X.T @ y)
     order = np.argsort(-np.abs(beta) / np.sqrt(np.maximum(np.diag(inverse), 1e-300)))
-    whole = _correlation(X @ beta, y)
+    whole = correlation(X @ beta, y)
     for count in range(2, _NAMED):
         own = X[:, order[:count]]
-        if _correlation(own @ np.linalg.lstsq(own, y, rcond=None)[0], y) >= _ENOUGH * whole:
+        if correlation(own @ np.linalg.lstsq(own, y, rcond=None)[0], y) >= _ENOUGH * whole:
             return sorted(map(int, order[:count]))
     return sorted(map(int, order[:_NAMED]))
 
