@@ -1,7 +1,7 @@
-"""Bars that a fault of the source lets tell of later ones: wrong clocks, repeats, missing rows.
+"""Bars that a fault of the source lets tell of later ones: wrong clocks and repeated quotes.
 
-Nothing shows when they are cut, as the bars themselves are wrong; prices of several symbols, and
-what happens around bars that repeat or are missing, give it away.
+Nothing shows when they are cut, as the bars themselves are wrong: the moves of several symbols
+give it away.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
 
-from barstack.bars import Bars, Panel
-from barstack.core.times import DAY_US, format_duration, iso, microseconds
+from barstack.bars import Panel
+from barstack.core.times import format_duration, iso
 
 from ._leak import Leak
 from ._past import correlation
+from ._paths import Path
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 _MOST_BARS = 20_000  # of each symbol, the latest
-_PAIRS = 6  # symbols up to which each is held against each, and not only against all others
+_PAIRS = 6  # symbols up to which each is held against each, and not against the others' mean
 _STEPS = (1, 6)  # bars
+_ALL = "the others"
 _LEADS = (
     0.15  # correlation of one symbol's last move with another's next that honest bars keep below
 )
@@ -34,44 +35,19 @@ _ERRORS = 6.0  # standard errors
 _FEWEST = 60  # moves
 _STILL = 3  # bars that repeat a price
 _CAUGHT_UP = 0.4  # correlation of the move after them with that of the others meanwhile
-_FEWEST_RUNS = 20
+_FEWEST_RUNS, _SURE = 20, 3.5  # runs, and standard errors
 _REPEATED = (0.4, 0.9)  # share of bars that repeat, and of moves at one place of each longer bar
 _LONGEST = 60  # bars that could be one
-_ONE_WAY = 0.75  # share of moves across missing bars that go one way
-_WILDEST = 8.0
 
 
 def hunt_bars(panel: Panel) -> Iterator[Leak]:
-    """Symbols whose bars lead or follow others', stand still meanwhile, or lack certain rows."""
-    paths = {name: _Path(bars[-_MOST_BARS:]) for name, bars in panel.items() if len(bars) > _FEWEST}
+    """Symbols whose bars lead or follow others', or stand still meanwhile."""
+    paths = {name: Path(bars[-_MOST_BARS:]) for name, bars in panel.items() if len(bars) > _FEWEST}
     for name, path in paths.items():
         yield from _repeating(name, path)
-        yield from _left_out(name, path)
     if len(paths) > 1:
         yield from _off_the_clock(paths)
         yield from _behind(paths)
-
-
-class _Path:
-    """The price of one symbol in deviations of its own, at the closes of its bars."""
-
-    def __init__(self, bars: Bars) -> None:
-        self.bars = bars
-        self.at = microseconds(bars.closed_at)
-        close = np.log(np.ascontiguousarray(bars.records["close"]))
-        steps = np.diff(close, prepend=close[:1])
-        scale = np.sqrt(lfilter([0.02], [1.0, -0.98], steps**2))
-        scale = np.concatenate([scale[:1], scale[:-1]])  # as known before the move
-        usual = np.median(np.abs(steps[steps != 0.0])) if steps.any() else 1.0
-        self.steps = np.clip(steps / np.maximum(scale, usual), -_WILDEST, _WILDEST)
-        self.price = np.cumsum(self.steps)
-        same = np.append(False, close[1:] == close[:-1])
-        self.still = same & (bars.records["high"] == bars.records["low"])
-
-    def asof(self, at: Ints) -> Floats:
-        """The price known at some moments; NaN before the first."""
-        row = np.searchsorted(self.at, at, side="right") - 1
-        return np.where(row >= 0, self.price[np.maximum(row, 0)], np.nan)
 
 
 # --- symbols on other clocks --------------------------------------------------------------------
@@ -83,28 +59,18 @@ class _Lead(NamedTuple):
     bars: int
 
 
-def _off_the_clock(paths: dict[str, _Path]) -> Iterator[Leak]:
+def _off_the_clock(paths: dict[str, Path]) -> Iterator[Leak]:
     """Symbols whose next move is the others' last, or the other way round."""
     leads: list[tuple[str, str, _Lead]] = []  # who leads whom
-    names = list(paths)
-    if len(names) <= _PAIRS:
-        others = {name: {other: paths[other] for other in names if other != name} for name in names}
-        for name in names:
-            for other, path in others[name].items():
-                if (lead := _lead(paths[name].price, path.asof(paths[name].at))) is not None:
-                    leads.append((other, name, lead))
-    else:
-        everyone = _Everyone(paths)
-        for name in names:
-            path = paths[name]
-            market = everyone.but(name)
-            if (lead := _lead(path.price, market(path.at))) is not None:
-                leads.append(("the others", name, lead))
-            elif (lead := everyone.led_by(name, market)) is not None:
-                leads.append((name, "the others", lead))
+    for name, other, price in _others(paths):
+        own = paths[name].price
+        if (lead := _lead(own, price)) is not None:
+            leads.append((other, name, lead))
+        elif other == _ALL and (lead := _lead(price, own)) is not None:
+            leads.append((name, other, lead))
     if not leads:
         return
-    named = [who for pair in leads for who in pair[:2] if who != "the others"]
+    named = [who for pair in leads for who in pair[:2] if who != _ALL]
     # With several, one that all the others lead or follow is the one that is wrong.
     most = max(dict.fromkeys(named), key=named.count)
     for leader, follower, lead in leads:
@@ -141,39 +107,30 @@ def _lead(follower: Floats, leader: Floats) -> _Lead | None:
     return None
 
 
-class _Everyone:
-    """All symbols' mean price on one clock, that of all closes."""
+def _others(paths: dict[str, Path]) -> Iterator[tuple[str, str, Floats]]:
+    """(symbol, whom, price): each symbol and what it is held against, on the symbol's own clock.
 
-    def __init__(self, paths: dict[str, _Path]) -> None:
-        self.at = np.unique(np.concatenate([path.at for path in paths.values()]))[-_MOST_BARS:]
-        self.paths, self.count = paths, len(paths)
-        self.total = np.zeros(len(self.at))
-        for path in paths.values():
-            self.total += np.nan_to_num(path.asof(self.at))
-
-    def but(self, name: str) -> _Market:
-        own = np.nan_to_num(self.paths[name].asof(self.at))
-        return _Market(self.at, (self.total - own) / (self.count - 1))
-
-    def led_by(self, name: str, market: _Market) -> _Lead | None:
-        """Whether the others' next move is the symbol's last, on the symbol's clock."""
-        path = self.paths[name]
-        return _lead(market(path.at), path.price)
-
-
-class _Market(NamedTuple):
-    at: Ints
-    price: Floats
-
-    def __call__(self, at: Ints) -> Floats:
-        row = np.searchsorted(self.at, at, side="right") - 1
-        return np.where(row >= 0, self.price[np.maximum(row, 0)], np.nan)
+    Each of few others, or the mean of many.
+    """
+    if len(paths) <= _PAIRS:
+        for name, path in paths.items():
+            for other, leader in paths.items():
+                if other != name:
+                    yield name, other, leader.asof(path.at)
+        return
+    clock = np.unique(np.concatenate([path.at for path in paths.values()]))[-_MOST_BARS:]
+    prices = {name: np.nan_to_num(path.asof(clock)) for name, path in paths.items()}
+    total = np.sum(list(prices.values()), axis=0)
+    for name, path in paths.items():
+        row = np.searchsorted(clock, path.at, side="right") - 1
+        mean = (total - prices[name]) / (len(paths) - 1)
+        yield name, _ALL, np.where(row >= 0, mean[np.maximum(row, 0)], np.nan)
 
 
 # --- prices that repeat ---------------------------------------------------------------------------
 
 
-def _repeating(name: str, path: _Path) -> Iterator[Leak]:
+def _repeating(name: str, path: Path) -> Iterator[Leak]:
     """Longer bars, or quotes of a slower clock, repeated to look like shorter ones."""
     still = path.still[1:]
     if still.mean() < _REPEATED[0] or still.all():
@@ -194,22 +151,21 @@ def _repeating(name: str, path: _Path) -> Iterator[Leak]:
             return
 
 
-def _behind(paths: dict[str, _Path]) -> Iterator[Leak]:
+def _behind(paths: dict[str, Path]) -> Iterator[Leak]:
     """Symbols that stand still while the others move, and then catch up."""
-    everyone = _Everyone(paths)
     for name, path in paths.items():
         begins, ends = _runs(path.still, _STILL)
         kept = ends < len(path.at)
         begins, ends = begins[kept], ends[kept]
         if len(begins) < _FEWEST_RUNS:
             continue
-        market = everyone.but(name)(path.at)
+        market = _market(paths, name)
         meanwhile, after = market[ends - 1] - market[begins - 1], path.steps[ends]
         known = np.isfinite(meanwhile)
         if known.sum() < _FEWEST_RUNS:
             continue
-        found = abs(correlation(meanwhile[known], after[known]))
-        if found > _CAUGHT_UP and found * np.sqrt(known.sum()) > 0.8 * _ERRORS:
+        found = correlation(meanwhile[known], after[known])
+        if found > _CAUGHT_UP and np.arctanh(found) * np.sqrt(known.sum() - 3) > _SURE:
             yield _leak(
                 name,
                 path.bars.closed_at[begins[0]],
@@ -220,56 +176,24 @@ def _behind(paths: dict[str, _Path]) -> Iterator[Leak]:
             )
 
 
+def _market(paths: dict[str, Path], name: str) -> Floats:
+    """The others' mean price on a symbol's clock, those that move against it turned round."""
+    path = paths[name]
+    prices = []
+    for other in paths.values():
+        if other is not path:
+            price = other.asof(path.at)
+            steps = np.nan_to_num(np.diff(price, prepend=np.nan))
+            prices.append(price * np.sign(correlation(steps, path.steps)))
+    return np.asarray(np.mean(prices, axis=0))
+
+
 def _runs(flags: Flags, least: int) -> tuple[Ints, Ints]:
     """Begins and ends of runs of so many or more."""
     edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
     begins, ends = edges[::2], edges[1::2]
     long = ends - begins >= least
     return begins[long], ends[long]
-
-
-# --- bars that are missing ------------------------------------------------------------------------
-
-
-def _left_out(name: str, path: _Path) -> Iterator[Leak]:
-    """Holes across which the price mostly goes one way: rows are left out by what followed."""
-    after = _holes(path.bars)
-    moves = path.steps[after]
-    moves = moves[moves != 0.0]
-    if len(moves) < _FEWEST_RUNS:
-        return
-    down = float((moves < 0.0).mean())
-    one_way = max(down, 1.0 - down)
-    if one_way > _ONE_WAY and (2.0 * one_way - 1.0) * np.sqrt(len(moves)) > _ERRORS:
-        word = "falls" if down > 0.5 else "rises"
-        yield _leak(
-            name,
-            path.bars.closed_at[after[0] - 1],
-            f"Of {len(moves):,} holes in the bars of {name} the price {word} across "
-            f"{one_way:.0%}: rows are missing because of what followed.",
-            "Take the bars from a source that keeps them all.",
-        )
-
-
-def _holes(bars: Bars) -> Ints:
-    """Rows of the first bar after something is missing that is there at other times.
-
-    Within a session bars follow each other; from session to session it is the same time that
-    passes after the same bar of the week.
-    """
-    opened = np.ascontiguousarray(bars.records["opened_at"])
-    gaps = np.diff(opened) - bars.length_us
-    week = opened[:-1] % (7 * DAY_US)
-    order = np.argsort(week, kind="stable")
-    _, first, count = np.unique(week[order], return_index=True, return_counts=True)
-    usual = np.repeat([np.median(part) for part in np.split(gaps[order], first[1:])], count)
-    expected = np.empty(len(gaps))
-    expected[order] = usual
-    session = np.ascontiguousarray(bars.records["session"])
-    within = session[1:] == session[:-1]
-    many = np.empty(len(gaps), bool)
-    many[order] = np.repeat(count >= 5, count)
-    return np.flatnonzero((gaps > 0) & (within | many) & (gaps > expected)) + 1
 
 
 def _leak(symbol: str, at: np.datetime64, what: str, mend: str) -> Leak:

@@ -17,6 +17,7 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 _FEWEST = 30  # rows that can tell anything
+_DISTINCT = 3  # values, as a day's number is the same all day
 _SAME = 0.9  # share of rows in which a column is a later number
 _FURTHEST = 48  # bars ahead
 _EQUAL = 1e-7  # of a number, as single precision has it
@@ -64,7 +65,7 @@ class Later:
                 continue
             same = _same(column[self.own], then) & seen
             values = np.unique(column[self.own][same])
-            if same.sum() >= _SAME * seen.sum() and len(values) >= _FEWEST // 2:
+            if same.sum() >= _SAME * seen.sum() and len(values) >= _DISTINCT:
                 return name, int(self.own[np.argmax(same)])
         return None
 

@@ -26,6 +26,7 @@ _FEWEST = 30  # rows from which a label is measured
 _MOST = 3_000  # rows that are
 _MEASURED = 0.9  # share of them that show what a label is made of
 _BEFORE, _AFTER = 24, 64  # bars
+_PART = 0.05  # of an earlier move
 _PROBES = 6  # holdings left before their label is known whose later bars are altered
 _RISE, _FALL = 2.5, 0.4  # all prices after a moment, by these
 _MOMENTS = 5
@@ -38,7 +39,7 @@ def hunt_returns(labels: LabelTable, made: Made, data: Data, *, traded: bool) ->
 
     A holding begins at the last close by the decision. It is left at the close at which its label
     is known, or at that bar's open; or sooner, at an order that was there before the price: then
-    it stays as it is when the price goes on beyond it. A label whose returns are its values, such
+    it stays as it is whatever the price does next. A label whose returns are its values, such
     as a column of somebody's own, may be anything, so what it is made of is measured.
     """
     said = traded or not np.array_equal(labels.values, labels.returns, equal_nan=True)
@@ -46,10 +47,10 @@ def hunt_returns(labels: LabelTable, made: Made, data: Data, *, traded: bool) ->
         held = _holdings(labels, data.panel, place)
         if not len(held.rows):
             continue
-        wrong = held.left < 0
+        wrong = held.left < 0 if said else held.left != held.last
         if said and not wrong.any():
             wrong = _chased(labels, made, data, held, place)
-        what = _made_of(held, data.panel) if wrong.any() else None
+        what = _made_of(held, data.panel, said=said) if wrong.any() else None
         if not wrong.any() or (what is None and not said):
             continue
         row = int(held.rows[np.argmax(wrong)])
@@ -157,9 +158,10 @@ def _left(bars: Bars, first: Ints, last: Ints, entry: Floats, leave: Floats) -> 
 
 
 def _chased(labels: LabelTable, made: Made, data: Data, held: _Holdings, place: int) -> Flags:
-    """Which of some holdings are left elsewhere when the price goes on beyond their exit.
+    """Which of some holdings are left elsewhere when the price moves otherwise after their exit.
 
-    An order at a level stays where it is; the best price of a time, or of a bar, does not.
+    An order at a level stays where it is; the best price of a time, or of a bar, does not, nor
+    does a loss that is cut off only if the price stays away.
     """
     wrong = np.zeros(len(held.rows), bool)
     bars_of = [data.panel[name] for name in held.symbols if name in data.panel]
@@ -176,54 +178,62 @@ def _chased(labels: LabelTable, made: Made, data: Data, held: _Holdings, place: 
     for each in rows[np.unique(np.linspace(0, len(rows) - 1, min(_PROBES, len(rows))).astype(int))]:
         row = int(held.rows[each])
         symbol, at = _who(labels, row)
-        further = _gone_on(data, held, int(each), symbol)
-        try:
-            again = made(further)
-        except DataError:  # too little is left of some symbol
-            continue
-        decisions = again.decisions
-        there = np.flatnonzero((decisions.symbol == symbol) & (decisions.decided_at == at))
-        if len(there):
-            now, before = again.returns[there[0], place], labels.returns[row, place]
-            wrong[each] = np.isfinite(now) and abs(now - before) > _EQUAL
+        for onwards in (True, False):
+            try:
+                again = made(_gone_on(data, held, int(each), symbol, onwards=onwards))
+            except DataError:  # too little is left of some symbol
+                continue
+            decisions = again.decisions
+            there = np.flatnonzero((decisions.symbol == symbol) & (decisions.decided_at == at))
+            if len(there):
+                now, before = again.returns[there[0], place], labels.returns[row, place]
+                wrong[each] |= np.isfinite(now) and abs(now - before) > _EQUAL
     return wrong
 
 
-def _gone_on(data: Data, held: _Holdings, each: int, symbol: str) -> Data:
-    """Bars until soon after the label is known; the price goes on from the bar of the exit."""
-    rises = held.exit[each] > held.entry[each]
+def _gone_on(data: Data, held: _Holdings, each: int, symbol: str, *, onwards: bool) -> Data:
+    """Bars until soon after the label is known, others from the bar of the exit on.
+
+    onwards  the price goes on beyond the exit within that bar and after it, else it turns back
+    """
+    up = bool(held.exit[each] > held.entry[each])
     left, last = int(held.left[each]), int(held.last[each])
     until = data.panel[symbol].closed_at[min(last + _AFTER, len(data.panel[symbol]) - 1)]
     panel = {}
     for name, bars in data.panel.items():
         records = bars.records[: np.searchsorted(bars.closed_at, until, side="right")].copy()
         if name == symbol:
-            records["high" if rises else "low"][left] *= 1.02 if rises else 0.98
+            if onwards:
+                records["high" if up else "low"][left] *= 1.02 if up else 0.98
             for price in ("open", "high", "low", "close"):
-                records[price][left + 1 :] *= _RISE if rises else _FALL
+                records[price][left + 1 :] *= _RISE if up == onwards else _FALL
         panel[name] = Bars(name, bars.length_us, records, bars.outside)
     return replace(data, panel=panel)
 
 
-def _made_of(held: _Holdings, panel: Panel) -> str | None:
+def _made_of(held: _Holdings, panel: Panel, *, said: bool) -> str | None:
     """What a label is made of, where that can be told: an earlier price, or the best one."""
     if len(held.rows) < _FEWEST:
         return None
     held = held.take(np.unique(np.linspace(0, len(held.rows) - 1, _MOST).astype(int)))
-    return _from_before(held, panel) or _best(held, panel) or _logarithm(held, panel)
+    found = _from_before(held, panel) or _best(held, panel)
+    return found or (_logarithm(held, panel) if said else None)
 
 
 def _from_before(held: _Holdings, panel: Panel) -> str | None:
     """Whether moves of bars up to the decision are part of the return."""
-    X, y = np.zeros((len(held.rows), _BEFORE + _AFTER)), np.log(np.maximum(held.exit, 1e-300))
+    X = np.zeros((len(held.rows), 3 + _BEFORE + _AFTER))
+    y = np.log(np.maximum(held.exit, 1e-300))
     y -= np.log(held.entry)
     for own, bars in held.by_symbol(panel):
         steps = np.diff(np.log(bars.close), prepend=np.nan)
         steps = np.concatenate([np.full(_BEFORE, np.nan), steps, np.zeros(_AFTER)])
         first, last = held.first[own, None] + _BEFORE, held.last[own, None] + _BEFORE
         ahead = first + np.arange(1, _AFTER + 1)
-        X[own, :_BEFORE] = steps[first - np.arange(_BEFORE)]
-        X[own, _BEFORE:] = np.where(ahead <= last, steps[ahead], 0.0)
+        for place, name in enumerate(("open", "high", "low")):
+            X[own, place] = np.log(held.entry[own] / bars.records[name][held.first[own]])
+        X[own, 3 : 3 + _BEFORE] = steps[first - np.arange(_BEFORE)]
+        X[own, 3 + _BEFORE :] = np.where(ahead <= last, steps[ahead], 0.0)
     kept = np.isfinite(X).all(axis=1) & np.isfinite(y)
     X, y = X[kept], y[kept]
     if len(y) < 3 * X.shape[1]:
@@ -232,13 +242,9 @@ def _from_before(held: _Holdings, panel: Panel) -> str | None:
     rest = y - X @ beta
     if rest @ rest > (1.0 - _MEASURED) * ((y - y.mean()) @ (y - y.mean())):
         return None  # it is not made of moves
-    part = np.flatnonzero(np.abs(beta[:_BEFORE]) > 0.05)
-    if not len(part):
+    if not (np.abs(beta[: 3 + _BEFORE]) > _PART).any():
         return None
-    return (
-        f"It holds moves of {len(part)} bar(s) that are over by the decision: it begins at an "
-        "earlier price."
-    )
+    return "Moves that are over by the decision are part of it: it begins at an earlier price."
 
 
 def _best(held: _Holdings, panel: Panel) -> str | None:

@@ -12,6 +12,7 @@ from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 from barstack.splits import Fold
 
+from ._absences import hunt_absences
 from ._apart import hunt_folds
 from ._causal import made_again
 from ._clocks import hunt_bars
@@ -104,6 +105,7 @@ def _all(
     record.folds = len(folds)
     yield from _prefixes(pipeline, data, features, labels, folds, cuts, short, record)
     yield from hunt_bars(data.panel)
+    yield from hunt_absences(features, data)
 
     def made(data: Data) -> LabelTable:
         return read_labels(pipeline, data)

@@ -68,9 +68,9 @@ def past_of(decisions: Decisions, panel: Panel, rows: Rows) -> Past:
     return Past(bar, close, moves, sizes, scale, np.clip(ahead, -_WILDEST, _WILDEST))
 
 
-def over(past: Past, bars: int) -> Floats:
-    """(n_rows,) the move of the next so many bars, in deviations."""
-    moves: Floats = past.ahead[:, :bars].sum(axis=1) / np.sqrt(bars)
+def over(past: Past, bars: int, first: int = 0) -> Floats:
+    """(n_rows,) the move of so many later bars, in deviations, `first` bars after the decision."""
+    moves: Floats = past.ahead[:, first : first + bars].sum(axis=1) / np.sqrt(bars)
     return np.clip(moves, -_WILDEST, _WILDEST)
 
 

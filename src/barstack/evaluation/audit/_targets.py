@@ -22,14 +22,22 @@ from ._together import Together
 
 TOO_GOOD = 0.3  # correlation with what follows that no column of an honest market reaches
 _TOO_GOOD_SIZE = 0.7  # the same of how much it moves, which is far better foreseeable
-_DEVIATIONS = 4.0  # how surely it must lie above: many columns are looked at
+_DEVIATIONS = 2.0  # how surely it must lie above
+_SURE = 5.5  # and above zero: many columns are held against many futures
 _FEWEST = 30  # rows, and labels side by side, that can tell anything
 _CLASSES = 24  # values of a label that is read as classes
 _IS_RETURN = 0.85  # correlation with the price's own move from which a label is read as a return
+_WIDEST = 4.0  # deviations, beyond which a number counts no further
 _MOST_ROWS, _STRETCH = 10_000, 500  # more rows tell no more
 _ROUNDING = 1e-5  # of a column
-_AHEAD = (1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 36, AHEAD)  # bars held
-_SINGLE = range(2, 25)  # the number of single bars to come
+# Stretches of later bars whose return a column may know: (bars until it begins, bars it lasts).
+_WINDOWS = (
+    *((first, 1) for first in range(24)),
+    *((first, 4) for first in range(0, 24, 2)),
+    *((first, 12) for first in range(0, 28, 4)),
+    *((0, bars) for bars in (2, 8, 20, 24, 36, AHEAD)),
+    *((first, 24) for first in (8, 16)),
+)
 
 _MEND = "Find out when it was known: it may be stamped too early, or made of the label."
 
@@ -148,12 +156,14 @@ def _futures(labels: LabelTable, past: Past, rows: Rows, table: _Table) -> Itera
                 continue
         for size in _sizes(values):
             yield from table.future(what, size, held, times, side=False)
-    for bars in _AHEAD:
-        what = f"the return of the next {bars} bar{'s' if bars > 1 else ''}"
-        yield from table.future(what, over(past, bars), bars, times)
-    for bar in _SINGLE:
-        what = f"the return of the bar {bar} bars ahead"
-        yield from table.future(what, past.ahead[:, bar - 1], 1, times)
+    for first, bars in _WINDOWS:
+        what = f"the return of {bars} bar{'s' if bars > 1 else ''} from the {_th(first + 1)} on"
+        yield from table.future(what, over(past, bars, first), bars, times)
+
+
+def _th(number: int) -> str:
+    ends = {1: "st", 2: "nd", 3: "rd"}
+    return f"{number}{'th' if number in (11, 12, 13) else ends.get(number % 10, 'th')}"
 
 
 def _bars_held(labels: LabelTable, rows: Rows, place: int) -> int:
@@ -275,16 +285,17 @@ class _Table:
 
 
 def surely(correlation: float, products: Floats, block: Ints, n_told: int) -> float:
-    """What a correlation is at least, but for some standard errors.
+    """What a correlation is at least, but for standard errors; 0 where it may be chance.
 
     products  (n_rows,) of the two, whose sum it comes from; those of one block count as one
     n_told    how many numbers were fitted to the same rows
     """
-    sums = np.bincount(block - block.min(), products)
-    n_apart = len(np.unique(block))
-    robust = np.sqrt((sums * sums).sum()) / max(abs(sums.sum()), 1e-300) * correlation
+    sums = np.bincount(np.unique(block, return_inverse=True)[1], products)
+    n_apart = len(sums)
+    robust = correlation * np.sqrt(n_apart) * sums.std() / max(abs(sums.sum()), 1e-300)
     error = max(1.0 / np.sqrt(max(n_apart - n_told - 3.0, 1.0)), robust)
-    return float(np.tanh(np.arctanh(min(correlation, 1.0 - 1e-12)) - _DEVIATIONS * error))
+    size = np.arctanh(min(correlation, 1.0 - 1e-12))
+    return float(np.tanh(size - _DEVIATIONS * error)) if size > _SURE * error else 0.0
 
 
 def _with_symbols(table: Floats, symbol: Ints) -> Floats:
@@ -312,11 +323,13 @@ def _forms(raw: Floats, symbol: Ints) -> list[Floats]:
 
 
 def _left(values: Floats, there: Flags, basis: Floats) -> Floats:
-    """What the basis does not explain; zero where there is nothing."""
+    """What the basis does not explain, less its wildest; zero where there is nothing."""
     filled = np.where(there, values, 0.0)
     mean = filled.sum(axis=0) / np.maximum(there.sum(axis=0), 1)
     filled = np.where(there, filled - mean, 0.0)
-    return np.where(there, filled - basis @ (basis.T @ filled), 0.0)
+    left = np.where(there, filled - basis @ (basis.T @ filled), 0.0)
+    widest = _WIDEST * np.sqrt((left * left).sum(axis=0) / np.maximum(there.sum(axis=0), 1))
+    return np.clip(left, -widest, widest)
 
 
 def _leak(features: FeatureTable, row: int, name: str, what: str) -> Leak:

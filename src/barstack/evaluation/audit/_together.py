@@ -90,7 +90,7 @@ class Together:
         product = self.factors[:, first] * self.factors[:, second] - self.mean[first, second]
         if not self.surely(found, product * y, block, 2) > limit:
             return None
-        names = [self.names[self.of[each][0]] for each in (first, second)]
+        names = [self.names[place] for place in sorted({self.of[first][0], self.of[second][0]})]
         verb = "ratio" if self.of[first][1] != self.of[second][1] else "product"
         return Found(_listed(names), f"The {verb} of {_quoted(names)}", found)
 
