@@ -175,7 +175,7 @@ def _vendor(
     """Numbers of somebody else's, said to be known at each close, one column each."""
 
     def builder(rng: np.random.Generator, source: Source) -> Case:
-        made_of = draft(rng, source, symbols=1, horizon=4)
+        made_of = draft(rng, source, symbols=1, horizon=4, rows=2200)
         (bars,) = made_of.data.panel.values()
         made_of.columns = steady(int(rng.integers(6, 12)))
         for column, numbers in columns(rng, bars).items():
