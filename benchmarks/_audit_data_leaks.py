@@ -359,7 +359,7 @@ def _moved(bars: Bars, places: int) -> Bars:
     for name in ("open", "high", "low", "close", "volume"):
         records[name] = np.roll(bars.records[name], places)
     inside = slice(places, None) if places > 0 else slice(None, places)
-    return Bars(bars.symbol, bars.length_us, records[inside], bars.outside)
+    return replace(bars, records=records[inside])
 
 
 def _together(rng: np.random.Generator, source: Source) -> Draft:
@@ -374,7 +374,7 @@ def _together(rng: np.random.Generator, source: Source) -> Draft:
         )
         for name in ("open", "high", "low", "close"):
             records[name] *= noise
-        panel[each.symbol] = Bars(each.symbol, each.length_us, records, each.outside)
+        panel[each.symbol] = replace(each, records=records)
     made_of.data = Data(panel, {})
     made_of.columns = steady(int(rng.integers(4, 9)))
     return made_of
@@ -416,7 +416,7 @@ def _stuck(rng: np.random.Generator, source: Source, stuck: Any) -> Case:
         if stuck[row]:
             for price in ("open", "high", "low", "close"):
                 records[price][row] = records["close"][row - 1]
-    bars = Bars(name, bars.length_us, records, bars.outside)
+    bars = replace(bars, records=records)
     made_of.data = Data(made_of.data.panel | {name: bars}, {})
     return made_of.case("bars", name)
 
@@ -441,7 +441,7 @@ def _longer(rng: np.random.Generator, source: Source) -> Case:
     for price in ("open", "high", "low", "close"):
         records[price] = close
     made_of.data, made_of.columns = (
-        Data({"WALK": Bars("WALK", bars.length_us, records)}, {}),
+        Data({"WALK": replace(bars, records=records)}, {}),
         steady(7),
     )
     return made_of.case("bars", "WALK")
@@ -453,7 +453,7 @@ def _missing(rng: np.random.Generator, source: Source) -> Case:
     bars = _whole_day(rng, 2000)
     ahead = _held(bars, 1)
     kept = ~(ahead < np.quantile(ahead, 0.06))
-    made_of.data = Data({"WALK": Bars("WALK", bars.length_us, bars.records[kept])}, {})
+    made_of.data = Data({"WALK": replace(bars, records=bars.records[kept])}, {})
     made_of.columns = {"momentum": momentum(5), **steady(8)}
     return made_of.case("bars", "WALK")
 

@@ -13,7 +13,6 @@ from _audit_data_leaks import _bars, _join, _shifted
 from _audit_features import momentum, trend, volatility
 from _audit_leaks import Draft, draft, labels_with, steady
 
-from barstack.bars import Bars
 from barstack.core.times import DAY_US, KnownAt
 from barstack.evaluation.audit import Data, Pipeline
 from barstack.labels import LABELS
@@ -253,7 +252,7 @@ def _missing(rng: np.random.Generator, source: Source) -> Draft:
     made_of = draft(rng, source, symbols=1)
     (bars,) = made_of.data.panel.values()
     kept = rng.random(len(bars)) > 0.08
-    made_of.data = Data({bars.symbol: Bars(bars.symbol, bars.length_us, bars.records[kept])}, {})
+    made_of.data = Data({bars.symbol: replace(bars, records=bars.records[kept])}, {})
     return made_of
 
 
@@ -282,7 +281,7 @@ def _days(rng: np.random.Generator, source: Source) -> Draft:
         records = bars.records.copy()
         for time in ("opened_at", "closed_at", "session_open", "session_close"):
             records[time] += hour * DAY_US // 24
-        panel[name] = Bars(name, bars.length_us, records)
+        panel[name] = replace(bars, records=records)
     made_of.data, made_of.columns = Data(panel, {}), steady(5)
     return made_of
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from barstack.bars import Bars, SeriesTable
+from barstack.bars import SeriesTable
 from barstack.core.times import DAY_US, iso, microseconds
 from barstack.features import FeatureTable
 
@@ -27,7 +27,6 @@ _FEWEST = 20  # moves
 _ONE_WAY = 0.75  # share of them that goes one way
 _ERRORS = 6.0  # standard errors
 _STEPS = (1, 4, 12, 24)  # bars
-_OFTEN = 5  # bars of the same time of the week that show what usually follows
 _REGULAR = 0.8  # share of equal gaps from which a series is read as regular
 _MEND = "Take it from a source that keeps all of it."
 
@@ -38,7 +37,7 @@ def hunt_absences(features: FeatureTable, data: Data) -> Iterator[Leak]:
         name: Path(bars[-_MOST_BARS:]) for name, bars in data.panel.items() if len(bars) > _FEWEST
     }
     for name, path in paths.items():
-        after = _holes(path.bars)
+        after = np.flatnonzero(path.bars.missing)
         yield from _told("bars", name, name, path, after - 1, path.steps[after], "bars")
     for name, table in data.series.items():
         yield from _of_series(name, table, paths)
@@ -126,23 +125,3 @@ def _told(
         "what followed.",
         _MEND,
     )
-
-
-def _holes(bars: Bars) -> Ints:
-    """Rows of the first bar after something is missing that is there at other times.
-
-    Within a session bars follow each other; from session to session it is the same time that
-    passes after the same bar of the week.
-    """
-    opened = np.ascontiguousarray(bars.records["opened_at"])
-    gaps = np.diff(opened) - bars.length_us
-    week = opened[:-1] % (7 * DAY_US)
-    order = np.argsort(week, kind="stable")
-    _, first, count = np.unique(week[order], return_index=True, return_counts=True)
-    usual = np.array([np.median(part) for part in np.split(gaps[order], first[1:])])
-    expected, often = np.empty(len(gaps)), np.empty(len(gaps), np.int64)
-    expected[order], often[order] = np.repeat(usual, count), np.repeat(count, count)
-    expected[often < _OFTEN] = 0.0
-    session = np.ascontiguousarray(bars.records["session"])
-    within = session[1:] == session[:-1]
-    return np.flatnonzero((gaps > 0) & (within | (often >= _OFTEN)) & (gaps > expected)) + 1

@@ -207,7 +207,7 @@ def _gone_on(data: Data, held: _Holdings, each: int, symbol: str, *, onwards: bo
                 records["high" if up else "low"][left] *= 1.02 if up else 0.98
             for price in ("open", "high", "low", "close"):
                 records[price][left + 1 :] *= _RISE if up == onwards else _FALL
-        panel[name] = Bars(name, bars.length_us, records, bars.outside)
+        panel[name] = replace(bars, records=records)
     return replace(data, panel=panel)
 
 
@@ -286,14 +286,14 @@ def hunt_chosen(
     """
     decisions = labels.decisions
     times = np.unique(decisions.decided_at)
-    longest = _longest(labels)
+    unbroken = _unbroken(labels, data.panel)
     for share in np.linspace(0.0, 1.0, moments + 2)[1:-1]:
         moment = times[int(share * (len(times) - 1))]
         tables = [_labels_if(made, data, moment, factor) for factor in (_FALL, _RISE)]
         if any(len(each.decisions) != len(decisions) for each in tables):
             continue  # told with the rows of the features
         mine = decisions.decided_at <= moment
-        over = mine & (decisions.decided_at + longest < times[-1])
+        over = mine & unbroken
         for name, rows, flags in (
             ("is eligible", mine, [each.eligible for each in (labels, *tables)]),
             ("is answered", over, [_answered(each) for each in (labels, *tables)]),
@@ -317,10 +317,28 @@ def hunt_chosen(
             return
 
 
-def _longest(labels: LabelTable) -> np.timedelta64:
-    lasted = labels.known_at - labels.decisions.decided_at[:, None]
+def _unbroken(labels: LabelTable, panel: Panel) -> Flags:
+    """(n_rows,) decisions whose longest holding ends within the bars and meets none missing.
+
+    No holding reaches across missing bars, while one that is left before them has its answer.
+    """
+    decisions = labels.decisions
+    lasted = labels.known_at - decisions.decided_at[:, None]
     there = lasted[~np.isnat(lasted)]
-    return np.asarray(there).max() if len(there) else np.timedelta64(0, "us")
+    found = np.zeros(len(decisions), bool)
+    if not len(there):
+        return found
+    for code, symbol in enumerate(decisions.symbols):
+        if symbol not in panel:
+            continue
+        bars, own = panel[symbol], np.flatnonzero(decisions.symbol_code == code)
+        ends = decisions.decided_at[own] + np.asarray(there).max()
+        passed = np.cumsum(bars.missing > 0)
+        first = np.searchsorted(bars.closed_at, decisions.decided_at[own], side="right") - 1
+        last = np.searchsorted(bars.closed_at, ends, side="right")
+        inside = last < len(bars)
+        found[own] = inside & (passed[np.minimum(last, len(bars) - 1)] == passed[first])
+    return found
 
 
 def _answered(labels: LabelTable) -> Flags:
@@ -339,7 +357,7 @@ def _labels_if(made: Made, data: Data, moment: np.datetime64, factor: float) -> 
         records = bars.records.copy()
         for price in ("open", "high", "low", "close"):
             records[price][now:] *= factor
-        panel[symbol] = Bars(symbol, bars.length_us, records, bars.outside)
+        panel[symbol] = replace(bars, records=records)
     return made(replace(data, panel=panel))
 
 
