@@ -289,9 +289,8 @@ def _running(what: str, period: str) -> Callable[..., dict[str, Any]]:
             {n: np.array(records[n]) for n in ("open", "high", "low", "close", "volume")}
         )
         by = frame.groupby(np.array(group))
-        last, high, low = (
-            by[n].transform(f) for n, f in (("close", "last"), ("high", "max"), ("low", "min"))
-        )
+        last = by["close"].transform("last")
+        high, low = by["high"].transform("max"), by["low"].transform("min")
         found = {
             "close": last,
             "range": high - low,
@@ -384,7 +383,7 @@ def _together(rng: np.random.Generator, source: Source) -> Draft:
 def _late(rng: np.random.Generator, source: Source) -> Case:
     made_of = _together(rng, source)
     name = list(made_of.data.panel)[int(rng.integers(3))]
-    made_of.data = Data(made_of.data.panel | {name: _moved(made_of.data.panel[name], 1)}, {})
+    made_of.data = Data({**made_of.data.panel, name: _moved(made_of.data.panel[name], 1)}, {})
     return made_of.case("bars", name)
 
 
@@ -392,7 +391,7 @@ def _late(rng: np.random.Generator, source: Source) -> Case:
 def _soon(rng: np.random.Generator, source: Source) -> Case:
     made_of = _together(rng, source)
     name = list(made_of.data.panel)[int(rng.integers(3))]
-    made_of.data = Data(made_of.data.panel | {name: _moved(made_of.data.panel[name], -1)}, {})
+    made_of.data = Data({**made_of.data.panel, name: _moved(made_of.data.panel[name], -1)}, {})
     return made_of.case("bars", name)
 
 
@@ -417,7 +416,7 @@ def _stuck(rng: np.random.Generator, source: Source, stuck: Any) -> Case:
             for price in ("open", "high", "low", "close"):
                 records[price][row] = records["close"][row - 1]
     bars = replace(bars, records=records)
-    made_of.data = Data(made_of.data.panel | {name: bars}, {})
+    made_of.data = Data({**made_of.data.panel, name: bars}, {})
     return made_of.case("bars", name)
 
 
