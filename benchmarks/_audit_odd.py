@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from _audit_bars import Source, frame_of
 from _audit_data_leaks import _bars, _join, _shifted
-from _audit_features import momentum, trend, volatility
+from _audit_features import Column, momentum, trend, volatility
 from _audit_leaks import Draft, draft, labels_with, steady
 
 from barstack.core.times import DAY_US, KnownAt
@@ -213,10 +213,11 @@ def _noise(rng: np.random.Generator, source: Source) -> Draft:
     made_of = draft(rng, source, symbols=1)
     (bars,) = made_of.data.panel.values()
     numbers = pd.DataFrame(rng.normal(size=(len(bars), 120)), pd.Index(bars.closed_at))
-    for place in range(120):
-        made_of.columns[f"noise_{place}"] = lambda frame, data, place=place: numbers[place].reindex(
-            frame.index
-        )
+
+    def noise(place: int) -> Column:
+        return lambda frame, data: numbers[place].reindex(frame.index)
+
+    made_of.columns |= {f"noise_{place}": noise(place) for place in range(120)}
     return made_of
 
 

@@ -15,10 +15,11 @@ from barstack.splits import Fold
 from ._absences import hunt_absences
 from ._apart import hunt_folds
 from ._causal import made_again
+from ._chosen import hunt_chosen
 from ._clocks import hunt_bars
 from ._door import read, read_features, read_folds, read_labels
 from ._duplicates import hunt_duplicates
-from ._earned import hunt_chosen, hunt_returns
+from ._earned import hunt_returns
 from ._futures import KINDS, futures
 from ._leak import Leak
 from ._memory import hunt_memory
