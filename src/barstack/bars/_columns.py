@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -164,7 +163,7 @@ def check_years(column: pl.Series, where: str) -> None:
     if not strange.any():
         return
     row = first_row(strange)
-    year = 1970 + math.floor(float(seconds[row]) / 31_556_952)
+    year = np.datetime64(int(seconds[row]), "s").astype("datetime64[Y]").astype(int) + 1970
     raise DataError(
         f"{where}: row {row} of {column.name!r} lies in the year {year}, and "
         f"{int(strange.sum()):,} row(s) in all lie outside 1900 to 2100. Counts since 1970 that "

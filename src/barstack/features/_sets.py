@@ -42,7 +42,7 @@ _CORE = """
     distance_to_high 50, distance_to_low 50, donchian_position, session_position,
     prior_session_position, prior_close_distance, opening_range_position, pivot_distance,
     swing_high_distance, swing_low_distance, level_strength, round_number_distance,
-    volume_peak_distance, volume_above,
+    vwap_distance 200, volume_above,
 
     skewness, kurtosis, autocorrelation, variance_ratio, hurst, entropy, fractional_difference,
     return_rank,
@@ -75,7 +75,7 @@ _STACK_LEVELS = """
     prior_session_position, prior_high_distance, prior_low_distance, prior_close_distance,
     opening_range_position, opening_range_breakout, pivot_distance, resistance_1_distance,
     support_1_distance, swing_high_distance, swing_low_distance, level_strength,
-    round_number_distance, volume_peak_distance
+    round_number_distance, vwap_distance 200
 """
 
 _HOURLY = """

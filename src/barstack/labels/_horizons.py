@@ -33,7 +33,7 @@ def sessions_of(horizon: str | int) -> int | None:
 
 
 def check_horizon(horizon: str | int, bars: Bars | None = None) -> None:
-    """`ConfigError` unless a horizon lies ahead and, given bars, is no shorter than one of them."""
+    """`ConfigError` unless a horizon lies ahead and, given bars, is a whole number of them."""
     sessions = sessions_of(horizon)
     if isinstance(horizon, int):
         if horizon < 1:
@@ -47,6 +47,14 @@ def check_horizon(horizon: str | int, bars: Bars | None = None) -> None:
             raise ConfigError(
                 f"Horizon {horizon} is shorter than a bar of {bars.symbol} "
                 f"({format_duration(bars.length_us)}). Ask for one bar or more."
+            )
+        if bars is not None and length_us % bars.length_us:
+            below = length_us - length_us % bars.length_us
+            raise ConfigError(
+                f"Horizon {horizon} is no whole number of bars of {bars.symbol}, "
+                f"{format_duration(bars.length_us)} each: it would end at a close later than it "
+                f"says. Ask for {format_duration(below)} or "
+                f"{format_duration(below + bars.length_us)}."
             )
 
 

@@ -41,8 +41,8 @@ class Part(NamedTuple):
 
     @property
     def teaches(self) -> bool:
-        """Whether labels and features differ at all."""
-        return bool(np.ptp(self.y) > 0.0 and np.ptp(self.X, axis=0).any())
+        """Whether labels and features differ at all, to the precision in which libraries look."""
+        return bool(np.ptp(self.y.astype(np.float32)) > 0.0 and np.ptp(self.X, axis=0).any())
 
     def counted(self) -> Part:
         """Without the rows that count nothing."""

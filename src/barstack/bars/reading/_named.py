@@ -14,7 +14,7 @@ from ._layout import EPOCHS, ZEROS, Layout
 
 NOTHING = ("", "nan", "null", "none", "n/a", "na", "#n/a", "-", "--")
 _FAR_US = 2**62
-_LONGER_US = 631_152_000, 4_102_444_800_000
+_LONGER_US = 4_102_444_800_000  # the year 2100 in milliseconds, read as microseconds
 _MONEY = r"^[\s$€£¥]+|[\s$€£¥]+$"
 
 
@@ -96,9 +96,9 @@ def _refuse_other_times(column: pl.Series, read: pl.Series, form: str, where: st
     elif form in EPOCHS and form != "epoch s":
         # A count of a longer unit, of 1990 to 2100, lies in the first weeks of 1970.
         micros = read.to_physical()
-        if bool((micros < _LONGER_US[0]).any()):  # a history that goes through those weeks
+        if bool((micros < 0).any()):  # a history that goes through those weeks
             return
-        strange = (micros < _LONGER_US[1]).fill_null(False)
+        strange = (micros < _LONGER_US).fill_null(False)
         meant = "that is a count of a longer unit. Say which with time_format"
     else:
         return

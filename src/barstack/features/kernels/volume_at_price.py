@@ -24,8 +24,9 @@ def volume_peak_distance(state, bar, span=200):
 
     Each bar's volume counts at its typical price and fades as in an exponential mean over `span`
     bars. Prices are told apart by 64 bins, each a half to one usual bar high, and the peak is the
-    middle of the fullest. In another unit of price the edges of bins fall elsewhere, so the value
-    may change by a bin, no more. 0 without volume.
+    middle of the fullest. In another unit of price the edges of bins fall elsewhere, and where two
+    prices were traded nearly alike the peak may be the other one: no named set holds it. 0 without
+    volume.
     """
     close = math.log(bar.close)
     price = close - bar.log_close + (bar.log_high + bar.log_low + bar.log_close) * (1.0 / 3.0)
