@@ -18,18 +18,12 @@ from barstack.experiments._pipeline import pipeline_of
 # Barriers of asymmetric width: which of them is touched is foreseeable, the return is not.
 _FILES = (
     ("crypto_5m/BTCUSDT", "24/7"),
-    ("fx_15m/EURUSD", "24/7"),
+    ("fx_1h_long/EURUSD", "24/7"),
     ("us_equities_5m/NVDA", "XNYS"),
 )
 _WIDTHS = (
-    (0.5, 1.0),
-    (0.5, 2.0),
-    (0.5, 3.0),
-    (1.0, 3.0),
-    (2.0, 0.5),
-    (3.0, 0.5),
-    (1.0, 0.5),
-    (3.0, 1.0),
+    *((0.3, 4.0), (4.0, 0.3), (0.5, 3.0), (3.0, 0.5)),
+    *((1.0, 4.0), (4.0, 1.0), (0.5, 1.0), (2.0, 1.0)),
 )
 _HORIZONS = (4, 12, 24, 48)
 
@@ -84,7 +78,7 @@ def barrier_settings(folder: Path | None) -> list[Task]:
             file,
             calendar,
             {"label": "triple_barrier", "horizons": [h], "upper": u, "lower": w},
-            8000,
+            16_000,
             folder,
         )
         for (file, calendar), (u, w), h in chosen

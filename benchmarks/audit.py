@@ -4,8 +4,9 @@
 
 Each mistake is planted in a small pipeline of its own, and each honest pipeline is drawn from
 the same variety of bars, symbols, features, labels, splits and fits. Then the training labels
-that share a return step with a tested one, of our splitters and others, all as they come. The seed
-draws everything; --data takes a folder of intraday parquet files instead of the usual bars.
+that share a return step with a tested one, of our splitters and others, all as they come; and what
+every run says of 96 asymmetric barriers and of 234 pairs of a label and a file. The seed draws
+everything; --data takes a folder of intraday parquet files instead of the usual bars.
 """
 
 from __future__ import annotations
@@ -18,16 +19,19 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import _audit_data_leaks  # noqa: F401 (enters its mistakes)
 import _audit_feature_leaks  # noqa: F401 (enters its mistakes)
 import _audit_row_leaks  # noqa: F401
 import numpy as np
 from _audit_bars import Source
 from _audit_clean import clean
+from _audit_data_odd import DATA_ODD
+from _audit_labels import barrier_settings, honest_pairs, refused
 from _audit_leaks import LEAKS
 from _audit_overlap import HORIZON, OURS, most_shared
 from _benchmark import arguments, at_least, at_most, finish
 
-from barstack.evaluation.audit import hunt, incoherent
+from barstack.evaluation.audit import Data, Pipeline, hunt, incoherent
 
 CLEAN = 100
 
@@ -59,6 +63,18 @@ def honest(task: tuple[int, int, Path | None]) -> dict[str, Any]:
     """One honest pipeline: what the audit says of it, which should be nothing."""
     number, seed, folder = task
     pipeline, data, about = clean(np.random.default_rng([seed, 1_000_000 + number]), Source(folder))
+    return audited(pipeline, data, about)
+
+
+def odd_data(task: tuple[str, int, Path | None]) -> dict[str, Any]:
+    """The same of one with odd labels, columns or bars."""
+    name, seed, folder = task
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    return audited(*DATA_ODD[name](rng, Source(folder)), name)
+
+
+def audited(pipeline: Pipeline, data: Data, about: str) -> dict[str, Any]:
+    """What the audit says, in full, and how long it takes."""
     begin = time.perf_counter()
     leaks = [str(each) for each in hunt(pipeline, data)]
     seconds = time.perf_counter() - begin
@@ -134,9 +150,18 @@ def main() -> None:
         print(table(leaks), flush=True)
         tasks = [(number, options.seed, options.data) for number in range(options.clean)]
         spared = list(pool.imap(honest, tasks))
+        names = [(name, options.seed, options.data) for name in DATA_ODD]
+        spared += list(pool.imap(odd_data, names))
+        settings = list(pool.imap(refused, barrier_settings(options.data)))
+        pairs = list(pool.imap(refused, honest_pairs(options.data)))
     alarms = [row for row in spared if row["leaks"]]
     for row in alarms:
         print(f"false alarm: {row['about']}: {row['leaks'][0]}")
+    for kind, tried in (("barriers", settings), ("label and file", pairs)):
+        wrongly = [(about, found) for about, found in tried if found]
+        print(f"{kind}: {len(wrongly)} of {len(tried)} refused")
+        for about, found in wrongly:
+            print(f"refused: {about}: {found[0]}")
     shared = {
         name: max(counts)
         for name, counts in most_shared(Source(options.data), options.seed).items()
@@ -158,6 +183,8 @@ def main() -> None:
             "leaks_planted": at_least(len(leaks), 30),
             "false_alarms": at_most(len(alarms), 0),
             "honest_pipelines": at_least(len(spared), min(options.clean, CLEAN)),
+            "barrier_settings_refused": at_most(sum(bool(found) for _, found in settings), 0),
+            "honest_pairs_refused": at_most(sum(bool(found) for _, found in pairs), 0),
             "coherent_called_incoherent": at_most(wrong, 0),
             "overlap_default": at_most(
                 max(most for name, most in shared.items() if name.startswith(OURS)), 0
@@ -165,6 +192,8 @@ def main() -> None:
         },
         {
             "missed": missed,
+            "barrier_settings": len(settings),
+            "honest_pairs": len(pairs),
             "most_shared_labels": shared,
             "leaks": leaks,
             "audit_s_median": float(np.median([row["seconds"] for row in spared])),

@@ -1,4 +1,4 @@
-"""Odd honest pipelines: what looks like knowledge of the future and is none."""
+"""Odd honest labels, columns and bars: what looks like knowledge of the future and is none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from barstack.evaluation.audit import Data, Pipeline
 from barstack.labels import LABELS
 
 Odd = Callable[[np.random.Generator, Source], tuple[Pipeline, Data]]
-ODD: dict[str, Odd] = {}
+DATA_ODD: dict[str, Odd] = {}
 
 
 def odd(name: str) -> Callable[[Callable[..., Draft]], Callable[..., Draft]]:
@@ -31,7 +31,7 @@ def odd(name: str) -> Callable[[Callable[..., Draft]], Callable[..., Draft]]:
             case = made_of.case("", None, **parts)
             return case.pipeline, case.data
 
-        ODD[name] = made
+        DATA_ODD[name] = made
         return builder
 
     return enter
