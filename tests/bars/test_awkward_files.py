@@ -76,7 +76,7 @@ def test_counts_that_change_their_unit(tmp_path: Path, first: str, then: str, en
         return
     frame = made(pd.date_range("2024-12-20", periods=400, freq="1h", tz="UTC"))
     per = {"s": 1_000_000, "ms": 1_000, "us": 1}
-    us = frame.index.as_unit("us").asi8
+    us = frame.index.to_numpy("datetime64[us]").astype(np.int64)
     counts = {unit: us // per[unit] if unit in per else us * 1000 for unit in (first, then)}
     mixed = np.where(np.arange(400) < 300, counts[first], counts[then])
     table = pl.DataFrame(frame.reset_index(drop=True).assign(open_time=mixed))
@@ -93,7 +93,7 @@ def test_counts_that_change_their_unit(tmp_path: Path, first: str, then: str, en
 def test_years_that_no_bar_has(unit: str, year: int) -> None:
     good = np.datetime64("2026-01-05") + np.arange(20).astype("timedelta64[D]")
     days = good.astype(f"datetime64[{unit}]")
-    days[10:] = np.datetime64(f"{year:04}-01-01", unit) + np.arange(10).astype("timedelta64[D]")
+    days[10:] = np.datetime64(f"{year:04}-01-01") + np.arange(10).astype("timedelta64[D]")
     frame = made(range(20)).assign(timestamp=pd.Series(days))
     for calendar in ("24/7", "XNYS", "FX"):
         with pytest.raises(DataError, match=rf"row 10 of 'timestamp' lies in the year {year}\b"):

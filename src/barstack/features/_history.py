@@ -37,18 +37,18 @@ def history_bars(features: FeatureSet, panel: Bars | Panel) -> int:
     >>> history_bars(few, walk(bars=2000)) <= 50 < 100 < history_bars(many, walk(bars=2000))
     True
     """
-    panel = as_panel(panel)
+    all_bars = as_panel(panel)
     own = FeatureSet(features=features.features)  # series say themselves when they were known
     if not own.needs_market:
-        longest = sorted(panel, key=lambda symbol: -len(panel[symbol]))[:_MOST_SYMBOLS]
-        panel = {symbol: panel[symbol][-_MOST_BARS:] for symbol in sorted(longest)}
-    most = max(len(bars) for bars in panel.values())
-    rows = _rows(own, panel)
+        longest = sorted(all_bars, key=lambda symbol: -len(all_bars[symbol]))[:_MOST_SYMBOLS]
+        all_bars = {symbol: all_bars[symbol][-_MOST_BARS:] for symbol in sorted(longest)}
+    most = max(len(bars) for bars in all_bars.values())
+    rows = _rows(own, all_bars)
     scale = np.nanstd(np.concatenate(list(rows.values())), axis=0)
     scale = np.where(scale > 0, scale, 1.0)
 
     def forgotten(count: int) -> bool:
-        return all(_agree(own, panel, rows, scale, count, share) for share in _ENDS)
+        return all(_agree(own, all_bars, rows, scale, count, share) for share in _ENDS)
 
     count = _SHORTEST
     while count < most and not forgotten(count):

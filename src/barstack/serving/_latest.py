@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
 import numpy.typing as npt
 
-from barstack.bars import Bars
+from barstack.bars import BAR, Bars
 from barstack.core.decisions import Decisions
 from barstack.core.errors import DataError
 from barstack.core.forecast import Forecast
@@ -21,7 +22,12 @@ from barstack.core.times import (
 )
 from barstack.ensembles import LiveEnsemble, OneRowEnsemble
 
+from ._live_bars import check_as_study
+
 _HOUR_US = 3_600_000_000
+_RECENT = 500  # bars
+_LARGE_MOVE = 0.3  # of the logarithm of price: splits of 3 for 2 are 0.4
+_WATCHED = 60
 
 
 class Latest:
@@ -40,6 +46,8 @@ class Latest:
         self._began_at: np.datetime64 | None = None
         self._told = False  # that there were too few
         self._phase: int | None = None  # of the grid on which bars begin
+        self._recent = np.empty(0, BAR)
+        self._watched = 0  # bars that a split may still show in
         self.why: str | None = None  # the newest bar has no forecast
 
     @property
@@ -81,9 +89,29 @@ class Latest:
                 "bars before it: it is a live price, no whole bar. Give bars once they have closed."
             )
 
+    def check_one(self, bar: Bars) -> None:
+        """`DataError` for one more bar off the grid, or after a move that a study would refuse.
+
+        A split shows in the bars after it: so they are looked at together, while it may.
+        """
+        self.check_grid(bar)
+        if not len(self._recent):
+            return
+        before, now = float(self._recent["close"][-1]), float(bar.records["open"][0])
+        if abs(math.log(now / before)) > _LARGE_MOVE:
+            self._watched = _WATCHED
+        if self._watched:
+            self._watched -= 1
+            records = np.concatenate([self._recent, bar.records])
+            check_as_study(
+                {self._symbol: Bars(self._symbol, bar.length_us, records)}, self._trained
+            )
+
     def passed(self, bars: Bars) -> None:
-        """Count bars that are taken, and remember the first."""
+        """Count bars that are taken, and remember the first and the newest."""
         self._seen += len(bars)
+        kept = self._recent if len(self._recent) < 2 * _RECENT else self._recent[-_RECENT:]
+        self._recent = np.concatenate([kept, bars.records[-_RECENT:]])
         if self._began_at is None:
             self._began_at = bars.opened_at[0]
 

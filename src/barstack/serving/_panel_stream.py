@@ -63,7 +63,7 @@ class PanelStream:
             return found
         for symbol, each in inside.items():
             self._latest[symbol].check_newer(each)
-            self._latest[symbol].check_grid(each)
+            self._latest[symbol].check_one(each)
         fresh = self._stream.update({symbol: each.records for symbol, each in inside.items()})
         for symbol, each in inside.items():
             self._latest[symbol].passed(each)

@@ -40,6 +40,7 @@ class Stream:
             raise DataError(f"This stream is of {self.symbol}, the bars are of {bars.symbol}.")
         check_length({self.symbol: bars}, self.trained.bars["length_us"])
         check_as_study({self.symbol: bars}, self.trained)
+        self._latest.check_grid(bars)
         self._take(bars)
 
     def know(self, series: str, row: Mapping[str, Any]) -> None:
@@ -68,6 +69,8 @@ class Stream:
         if bars is None:
             self._latest.why = outside(self.symbol, self.trained.bars)
             return None
+        self._latest.check_newer(bars)
+        self._latest.check_one(bars)
         self._take(bars)
         return self._latest.forecast()
 
@@ -85,7 +88,6 @@ class Stream:
         if not len(bars):
             return
         self._latest.check_newer(bars)
-        self._latest.check_grid(bars)
         self._latest.passed(bars)
         fresh = self._stream.update(bars.records)
         self._latest.take(fresh, decide_at_close(bars.closed_at))
