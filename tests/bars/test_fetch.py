@@ -337,14 +337,36 @@ def test_a_source_without_progress_is_an_error(catalog: Catalog) -> None:
     assert "2024-01-01 00:00 UTC on, the source answers with nothing new" in fetched.errors["A"]
 
 
-def test_a_fault_of_the_program_is_raised(catalog: Catalog) -> None:
+def test_a_client_that_breaks_on_an_answer_is_told_and_stops_no_other(catalog: Catalog) -> None:
     class Wrong(Listed):
         def page(self, client: Any, symbol: str, start_us: int, end_us: int) -> Page:
-            raise ZeroDivisionError
+            raise ZeroDivisionError("a secret of nobody")
 
     remote = Wrong(bar="1h", start="2024-01-01", end="2024-01-02", stamps=[])
-    with pytest.raises(ZeroDivisionError):
-        fetch(remote, catalog.create("a", Facts(bar="1h")))
+    fetched = fetch(remote, catalog.create("a", Facts(bar="1h")))
+    assert "cannot be read as bars (ZeroDivisionError: a secret of nobody)" in fetched.errors["A"]
+    assert fetched.symbols["A"].tries.retries == 0
+
+
+def test_a_clock_that_was_set_back_is_named(catalog: Catalog) -> None:
+    stamps = [number * HOUR_US for number in range(0, 24 * 30)]
+    remote = Listed(bar="1h", start="1970-01-01", stamps=stamps)
+    collection = catalog.create("a", Facts(bar="1h"))
+    fetch(remote, collection, now_us=24 * 30 * HOUR_US)
+    with pytest.raises(ConfigError, match=r"says 1970-01-11 .*, and A was fetched through 1970-01"):
+        fetch(remote, collection, now_us=24 * 10 * HOUR_US)
+    ahead = Listed(bar="1h", start="1971-01-01", stamps=stamps)
+    with pytest.raises(ConfigError, match="no bar of 1h from 1971-01-01 on is complete at 1970"):
+        fetch(ahead, collection, now_us=24 * 30 * HOUR_US)
+
+
+def test_a_bar_off_the_grid_is_refused(catalog: Catalog) -> None:
+    stamps = [HOUR_US, 2 * HOUR_US + 3 * MINUTE_US + 17_000_000, 3 * HOUR_US]
+    remote = Listed(bar="1h", start="1970-01-01", end="1970-01-02", stamps=stamps)
+    fetched = fetch(remote, catalog.create("a", Facts(bar="1h")))
+    assert "1 of 3 bars are off the grid of 1h bars, the first at 1970-01-01 02:03:17" in str(
+        fetched.errors
+    )
 
 
 def test_rows_that_are_no_bars_are_refused(catalog: Catalog) -> None:

@@ -94,3 +94,15 @@ def test_a_place_that_cannot_be_used_gets_a_sentence(tmp_path: Path) -> None:
         Ledger(tmp_path / "file" / "ledger.sqlite").count(["SPY"])
     with pytest.raises(StorageError, match="cannot be used"):
         Ledger(tmp_path).count(["SPY"])
+
+
+def test_what_is_known_needs_no_right_to_write(tmp_path: Path) -> None:
+    """A finished run can be looked at where nothing may be written, as on a read-only mount."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    record(ledger, ["a"], ["SPY"])
+    before = ledger.file.read_bytes(), ledger.file.stat().st_mtime_ns
+    with closing(sqlite3.connect(ledger.file)) as holder:
+        holder.execute("BEGIN IMMEDIATE")  # whoever wanted to write would wait here
+        record(ledger, ["a"], ["SPY"])
+        assert ledger.count(["SPY"]) == 1
+    assert (ledger.file.read_bytes(), ledger.file.stat().st_mtime_ns) == before

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from barstack.core.errors import ConfigError, did_you_mean
+from barstack.core.times import counted
 
 from ._root import app
 from ._terminal import Json, print_json, stdout
@@ -63,7 +64,7 @@ def _show(found: list[Comparison], named: dict[str, str]) -> None:
         console.print()
     for each in found:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-        table.add_column(f"{each.horizon} ahead", overflow="fold")
+        table.add_column(f"{counted(each.horizon)} ahead", overflow="fold")
         for heading in ("right %", "IC", "behind"):
             table.add_column(heading, justify="right", no_wrap=True)
         for place, entry in enumerate(each.entries):

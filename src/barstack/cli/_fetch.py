@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from barstack.core.errors import ConfigError, SourceError
+from barstack.core.text import printable
 
 from ._root import app
 from ._terminal import Json, print_json, stderr, stdout
@@ -26,7 +27,9 @@ Folder = Annotated[Path | None, typer.Option(help="The catalog, if not $BARSTACK
 Setting = Annotated[
     list[str] | None, typer.Option("--option", help="Of the source, feed=sip; repeat it.")
 ]
-Workers = Annotated[int, typer.Option(help="Symbols asked for at the same time.")]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Symbols asked for at the same time.")]
+Attempts = Annotated[int, typer.Option(min=1, help="Requests for a page before a symbol fails.")]
+Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds a source may be silent.")]
 Again = Annotated[bool, typer.Option("--again", help="Ask for all, and revise what differs.")]
 
 
@@ -42,6 +45,8 @@ def fetch(
     option: Setting = None,
     workers: Workers = 4,
     again: Again = False,
+    attempts: Attempts = 8,
+    timeout: Timeout = 30.0,
     as_json: Json = False,
 ) -> None:
     """Fetch bars into the catalog: only what is missing there, each page kept as it comes.
@@ -50,6 +55,7 @@ def fetch(
     continues.
     """
     from barstack.bars.catalog import Catalog  # noqa: PLC0415 (numpy is slow to import)
+    from barstack.bars.fetching import Patience  # noqa: PLC0415
     from barstack.bars.fetching import fetch as fetch_missing  # noqa: PLC0415
 
     from ._progress import ShownProgress  # noqa: PLC0415
@@ -65,7 +71,12 @@ def fetch(
     remote = _remote(source, {name: value for name, value in given.items() if value is not None})
     collection = remote.collection_in(Catalog(catalog))
     fetched = fetch_missing(
-        remote, collection, ShownProgress(stderr()), again=again, workers=workers
+        remote,
+        collection,
+        ShownProgress(stderr()),
+        again=again,
+        workers=workers,
+        patience=Patience(attempts=attempts, timeout_s=timeout),
     )
     if as_json:
         print_json(fetched.to_json() | {"folder": str(collection.folder)})
@@ -121,7 +132,8 @@ def _show(fetched: Fetched, collection: Collection) -> None:
         for sentence in _sentences(symbol, each):
             console.print(f"  {sentence}", style="yellow", highlight=False)
     for sentence in fetched.errors.values():
-        stderr().print(f"[bold red]failed[/]  {sentence}", highlight=False, soft_wrap=True)
+        stderr().print("[bold red]failed[/]  ", end="")
+        stderr().print(printable(sentence), markup=False, highlight=False, soft_wrap=True)
     console.print(f"  in {collection.folder}", highlight=False, soft_wrap=True)
 
 

@@ -17,6 +17,7 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 
 from barstack.core.progress import Progress
+from barstack.core.text import printable
 
 
 class ShownProgress(Progress):
@@ -50,7 +51,7 @@ class ShownProgress(Progress):
             self._bars.advance(self._task, units)
 
     def note(self, text: str) -> None:
-        self._console.print(f"  {text}", highlight=False, style="yellow")
+        self._console.print(f"  {printable(text)}", markup=False, highlight=False, style="yellow")
 
     def done(self, name: str, how: str, seconds: float) -> None:
         self._console.print(f"  {name:<20} {how:<7} {seconds:7.2f} s", highlight=False)

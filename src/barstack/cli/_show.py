@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from barstack.core.forecast import Forecast
-from barstack.core.times import iso
+from barstack.core.times import counted, iso
 from barstack.evaluation import Evaluation, Score, Verdict
 from barstack.experiments import Run
 
@@ -63,7 +63,7 @@ def leaderboard_table(evaluation: Evaluation, horizon: str | None = None) -> Tab
     for each in evaluation.horizons:
         if horizon not in (None, each):
             continue
-        table.add_row(f"[bold cyan]{each} ahead[/]")
+        table.add_row(f"[bold cyan]{counted(each)} ahead[/]")
         for score in evaluation.scores:
             if score.horizon == each:
                 table.add_row(*_row(score, fit), style=_style(score))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from barstack.core.errors import ConfigError
+from barstack.core.times import counted
 
 from ._settings import settings_of
 from ._terminal import stderr
@@ -96,7 +97,7 @@ def of_study(
     lookback = max(each.lookback_bars for each in members)
     if memory is None:
         memory = memory_bars(study.feature_set(bars.length_us), panel, lookback)
-    horizons = ", ".join(study.label.target.horizons).replace("bars", " bars")
+    horizons = ", ".join(map(counted, study.label.target.horizons))
     symbols = ", ".join(panel) if len(panel) < 4 else f"{len(panel):,}"
     return Scene(
         title=study.title or file.stem,

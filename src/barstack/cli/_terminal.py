@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import os
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from barstack.core.errors import StorageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,20 +19,90 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
+class OutputClosedError(Exception):
+    """Whoever reads standard output has closed it, as `head` does."""
+
+
 def print_json(content: Any) -> None:
     """One object on standard output."""
-    print(json.dumps(content, indent=1, allow_nan=False))
+    text = json.dumps(content, indent=1, allow_nan=False)
+    try:
+        print(text)
+        flush_output()
+    except BrokenPipeError:
+        raise OutputClosedError from None
+
+
+def flush_output() -> None:
+    """Write what is still held back, so that what cannot be written is told, and not at exit."""
+    if sys.stdout is not None:  # closed by whoever started us
+        sys.stdout.flush()
+
+
+def drop_output() -> None:
+    """Let Python not try once more, at exit, to write what could not be written."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def stdout() -> Console:
     """Where results go."""
-    from rich.console import Console  # noqa: PLC0415 (takes a sixth of a second)
-
-    return Console()
+    return _console(stderr=False)
 
 
 def stderr() -> Console:
     """Where progress and errors go."""
-    from rich.console import Console  # noqa: PLC0415
+    return _console(stderr=True)
 
-    return Console(stderr=True)
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console  # noqa: PLC0415 (takes a sixth of a second)
+
+    class Terminal(Console):
+        def on_broken_pipe(self) -> None:
+            raise OutputClosedError
+
+    return Terminal(stderr=stderr)
+
+
+# What we print beyond ASCII, for terminals and files that cannot show it.
+_PLAIN = {"²": "^2", "±": "+-", "–": "-", "…": "...", "×": "x", "÷": "/", "−": "-", "≥": ">=",
+          "≤": "<=", "→": "->", "“": '"', "”": '"', "’": "'", "·": "*", "█": "#"}  # fmt: skip
+
+
+def any_encoding() -> None:
+    """Let output of any encoding show what it can, and the rest in plain letters or escapes."""
+    codecs.register_error("barstack", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # None where closed, another kind of stream in tests
+            stream.reconfigure(errors="barstack")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    letters = error.object[error.start : error.end]
+    told = (
+        _PLAIN.get(letter) or letter.encode("ascii", "backslashreplace").decode()
+        for letter in letters
+    )
+    return "".join(told), error.end
+
+
+_LEAST_ADDRESS_SPACE = 2 * 2**30
+
+
+def refuse_little_memory() -> None:
+    """`StorageError` where a limit of the shell leaves less than the libraries map at their start.
+
+    Below it they do not raise an error that could be told: they abort.
+    """
+    try:
+        import resource  # noqa: PLC0415 (not on Windows)
+    except ImportError:
+        return
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < _LEAST_ADDRESS_SPACE:
+        raise StorageError(
+            f"This shell lets a process have {limit / 2**30:.1f} GiB of address space (ulimit -v), "
+            "and the libraries need 2 GiB. Raise the limit; it is not the memory that is used."
+        )

@@ -77,6 +77,9 @@ class MissingPackageError(BarstackError, ImportError):
     exit_code = 2
 
 
+_LONGEST_NAME = 100  # comparing longer words takes time and finds nothing
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """A hint for a mistyped name, or the list of names when nothing is close.
 
@@ -85,5 +88,5 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """
     known = sorted(choices)
     listed = f"Known: {', '.join(known)}." if known else "None is known."
-    close = difflib.get_close_matches(word, known, n=1)
+    close = difflib.get_close_matches(word[:_LONGEST_NAME], known, n=1)
     return f"Did you mean {close[0]!r}? {listed}" if close else listed

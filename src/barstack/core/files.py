@@ -12,8 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .errors import ArtifactError, StorageError
+from .errors import ArtifactError, BarstackError, StorageError
 from .untrusted import plain_files, read_json
+
+try:
+    import fcntl
+except ImportError:  # Windows: what killed writers left stays until somebody deletes it
+    fcntl = None  # type: ignore[assignment]
 
 _SEAL = "sealed.json"
 
@@ -25,17 +30,13 @@ def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
     replace  whether what is at `path` by then gives way; otherwise it stays and the scratch
              folder goes, which is right where the name says the content
 
-    On any error or interruption nothing of the scratch folder stays, and of two processes that
-    write the same folder at once one wins, whole. Raises `StorageError` when the disk refuses.
+    On any error or interruption nothing of the scratch folder stays, and what a killed process
+    left goes with the next writer of the same path. Of two processes that write the same folder
+    at once one wins, whole. Raises `StorageError` when the disk refuses.
     """
-    scratch = _beside(path, "part")
-    try:
-        with _writing(path):
-            scratch.mkdir(parents=True)
-            yield scratch
-            _move(scratch, path, replace)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with _writing(path), _scratch_folder(path) as scratch:
+        yield scratch
+        _move(scratch, path, replace)
 
 
 @contextmanager
@@ -44,19 +45,68 @@ def new_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
     durable  whether to wait until the disk has it, name and all: it then outlasts a power cut
     """
-    scratch = _beside(path, "part")
+    with _writing(path), _scratch_folder(path) as folder:
+        scratch = folder / path.name
+        yield scratch
+        if durable:
+            _sync(scratch)
+        scratch.replace(path)
+        if durable:
+            sync_folder(path.parent)
+
+
+@contextmanager
+def _scratch_folder(path: Path) -> Iterator[Path]:
+    """A locked folder beside `path` that is gone afterwards, unless it has been renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep_scratch(path.parent, path.name)
+    scratch, lock = _locked_folder(path)
     try:
-        with _writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            yield scratch
-            if durable:
-                _sync(scratch)
-            scratch.replace(path)
-            if durable:
-                sync_folder(path.parent)
+        yield scratch
     finally:
-        with suppress(OSError):
-            scratch.unlink(missing_ok=True)
+        shutil.rmtree(scratch, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _locked_folder(path: Path) -> tuple[Path, int | None]:
+    """A new folder, and the lock on it that ends with this process, however it ends."""
+    while True:
+        scratch = _beside(path, "part")
+        scratch.mkdir()
+        if fcntl is None:
+            return scratch, None
+        with suppress(FileNotFoundError):  # swept by another process before it was locked
+            lock = os.open(scratch, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if scratch.exists():
+                return scratch, lock
+            os.close(lock)
+
+
+def sweep_scratch(folder: Path, name: str = "") -> None:
+    """Remove what killed writers of `name`, or of any name, left in a folder.
+
+    A scratch folder whose writer lives is locked, and stays.
+    """
+    for left in folder.iterdir():
+        if is_scratch(left) and left.name.startswith(f".{name}" + ("." if name else "")):
+            _remove_abandoned(left)
+
+
+def _remove_abandoned(left: Path) -> None:
+    if fcntl is None:  # without locks nobody knows whether its writer lives
+        return
+    with suppress(OSError):  # locked, or just gone
+        opened = os.open(left, os.O_RDONLY)
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink()
+        finally:
+            os.close(opened)
 
 
 def make_folder(path: Path) -> None:
@@ -91,7 +141,11 @@ def is_scratch(path: Path) -> bool:
 def _writing(path: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
+    except Exception as error:
+        # Libraries compiled from Rust raise errors of their own for what the system refuses.
+        refused = isinstance(error, OSError) or "(os error " in str(error)
+        if isinstance(error, BarstackError) or not refused:
+            raise
         raise StorageError(
             f"Cannot write {path}: {error}. Check that the folder may be written to and that the "
             "disk has room; what was finished before is kept."

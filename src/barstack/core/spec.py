@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import ConfigError, PluginError, did_you_mean
+from .text import forbidden_character, printable
 
 
 def content_id(content: Any) -> str:
@@ -51,6 +52,7 @@ class Spec(BaseModel):
     plugin_code: ClassVar[str | None] = None  # id of a plugin's code, set on registration
 
     def __init__(self, /, **values: Any) -> None:
+        _check_plain(type(self), values)
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -93,6 +95,28 @@ class Spec(BaseModel):
         return type(self) is type(other) and self.id == getattr(other, "id", None)
 
 
+_WIDEST_BITS = 63  # of whole numbers, which arrays and databases hold
+
+
+def _check_plain(spec: type[Spec], value: Any, where: tuple[str, ...] = ()) -> None:
+    """Refuse text that no terminal or page should show, and numbers that no array can hold."""
+    if isinstance(value, str) and (found := forbidden_character(value)) is not None:
+        raise ConfigError(
+            f"{_place(spec, where)}: {_shown(value)} holds the character {found}. Leave it out."
+        )
+    if isinstance(value, int) and value.bit_length() > _WIDEST_BITS:
+        raise ConfigError(
+            f"{_place(spec, where)}: a whole number of {value.bit_length()} bits is too large."
+        )
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_plain(spec, key, where)
+            _check_plain(spec, item, (*where, printable(str(key))))
+    elif isinstance(value, list | tuple):
+        for place, item in enumerate(value):
+            _check_plain(spec, item, (*where, str(place)))
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Spec):
         return value.content()
@@ -113,19 +137,45 @@ def _identity(value: Any) -> Any:
     return value
 
 
+_SHOWN = 80  # characters of a value that a message quotes
+
+
 def _explain(spec: type[Spec], error: ValidationError) -> str:
     """One sentence for each mistake, with its path, the value and a way out."""
-    who = spec.registered_as[1] if spec.registered_as else spec.__name__.lower()
     sentences = []
     for mistake in error.errors():
-        where = ".".join([who, *(str(part) for part in mistake["loc"])])
+        where = _place(spec, [str(part) for part in mistake["loc"] if not _is_type(part)])
         if mistake["type"] == "extra_forbidden":
             key = str(mistake["loc"][-1])
-            sentences.append(f"Unknown key {where}. {did_you_mean(key, spec.model_fields)}")
+            hint = did_you_mean(key, spec.model_fields)
+            sentences.append(f"Unknown key {where}. {hint}")
         elif mistake["type"] == "missing":
             sentences.append(f"{where} is missing. Add it.")
         elif mistake["type"] == "value_error":  # already a sentence, raised by a nested spec
             sentences.append(f"{where}: {mistake['ctx']['error']}")
         else:
-            sentences.append(f"{where}: {mistake['msg']}, got {mistake['input']!r}.")
-    return "\n".join(sentences)
+            sentences.append(f"{where}: {mistake['msg']}, got {_shown(mistake['input'])}.")
+    told = list(dict.fromkeys(sentences))
+    more = f"\nand {len(told) - _MOST_TOLD} more mistakes." if len(told) > _MOST_TOLD else ""
+    return "\n".join(told[:_MOST_TOLD]) + more
+
+
+_MOST_TOLD = 20
+
+
+def _place(spec: type[Spec], parts: Sequence[str]) -> str:
+    who = spec.registered_as[1] if spec.registered_as else spec.__name__.lower()
+    return ".".join([who, *(_cut(printable(part)) for part in parts)])
+
+
+def _is_type(part: Any) -> bool:
+    """Whether pydantic names the branch of a union here, which no user has written."""
+    return isinstance(part, str) and (part in ("str", "int", "float", "bool") or "[" in part)
+
+
+def _shown(value: Any) -> str:
+    return _cut(printable(repr(value)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

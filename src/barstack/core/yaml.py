@@ -1,10 +1,21 @@
-"""YAML as people write it here: dates stay text, and nothing given twice is dropped silently."""
+"""YAML as people write it here: dates stay text, nothing given twice is dropped silently.
+
+A file from elsewhere cannot take memory or time out of proportion to its size: its length, its
+nesting, and what its aliases stand for are bounded before anything is built.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import yaml
+
+from .text import forbidden_character
+
+MOST_CHARACTERS = 1_000_000
+MOST_NODES = 50_000  # with each alias counted as what it stands for
+DEEPEST = 40
+_WIDEST_INTEGER_BITS = 63
 
 
 class _Loader(yaml.SafeLoader):
@@ -21,19 +32,78 @@ class _Loader(yaml.SafeLoader):
     }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        repeated = [key for key in keys if keys.count(key) > 1]
-        if repeated:
-            raise yaml.MarkedYAMLError(
-                problem=f"key {repeated[0]!r} is given twice", problem_mark=node.start_mark
-            )
+        seen = set()
+        for place, _ in node.value:
+            key = repr(self.construct_object(place, deep=True))  # a list is no key, told below
+            if key in seen:
+                raise _mistake(f"key {key} is given twice", place)
+            seen.add(key)
         return super().construct_mapping(node, deep)
+
+    def construct_scalar(self, node: Any) -> Any:
+        value = super().construct_scalar(node)
+        found = forbidden_character(value)
+        if found is not None:
+            raise _mistake(f"the text holds the character {found}, which no text may", node)
+        return value
+
+    def construct_yaml_int(self, node: Any) -> int:
+        try:
+            value: int = super().construct_yaml_int(node)
+        except ValueError as error:  # too many digits for Python, or none after 0x
+            raise _mistake(f"{_short(node.value)} is not a whole number: {error}", node) from None
+        if value.bit_length() > _WIDEST_INTEGER_BITS:
+            raise _mistake(f"the number {_short(node.value)} is too large", node)
+        return value
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
 def read_yaml(text: str) -> Any:
-    """The value written in `text`; `yaml.YAMLError` where it is no YAML or has a key twice.
+    """The value written in `text`.
+
+    Raises `yaml.YAMLError` where it is not YAML, has a key twice, is longer than a million
+    characters, nests deeper than 40 levels, or expands to more than 50,000 values.
 
     >>> read_yaml("{start: 2018-01-01, symbols: [A, ON], adjusted: true}")
     {'start': '2018-01-01', 'symbols': ['A', 'ON'], 'adjusted': True}
     """
+    if len(text) > MOST_CHARACTERS:
+        raise yaml.YAMLError(f"it has {len(text):,} characters, of at most {MOST_CHARACTERS:,}")
+    _check_events(text)
     return yaml.load(text, Loader=_Loader)
+
+
+def _check_events(text: str) -> None:
+    """Refuse deep nesting and aliases that expand, from the flat list of events."""
+    depth = count = 0
+    sizes: dict[str, int] = {}  # values that each anchor stands for
+    open_anchors: list[tuple[str | None, int]] = []
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            open_anchors.append((event.anchor, count))
+            if depth > DEEPEST:
+                raise _mistake(f"values are nested more than {DEEPEST} levels deep", event)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+            anchor, before = open_anchors.pop()
+            if anchor is not None:
+                sizes[anchor] = count - before + 1
+        if isinstance(event, yaml.AliasEvent):
+            if any(anchor == event.anchor for anchor, _ in open_anchors):
+                raise _mistake(f"the alias *{event.anchor} stands for what contains it", event)
+            count += sizes.get(str(event.anchor), 1)
+        elif isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)):
+            count += 1
+        if count > MOST_NODES:
+            raise _mistake(f"it stands for more than {MOST_NODES:,} values", event)
+
+
+def _mistake(problem: str, at: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=getattr(at, "start_mark", at))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 24 else f"{text[:20]}... ({len(text):,} digits)"

@@ -87,7 +87,7 @@ class RankGaussScaler(Scaler):
     """
 
     learns = ("quantiles",)
-    knots: int = Field(1001, ge=2)
+    knots: int = Field(1001, ge=2, le=100_001)
 
     def learn(self, values: Matrix, rows: Rows) -> dict[str, Matrix]:
         shares = np.linspace(0.0, 1.0, max(2, min(self.knots, len(rows))))

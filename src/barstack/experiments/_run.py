@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import filecmp
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,10 +112,12 @@ def run_study(
     evaluation, artifact = chain.value("evaluation"), chain.value("artifact")
     run_id = study.run_id(data_fingerprint(study, chain))
     published = chain.published()
-    with new_folder(runs / run_id) as scratch:
-        (scratch / "study.yaml").write_text(study.to_yaml())
-        for name, stored in published.items():
-            _copy(stored, scratch / name)
+    text = study.to_yaml()
+    if not _is_published(runs / run_id, text, published):
+        with new_folder(runs / run_id) as scratch:
+            (scratch / "study.yaml").write_text(text)
+            for name, stored in published.items():
+                _copy(stored, scratch / name)
     bars, series = chain.value("bars"), series_of(study, chain)
     return Run(
         run_id,
@@ -126,6 +130,28 @@ def run_study(
         series,
         chain.value("findings"),
     )
+
+
+def _is_published(folder: Path, study: str, published: Mapping[str, Path]) -> bool:
+    """Whether the folder holds just this already: it then need not be writable."""
+    try:
+        present = {file.name for file in folder.iterdir()}
+        return (
+            present == {"study.yaml", *published}
+            and (folder / "study.yaml").read_text() == study
+            and all(_same(stored, folder / name) for name, stored in published.items())
+        )
+    except OSError:
+        return False
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.is_dir():
+        names = sorted(file.name for file in one.iterdir())
+        return names == sorted(file.name for file in other.iterdir()) and all(
+            _same(one / name, other / name) for name in names
+        )
+    return filecmp.cmp(one, other, shallow=False)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -20,8 +20,21 @@ from barstack.labels import LABELS, Label, LabelTable, SampleWeights
 from barstack.models import MODELS, Model
 from barstack.splits import SPLITTERS, Splitter, WalkForward
 
+_FEATURES = "Write the name of a set, or a list of names and {feature: NAME, params: {...}}."
+
 # What evaluation calls the forecasts that need no model.
 NAIVE = ("always_up", "historical_mean", "past_quantiles", "last_sign", "zero")
+
+
+def _feature(item: Any) -> Feature:
+    """A feature from its name, from its fields, or as it is."""
+    if isinstance(item, Feature):
+        return item
+    if isinstance(item, str):
+        return Feature(feature=item)
+    if not isinstance(item, dict):
+        raise ConfigError(f"Cannot read a feature from {item!r:.80}. {_FEATURES}")
+    return Feature(**{str(key): value for key, value in item.items()})
 
 
 class Study(Spec):
@@ -46,7 +59,7 @@ class Study(Spec):
     ensembles: tuple[Annotated[Ensemble, ENSEMBLES], ...] = Field(
         default=("stack", "average"), validate_default=True, min_length=1
     )
-    cost_bps: float = Field(1.0, ge=0)  # of buying or selling one unit, 0.01 %
+    cost_bps: float = Field(1.0, ge=0, le=10_000)  # of buying or selling one unit, 0.01 %
     seed: int = 0
     allow_leaks: str = ""  # why the run may go on where the audit finds one; its verdict says so
 
@@ -70,7 +83,9 @@ class Study(Spec):
         if isinstance(value, str) and value not in FEATURE_SETS:
             named_set(value, 1)  # says which sets there are
         if isinstance(value, list | tuple):
-            return [{"feature": item} if isinstance(item, str) else item for item in value]
+            return tuple(_feature(item) for item in value)
+        if not isinstance(value, str):
+            raise ConfigError(f"Cannot read features from {value!r:.80}. {_FEATURES}")
         return value
 
     @field_validator("members", mode="before")

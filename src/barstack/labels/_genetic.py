@@ -70,11 +70,11 @@ class GeneticBarriers(HoldingLabel):
 
     fitted = True
     objective: Literal["balance", "sharpe", "mean_net"] = "balance"
-    cost_bps: float = Field(2.0, ge=0)  # of a holding, both ways
+    cost_bps: float = Field(2.0, ge=0, le=10_000)  # of a holding, both ways
     upper: Range = (0.25, 3.0)  # searched between, in volatilities over the horizon
     lower: Range = (0.25, 3.0)
     span: WholeRange = (10, 200)  # bars
-    candidates: int = Field(2000, ge=2 * _POPULATION)  # tried for each horizon
+    candidates: int = Field(2000, ge=2 * _POPULATION, le=10_000_000)  # tried for each horizon
     seed: int = Field(0, ge=0)
 
     def fit(self, bars: Bars | Panel, rows: Rows) -> Label:

@@ -80,7 +80,7 @@ class Meta(Label):
         Annotated[Label, LABELS, WithJsonSchema({"type": ["string", "object"], "title": "Label"})]
         | None
     ) = None
-    cost_bps: float = Field(2.0, ge=0)  # of a holding, both ways
+    cost_bps: float = Field(2.0, ge=0, le=10_000)  # of a holding, both ways
 
     @model_validator(mode="before")
     @classmethod

@@ -86,7 +86,7 @@ class ThreeClassVolatility(HoldingLabel):
     """
 
     threshold: float = Field(0.5, gt=0)  # in volatilities over the horizon
-    span: int = Field(100, ge=2)  # of the exponential volatility, bars
+    span: int = Field(100, ge=2, le=1_000_000)  # of the exponential volatility, bars
 
     def outcome(self, bars: Bars, horizon: str | int) -> Outcome:
         returns, known_at = forward_return(bars, horizon, overnight=self.overnight)

@@ -7,9 +7,9 @@ from math import comb
 
 from pydantic import Field, model_validator
 
-from barstack.core.errors import ConfigError, DataError
+from barstack.core.errors import ConfigError
 
-from ._splitter import Span, Splitter, register
+from ._splitter import Span, Splitter, check_count, register
 
 _MOST_FOLDS = 10_000  # each is a fit of every member
 
@@ -77,11 +77,7 @@ class CombinatorialPurged(Splitter):
 
 def _groups(n_times: int, count: int) -> list[tuple[int, int]]:
     """(start, end) of equal stretches; the last takes what is left over, as in the book."""
+    check_count(n_times, count)
     size = n_times // count
-    if size < 1:
-        raise DataError(
-            f"{n_times} decision times cannot make {count} stretches to test. Give more bars or "
-            "fewer folds."
-        )
     starts = [size * place for place in range(count)]
     return list(zip(starts, [*starts[1:], n_times], strict=True))

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from barstack.core.errors import ConfigError, DataError
 
-from ._splitter import Span, Splitter, check_share, register
+from ._splitter import Span, Splitter, check_count, check_share, register
 
 
 @register("walk_forward")
@@ -30,6 +30,7 @@ class WalkForward(Splitter):
         return self
 
     def spans(self, n_times: int) -> list[Span]:
+        check_count(n_times, self.folds)
         begin = int(n_times * self.first_train)
         edges = [begin + (n_times - begin) * fold // self.folds for fold in range(self.folds + 1)]
         _check_edges(edges, n_times)

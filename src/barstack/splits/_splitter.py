@@ -227,6 +227,15 @@ def paths(folds: Sequence[Fold]) -> list[list[tuple[int, Rows]]]:
     return [list(path) for path in zip(*turns.values(), strict=True)]
 
 
+def check_count(n_times: int, count: int) -> None:
+    """`DataError` where there are fewer decision times than stretches to make of them."""
+    if n_times < count:
+        raise DataError(
+            f"{n_times} decision times cannot make {count} stretches to test. Give more bars or "
+            "fewer folds."
+        )
+
+
 def check_share(name: str, value: float) -> None:
     """`ConfigError` unless a share lies strictly between 0 and 1."""
     if not 0.0 < value < 1.0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,8 @@ CREATE TABLE IF NOT EXISTS looks (
 """
 
 # Before looks were told apart, a trial was kept once for each stretch of time.
-_OLD = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'trials'"
+_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
+_OLD = f"{_TABLES} AND name = 'trials'"
 _ADOPT = """
 INSERT OR IGNORE INTO looks
 SELECT trial, first_at, symbol, what, first_at, last_at, recorded_at FROM trials
@@ -61,6 +62,9 @@ class Ledger:
             for trial, what in trials
             for symbol in each_symbol
         ]
+        known = "SELECT 1 FROM looks WHERE trial = ? AND data = ? AND symbol = ?"
+        if all(self._read(known, row[:3]) for row in rows):
+            return  # so that a finished run can be looked at where nothing may be written
         with self._open() as database:
             database.executemany("INSERT OR IGNORE INTO looks VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
@@ -69,18 +73,42 @@ class Ledger:
         names = sorted(set(symbols))
         marks = ", ".join("?" * len(names))
         distinct = f"SELECT DISTINCT trial, data FROM looks WHERE symbol IN ({marks})"
-        with self._open() as database:
-            return int(database.execute(f"SELECT COUNT(*) FROM ({distinct})", names).fetchone()[0])
+        return sum(count for (count,) in self._read(f"SELECT COUNT(*) FROM ({distinct})", names))
 
     def looks(self, trial: str) -> int:
         """On how many different states of its data one configuration has been judged."""
         query = "SELECT COUNT(DISTINCT data) FROM looks WHERE trial = ?"
+        return sum(count for (count,) in self._read(query, [trial]))
+
+    def _read(self, query: str, values: Sequence[str]) -> list[tuple[int]]:
+        """Rows of a query; none where nothing has been recorded yet."""
+        with self._told():
+            try:
+                self.file.stat()
+            except FileNotFoundError:
+                return []
+            # A URI, in which no character of a folder's name is taken for an option.
+            address = f"{self.file.resolve().as_uri()}?mode=ro"
+            with closing(sqlite3.connect(address, timeout=30, uri=True)) as database:
+                tables = {name for (name,) in database.execute(_TABLES)}
+                if "trials" not in tables:
+                    return database.execute(query, values).fetchall() if tables else []
         with self._open() as database:
-            return int(database.execute(query, [trial]).fetchone()[0])
+            return database.execute(query, values).fetchall()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise StorageError(
+                f"The ledger of trials {self.file} cannot be used: {error}. It is needed for an "
+                "honest verdict; restore it from a copy, or move it away to begin a new count."
+            ) from error
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
+        with self._told():
             self.file.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.file, timeout=30)) as database, database:
                 # The lock is taken before anything is read: only the beginning of a transaction
@@ -91,8 +119,3 @@ class Ledger:
                     database.execute(_ADOPT)
                     database.execute("DROP TABLE trials")
                 yield database
-        except (OSError, sqlite3.DatabaseError) as error:
-            raise StorageError(
-                f"The ledger of trials {self.file} cannot be used: {error}. It is needed for an "
-                "honest verdict; restore it from a copy, or move it away to begin a new count."
-            ) from error

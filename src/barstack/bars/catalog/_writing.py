@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from barstack.core.files import is_scratch, sync_folder
+from barstack.core.files import sweep_scratch, sync_folder
 from barstack.core.times import DAY_US
 
 from .._frames import bars_from_table, closed_at
@@ -65,8 +65,9 @@ class Writer:
     def sweep(self, manifest: Manifest) -> None:
         """Remove what killed writers left, and what was replaced long enough ago."""
         stay = {part.file for part in manifest.parts} | _fresh(manifest.retired).keys()
-        for file in self.folder.iterdir():
-            if is_scratch(file) or (file.suffix == ".parquet" and file.name not in stay):
+        sweep_scratch(self.folder)
+        for file in self.folder.glob("*.parquet"):
+            if file.name not in stay:
                 with suppress(PermissionError):  # on Windows while a reader has it open
                     file.unlink(missing_ok=True)
 

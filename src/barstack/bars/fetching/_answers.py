@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from math import gcd
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from barstack.core.errors import DataError, SourceError
-from barstack.core.times import iso
+from barstack.core.errors import BarstackError, DataError, SourceError
+from barstack.core.times import DAY_US, format_duration, iso
 
 from .._checks import COLUMNS
 from .._columns import as_polars, match_columns, numbers, utc_microseconds
 from .._frames import table_from_frame
+from ._faults import masked, unreadable
 from ._patience import Asker, Tries
 from ._stretches import Stretch
 
@@ -76,6 +78,16 @@ def read_answer(remote: Remote, page: Page, symbol: str, asked: Stretch) -> Answ
     rows contradict each other, or where a row cannot be a bar.
     """
     where = f"{symbol} from {remote.name}"
+    try:
+        return _bars_of(remote, page, symbol, asked, where)
+    except BarstackError as error:
+        raise type(error)(masked(str(error), remote.secrets())) from None
+    except Exception as error:  # noqa: BLE001 (a table of any form; the sentence names it)
+        told = masked(unreadable(error), remote.secrets())
+        raise SourceError(f"{where}: {told}.") from None
+
+
+def _bars_of(remote: Remote, page: Page, symbol: str, asked: Stretch, where: str) -> Answer:
     frame = as_polars(page.table, where)
     if not len(frame):
         return Answer(no_bars(), asked)
@@ -85,6 +97,7 @@ def read_answer(remote: Remote, page: Page, symbol: str, asked: Stretch) -> Answ
     frame, stamps = frame.filter(inside), stamps[inside]
     if not len(frame):
         return Answer(no_bars(), asked)
+    _refuse_off_grid(stamps, remote.length_us, where)
     order = np.argsort(stamps, kind="stable")
     disordered = bool((np.diff(stamps) < 0).any())
     frame, stamps = frame[order], stamps[order]
@@ -102,6 +115,26 @@ def read_answer(remote: Remote, page: Page, symbol: str, asked: Stretch) -> Answ
         where=where,
     )
     return Answer(table, asked, disordered, int(repeated.sum()))
+
+
+# Sessions open at quarters of an hour, and bars are counted from there or from the whole hour.
+_QUARTER_US = 15 * 60_000_000
+
+
+def _refuse_off_grid(stamps: npt.NDArray[np.int64], length_us: int, where: str) -> None:
+    """Bars shorter than a day begin at multiples of what their length and a quarter hour share."""
+    if length_us >= DAY_US:
+        return
+    grid_us = gcd(length_us, _QUARTER_US)
+    off = stamps % grid_us != 0
+    if off.any():
+        at = np.datetime_as_string(np.datetime64(int(stamps[np.argmax(off)]), "us"), unit="s")
+        raise DataError(
+            f"{where}: {int(off.sum()):,} of {len(off):,} bars are off the grid of "
+            f"{format_duration(length_us)} bars, the first at {at.replace('T', ' ')} UTC. The "
+            "source mixes bars of other lengths, or single trades, into them; ask it, or fetch "
+            "bars of another length."
+        )
 
 
 def _refuse_contradictions(

@@ -15,7 +15,7 @@ from ._remote import Remote
 def read_directly(remote: Remote, patience: Patience | None = None) -> dict[str, pl.DataFrame]:
     """All bars of `remote` by symbol, in the form that is stored; errors as those of `fetch`."""
     patience = patience or Patience()
-    asker = Asker(patience, remote.fault, note=lambda text: None)
+    asker = Asker(patience, remote.fault, lambda text: None, remote.secrets())
     client = asker.ask(partial(remote.connect, patience.timeout_s), remote.name, Tries())
     try:
         wanted = remote.wanted(time.time_ns() // 1000)

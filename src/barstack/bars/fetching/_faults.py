@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote
 
 _TOO_FAST = (429, 418)  # 418 is what Binance sends to those who go on after a 429
 _TOO_LATE = 408
@@ -85,6 +86,27 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(cause))
         yield cause
         cause = cause.__cause__ or cause.__context__
+
+
+def unreadable(error: BaseException) -> str:
+    """What to say of an answer that is not of the form that was agreed on."""
+    return (
+        f"the answer cannot be read as bars ({type(error).__name__}: {in_words(error)}). The "
+        "source may be down for maintenance, or have changed its form; fetch again later"
+    )
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text without any secret, also as URLs and JSON write it.
+
+    >>> masked("no such key: a/b", ["a/b"]), masked("?key=a%2Fb", ["a/b"])
+    ('no such key: ***', '?key=***')
+    """
+    for secret in secrets:
+        for form in {secret, quote(secret, safe=""), quote(secret), secret.replace("/", "\\/")}:
+            if form:
+                text = text.replace(form, "***")
+    return text
 
 
 def in_words(error: BaseException, most: int = 200) -> str:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
+
+from barstack.core.errors import ConfigError
 from barstack.core.progress import Progress
-from barstack.core.times import DAY_US
+from barstack.core.times import DAY_US, iso
 
 from ..catalog import Collection
 from ._fetched import Fetched, FetchedSymbol
 from ._patience import Patience
 from ._remote import Remote
-from ._stretches import missing, whole_days
+from ._stretches import Stretch, missing, whole_days
 from ._workers import Workers
 
 
@@ -38,7 +41,9 @@ def fetch(
     credentials. May be interrupted anywhere: the same call continues.
     """
     progress = progress or Progress()
-    wanted = remote.wanted(time.time_ns() // 1000 if now_us is None else now_us)
+    now_us = time.time_ns() // 1000 if now_us is None else now_us
+    wanted = remote.wanted(now_us)
+    _check_clock(remote, collection, wanted, now_us)
     fetched = Fetched(collection.name, {symbol: FetchedSymbol() for symbol in remote.symbols})
     for symbol, each in fetched.symbols.items():
         each.asked = missing(wanted, [] if again else collection.covered(symbol))
@@ -62,3 +67,21 @@ def fetch(
                 step.advance(done_us // DAY_US - done_days)
                 done_days = done_us // DAY_US
     return fetched
+
+
+def _check_clock(remote: Remote, collection: Collection, wanted: Stretch, now_us: int) -> None:
+    """`ConfigError` where nothing can be asked for because now lies before what is known."""
+    now = iso(np.datetime64(now_us, "us"))
+    if wanted[0] > wanted[1]:
+        raise ConfigError(
+            f"{remote.name}: no bar of {remote.bar} from {remote.start} on is complete at {now}, "
+            "which is what this machine's clock says. Set an earlier start, or the clock right."
+        )
+    for symbol in remote.symbols:
+        covered = collection.covered(symbol)
+        if covered and covered[-1][1] > now_us + DAY_US:
+            known = iso(np.datetime64(covered[-1][1], "us"))
+            raise ConfigError(
+                f"This machine's clock says {now}, and {symbol} was fetched through {known} "
+                "before. The clock has been set back: set it right, and fetch again."
+            )

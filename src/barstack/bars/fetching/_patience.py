@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from barstack.core.errors import BarstackError, SourceError
 
-from ._faults import Fault
+from ._bounded import TooLargeError
+from ._faults import Fault, causes, in_words, masked, unreadable
 
 T = TypeVar("T")
 
@@ -67,10 +68,12 @@ class Asker:
         patience: Patience,
         fault_of: Callable[[Exception], Fault | None],
         note: Callable[[str], None],
+        secrets: Iterable[str] = (),
     ) -> None:
         self.patience = patience
         self._fault_of = fault_of
         self._note = note
+        self._secrets = tuple(secrets)
         self._lock = threading.Lock()
         self._resumes_at_s = 0.0
         self._ending = threading.Event()
@@ -82,8 +85,8 @@ class Asker:
     def ask(self, request: Callable[[], T], what: str, tries: Tries) -> T:
         """The answer to `request`.
 
-        Raises `SourceError` when the source gives none in time or refuses, and whatever
-        `request` raises that is no fault of the source.
+        Raises `SourceError` when the source gives none in time, refuses, or answers what its
+        client cannot read; no secret is in it.
         """
         attempt = 0
         while True:
@@ -93,19 +96,24 @@ class Asker:
                 return request()
             except BarstackError:
                 raise
-            except Exception as error:
-                fault = self._fault_of(error)
-                if fault is None:
-                    raise
+            except Exception as error:  # noqa: BLE001 (a client may raise anything)
+                fault = self._fault_with(error)
+                told = masked(fault.what, self._secrets)
                 if not fault.again:
-                    raise SourceError(f"{what}: {fault.what}.") from error
+                    raise SourceError(f"{what}: {told}.") from None
                 if attempt + 1 >= self.patience.attempts:
                     raise SourceError(
-                        f"{what}: {fault.what}, {attempt + 1} times. Try again later: what has "
-                        "arrived is kept, and only what is missing is asked for."
-                    ) from error
+                        f"{what}: {told}, {attempt + 1} time{'s' if attempt else ''}. Try again "
+                        "later: what has arrived is kept, and only what is missing is asked for."
+                    ) from None
                 self._after(fault, attempt, tries)
                 attempt += 1
+
+    def _fault_with(self, error: Exception) -> Fault:
+        """What went wrong; anything that a client did not expect is an answer of another form."""
+        if any(isinstance(cause, TooLargeError) for cause in causes(error)):
+            return Fault(in_words(TooLargeError()), again=False)
+        return self._fault_of(error) or Fault(unreadable(error), again=False)
 
     def _after(self, fault: Fault, attempt: int, tries: Tries) -> None:
         tries.retries += 1
@@ -116,10 +124,11 @@ class Asker:
         with self._lock:
             now_s = time.monotonic()
             new = now_s + wait_s > self._resumes_at_s
-            told = self._resumes_at_s > now_s  # whoever began this pause has said so
+            heard = self._resumes_at_s > now_s  # whoever began this pause has said so
             self._resumes_at_s = max(self._resumes_at_s, now_s + wait_s)
-        if new and not told and wait_s >= 1.0:
-            asks = "the source asks to wait" if fault.wait_s is not None else f"{fault.what}: wait"
+        if new and not heard and wait_s >= 1.0:
+            told = masked(fault.what, self._secrets)
+            asks = "the source asks to wait" if fault.wait_s is not None else f"{told}: wait"
             self._note(f"{asks} {wait_s:.0f} s")
 
     def _keep_the_pause(self, tries: Tries) -> None:

@@ -70,6 +70,10 @@ class Remote(Provider):
         """What the source did wrong when the client raised `error`; None when it is not that."""
         return http_fault(error)
 
+    def secrets(self) -> tuple[str, ...]:
+        """Keys and passwords that no message may show, whatever the source answers."""
+        return ()
+
     @property
     def source(self) -> str:
         """Where the bars come from, in words: all that decides their values is in it."""

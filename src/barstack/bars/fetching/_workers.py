@@ -48,7 +48,7 @@ class Workers:
         for item in todo.items():
             self._todo.put(item)
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._asker = Asker(patience, remote.fault, self.events.put)
+        self._asker = Asker(patience, remote.fault, self.events.put, remote.secrets())
         self._connecting = threading.Lock()
         self._client: Any = None
         self._refused: SourceError | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
@@ -14,12 +15,20 @@ from barstack.core.times import format_duration, parse_duration
 
 from .._provider import register
 from .._sessions import ALWAYS
-from ..fetching import Fault, Page, Remote, causes, http_fault, in_words
+from ..fetching import Fault, Page, Remote, bound_session, causes, http_fault, in_words
 
 KEY, SECRET, URL = "APCA_API_KEY_ID", "APCA_API_SECRET_KEY", "APCA_API_DATA_URL"
 _ROWS = 10_000  # of one request, the most that Alpaca gives
+_MOST_PARTS = 200  # of one answer, each with a token that asks for the next
 _NAMES = {"t": "timestamp", "o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
 _UNITS = (("d", "Day", 1), ("h", "Hour", 23), ("min", "Minute", 59))
+
+
+class _EndlessError(Exception):
+    """An answer of more parts than any has."""
+
+    def __init__(self) -> None:
+        super().__init__(f"more than {_MOST_PARTS} parts, each with a token for one more")
 
 
 @register("alpaca")
@@ -82,8 +91,24 @@ class Alpaca(Remote):
             def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:
                 return super()._one_request(method, url, opts | {"timeout": timeout_s}, 0)
 
+            def _get_marketdata(self, *arguments: Any, **options: Any) -> Any:
+                self.parts.left = _MOST_PARTS
+                return super()._get_marketdata(*arguments, **options)
+
+            def get(self, *arguments: Any, **options: Any) -> Any:
+                self.parts.left -= 1
+                if self.parts.left < 0:
+                    raise _EndlessError
+                return super().get(*arguments, **options)
+
         url = os.environ.get(URL) or None
-        return Client(os.environ[KEY], os.environ[SECRET], raw_data=True, url_override=url)
+        made = Client(os.environ[KEY], os.environ[SECRET], raw_data=True, url_override=url)
+        made.parts = threading.local()  # several threads share a client
+        bound_session(made._session)
+        return made
+
+    def secrets(self) -> tuple[str, ...]:
+        return tuple(filter(None, (os.environ.get(KEY), os.environ.get(SECRET))))
 
     def page(self, client: Any, symbol: str, start_us: int, end_us: int) -> Page:
         from alpaca.data import requests, timeframe  # noqa: PLC0415
@@ -114,6 +139,8 @@ class Alpaca(Remote):
     def fault(self, error: Exception) -> Fault | None:
         import requests  # noqa: PLC0415 (comes with alpaca-py)
 
+        if isinstance(error, _EndlessError):
+            return Fault(f"the answer has {error}", again=False)
         fault = http_fault(error)
         if fault is None and any(isinstance(e, requests.RequestException) for e in causes(error)):
             return Fault(in_words(error), again=True)  # cut off, too slow, half an answer

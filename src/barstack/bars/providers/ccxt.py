@@ -12,7 +12,7 @@ from barstack.core.errors import ConfigError, MissingPackageError, did_you_mean
 
 from .._checks import COLUMNS
 from .._provider import register
-from ..fetching import Fault, Page, Remote, causes, http_fault, in_words
+from ..fetching import Fault, Page, Remote, bound_session, causes, http_fault, in_words
 
 URL = "CCXT_URL"  # in the place of the exchange's own scheme and host
 _MOST_ROWS = 1000
@@ -46,12 +46,12 @@ class Ccxt(Remote):
         exchange: Any = getattr(ccxt, self.exchange)
 
         class Client(exchange):  # type: ignore[misc]  # chosen above
-            """Takes half an answer for a fault; CCXT would hand it on as text."""
+            """Takes half an answer, or none, for a fault; CCXT would find no candles in it."""
 
             def parse_json(self, http_response: str) -> Any:
                 parsed = super().parse_json(http_response)
-                if parsed is None and self.is_json_encoded_object(http_response):
-                    raise ccxt.BadResponse(f"{self.id} broke off in the middle of its answer")
+                if parsed is None:
+                    raise ccxt.BadResponse(f"{self.id} gave no answer, or broke off in it")
                 return parsed
 
         client = Client(
@@ -69,6 +69,7 @@ class Ccxt(Remote):
                 f"{self.exchange} has no bars of {self.bar}. "
                 f"It has {', '.join(client.timeframes)}; make others of them with resample."
             )
+        bound_session(client.session)
         if os.environ.get(URL):
             client.urls["api"] = _moved(client.urls["api"], os.environ[URL])
         client.load_markets()

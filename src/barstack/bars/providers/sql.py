@@ -58,6 +58,16 @@ class Sql(Remote):
         what = f"table {self.table}" if self.table else f"query {self.query}"
         return f"SQL database in {self.url_variable}, {what}"
 
+    def secrets(self) -> tuple[str, ...]:
+        import sqlalchemy as sa  # noqa: PLC0415
+
+        text = os.environ.get(self.url_variable, "")
+        try:
+            password = sa.make_url(text).password
+        except sa.exc.ArgumentError:
+            return ()
+        return (text, str(password)) if password else ()
+
     def tables(self) -> dict[str, pl.DataFrame]:
         # The database is a store already: a copy in the catalog would only grow stale.
         return read_directly(self)

@@ -19,7 +19,16 @@ from barstack.core.times import DAY_US, iso, parse_duration
 
 from .._bars import PRICES
 from .._provider import register
-from ..fetching import Fault, Page, Remote, causes, in_words, status_fault
+from ..fetching import (
+    MOST_BYTES,
+    Fault,
+    Page,
+    Remote,
+    TooLargeError,
+    causes,
+    in_words,
+    status_fault,
+)
 
 URL = "YAHOO_URL"  # in the place of Yahoo's own scheme and hosts
 
@@ -86,8 +95,20 @@ class YFinance(Remote):
             def request(  # type: ignore[override]  # hands on what it does not know
                 self, method: Any, url: str, **options: Any
             ) -> Any:
-                options["timeout"] = timeout_s
-                answer = super().request(method, _moved(url), **options)
+                body = bytearray()
+
+                def keep(chunk: bytes) -> int:
+                    body.extend(chunk)
+                    return len(chunk) if len(body) <= MOST_BYTES else _STOP
+
+                options |= {"timeout": timeout_s, "content_callback": keep}
+                try:
+                    answer = super().request(method, _moved(url), **options)
+                except OSError:
+                    if len(body) > MOST_BYTES:
+                        raise TooLargeError from None
+                    raise
+                answer.content = bytes(body)
                 if "/v8/finance/chart/" in url:
                     _check(answer)
                 return answer
@@ -142,6 +163,7 @@ class YFinance(Remote):
         return None
 
 
+_STOP = 0xFFFFFFFF  # tells curl to end the transfer (CURL_WRITEFUNC_ERROR)
 _PRICES = [name.capitalize() for name in PRICES]
 
 

@@ -23,10 +23,12 @@ class Boosting(PerHorizon):
 
     stops_early: ClassVar[bool] = True
 
-    trees: int = Field(200, ge=1, description="most trees of a booster")
+    trees: int = Field(200, ge=1, le=100_000, description="most trees of a booster")
     learning_rate: float = Field(0.05, gt=0, le=1, description="how much each tree counts, 0 to 1")
     depth: int = Field(4, ge=1, le=12, description="levels of a tree")
-    patience: int = Field(20, ge=1, description="rounds without improvement before stopping")
+    patience: int = Field(
+        20, ge=1, le=100_000, description="rounds without improvement before stopping"
+    )
 
 
 def imported(package: str, load: Callable[[], Any]) -> Any:

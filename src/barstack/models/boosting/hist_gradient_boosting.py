@@ -25,7 +25,7 @@ class HistGradientBoosting(Boosting):
 
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
-    leaf_rows: int = Field(40, ge=1, description="fewest rows in a leaf")
+    leaf_rows: int = Field(40, ge=1, le=100_000_000, description="fewest rows in a leaf")
     feature_share: float = Field(
         0.7, gt=0, le=1, description="share of features looked at for each split"
     )

@@ -30,7 +30,7 @@ class Forest(PerHorizon):
 
     trees: int = Field(200, ge=1, le=10_000, description="number of trees")
     depth: int = Field(8, ge=1, le=24, description="levels of a tree")
-    leaf_rows: int = Field(20, ge=1, description="fewest rows in a leaf")
+    leaf_rows: int = Field(20, ge=1, le=100_000_000, description="fewest rows in a leaf")
     feature_share: float = Field(
         0.3, gt=0, le=1, description="share of features looked at for each split"
     )

@@ -27,7 +27,7 @@ class ElasticNet(MomentModel):
     l1_share: float = Field(
         0.5, ge=0, le=1, description="share of the penalty that leaves features out"
     )
-    rounds: int = Field(5_000, ge=1, description="most passes over the features")
+    rounds: int = Field(5_000, ge=1, le=1_000_000, description="most passes over the features")
 
     @property
     def l2(self) -> float:

@@ -38,8 +38,12 @@ class KNN(Model):
     is the nearer.
     """
 
-    neighbours: int = Field(100, ge=1, description="rows that vote, each by its weight")
-    most_rows: int = Field(50_000, ge=1, description="rows kept, the latest of those trained on")
+    neighbours: int = Field(
+        100, ge=1, le=10_000_000, description="rows that vote, each by its weight"
+    )
+    most_rows: int = Field(
+        50_000, ge=1, le=100_000_000, description="rows kept, the latest of those trained on"
+    )
 
     def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Neighbours:
         kept = np.flatnonzero(train.weight > 0.0)[-self.most_rows :]

@@ -27,7 +27,7 @@ class Logistic(LinearModel):
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
     penalty: float = Field(0.1, gt=0, description="L2, against the mean loss of a row")
-    rounds: int = Field(1_000, ge=1, description="most steps of the solver")
+    rounds: int = Field(1_000, ge=1, le=1_000_000, description="most steps of the solver")
 
     def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Linear:
         X, linear_model = train.last(), scikit("linear_model")

@@ -23,7 +23,7 @@ class NaiveSign(Naive):
 
     states: ClassVar[int] = 3  # below its usual value, at it, above
     feature: int = Field(
-        0, ge=0, description="place of the feature among the columns, counted from 0"
+        0, ge=0, le=100_000, description="place of the feature among the columns, counted from 0"
     )
 
     def state(self, inputs: Inputs) -> Values:

@@ -39,8 +39,10 @@ class SVM(PerHorizon):
     gamma: float | None = Field(
         None, gt=0, description="of the Gaussian kernel; none is 1 / features"
     )
-    exact_rows: int = Field(4_000, ge=0, description="training rows up to which it is exact")
-    landmarks: int = Field(300, ge=1, description="rows that stand for all above that")
+    exact_rows: int = Field(
+        4_000, ge=0, le=1_000_000, description="training rows up to which it is exact"
+    )
+    landmarks: int = Field(300, ge=1, le=100_000, description="rows that stand for all above that")
 
     def fit_one(self, train: Part, stop: Part | None, target: Target, seed: int) -> Kernel:
         own = train.counted().with_every_class(target)

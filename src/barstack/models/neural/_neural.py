@@ -49,13 +49,18 @@ class Neural(Model):
     # Whether several of one shape can be trained as one; PyTorch's recurrent layers cannot.
     fuses: ClassVar[bool] = False
 
-    lookback: int = Field(24, ge=2, description="bars that a forecast looks at")
+    lookback: int = Field(24, ge=2, le=100_000, description="bars that a forecast looks at")
     dropout: float = Field(0.1, ge=0, lt=1, description="share of units hidden in training")
-    epochs: int = Field(30, ge=1, description="most passes over the training rows")
+    epochs: int = Field(30, ge=1, le=100_000, description="most passes over the training rows")
     patience: int = Field(
-        6, ge=1, description="epochs without improvement before stopping, after the first 100 steps"
+        6,
+        ge=1,
+        le=100_000,
+        description="epochs without improvement before stopping, after the first 100 steps",
     )
-    batch: int = Field(64, ge=1, description="windows in a step; a chunk counts for 16 of them")
+    batch: int = Field(
+        64, ge=1, le=1_000_000, description="windows in a step; a chunk counts for 16 of them"
+    )
     learning_rate: float = Field(
         3e-3, gt=0, description="length of a step of AdamW, at its highest"
     )

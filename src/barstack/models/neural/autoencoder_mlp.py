@@ -24,8 +24,10 @@ class AutoencoderMLP(Neural):
 
     fuses: ClassVar[bool] = True
 
-    lookback: int = Field(1, ge=1, description="bars that a forecast looks at")
-    code: int = Field(24, ge=1, description="numbers in the code that stands for the features")
+    lookback: int = Field(1, ge=1, le=100_000, description="bars that a forecast looks at")
+    code: int = Field(
+        24, ge=1, le=4_096, description="numbers in the code that stands for the features"
+    )
     hidden: tuple[int, ...] = Field(
         (96, 64), min_length=1, description="widths of the layers, in units"
     )

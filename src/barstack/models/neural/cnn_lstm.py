@@ -25,10 +25,12 @@ class CNNLSTM(Neural):
 
     causal: ClassVar[bool] = True
 
-    channels: int = Field(48, ge=1, description="numbers that a convolution finds at each bar")
-    kernel: int = Field(3, ge=2, description="bars that a convolution spans")
-    hidden: int = Field(64, ge=1, description="numbers in the state of an LSTM layer")
-    layers: int = Field(2, ge=1, description="LSTM layers, one on another")
+    channels: int = Field(
+        48, ge=1, le=4_096, description="numbers that a convolution finds at each bar"
+    )
+    kernel: int = Field(3, ge=2, le=1_000, description="bars that a convolution spans")
+    hidden: int = Field(64, ge=1, le=4_096, description="numbers in the state of an LSTM layer")
+    layers: int = Field(2, ge=1, le=64, description="LSTM layers, one on another")
 
     @model_validator(mode="after")
     def _leaves_steps(self) -> Self:

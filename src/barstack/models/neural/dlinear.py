@@ -25,8 +25,10 @@ class DLinear(Neural):
 
     fuses: ClassVar[bool] = True
 
-    trend_bars: int = Field(13, ge=3, description="bars in the moving mean; odd")
-    readings: int = Field(8, ge=1, description="linear maps over time that all features share")
+    trend_bars: int = Field(13, ge=3, le=100_001, description="bars in the moving mean; odd")
+    readings: int = Field(
+        8, ge=1, le=1_024, description="linear maps over time that all features share"
+    )
 
     @model_validator(mode="after")
     def _has_a_middle(self) -> Self:

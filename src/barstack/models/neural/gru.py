@@ -20,8 +20,8 @@ class GRU(Neural):
 
     causal: ClassVar[bool] = True
 
-    hidden: int = Field(76, ge=1, description="numbers in the state of a layer")
-    layers: int = Field(2, ge=1, description="GRU layers, one on another")
+    hidden: int = Field(76, ge=1, le=4_096, description="numbers in the state of a layer")
+    layers: int = Field(2, ge=1, le=64, description="GRU layers, one on another")
 
     def network(self, n_features: int, n_outputs: int) -> nn.Module:
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""

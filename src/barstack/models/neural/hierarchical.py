@@ -29,8 +29,10 @@ class Hierarchical(Neural):
     timeframes: tuple[int, ...] = Field(
         (1, 3, 6), min_length=1, description="bars in one bar of each length"
     )
-    channels: int = Field(48, ge=1, description="numbers that stand for a bar of each length")
-    heads: int = Field(4, ge=1, description="attentions side by side")
+    channels: int = Field(
+        48, ge=1, le=4_096, description="numbers that stand for a bar of each length"
+    )
+    heads: int = Field(4, ge=1, le=64, description="attentions side by side")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

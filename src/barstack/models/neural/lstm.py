@@ -20,8 +20,8 @@ class LSTM(Neural):
 
     causal: ClassVar[bool] = True
 
-    hidden: int = Field(64, ge=1, description="numbers in the state of a layer")
-    layers: int = Field(2, ge=1, description="LSTM layers, one on another")
+    hidden: int = Field(64, ge=1, le=4_096, description="numbers in the state of a layer")
+    layers: int = Field(2, ge=1, le=64, description="LSTM layers, one on another")
 
     def network(self, n_features: int, n_outputs: int) -> nn.Module:
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""

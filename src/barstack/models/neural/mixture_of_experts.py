@@ -23,9 +23,9 @@ class MixtureOfExperts(Neural):
 
     causal: ClassVar[bool] = True
 
-    experts: int = Field(3, ge=1, description="LSTMs that share the work")
-    hidden: int = Field(64, ge=1, description="numbers in the state of a layer")
-    layers: int = Field(2, ge=1, description="layers of each LSTM")
+    experts: int = Field(3, ge=1, le=64, description="LSTMs that share the work")
+    hidden: int = Field(64, ge=1, le=4_096, description="numbers in the state of a layer")
+    layers: int = Field(2, ge=1, le=64, description="layers of each LSTM")
 
     def network(self, n_features: int, n_outputs: int) -> nn.Module:
         """(batch, steps, n_features) -> (batch, keep, n_outputs)."""

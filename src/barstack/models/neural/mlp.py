@@ -20,7 +20,7 @@ class MLP(Neural):
 
     fuses: ClassVar[bool] = True
 
-    lookback: int = Field(24, ge=1, description="bars that a forecast looks at")
+    lookback: int = Field(24, ge=1, le=100_000, description="bars that a forecast looks at")
     hidden: tuple[int, ...] = Field(
         (48, 48), min_length=1, description="widths of the layers, in units"
     )

@@ -20,9 +20,11 @@ class MultitaskLSTM(Neural):
 
     causal: ClassVar[bool] = True
 
-    hidden: int = Field(60, ge=1, description="numbers in the state of a layer")
-    layers: int = Field(2, ge=1, description="LSTM layers, one on another")
-    tower: int = Field(32, ge=1, description="width of each horizon's own layer, in units")
+    hidden: int = Field(60, ge=1, le=4_096, description="numbers in the state of a layer")
+    layers: int = Field(2, ge=1, le=64, description="LSTM layers, one on another")
+    tower: int = Field(
+        32, ge=1, le=4_096, description="width of each horizon's own layer, in units"
+    )
 
     def network(self, n_features: int, n_outputs: int) -> nn.Module:
         """(batch, steps, n_features) -> (batch, keep, n_outputs); a tower for each output."""

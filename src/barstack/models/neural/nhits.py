@@ -25,11 +25,11 @@ class NHiTS(Neural):
 
     fuses: ClassVar[bool] = True
 
-    lookback: int = Field(24, ge=2, description="bars that a forecast looks at")
+    lookback: int = Field(24, ge=2, le=100_000, description="bars that a forecast looks at")
     pools: tuple[int, ...] = Field(
         (8, 4, 1), min_length=1, description="bars pooled into one, block by block"
     )
-    hidden: int = Field(32, ge=1, description="width of each block's layers, in units")
+    hidden: int = Field(32, ge=1, le=4_096, description="width of each block's layers, in units")
 
     @model_validator(mode="after")
     def _pools_fit(self) -> Self:

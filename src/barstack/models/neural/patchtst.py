@@ -26,11 +26,11 @@ class PatchTST(Neural):
 
     fuses: ClassVar[bool] = True
 
-    patch: int = Field(8, ge=1, description="bars in a patch")
-    stride: int = Field(4, ge=1, description="bars from one patch to the next")
-    width: int = Field(24, ge=1, description="numbers that stand for a patch")
-    heads: int = Field(4, ge=1, description="attentions side by side")
-    layers: int = Field(2, ge=1, description="attention layers, one on another")
+    patch: int = Field(8, ge=1, le=10_000, description="bars in a patch")
+    stride: int = Field(4, ge=1, le=10_000, description="bars from one patch to the next")
+    width: int = Field(24, ge=1, le=4_096, description="numbers that stand for a patch")
+    heads: int = Field(4, ge=1, le=64, description="attentions side by side")
+    layers: int = Field(2, ge=1, le=64, description="attention layers, one on another")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -23,8 +23,10 @@ class TCN(Neural):
 
     causal: ClassVar[bool] = True
 
-    lookback: int = Field(24, ge=5, description="bars that a forecast looks at; one block needs 5")
-    channels: int = Field(56, ge=1, description="numbers that a block finds at each bar")
+    lookback: int = Field(
+        24, ge=5, le=100_000, description="bars that a forecast looks at; one block needs 5"
+    )
+    channels: int = Field(56, ge=1, le=4_096, description="numbers that a block finds at each bar")
 
     @property
     def dilations(self) -> tuple[int, ...]:

@@ -27,8 +27,8 @@ class TFT(Neural):
 
     causal: ClassVar[bool] = True
 
-    width: int = Field(68, ge=1, description="numbers that stand for a bar")
-    heads: int = Field(4, ge=1, description="attentions side by side")
+    width: int = Field(68, ge=1, le=4_096, description="numbers that stand for a bar")
+    heads: int = Field(4, ge=1, le=64, description="attentions side by side")
 
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> Self:

@@ -27,10 +27,12 @@ class Transformer(Neural):
 
     causal: ClassVar[bool] = True
 
-    width: int = Field(64, ge=1, description="numbers that stand for a bar")
-    heads: int = Field(4, ge=1, description="attentions side by side")
-    layers: int = Field(2, ge=1, description="attention layers, one on another")
-    inner: int = Field(104, ge=1, description="width within the feed-forward layers, in units")
+    width: int = Field(64, ge=1, le=4_096, description="numbers that stand for a bar")
+    heads: int = Field(4, ge=1, le=64, description="attentions side by side")
+    layers: int = Field(2, ge=1, le=64, description="attention layers, one on another")
+    inner: int = Field(
+        104, ge=1, le=16_384, description="width within the feed-forward layers, in units"
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -46,21 +46,28 @@ class TimesFM(Model):
         description="day through which the weights may have seen bars: nothing earlier is forecast",
     )
     feature: int = Field(
-        0, ge=0, description="place of the log return among the columns, counted from 0"
+        0, ge=0, le=100_000, description="place of the log return among the columns, counted from 0"
     )
-    lookback: int = Field(512, ge=32, description="bars that a forecast looks at, a multiple of 32")
+    lookback: int = Field(
+        512, ge=32, le=100_000, description="bars that a forecast looks at, a multiple of 32"
+    )
     tune: Literal["head", "all"] = Field(
         "head", description="what learns: the head alone, or all of the network"
     )
     penalty: float = Field(1.0, ge=0, description="L2 of the head, per row")
     most_rows: int = Field(
-        20_000, ge=2, description="rows learned from, the latest of those trained on"
+        20_000,
+        ge=2,
+        le=100_000_000,
+        description="rows learned from, the latest of those trained on",
     )
-    epochs: int = Field(1, ge=1, description="passes over these rows, where all is tuned")
+    epochs: int = Field(
+        1, ge=1, le=100_000, description="passes over these rows, where all is tuned"
+    )
     learning_rate: float = Field(
         1e-5, gt=0, description="length of a step of AdamW, where all is tuned"
     )
-    batch: int = Field(32, ge=1, description="windows in a step, where all is tuned")
+    batch: int = Field(32, ge=1, le=1_000_000, description="windows in a step, where all is tuned")
 
     @field_validator("lookback")
     @classmethod

@@ -36,15 +36,17 @@ class Reptile(ByTicker):
         validate_default=True,
         description="the network that each ticker gets, by name or with settings",
     )
-    rounds: int = Field(300, ge=1, description="tickers visited, one after the other")
-    inner_steps: int = Field(8, ge=1, description="gradient steps on each visit")
+    rounds: int = Field(300, ge=1, le=1_000_000, description="tickers visited, one after the other")
+    inner_steps: int = Field(8, ge=1, le=100_000, description="gradient steps on each visit")
     outer_rate: float = Field(
         0.5,
         gt=0,
         le=1,
         description="share of the way to where they led in the first round; it falls to 0",
     )
-    adapt_steps: int = Field(40, ge=1, description="most steps from the common start to a ticker")
+    adapt_steps: int = Field(
+        40, ge=1, le=100_000, description="most steps from the common start to a ticker"
+    )
 
     @model_validator(mode="after")
     def _is_a_network(self) -> Self:
