@@ -98,7 +98,7 @@ def test_too_few_bars_say_so() -> None:
     decisions, known_at = _one_symbol(8, 6)
     with pytest.raises(DataError, match="No label is known before testing begins"):
         WalkForward(folds=2).split(decisions, known_at)
-    with pytest.raises(DataError, match="too few for 6 stretches"):
+    with pytest.raises(DataError, match="5 decision times cannot make 6 stretches"):
         WalkForward(folds=6).split(*_one_symbol(5, 1))
 
 

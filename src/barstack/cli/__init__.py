@@ -1,7 +1,7 @@
 """The command line: parse, call, print."""
 
 # Importing a module adds its commands; `--help` lists them in this order.
-from ._app import main  # isort: skip
+from . import _app  # noqa: F401  # isort: skip
 from . import (  # noqa: F401
     _artifacts,
     _audit,
@@ -15,5 +15,6 @@ from . import (  # noqa: F401
     _splits,
     _world,
 )
+from ._main import main
 
 __all__ = ["main"]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from barstack.core.errors import ConfigError, did_you_mean
-from barstack.core.times import counted
 
 from ._root import app
 from ._terminal import Json, print_json, stdout
@@ -54,6 +53,8 @@ def compare(
 
 def _show(found: list[Comparison], named: dict[str, str]) -> None:
     from rich.table import Table  # noqa: PLC0415
+
+    from barstack.core.times import counted  # noqa: PLC0415
 
     from ._show import plus_minus  # noqa: PLC0415
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from barstack.core.errors import ConfigError
-from barstack.core.times import counted
 
 from ._settings import settings_of
 from ._terminal import stderr
@@ -77,6 +76,7 @@ def of_study(
     file: Path, split: str | None, settings: list[str], memory: int | None, stop: float | None
 ) -> Scene:
     """The rows that a run would split, made as a run makes them."""
+    from barstack.core.times import counted  # noqa: PLC0415
     from barstack.datasets import usable_rows  # noqa: PLC0415
     from barstack.experiments import Study, Workplace, chain_of  # noqa: PLC0415
     from barstack.splits import memory_bars  # noqa: PLC0415
