@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from barstack.bars import Bars, bars_from_frame
-from barstack.features import FEATURES, Feature, FeatureSet
+from barstack.features import FEATURE_SETS, FEATURES, Feature, FeatureSet, named_set
 from barstack.testing import walk
 
 IN_UNITS_OF_VOLUME = {"dollar_volume", "log_volume"}  # and say so
@@ -34,6 +35,24 @@ def test_volume_in_another_unit_changes_nothing() -> None:
         np.testing.assert_allclose(
             ours, same, rtol=1e-9, atol=1e-9 * np.nanmean(np.abs(same)), err_msg=name
         )
+
+
+@pytest.mark.parametrize("name", sorted(FEATURE_SETS))
+def test_prices_in_another_unit_change_nothing_in_a_named_set(name: str) -> None:
+    """But for the few that say so: round numbers are round in one unit only."""
+    bars = walk(3000, missing=0.01)
+    features = named_set(name, bars.length_us if name != "hourly85" else 3_600_000_000)
+    records = bars.records.copy()
+    for price in ("open", "high", "low", "close"):
+        records[price] *= 137.7
+    ours = features.compute(Bars(bars.symbol, bars.length_us, records)).values
+    same = features.compute(bars).values
+    apart = set()
+    for feature, one, other in zip(features.features, ours.T, same.T, strict=True):
+        scale = np.nanstd(other) or 1.0
+        if np.nanmax(np.abs(one - other)) > 1e-6 * scale:
+            apart.add(feature.feature)
+    assert apart <= {"round_number_distance", "volume_above"}
 
 
 def test_summer_time_moves_nothing_in_a_session() -> None:

@@ -95,6 +95,12 @@ def test_horizon_shorter_than_a_bar_is_refused() -> None:
         LABELS.parse({"label": "return", "horizons": ["5min"]}).compute(BARS)
 
 
+@pytest.mark.parametrize(("horizon", "ways"), [("45min", "30min or 1h"), ("100min", "90min or 2h")])
+def test_a_horizon_is_a_whole_number_of_bars(horizon: str, ways: str) -> None:
+    with pytest.raises(ConfigError, match=rf"no whole number of bars of WALK, .*Ask for {ways}"):
+        LABELS.parse({"label": "return", "horizons": [horizon]}).compute(BARS)
+
+
 def test_bars_too_few_for_the_horizon_are_refused() -> None:
     with pytest.raises(DataError, match="too short for horizon 500"):
         LABELS.parse({"label": "return", "horizons": [500]}).compute(BARS)
