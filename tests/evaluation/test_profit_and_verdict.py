@@ -8,7 +8,7 @@ import pytest
 
 from barstack.bars import BAR, Bars
 from barstack.core.decisions import Decisions
-from barstack.core.forecast import Forecast, Target
+from barstack.core.forecast import Forecast, Target, signal_of
 from barstack.core.times import DecidedAt, KnownAt, TrainedThrough, decide_at_close
 from barstack.evaluation import Evidence
 from barstack.evaluation._case import _side, make_case
@@ -94,7 +94,7 @@ def test_a_pause_of_one_symbol_leaves_the_others_their_errors() -> None:
 
 def test_of_three_classes_a_tie_takes_no_side() -> None:
     shares = np.array([[0.4, 0.2, 0.4], [1 / 3] * 3, [0.3, 0.3, 0.4], [0.5, 0.3, 0.2]])[:, None]
-    side = _side(shares[:, :, 2] - shares[:, :, 0], shares, Target("three_class", ("1h",)), None)
+    side = _side(signal_of(shares, Target("three_class", ("1h",))), None)
     np.testing.assert_array_equal(side[:, 0], [0.0, 0.0, 1.0, -1.0])
 
 
@@ -106,7 +106,7 @@ def test_believing_a_rule_takes_its_side_and_doubting_it_none() -> None:
     rows = np.flatnonzero(labels.eligible & ~np.isnat(labels.all_known_at))
     believed = labels.values[rows]  # as if one knew
     assert labels.side is not None
-    side = _side(2.0 * believed - 1.0, believed[:, :, None], labels.target, labels.side[rows])
+    side = _side(2.0 * believed - 1.0, labels.side[rows])
     np.testing.assert_array_equal(
         side[:, 0], np.where(believed[:, 0] == 1, rule.compute(bars)[rows], 0)
     )
@@ -163,7 +163,7 @@ EVIDENCE = Evidence(
     ic=None,
     ic_se=None,
     n_bars=1000,
-    bars_to_prove=12_000,
+    bars_to_prove=[2_000, 12_000],
 )
 
 
@@ -176,7 +176,7 @@ def test_the_verdict_is_one_sentence_without_statistics() -> None:
     }
     said = {name: _sentence(each, 21, 1, 1750.0) for name, each in cases.items()}
     assert "about 7 times in 10" in said["unproven"]
-    assert "about 7 years more of bars" in said["unproven"]
+    assert "between a year and 7 years more of bars" in said["unproven"]
     assert "21 things tried" in said["unproven"]
     assert "earned no more than simply holding" in said["none"]
     assert "too few bars" in said["few"]

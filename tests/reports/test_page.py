@@ -29,13 +29,14 @@ from barstack.evaluation import (
     Verdict,
     Weights,
 )
-from barstack.evaluation._findings import Edge, Role
+from barstack.evaluation._findings import Role
+from barstack.evaluation._judgement import Edge
 from barstack.reports import render, render_comparison
 from barstack.reports._leaderboard import leaderboard
 
 CHROMIUM = "chromium"
 CHARTS = ["equity", "accuracy", "calibration", "correlation", "weights"]
-SECTIONS = ["verdict", *CHARTS, "leaderboard", "bars", "steps", "guide"]
+SECTIONS = ["verdict", *CHARTS, "leaderboard", "trust", "bars", "steps", "guide"]
 HORIZONS = ["1h", "4h"]
 HOSTILE = "</script><script>document.title='owned'</script>"
 
@@ -59,7 +60,7 @@ FIGURES: dict[str, float | None] = {
 }
 
 
-def a_score(name: str, role: Role, horizon: str, **more: float | None) -> Score:
+def a_score(name: str, role: Role, horizon: str, **more: Any) -> Score:
     return Score(name=name, role=role, horizon=horizon, n_decisions=1234, **(FIGURES | more))
 
 
@@ -113,7 +114,7 @@ def an_evaluation(members: tuple[str, ...] = ("ridge", "lstm"), n_folds: int = 3
             cost_bps=2.0,
             evidence=[
                 Evidence("1h", "none", -0.2, 0.3, -0.7, 0.7, 1.0, None, None, 1234, None),
-                Evidence("4h", "unproven", 0.2, 0.4, 0.5, 0.3, 0.99, 0.01, 0.02, 1234, 81_234),
+                Evidence("4h", "unproven", 0.2, 0.4, 0.5, 0.3, 0.99, 0.01, 0.02, 99, [900, 81_234]),
             ],
         ),
     )
@@ -403,11 +404,15 @@ def test_phone_scrolls_down_only(tmp_path: Path) -> None:
 
 
 LOSSES: dict[Task, dict[str, float | None]] = {
-    "return": {},
-    "three_class": {"r2": None, "rmse": None, "mae": None, "log_loss": 1.0986, "log_loss_se": 0.01},
+    "return": {"r2_zero": -0.0123, "r2_zero_se": 0.0034},
+    "three_class": {
+        "r2": None, "rmse": None, "mae": None, "log_loss": 1.0986, "log_loss_se": 0.01,
+        "accuracy": 0.421, "accuracy_se": 0.012, "balanced_accuracy": 0.333,
+        "balanced_accuracy_se": 0.011, "macro_f1": 0.287, "macro_f1_se": 0.013,
+    },
     "quantiles": {
         "pinball": 0.0018, "pinball_se": 0.0003, "pinball_skill": -0.0012,
-        "pinball_skill_se": 0.0021,
+        "pinball_skill_se": 0.0021, "r2_zero": -0.0123, "r2_zero_se": 0.0034,
     },
 }  # fmt: skip
 

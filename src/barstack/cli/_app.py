@@ -151,11 +151,13 @@ def leaderboard(
         raise StorageError(
             f"{file} is damaged: {error!r}. Run the study again; finished steps are reused."
         ) from error
-    if horizon is not None and horizon not in found.horizons:
-        raise ConfigError(f"The run has no horizon {horizon!r}, but {', '.join(found.horizons)}.")
+    horizon = None if horizon is None else found.horizon_called(horizon)
     if as_json:
-        scores = [s for s in found.to_json()["scores"] if horizon in (None, s["horizon"])]
-        print_json({"verdict": found.to_json()["verdict"], "scores": scores})
+        content = found.to_json()
+        told = {name: content[name] for name in ("verdict", "audits", "contradictions")}
+        for name in ("scores", "confusions"):
+            told[name] = [each for each in content[name] if horizon in (None, each["horizon"])]
+        print_json(told)
         return
     stdout().print(leaderboard_table(found, horizon))
     show_verdict(found.verdict, stdout())

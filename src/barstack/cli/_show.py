@@ -48,7 +48,7 @@ def leaderboard_table(evaluation: Evaluation, horizon: str | None = None) -> Tab
     """All forecasters at each horizon: ensembles, members, then naive forecasts."""
     fit = _FITS.get(evaluation.task, "log loss")
     table = Table(
-        title=f"{_named(evaluation.symbols)}: {evaluation.n_decisions:,} decisions out of fold, "
+        title=f"{_named(evaluation.symbols)}: decisions out of fold, "
         f"{evaluation.first_at[:10]} to {evaluation.last_at[:10]}",
         title_justify="left",
         title_style="bold",
@@ -63,7 +63,8 @@ def leaderboard_table(evaluation: Evaluation, horizon: str | None = None) -> Tab
     for each in evaluation.horizons:
         if horizon not in (None, each):
             continue
-        table.add_row(f"[bold cyan]{counted(each)} ahead[/]")
+        known = max((s.n_decisions for s in evaluation.scores if s.horizon == each), default=0)
+        table.add_row(f"[bold cyan]{counted(each)} ahead[/]", f"{known:,}")
         for score in evaluation.scores:
             if score.horizon == each:
                 table.add_row(*_row(score, fit), style=_style(score))

@@ -174,9 +174,17 @@ def signal_of(values: Values, target: Target) -> Values:
     """(n_rows, n_horizons) positive for up: the return or its median, 2 p_up - 1, p_buy - p_sell.
 
     values  (n_rows, n_horizons, n_outputs)
+
+    Of three classes 0 where HOLD is as likely as either other, so that the sign of the signal is
+    the likeliest class: the one rule for the side that a forecast takes.
+
+    >>> both = np.array([[[0.2, 0.3, 0.5]], [[0.2, 0.5, 0.3]]])
+    >>> signal_of(both, Target("three_class", ("4h",))).round(3).tolist()
+    [[0.3], [0.0]]
     """
     if target.task == "three_class":
-        return values[:, :, 2] - values[:, :, 0]
+        sell, hold, buy = (values[:, :, place] for place in range(3))
+        return np.where(hold >= np.maximum(sell, buy), 0.0, buy - sell)
     if target.task == "direction":
         return 2.0 * values[:, :, 0] - 1.0
     return values[:, :, target.median if target.levels else 0]

@@ -4,26 +4,28 @@ from ._comparison import Compared, Comparison, compare
 from ._evaluate import evaluate
 from ._findings import (
     CalibrationBin,
+    Confusion,
     Correlation,
     Coverage,
     Equity,
     Evaluation,
-    Evidence,
     Fan,
     FoldAccuracy,
     LevelShare,
     Score,
-    Verdict,
     Weights,
 )
+from ._judgement import Doubt, Evidence, Verdict
 from .audit import Leak, assert_causal, find_leaks
 
 __all__ = [
     "CalibrationBin",
     "Compared",
     "Comparison",
+    "Confusion",
     "Correlation",
     "Coverage",
+    "Doubt",
     "Equity",
     "Evaluation",
     "Evidence",

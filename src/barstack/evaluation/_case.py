@@ -62,15 +62,19 @@ class Case:
 
     @cached_property
     def blocks(self) -> list[Blocks]:
-        """Blocks of time for each horizon, long against its labels."""
+        """For each horizon blocks of time of its known rows, long against its labels.
+
+        Of known rows alone, as `compare` sees no others: one figure has one error.
+        """
         return [
-            blocks_of(self.decisions.decided_at, self.overlap(horizon))
+            blocks_of(self.decisions.decided_at[self.known(horizon)], self.overlap(horizon))
             for horizon in range(len(self.target.horizons))
         ]
 
     def overlap(self, horizon: int) -> int:
         """Decision times that nearly every label of a horizon spans at most."""
-        return overlap_of(self.decisions.decided_at, self.known_at[:, horizon])
+        known = self.known(horizon)
+        return overlap_of(self.decisions.decided_at[known], self.known_at[known, horizon])
 
 
 def make_case(
@@ -115,24 +119,19 @@ def all_forecasters(
         forecast = Forecast(decisions, members.target, values, through)
         made.append(_learner(name, "member", forecast, rule))
     for naive in naive_forecasts(labels, rows):
-        side = _side(naive.signal, naive.values, labels.target, rule)
+        side = _side(naive.signal, rule)
         made.append(Forecaster(naive.name, "naive", naive.signal, naive.values, side))
     return made
 
 
 def _learner(name: str, role: Role, forecast: Forecast, rule: Rows | None) -> Forecaster:
-    side = _side(forecast.signal, forecast.values, forecast.target, rule)
+    side = _side(forecast.signal, rule)
     return Forecaster(name, role, forecast.signal, forecast.values, side)
 
 
-def _side(signal: Values, values: Values | None, target: Target, rule: Rows | None) -> Values:
-    """The sign of the signal; of three classes the one likelier than both others, else none.
+def _side(signal: Values, rule: Rows | None) -> Values:
+    """The sign of the signal.
 
     rule  (n_rows,) the side that is taken where the signal is for it, and none where it is not
     """
-    if rule is not None:
-        return np.where(signal > 0.0, rule[:, None], 0.0)
-    if values is None or target.task != "three_class":
-        return np.sign(signal)
-    sell, hold, buy = (values[:, :, place] for place in range(3))
-    return (buy > np.maximum(sell, hold)).astype(float) - (sell > np.maximum(buy, hold))
+    return np.sign(signal) if rule is None else np.where(signal > 0.0, rule[:, None], 0.0)

@@ -12,10 +12,11 @@ import numpy.typing as npt
 import polars as pl
 
 from barstack.core.errors import ConfigError, DataError
-from barstack.core.forecast import level_name
+from barstack.core.forecast import Target, level_name, signal_of
 
 from . import _metrics as metrics
 from ._findings import Correlation
+from ._interval import reach
 from ._jackknife import Blocks, blocks_of, jackknife_se, overlap_of
 
 Column = npt.NDArray[np.float64]
@@ -29,6 +30,7 @@ class Compared:
 
     behind  by how much its IC lies below that of the best, with the standard error of just that
             difference: of two forecasters that err alike it is small
+    reach   standard errors that a 95 % interval reaches each way
     """
 
     name: str
@@ -38,12 +40,14 @@ class Compared:
     ic_se: float | None
     behind: float | None
     behind_se: float | None
+    reach: float = 2.0
 
     @property
     def told_apart(self) -> bool:
-        """Whether it is worse than the best by more than two standard errors."""
-        known = self.behind is not None and self.behind_se is not None
-        return known and self.behind > 2 * self.behind_se  # type: ignore[operator]  # just asked
+        """Whether the 95 % interval of its distance to the best leaves out 0."""
+        if self.behind is None or self.behind_se is None:
+            return False
+        return self.behind > self.reach * self.behind_se
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Comparison:
         alike = sum(not each.told_apart for each in rest)
         error = "" if best.ic_se is None else f" ± {best.ic_se:.3f}"
         told = f"Best at {self.horizon}: {best.name}, IC {best.ic:.3f}{error}"
-        if best.ic_se is None or best.ic <= 2 * best.ic_se:
+        if best.ic_se is None or best.ic <= best.reach * best.ic_se:
             return f"{told}: not told apart from no skill at all."
         if not rest:
             return f"{told}."
@@ -145,8 +149,9 @@ def signal_in(table: pl.DataFrame, horizon: str) -> Column:
             return np.asarray(table[name])
     if up in table.columns:
         return np.asarray(2.0 * table[up] - 1.0)
-    if buy in table.columns and sell in table.columns:
-        return np.asarray(table[buy] - table[sell])
+    if buy in table.columns:
+        shares = table.select(sell, f"p_hold_{horizon}", buy).to_numpy()[:, None, :]
+        return signal_of(shares, Target("three_class", (horizon,)))[:, 0]
     raise DataError(
         f"A table of forecasts has nothing for {horizon}, only {', '.join(table.columns)}. Run the "
         "study again; finished steps are reused."
@@ -164,11 +169,12 @@ def _entry(name: str, signal: Column, best: Column, came: Column, blocks: Blocks
         return metrics.ic(best[rows], came[rows]) - metrics.ic(signal[rows], came[rows])
 
     everything = np.ones(len(came), bool)
-    figures: list[float | None] = []
-    for statistic in (accuracy, ic, behind):
+    figures: dict[str, Any] = {}
+    for figure, statistic in (("directional_accuracy", accuracy), ("ic", ic), ("behind", behind)):
         value = _present(statistic(everything))
-        figures += [value, None if value is None else jackknife_se(statistic, blocks)]
-    return Compared(name, *figures)
+        figures[figure] = value
+        figures[f"{figure}_se"] = None if value is None else jackknife_se(statistic, blocks)
+    return Compared(name, **figures, reach=reach(blocks.count))
 
 
 def _present(value: float) -> float | None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from barstack.core.times import iso
 
 from ._findings import CalibrationBin, Equity
+from ._interval import reach
 from ._jackknife import Blocks, jackknife_se
 from ._profit import Profit
 
@@ -51,9 +52,12 @@ def equity_of(name: str, horizon: str, profit: Profit) -> Equity:
 
 
 def calibration_bins(
-    name: str, horizon: str, forecast: Column, realised: Column, blocks: Blocks
+    name: str, horizon: str, forecast: Column, realised: Column, blocks: Blocks, of: str = ""
 ) -> Iterator[CalibrationBin]:
-    """Forecasts in groups of equally many, smallest first; none where they never differ."""
+    """Forecasts in groups of equally many, smallest first; none where they never differ.
+
+    of  the class that is forecast, where one is
+    """
     edges = np.unique(np.quantile(forecast, np.linspace(0.0, 1.0, _BINS + 1)))
     if len(edges) < 3:
         return
@@ -67,7 +71,8 @@ def calibration_bins(
         def mean(rows: npt.NDArray[np.bool_], came: Column = came) -> float:
             return float(came[rows].mean()) if rows.any() else float("nan")
 
-        se = jackknife_se(mean, blocks.take(inside))
+        own = blocks.take(inside)
+        se = jackknife_se(mean, own)
         yield CalibrationBin(
             name=name,
             horizon=horizon,
@@ -76,6 +81,8 @@ def calibration_bins(
             realised=float(came.mean()),
             # Too few blocks for the jackknife: the error as if rows were independent.
             realised_se=float(came.std() / np.sqrt(len(came))) if se is None else se,
+            of=of,
+            reach=reach(0 if se is None else len(np.unique(own.of_row))),
         )
 
 

@@ -9,20 +9,31 @@ import numpy as np
 import numpy.typing as npt
 
 from barstack.bars import Panel
-from barstack.core.forecast import Target, signal_of
+from barstack.core.forecast import Target
 from barstack.core.times import KnownAt, format_duration, iso
 from barstack.ensembles import FittedEnsemble, MemberForecasts
+from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 from barstack.tracking import OutOfFold
 
+from . import _classes as classes
 from . import _metrics as metrics
 from ._case import Case, Forecaster, all_forecasters, make_case
 from ._curves import calibration_bins, equity_of
-from ._findings import CalibrationBin, Correlation, Evaluation, FoldAccuracy, Score, Weights
-from ._jackknife import blocks_of, for_all_trials, jackknife_se
+from ._findings import (
+    CalibrationBin,
+    Correlation,
+    Evaluation,
+    FoldAccuracy,
+    Weights,
+)
+from ._interval import reach
+from ._jackknife import blocks_of, jackknife_se
+from ._plausible import contradictions, doubts
 from ._profit import Profit, follow
 from ._quantiles import coverages, fans, level_shares
-from ._verdict import NetEdge, evidence, net_edge, verdict
+from ._scores import classifies, confusion_of, score_of
+from ._verdict import evidence, net_edge, verdict
 
 Values = npt.NDArray[np.float64]
 
@@ -36,6 +47,8 @@ def evaluate(
     *,
     cost_bps: float,
     trials: int,
+    features: FeatureTable | None = None,
+    expected: str = "",
     looks: int = 1,
     leaks: int = 0,
 ) -> Evaluation:
@@ -45,6 +58,8 @@ def evaluate(
     fitted     for each ensemble, what it learned before each fold, the final fit as fold -1
     cost_bps   cost of buying or selling one unit of position
     trials     how many things have been tried on these symbols, all runs counted
+    features   of which one may have seen the answers, where forecasts are too good
+    expected   why forecasts may be better than real markets allow; empty where they may not
     looks      states of its data that the first ensemble has been judged on, this one included
     leaks      found by the audit and allowed by the study
     """
@@ -60,7 +75,7 @@ def evaluate(
     }
     nets = {key: net_edge(profit) for key, profit in profits.items()}
     scores = {
-        (each.name, horizon): _score(case, each, horizon, nets[each.name, horizon])
+        (each.name, horizon): score_of(case, each, horizon, nets[each.name, horizon])
         for horizon in horizons
         for each in forecasters
     }
@@ -69,6 +84,7 @@ def evaluate(
         evidence(scores[judged, h], nets[judged, h], profits[judged, h], trials) for h in horizons
     ]
     learners = [each for each in forecasters if each.role != "naive"]
+    too_good = doubts(case, learners, scores.values(), features) if features is not None else []
     decided_at = case.decisions.decided_at
     return Evaluation(
         task=case.target.task,
@@ -94,8 +110,23 @@ def evaluate(
         correlations=[_correlation(case, forecasters, h) for h in horizons],
         weights=_weights(fitted, case.target),
         verdict=verdict(
-            judged, found, trials, cost_bps, profits[judged, 0].time, leaks=leaks, looks=looks
+            judged,
+            found,
+            trials,
+            cost_bps,
+            profits[judged, 0].time,
+            leaks=leaks,
+            looks=looks,
+            doubts=too_good,
+            expected=expected,
         ),
+        contradictions=contradictions(case, learners, scores.values()),
+        confusions=[
+            confusion_of(case, each, h)
+            for h in horizons
+            for each in forecasters
+            if classifies(case, each, h)
+        ],
         **(_quantile_findings(case, forecasters) if case.target.levels else {}),
     )
 
@@ -118,61 +149,6 @@ def _profit(case: Case, each: Forecaster, horizon: int) -> Profit:
         each.side[:, horizon],
         KnownAt(case.known_at[:, horizon]),
         case.cost_bps,
-    )
-
-
-def _score(case: Case, each: Forecaster, horizon: int, net: NetEdge) -> Score:
-    known = case.known(horizon)
-    signal, returns = each.signal[known, horizon], case.returns[known, horizon]
-    blocks = case.blocks[horizon].take(known)
-    p_value = None if each.role == "naive" or net.t_value is None else net.p_value
-
-    def pair(name: str, statistic: object) -> dict[str, float | None]:
-        assert callable(statistic)
-        everything = np.ones(len(signal), bool)
-        value = statistic(everything)
-        if not np.isfinite(value):
-            return {name: None, f"{name}_se": None}
-        return {name: float(value), f"{name}_se": jackknife_se(statistic, blocks)}
-
-    figures: dict[str, float | None] = {}
-    figures |= pair(
-        "directional_accuracy",
-        lambda rows: metrics.directional_accuracy(signal[rows], returns[rows]),
-    )
-    figures |= pair("ic", lambda rows: metrics.ic(signal[rows], returns[rows]))
-    figures |= dict.fromkeys(("r2", "r2_se", "rmse", "mae", "log_loss", "log_loss_se"))
-    if each.values is not None and not case.target.n_classes:
-        forecast = signal
-        baseline = signal_of(case.baseline, case.target)[known, horizon]
-        figures |= pair(
-            "r2", lambda rows: metrics.r2(forecast[rows], returns[rows], baseline[rows])
-        )
-        figures["rmse"] = float(np.sqrt(((forecast - returns) ** 2).mean()))
-        figures["mae"] = float(np.abs(forecast - returns).mean())
-    elif each.values is not None:
-        losses = metrics.log_losses(each.values[known, horizon], case.y[known, horizon])
-        figures |= pair("log_loss", lambda rows: float(losses[rows].mean()))
-    if each.values is not None and case.target.levels:
-        y, levels = case.y[known, horizon], case.target.levels
-        pinball = metrics.pinball_losses(each.values[known, horizon], y, levels)
-        usual = metrics.pinball_losses(case.baseline[known, horizon], y, levels)
-        figures |= pair("pinball", lambda rows: float(pinball[rows].mean()))
-        figures |= pair(
-            "pinball_skill", lambda rows: metrics.pinball_skill(pinball[rows], usual[rows])
-        )
-    rank_ic = metrics.rank_ic(signal, returns)
-    return Score(
-        name=each.name,
-        role=each.role,
-        horizon=case.target.horizons[horizon],
-        n_decisions=int(known.sum()),
-        rank_ic=rank_ic if np.isfinite(rank_ic) else None,
-        net_edge_bps=net.bps,
-        net_edge_bps_se=net.bps_se,
-        p_value=p_value,
-        p_adjusted=None if p_value is None else for_all_trials(p_value, case.trials),
-        **figures,
     )
 
 
@@ -202,6 +178,7 @@ def _by_fold(case: Case, each: Forecaster, horizon: int) -> list[FoldAccuracy]:
                 n_decisions=len(decided_at),
                 directional_accuracy=value if np.isfinite(value) else None,
                 directional_accuracy_se=jackknife_se(accuracy, blocks),
+                reach=reach(blocks.count),
             )
         )
     return found
@@ -210,15 +187,20 @@ def _by_fold(case: Case, each: Forecaster, horizon: int) -> list[FoldAccuracy]:
 def _calibration(case: Case, each: Forecaster, horizon: int) -> list[CalibrationBin]:
     known = case.known(horizon)
     assert each.values is not None
-    blocks = case.blocks[horizon].take(known)
-    # The return or its median, or the chance of up or BUY.
-    place = case.target.median if case.target.levels else -1
-    forecast, realised = each.values[known, horizon, place], case.returns[known, horizon]
-    if case.target.n_classes:
-        top = float(len(case.target.outputs) - 1) or 1.0
-        realised = (case.y[known, horizon] == top).astype(float)
-    name = case.target.horizons[horizon]
-    return list(calibration_bins(each.name, name, forecast, realised, blocks))
+    blocks = case.blocks[horizon]
+    name, values = case.target.horizons[horizon], each.values[known, horizon]
+    if not case.target.n_classes:
+        forecast = values[:, case.target.median if case.target.levels else 0]
+        came = case.returns[known, horizon]
+        return list(calibration_bins(each.name, name, forecast, came, blocks))
+    found: list[CalibrationBin] = []
+    # Of two classes the second alone: what is said of the first is the rest.
+    first = 1 if case.target.n_classes == 2 else 0
+    for place, label in enumerate(classes.NAMES[case.target.n_classes][first:], start=first):
+        came = (case.y[known, horizon] == place).astype(float)
+        said = values[:, place - first]
+        found += calibration_bins(each.name, name, said, came, blocks, label)
+    return found
 
 
 def _correlation(case: Case, forecasters: list[Forecaster], horizon: int) -> Correlation:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from barstack.core.errors import ConfigError, did_you_mean
+from barstack.core.times import canonical_duration
+
+from ._judgement import Doubt, Evidence, Verdict
 from .audit._record import AuditRecord
 
 Role = Literal["ensemble", "member", "naive"]
-Edge = Literal["none", "unproven", "supported"]
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,8 @@ class Score:
     """How well one forecaster did at one horizon. None where a figure has no meaning.
 
     Standard errors come from deleting blocks of time; they allow for labels that overlap.
+
+    reach  standard errors that a 95 % interval reaches each way, which few blocks widen
     """
 
     name: str
@@ -41,6 +47,34 @@ class Score:
     pinball_se: float | None = None
     pinball_skill: float | None = None  # against the historical quantiles
     pinball_skill_se: float | None = None
+    r2_zero: float | None = None  # against a forecast of no change
+    r2_zero_se: float | None = None
+    accuracy: float | None = None  # classes only: share of rows whose class was forecast
+    accuracy_se: float | None = None
+    balanced_accuracy: float | None = None  # the same of each class, averaged over classes
+    balanced_accuracy_se: float | None = None
+    macro_f1: float | None = None
+    macro_f1_se: float | None = None
+    reach: float = 2.0
+    net_edge_reach: float = 2.0  # the same of the net edge, whose error comes of more blocks
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Which classes came where which were forecast, of one forecaster at one horizon.
+
+    matrix    counts, a row for each class that came, a column for each that was forecast
+    came      share of rows of each class
+    forecast  share of rows for which each class was forecast
+    """
+
+    name: str
+    role: Role
+    horizon: str
+    classes: list[str]
+    matrix: list[list[int]]
+    came: list[float]
+    forecast: list[float]
 
 
 @dataclass(frozen=True)
@@ -55,6 +89,7 @@ class FoldAccuracy:
     n_decisions: int
     directional_accuracy: float | None
     directional_accuracy_se: float | None
+    reach: float = 2.0  # standard errors that a 95 % interval reaches each way
 
 
 @dataclass(frozen=True)
@@ -84,7 +119,9 @@ class Equity:
 class CalibrationBin:
     """Forecasts of about the same size, and what came of them.
 
-    For returns both are fractions; for classes, probability of up (BUY) and the share that came.
+    For returns both are fractions; for classes, the probability of one and its share that came.
+
+    of  the class, such as BUY; empty for returns
     """
 
     name: str
@@ -93,6 +130,8 @@ class CalibrationBin:
     forecast: float
     realised: float
     realised_se: float
+    of: str = ""
+    reach: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -106,6 +145,7 @@ class LevelShare:
     n_decisions: int
     below: float
     below_se: float
+    reach: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -125,6 +165,7 @@ class Coverage:
     covered: float
     covered_se: float
     width: float
+    reach: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -140,43 +181,6 @@ class Fan:
     time: list[str]
     quantiles: list[list[float]]
     came: list[float | None]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What speaks for an edge of the first ensemble at one horizon."""
-
-    horizon: str
-    edge: Edge
-    net_edge_bps: float
-    net_edge_bps_se: float | None
-    t_value: float | None
-    p_value: float
-    p_adjusted: float
-    ic: float | None
-    ic_se: float | None
-    n_bars: int
-    bars_to_prove: int | None  # beyond these, at this size of edge; None unless unproven
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether there is an edge, after costs and after everything that was tried.
-
-    edge      "supported": the net edge would be luck with a chance under 5 %, all trials counted.
-              "unproven": it is positive, but luck could well have made it.
-              "none": after costs there is none to prove
-    sentence  the same for a person who knows no statistics
-    """
-
-    edge: Edge
-    sentence: str
-    horizon: str
-    ensemble: str
-    trials: int
-    cost_bps: float  # of each unit bought or sold
-    evidence: list[Evidence]
-    looks: int = 1  # states of the data that this ensemble was judged on, each among the trials
 
 
 @dataclass(frozen=True)
@@ -221,8 +225,21 @@ class Evaluation:
     shares: list[LevelShare] = field(default_factory=list)
     coverages: list[Coverage] = field(default_factory=list)
     fans: list[Fan] = field(default_factory=list)
+    # Of classes only.
+    confusions: list[Confusion] = field(default_factory=list)
+    contradictions: list[str] = field(default_factory=list)  # between figures of one forecaster
     # Which audits were made before the verdict; what was stored before they were kept has none.
     audits: list[AuditRecord] = field(default_factory=list)
+
+    def horizon_called(self, text: str) -> str:
+        """The horizon of this name, or of another text of the same duration, such as `60min`."""
+        with suppress(ConfigError):
+            if canonical_duration(text) in self.horizons:
+                return canonical_duration(text)
+        if text not in self.horizons:
+            hint = did_you_mean(text, self.horizons)
+            raise ConfigError(f"The run has no horizon {text!r}. {hint}")
+        return text
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; `from_json` reads it back."""
@@ -233,6 +250,7 @@ class Evaluation:
         """The evaluation that `to_json` wrote."""
         verdict = dict(data["verdict"])
         verdict["evidence"] = [Evidence(**item) for item in verdict["evidence"]]
+        verdict["doubts"] = [Doubt(**item) for item in verdict.get("doubts", [])]
         lists: dict[str, Any] = {
             "scores": Score,
             "folds": FoldAccuracy,
@@ -243,6 +261,7 @@ class Evaluation:
             "shares": LevelShare,
             "coverages": Coverage,
             "fans": Fan,
+            "confusions": Confusion,
             "audits": AuditRecord,
         }
         made = {

@@ -11,6 +11,7 @@ from barstack.core.times import iso
 
 from ._case import Case, Forecaster
 from ._findings import Coverage, Fan, LevelShare
+from ._interval import reach
 from ._jackknife import Blocks, jackknife_se
 
 Column = npt.NDArray[np.float64]
@@ -27,7 +28,7 @@ def level_shares(case: Case, each: Forecaster, horizon: int) -> Iterator[LevelSh
     y = case.y[known, horizon]
     for place, level in enumerate(case.target.levels):
         quantile = each.values[known, horizon, place]
-        below, error = _share((y < quantile) + 0.5 * (y == quantile), blocks)
+        below, error, far = _share((y < quantile) + 0.5 * (y == quantile), blocks)
         yield LevelShare(
             name=each.name,
             role=each.role,
@@ -36,6 +37,7 @@ def level_shares(case: Case, each: Forecaster, horizon: int) -> Iterator[LevelSh
             n_decisions=len(y),
             below=below,
             below_se=error,
+            reach=far,
         )
 
 
@@ -50,7 +52,7 @@ def coverages(case: Case, each: Forecaster, horizon: int) -> Iterator[Coverage]:
         for high in matching:
             ends = each.values[known, horizon][:, [low, high]]
             inside = (ends[:, 0] <= y) & (y <= ends[:, 1])
-            covered, error = _share(inside.astype(float), blocks)
+            covered, error, far = _share(inside.astype(float), blocks)
             yield Coverage(
                 name=each.name,
                 role=each.role,
@@ -61,6 +63,7 @@ def coverages(case: Case, each: Forecaster, horizon: int) -> Iterator[Coverage]:
                 covered=covered,
                 covered_se=error,
                 width=float((ends[:, 1] - ends[:, 0]).mean()),
+                reach=far,
             )
 
 
@@ -92,12 +95,14 @@ def fans(case: Case, each: Forecaster, horizon: int) -> Iterator[Fan]:
 
 def _known(case: Case, horizon: int) -> tuple[npt.NDArray[np.bool_], Blocks]:
     known = case.known(horizon)
-    return known, case.blocks[horizon].take(known)
+    return known, case.blocks[horizon]
 
 
-def _share(happened: Column, blocks: Blocks) -> tuple[float, float]:
-    """A mean with its standard error."""
+def _share(happened: Column, blocks: Blocks) -> tuple[float, float, float]:
+    """A mean, its standard error, and how many of them a 95 % interval reaches each way."""
+    mean = float(happened.mean())
     error = jackknife_se(lambda rows: float(happened[rows].mean()), blocks)
+    if error is not None:
+        return mean, error, reach(blocks.count)
     # Too few blocks for the jackknife: the error as if rows were independent.
-    independent = float(happened.std() / np.sqrt(len(happened)))
-    return float(happened.mean()), independent if error is None else error
+    return mean, float(happened.std() / np.sqrt(len(happened))), reach(0)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from barstack.core.times import Times
 
-from ._findings import Edge, Evidence, Score, Verdict
-from ._jackknife import chance_of_luck, for_all_trials, t_needed, timing_se
+from ._findings import Score
+from ._interval import reach
+from ._jackknife import chance_of_luck, for_all_trials, timing_se
+from ._judgement import Doubt, Edge, Evidence, Verdict
 from ._profit import Profit
+from ._proof import bars_to_prove
 
 LEVEL = 0.05
 _RANK: dict[Edge, int] = {"supported": 0, "unproven": 1, "none": 2}
@@ -56,9 +59,8 @@ def evidence(score: Score, net: NetEdge, profit: Profit, trials: int) -> Evidenc
     if net.bps > 0.0 and np.any(profit.turnover):
         edge = "supported" if p_adjusted < LEVEL else "unproven"
     to_prove = None
-    if edge == "unproven" and net.t_value:
-        needed = len(profit.timing) * (t_needed(LEVEL, trials, net.n_blocks) / net.t_value) ** 2
-        to_prove = math.ceil(needed - len(profit.timing)) if needed < 1e9 else None
+    if edge == "unproven" and net.t_value is not None:
+        to_prove = bars_to_prove(net.p_value, len(profit.timing), trials, LEVEL)
     return Evidence(
         horizon=score.horizon,
         edge=edge,
@@ -71,6 +73,7 @@ def evidence(score: Score, net: NetEdge, profit: Profit, trials: int) -> Evidenc
         ic_se=score.ic_se,
         n_bars=len(profit.timing),
         bars_to_prove=to_prove,
+        reach=reach(net.n_blocks),
     )
 
 
@@ -83,22 +86,44 @@ def verdict(
     *,
     leaks: int = 0,
     looks: int = 1,
+    doubts: Sequence[Doubt] = (),
+    expected: str = "",
 ) -> Verdict:
     """The verdict on the first ensemble, at the horizon where most speaks for it.
 
-    leaks  found by the audit and allowed by the study: with any, nothing is supported
-    looks  states of its data that this ensemble has been judged on, each of which is a trial
+    leaks     found by the audit and allowed by the study: with any, nothing is supported
+    looks     states of its data that this ensemble has been judged on, each of which is a trial
+    doubts    forecasters that do better than is plausible: with any, nothing is supported, unless
+    expected  the study says why so large an effect is to be expected
 
     Choosing that horizon afterwards is fair because every horizon counts among the trials.
     """
-    if leaks:
+    doubted = bool(doubts) and not expected
+    if leaks or doubted:
         found = [
             replace(each, edge="unproven", bars_to_prove=None) if each.edge != "none" else each
             for each in found
         ]
     best = min(found, key=lambda each: (_RANK[each.edge], each.p_value, -each.net_edge_bps))
-    sentence = _leaking(leaks) if leaks else _sentence(best, trials, looks, _bars_a_year(time))
-    return Verdict(best.edge, sentence, best.horizon, ensemble, trials, cost_bps, found, looks)
+    if leaks:
+        sentence = _leaking(leaks)
+    elif doubted:
+        sentence = _doubted(doubts)
+    else:
+        sentence = _sentence(best, trials, looks, _bars_a_year(time))
+        sentence += f" {_expected(expected)}" if doubts else ""
+    return Verdict(
+        edge=best.edge,
+        sentence=sentence,
+        horizon=best.horizon,
+        ensemble=ensemble,
+        trials=trials,
+        cost_bps=cost_bps,
+        evidence=found,
+        looks=looks,
+        doubts=list(doubts),
+        expected=expected if doubts else "",
+    )
 
 
 def _sentence(best: Evidence, trials: int, looks: int, bars_a_year: float) -> str:
@@ -117,20 +142,29 @@ def _sentence(best: Evidence, trials: int, looks: int, bars_a_year: float) -> st
     luck = often(best.p_adjusted)
     tried = f"{trials} things tried"
     if looks > 1:
-        tried += f", this study's {looks} looks at growing or changed data among them,"
+        tried += f" ({looks} looks of this study at growing or changed data among them)"
     if best.edge == "supported":
         return (
             f"The bars support an edge: {followed} more than holding a steady position, costs "
             f"paid, and even with {tried} luck alone does this well {luck}; it "
             "is the past all the same, and edges fade."
         )
-    more = "more bars than will ever exist"
-    if best.bars_to_prove is not None:
-        more = f"{_span(best.bars_to_prove / bars_a_year)} more of bars like these"
     return (
         f"No edge is proven: {followed} a little more than holding a steady position, costs paid, "
-        f"but with {tried} luck alone does at least this well {luck}; to tell an "
-        f"edge of this size from luck would take {more}."
+        f"but with {tried}, luck alone does at least this well {luck}; "
+        f"{_to_prove(best, bars_a_year)}."
+    )
+
+
+def _to_prove(best: Evidence, bars_a_year: float) -> str:
+    """How much longer it may take, with the chance that goes with it."""
+    if best.bars_to_prove is None:
+        return "these bars cannot say how many more it would take to prove one, if there is one"
+    fewest, most = (_span(bars / bars_a_year) for bars in best.bars_to_prove)
+    span = fewest if fewest == most else f"between {fewest} and {most}"
+    return (
+        f"if it is real and lasts, {span} more of bars like these would prove it with a chance "
+        "of 8 in 10"
     )
 
 
@@ -140,6 +174,19 @@ def _leaking(leaks: int) -> str:
         f"Nothing is proven: the audit found {what}, which this study allows, so the forecasts may "
         "have seen their answers, and their figures are no evidence of anything."
     )
+
+
+def _doubted(doubts: Sequence[Doubt]) -> str:
+    worst = max(doubts, key=lambda each: each.value / each.bound)
+    more = f" (and {len(doubts) - 1} more)" if len(doubts) > 1 else ""
+    return (
+        f"Nothing is proven, because it is too good to be true: {worst.sentence}{more}. If so "
+        "large an effect is to be expected here, say why in the study: large_effect."
+    )
+
+
+def _expected(why: str) -> str:
+    return f"Forecasts are better than real markets allow, which the study expects: {why}"
 
 
 def ahead(horizon: str) -> str:
@@ -169,16 +216,16 @@ def often(chance: float) -> str:
 def _span(years: float) -> str:
     """A length of time in round words.
 
-    >>> _span(0.3), _span(7.2)
-    ('about 4 months', 'about 7 years')
+    >>> _span(0.3), _span(7.2), _span(1e-4)
+    ('4 months', '7 years', 'a month')
     """
     if years > 100.0:
         return "more than a hundred years"
     if years < 1.0:
         months = max(1, round(years * 12))
-        return "about a month" if months == 1 else f"about {months} months"
+        return "a month" if months == 1 else f"{months} months"
     whole = round(years)
-    return "about a year" if whole == 1 else f"about {whole} years"
+    return "a year" if whole == 1 else f"{whole} years"
 
 
 def _bars_a_year(time: Times) -> float:

@@ -11,6 +11,7 @@ from ._audit import Audited, audit, audited
 from ._chain import STAGES, Chain, Done, Step, Workplace, chain_of, stage
 from ._compare_runs import compare_runs, named_runs
 from ._run import Run, run_study
+from ._series_stage import data_fingerprint
 from ._study import Study
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "audited",
     "chain_of",
     "compare_runs",
+    "data_fingerprint",
     "named_runs",
     "run_study",
     "stage",

@@ -195,6 +195,8 @@ def evaluation(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Ste
                 cost_bps=study.cost_bps,
                 trials=tried.trials,
                 looks=tried.looks,
+                features=inputs["features"],
+                expected=study.large_effect,
                 leaks=sum(len(each.leaks) for each in audits),
             )
             return replace(found, audits=[each.record for each in audits])
@@ -210,8 +212,8 @@ def evaluation(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Ste
 
     yield Step(
         name="evaluation",
-        needs=("bars", "labels", "split", "audit", "ensemble"),
-        spec=lambda: [study.cost_bps, *count_trials(study, workplace, chain)],
+        needs=("bars", "features", "labels", "split", "audit", "ensemble"),
+        spec=lambda: [study.cost_bps, study.large_effect, *count_trials(study, workplace, chain)],
         make=make,
         publish="evaluation.json",
         save=lambda found, folder, key: write_json(folder / "evaluation.json", found.to_json()),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import filecmp
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from barstack.bars import Bars, SeriesTable
 from barstack.bars.checks import Finding
-from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.files import new_folder
 from barstack.core.progress import Progress
 from barstack.ensembles import TrainedEnsemble
@@ -61,10 +60,7 @@ class Run:
 
         frame = pd.DataFrame(self.evaluation.to_json()["scores"])
         if horizon is not None:
-            if horizon not in self.evaluation.horizons:
-                hint = did_you_mean(horizon, self.evaluation.horizons)
-                raise ConfigError(f"The run has no horizon {horizon!r}. {hint}")
-            frame = frame[frame["horizon"] == horizon]
+            frame = frame[frame["horizon"] == self.evaluation.horizon_called(horizon)]
         order = {name: place for place, name in enumerate(self.evaluation.horizons)}
         place = frame["horizon"].map(order)
         frame = frame.assign(_place=place, _ic=frame["ic"].astype(float))
@@ -85,6 +81,9 @@ class Run:
             "ensembles": [score for score in scores if score["role"] == "ensemble"],
             "members": [score for score in scores if score["role"] == "member"],
             "naive": [score for score in scores if score["role"] == "naive"],
+            "confusions": [asdict(each) for each in self.evaluation.confusions],
+            "contradictions": self.evaluation.contradictions,
+            "audits": [asdict(each) for each in self.evaluation.audits],
             "findings": [each.to_json() for each in self.findings],
             "steps": [
                 {"name": each.name, "how": each.how, "seconds": round(each.seconds, 3)}

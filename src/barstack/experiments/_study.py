@@ -61,6 +61,7 @@ class Study(Spec):
     )
     cost_bps: float = Field(1.0, ge=0, le=10_000)  # of buying or selling one unit, 0.01 %
     seed: int = 0
+    large_effect: str = ""  # why forecasts may be better than real markets allow
     allow_leaks: str = ""  # why the run may go on where the audit finds one; its verdict says so
 
     @field_validator("max_gap")
@@ -171,9 +172,10 @@ class Study(Spec):
         return FeatureSet(features=features, series=series)
 
     def identity(self) -> list[Any]:
-        """Everything but the title; without series, what it was before there were any."""
+        """Everything but the title; what a study does not use makes no other study of it."""
         *front, fields = super().identity()
-        kept = {name: item for name, item in fields.items() if item or name != "series"}
+        later = ("series", "large_effect")  # keys that there were none of at first
+        kept = {name: item for name, item in fields.items() if item or name not in later}
         return [*front, {name: item for name, item in kept.items() if name != "title"}]
 
     def run_id(self, data_fingerprint: str) -> str:

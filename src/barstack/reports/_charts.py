@@ -20,6 +20,7 @@ from ._theme import (
     layout,
     looks,
     number,
+    or_zero,
     present,
     say,
 )
@@ -134,7 +135,7 @@ def _dots(rows: list[FoldAccuracy], folds: list[int], offset: float, look: Look)
         x=[folds.index(row.fold) + offset for row in rows],
         y=[_percent(row.directional_accuracy) for row in rows],
         error_y=error_bars(
-            [_percent(row.directional_accuracy_se) for row in rows],
+            [(_percent(row.directional_accuracy_se), row.reach) for row in rows],
             look.color,
             2.4 if bold else 1.2,
         ),
@@ -150,7 +151,8 @@ def _dots(rows: list[FoldAccuracy], folds: list[int], offset: float, look: Look)
 def _fold_story(row: FoldAccuracy) -> str:
     right = number(_percent(row.directional_accuracy), 1)
     error = row.directional_accuracy_se
-    whisker = f" ± {number(200 * error, 1)}" if error is not None and present(error) else ""
+    known = error is not None and present(error)
+    whisker = f" ± {number(100 * row.reach * or_zero(error), 1)}" if known else ""
     return (
         f"<b>{say(row.name)}</b>, fold {row.fold}<br>{right}{whisker} % right"
         f"<br>{row.n_decisions:,} decisions<br>{say(row.first_at)} to<br>{say(row.last_at)}"
@@ -180,7 +182,7 @@ def _line_at(level: float) -> dict[str, Any]:
 _CALIBRATION_TITLES = {
     "return": ("Forecast, bps", "What came, bps"),
     "direction": ("Forecast of up, %", "Went up, %"),
-    "three_class": ("Forecast of BUY, %", "Was BUY, %"),
+    "three_class": ("Forecast of the class, %", "Share that came, %"),
     "quantiles": ("Forecast of the median, bps", "What came, bps"),
 }
 
@@ -188,6 +190,7 @@ _CALIBRATION_TITLES = {
 def calibration(evaluation: Evaluation, horizon: str) -> go.Figure | None:
     """What was forecast against what came."""
     bins = [item for item in evaluation.calibration if item.horizon == horizon]
+    of_three = evaluation.task == "three_class"
     bins = [item for item in bins if present(item.forecast) and present(item.realised)]
     if not bins:
         return None
@@ -196,15 +199,27 @@ def calibration(evaluation: Evaluation, horizon: str) -> go.Figure | None:
     titles = _CALIBRATION_TITLES[evaluation.task]
     look = looks(evaluation)
     first = _first_ahead(bins, evaluation.verdict.ensemble)[0].name
-    names = dict.fromkeys([first] + [item.name for item in bins])
+    drawn = [
+        ([item for item in bins if (item.name, item.of) == each], *each)
+        for each in sorted(
+            dict.fromkeys((item.name, item.of) for item in bins), key=lambda each: each[0] != first
+        )
+    ]
     figure = go.Figure(
         [
-            _binned([item for item in bins if item.name == name], scale, unit, look[name])
-            for name in names
+            _binned(
+                group,
+                scale,
+                unit,
+                _CLASS_LOOKS.get(of, look[name]) if name == first else look[name],
+                f"{name} {of}" if of_three else name,
+            )
+            for group, name, of in drawn
         ]
     )
-    for trace in figure.data[1:]:
-        trace.visible = "legendonly"
+    for trace, (_, name, _) in zip(figure.data, drawn, strict=True):
+        if name != first:
+            trace.visible = "legendonly"
     figure.add_trace(_diagonal([scale * item.forecast for item in bins]))
     zero = {"zeroline": returns, "zerolinecolor": GRID, "zerolinewidth": 2}
     figure.update_layout(
@@ -215,17 +230,28 @@ def calibration(evaluation: Evaluation, horizon: str) -> go.Figure | None:
     return figure
 
 
-def _binned(bins: list[CalibrationBin], scale: float, unit: str, look: Look) -> go.Scatter:
+_CLASS_LOOKS = {
+    "SELL": Look("#d55e00", symbol="triangle-down", glyph="▼"),
+    "HOLD": Look(MUTED, symbol="square", glyph="■"),
+    "BUY": Look(symbol="triangle-up", glyph="▲"),
+}
+
+
+def _binned(
+    bins: list[CalibrationBin], scale: float, unit: str, look: Look, name: str
+) -> go.Scatter:
     ordered = sorted(bins, key=lambda item: item.forecast)
     return go.Scatter(
         x=[scale * item.forecast for item in ordered],
         y=[scale * item.realised for item in ordered],
-        error_y=error_bars([scale * item.realised_se for item in ordered], look.color, 1.6),
-        name=say(bins[0].name),
+        error_y=error_bars(
+            [(scale * item.realised_se, item.reach) for item in ordered], look.color, 1.6
+        ),
+        name=say(name),
         mode="markers",
         marker={"color": look.color, "size": 9, "symbol": look.symbol},
         meta={"swatch": look.glyph},
-        customdata=[[item.n_decisions, 2 * scale * item.realised_se] for item in ordered],
+        customdata=[[item.n_decisions, item.reach * scale * item.realised_se] for item in ordered],
         hovertemplate=(
             f"forecast %{{x:.2f}} {unit}<br>came %{{y:.2f}} ± %{{customdata[1]:.2f}} {unit}"
             "<br>%{customdata[0]:,} decisions"

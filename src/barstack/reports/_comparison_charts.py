@@ -16,7 +16,7 @@ _MOST_DRAWN = 60
 
 
 def skill(found: Comparison) -> go.Figure:
-    """Information coefficients with whiskers of two standard errors, best on top."""
+    """Information coefficients with whiskers of 95 %, best on top."""
     entries = [entry for entry in found.entries if entry.ic is not None][:_MOST_DRAWN]
     names = [say(entry.name) for entry in entries]
     figure = go.Figure(
@@ -25,7 +25,7 @@ def skill(found: Comparison) -> go.Figure:
             y=names,
             mode="markers",
             marker={"color": BLUE, "size": 8},
-            error_x=error_bars([entry.ic_se for entry in entries], BLUE, 1.5),
+            error_x=error_bars([(entry.ic_se, entry.reach) for entry in entries], BLUE, 1.5),
             hovertemplate="%{y}<br>IC %{x:.3f}<extra></extra>",
             showlegend=False,
         )

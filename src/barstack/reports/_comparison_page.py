@@ -35,7 +35,7 @@ def render_comparison(found: Sequence[Comparison], runs: Mapping[str, str]) -> s
         section(
             "skill",
             titles["skill"],
-            "Correlation of forecasts with what came; whiskers reach two standard errors. Where a "
+            "Correlation of forecasts with what came; whiskers are 95 % intervals. Where a "
             "whisker crosses the dashed line, luck alone could have made it.",
             drawn(skill, titles["skill"]),
             buttons,
@@ -43,8 +43,8 @@ def render_comparison(found: Sequence[Comparison], runs: Mapping[str, str]) -> s
         section(
             "table",
             titles["table"],
-            "Best first. Grey ones lie behind the best by more than two standard errors of the "
-            "difference.",
+            "Best first. Grey ones lie behind the best by more than luck explains: the 95 % "
+            "interval of the difference leaves out 0.",
             "".join(_panel(each, _table(each)) for each in found),
             buttons,
         ),

@@ -15,14 +15,18 @@ if TYPE_CHECKING:
 BOARD_NOTE = (
     '<p class="look-for">± is one standard error, from leaving out blocks of time. A forecast of '
     "zero counts as half right. A figure in <strong>bold</strong> is the best of its column and "
-    "more than two standard errors better than every naive forecast and than no skill; where none "
-    "is bold, none was. Even so, the best of many can get there by luck: p for all trials counts "
-    "that.</p>"
+    "better than every naive forecast and than no skill by more than a 95 % interval of the "
+    "difference; where none is bold, none was. Even so, the best of many can get there by luck: "
+    "p for all trials counts that.</p>"
 )
 
 
 def _unknown(score: Score) -> float | None:
     return None
+
+
+def _reach(score: Score) -> float:
+    return score.reach
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Column:
     best: int = 0  # 1 where high is good, -1 where low is; 0 where no winner is looked for
     no_skill: float | None = None  # what a forecaster without any skill comes to
     sign: bool = False
+    reach: Callable[[Score], float] = _reach  # errors to each end of a 95 % interval
 
     def text(self, value: float | None) -> str:
         """A figure of this column in words."""
@@ -73,6 +78,7 @@ def _columns(task: str) -> list[Column]:
             best=1,
             no_skill=0.0,
             sign=True,
+            reach=lambda s: s.net_edge_reach,
         ),
         Column("p", "chance of this by luck", lambda s: s.p_value, digits=None),
         Column("p, all trials", "all tries counted", lambda s: s.p_adjusted, digits=None),
@@ -87,12 +93,44 @@ def _columns(task: str) -> list[Column]:
         Column("Rank IC", "the same for ranks", lambda s: s.rank_ic),
         Column(
             "R², %",
-            "explained beyond the mean",
+            "beyond the past mean",
             lambda s: _times(s.r2, 100),
             lambda s: _times(s.r2_se, 100),
             digits=2,
             best=1,
             no_skill=0.0,
+        ),
+        Column(
+            "R² of 0, %",
+            "beyond zero",
+            # Of quantiles there is no room for it, and their skill is the pinball loss.
+            lambda s: None if task == "quantiles" else _times(s.r2_zero, 100),
+            lambda s: _times(s.r2_zero_se, 100),
+            digits=2,
+            best=1,
+            no_skill=0.0,
+        ),
+        Column(
+            "Accuracy, %",
+            "classes called right",
+            lambda s: _times(s.accuracy, 100),
+            lambda s: _times(s.accuracy_se, 100),
+            digits=1,
+        ),
+        Column(
+            "Balanced, %",
+            "each class weighs alike",
+            lambda s: _times(s.balanced_accuracy, 100),
+            lambda s: _times(s.balanced_accuracy_se, 100),
+            digits=1,
+            best=1,
+        ),
+        Column(
+            "Macro F1, %",
+            "mean F1 of the classes",
+            lambda s: _times(s.macro_f1, 100),
+            lambda s: _times(s.macro_f1_se, 100),
+            digits=1,
         ),
         Column(
             "Log loss",
@@ -181,7 +219,7 @@ def winner(scores: list[Score], column: Column) -> Score | None:
 
 
 def _clearly_better(best: Score, column: Column, level: float, level_error: float) -> bool:
-    """By two standard errors of the difference, as if the two were independent."""
+    """By the 95 % interval of the difference, as if the two were independent."""
     error = column.error(best)
     lead = column.best * (or_zero(column.value(best)) - level)
-    return error is not None and lead > 2 * math.hypot(error, level_error)
+    return error is not None and lead > column.reach(best) * math.hypot(error, level_error)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ._class_tables import class_tables
 from ._findings import findings_table
 from ._html import chart, page, section, tabs
 from ._leaderboard import leaderboard
@@ -16,6 +17,7 @@ from ._tables import (
     steps_table,
 )
 from ._theme import number, say
+from ._trust import trust
 
 if TYPE_CHECKING:
     from barstack.bars.checks import Finding
@@ -66,6 +68,7 @@ def render(
         "evidence": evidence_table(verdict.evidence),
         "sections": "".join(_section(part, evaluation) for part in _sections(evaluation)),
         "learning": _learning(fits or {}),
+        "trust": trust(evaluation),
         "steps": steps_table(steps),
         "findings": findings_table(findings, most=FINDINGS_SHOWN),
     }
@@ -89,8 +92,8 @@ def _sections(evaluation: Evaluation) -> list[Section]:
             "shares",
             "Does as much fall below each quantile as it should?",
             "A quantile of level 25 % should lie above a quarter of what came. Marks on the dashed "
-            "diagonal say that it does; the grey band is where two standard errors of luck would "
-            "put them. Marks above it at low levels and below it at high ones: intervals are too "
+            "diagonal say that it does; the grey band is where luck would put them in 95 % "
+            "of cases. Marks above it at low levels and below it at high ones: intervals are too "
             "wide; the other way round: too narrow.",
             _quantile_charts.shares,
             "There was nothing to count at this horizon.",
@@ -104,6 +107,17 @@ def _sections(evaluation: Evaluation) -> list[Section]:
             "are counted above. A band that widens before wild days has learned something.",
             _quantile_charts.fan,
             "There are no forecasts to show at this horizon.",
+        ),
+    ]
+    of_classes = [
+        Section(
+            "classes",
+            "Which classes come where which are forecast?",
+            "Rows are what came, columns what was forecast; the diagonal is right. A forecaster "
+            "that says one class nearly always may be right often and know nothing: compare the "
+            "shares below, and the balanced accuracy in the table at the end.",
+            class_tables,
+            "No class was forecast at this horizon.",
         ),
     ]
     return [
@@ -122,8 +136,8 @@ def _sections(evaluation: Evaluation) -> list[Section]:
         Section(
             "accuracy",
             "Is the direction right more often than a coin, again and again?",
-            "Each mark is the share of moves called right in one stretch of time; whiskers reach "
-            "two standard errors. Skill would sit above the 50 % line in most folds; one good fold "
+            "Each mark is the share of moves called right in one stretch of time; whiskers are "
+            "95 % intervals. Skill would sit above the 50 % line in most folds; one good fold "
             "is what luck looks like. In a market that mostly rises, always saying up does that "
             "too: compare the naive forecasts in the table below.",
             _charts.fold_accuracy,
@@ -134,11 +148,12 @@ def _sections(evaluation: Evaluation) -> list[Section]:
             "When it forecasts more, does more come?",
             "Forecasts of about the same size stand together. Marks on the dashed diagonal mean "
             "that forecasts are right on average; marks along a flat line mean that their size "
-            "says nothing. Whiskers reach two standard errors.",
+            "says nothing. Whiskers are 95 % intervals.",
             _charts.calibration,
             "There were too few forecasts to compare with what came at this horizon.",
         ),
         *(spread if evaluation.levels else []),
+        *(of_classes if evaluation.confusions else []),
         Section(
             "correlation",
             "Do the members say different things?",
@@ -218,15 +233,24 @@ def _judged(evaluation: Evaluation) -> str:
     more = len(symbols) - NAMES_SHOWN
     rest = f" and {more} more" if more > 0 else ""
     return say(
-        f"{evaluation.n_decisions:,} decisions on {named}{rest}, bars of {evaluation.bar}, "
-        f"{evaluation.first_at} to {evaluation.last_at}"
+        f"{judged_decisions(evaluation):,} decisions at {evaluation.verdict.horizon} on "
+        f"{named}{rest}, bars of {evaluation.bar}, {evaluation.first_at} to {evaluation.last_at}"
     )
+
+
+def judged_decisions(evaluation: Evaluation) -> int:
+    """Decisions behind the verdict: those whose label of its horizon is known."""
+    judged = (evaluation.verdict.ensemble, evaluation.verdict.horizon)
+    counts = (s.n_decisions for s in evaluation.scores if (s.name, s.horizon) == judged)
+    return next(counts, evaluation.n_decisions)
 
 
 def _tried(evaluation: Evaluation) -> str:
     verdict = evaluation.verdict
     cost = number(verdict.cost_bps, 1).removesuffix(".0")
     trials = "1 trial" if verdict.trials == 1 else f"all {verdict.trials:,} trials"
+    if verdict.looks > 1:
+        trials += f", {verdict.looks:,} looks of this study at growing or changed data among them"
     return (
         f"{verdict.ensemble} at {verdict.horizon}, after costs of {cost} bps and counting {trials}"
     )

@@ -57,7 +57,7 @@ def _marks(found: list[LevelShare], look: Look) -> go.Scatter:
         mode="markers",
         marker={"color": look.color, "size": 9, "symbol": look.symbol},
         meta={"swatch": look.glyph},
-        customdata=[[share.n_decisions, 200 * share.below_se] for share in found],
+        customdata=[[share.n_decisions, 100 * share.reach * share.below_se] for share in found],
         hovertemplate=(
             "level %{x:g} %<br>%{y:.1f} ± %{customdata[1]:.1f} % came below"
             "<br>%{customdata[0]:,} decisions"
@@ -66,10 +66,11 @@ def _marks(found: list[LevelShare], look: Look) -> go.Scatter:
 
 
 def _luck(found: list[LevelShare]) -> go.Scatter:
-    """Two standard errors about the diagonal."""
-    ends = [(0.0, 0.0), *((share.level, share.below_se) for share in found), (1.0, 0.0)]
-    upper = [100 * min(level + 2 * error, 1.0) for level, error in ends]
-    lower = [100 * max(level - 2 * error, 0.0) for level, error in ends]
+    """Where 95 % of luck would put the marks, about the diagonal."""
+    inner = ((share.level, share.reach * share.below_se) for share in found)
+    ends = [(0.0, 0.0), *inner, (1.0, 0.0)]
+    upper = [100 * min(level + error, 1.0) for level, error in ends]
+    lower = [100 * max(level - error, 0.0) for level, error in ends]
     across = [100 * level for level, _ in ends]
     return _area(across, lower, upper, GRID, 1.0)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from barstack.core.times import format_duration, iso
-from barstack.experiments import Chain, Step, Study, Workplace, stage
+from barstack.experiments import Chain, Step, Study, Workplace, data_fingerprint, stage
 
 if TYPE_CHECKING:
     from barstack.bars import Panel
@@ -24,8 +24,13 @@ def report(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
         return render(
             chain.value("evaluation"),
             title=study.title or "A study of " + ", ".join(list(chain.value("bars"))[:5]),
-            run_id=study.run_id(chain.key("bars")),
-            facts=_facts(study, chain.value("bars"), chain.value("evaluation")),
+            run_id=study.run_id(data_fingerprint(study, chain)),
+            facts=_facts(
+                study,
+                chain.value("bars"),
+                chain.value("evaluation"),
+                study.bars.reading(workplace.folder)["calendar"],
+            ),
             steps=[(done.name, done.how, done.seconds) for done in chain.done],
             findings=chain.value("findings"),
             fits={name: inputs[f"member {name}"].fits for name in study.members},
@@ -51,7 +56,9 @@ def report(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
     )
 
 
-def _facts(study: Study, panel: Panel, found: Evaluation) -> list[tuple[str, str]]:
+def _facts(study: Study, panel: Panel, found: Evaluation, calendar: str) -> list[tuple[str, str]]:
+    from ._page import judged_decisions  # noqa: PLC0415 (drawing is slow to import)
+
     symbols = list(panel)
     shown = ", ".join(symbols[:6]) + (f" and {len(symbols) - 6} more" if len(symbols) > 6 else "")
     n_bars = sum(len(bars) for bars in panel.values())
@@ -63,8 +70,12 @@ def _facts(study: Study, panel: Panel, found: Evaluation) -> list[tuple[str, str
         ("symbols", shown),
         ("bars", f"{n_bars:,} of {length}"),
         ("from, to", f"{iso(first)[:10]}, {iso(last)[:10]}"),
-        ("judged by", f"{found.n_decisions:,} decisions from {found.first_at[:10]}"),
-        ("calendar", study.bars.calendar),
+        (
+            "judged by",
+            f"{judged_decisions(found):,} decisions at {found.verdict.horizon} "
+            f"from {found.first_at[:10]}",
+        ),
+        ("calendar", calendar),
         ("features", ", ".join([own, *(f"series {name}" for name in study.series)])),
         ("members", ", ".join(study.members)),
         ("costs", f"{study.cost_bps:g} bps of all bought or sold"),

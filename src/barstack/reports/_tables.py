@@ -21,8 +21,8 @@ EVIDENCE_COLUMNS = {
     "Horizon": "How far ahead the forecast looks.",
     "Net edge, bps a bar": (
         "What the timing earned in an average bar after costs, beyond holding a steady position, "
-        "in hundredths of a percent. The line reaches two standard errors each way: where it "
-        "crosses the dashed 0, luck alone could have made it."
+        "in hundredths of a percent; ± is one standard error. The line is a 95 % interval: where "
+        "it crosses the dashed 0, luck alone could have made it."
     ),
     "p": "How often pure luck would look this good, had only this one thing been tried.",
     "p, all trials": (
@@ -30,9 +30,13 @@ EVIDENCE_COLUMNS = {
     ),
     "Bars seen": "Bars behind the figures.",
     "More bars to prove": (
-        "About how many more bars like these it takes to tell an edge of this size from luck."
+        "If the edge is real and lasts, so many more bars like these would prove it in 8 cases of "
+        "10. A range, as its size is known only roughly; a dash where it may as well be nothing."
     ),
 }
+
+
+_ENDLESS = 100_000_000  # bars
 
 
 def facts_strip(facts: Iterable[tuple[str, str]]) -> str:
@@ -46,7 +50,8 @@ def evidence_table(evidence: list[Evidence]) -> str:
     if not evidence:
         return '<p class="nothing">No horizon has figures to judge.</p>'
     reach = max(
-        abs(or_zero(row.net_edge_bps)) + 2 * or_zero(row.net_edge_bps_se) for row in evidence
+        abs(or_zero(row.net_edge_bps)) + row.reach * or_zero(row.net_edge_bps_se)
+        for row in evidence
     )
     rows = "".join(_evidence_row(row, reach) for row in evidence)
     spans = {"Net edge, bps a bar": ' colspan="2"'}
@@ -65,7 +70,7 @@ def _evidence_row(row: Evidence, reach: float) -> str:
     edge = f'<span class="pill edge-{row.edge}">{EDGE_WORDS[row.edge]}</span>'
     size = f"{number(row.net_edge_bps, sign=True)} <small>± {number(row.net_edge_bps_se)}</small>"
     cells = [chance(row.p_value), chance(row.p_adjusted), f"{row.n_bars:,}"]
-    cells.append("–" if row.bars_to_prove is None else _about(row.bars_to_prove))
+    cells.append("–" if row.bars_to_prove is None else _between(*row.bars_to_prove))
     return (
         f'<tr><th scope="row">{say(row.horizon)} {edge}</th><td>{size}</td>'
         f"<td>{_interval(row, reach)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
@@ -73,10 +78,10 @@ def _evidence_row(row: Evidence, reach: float) -> str:
 
 
 def _interval(row: Evidence, reach: float) -> str:
-    """Two standard errors about the net edge on a line with 0 in its middle."""
+    """The 95 % interval of the net edge on a line with 0 in its middle."""
     if not reach or not present(row.net_edge_bps):
         return "–"
-    error = 2 * or_zero(row.net_edge_bps_se)
+    error = row.reach * or_zero(row.net_edge_bps_se)
     ends = (row.net_edge_bps - error, row.net_edge_bps, row.net_edge_bps + error)
     low, middle, high = (50 + 48 * end / reach for end in ends)
     return (
@@ -86,14 +91,21 @@ def _interval(row: Evidence, reach: float) -> str:
     )
 
 
-def _about(count: int) -> str:
-    """A rough count to two figures.
+def _between(fewest: int, most: int) -> str:
+    """A range of rough counts.
 
-    >>> _about(81_234), _about(7)
-    ('about 81,000', 'about 7')
+    >>> _between(7, 81_234), _between(1_240, 10**9)
+    ('7 to 81,000', '1,200 or more')
     """
+    if most >= _ENDLESS:
+        return f"{_rough(fewest)} or more"
+    return _rough(most) if _rough(fewest) == _rough(most) else f"{_rough(fewest)} to {_rough(most)}"
+
+
+def _rough(count: int) -> str:
+    """A count to two figures."""
     digits = 1 - math.floor(math.log10(count)) if count > 0 else 0
-    return f"about {round(count, min(digits, 0)):,}"
+    return f"{round(count, min(digits, 0)):,}"
 
 
 def equity_figures(evaluation: Evaluation, horizon: str) -> str:

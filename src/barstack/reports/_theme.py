@@ -108,9 +108,14 @@ def axis(title: str, **more: Any) -> dict[str, Any]:
     return plain | more
 
 
-def error_bars(errors: Iterable[float | None], color: str, thickness: float) -> dict[str, Any]:
-    """Whiskers of two standard errors; none where the error is unknown."""
-    widths = [2 * error if error is not None and isfinite(error) else 0.0 for error in errors]
+def error_bars(
+    errors: Iterable[tuple[float | None, float]], color: str, thickness: float
+) -> dict[str, Any]:
+    """Whiskers of a 95 % interval; none where the error is unknown.
+
+    errors  standard errors, each with how many of them the interval reaches
+    """
+    widths = [reach * or_zero(error) for error, reach in errors]
     return {"array": widths, "color": color, "thickness": thickness, "width": 0}
 
 

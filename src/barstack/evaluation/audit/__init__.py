@@ -1,7 +1,7 @@
 """The leak audit: proofs that nothing in a pipeline has seen what came after it."""
 
 from ._causal import assert_causal, find_leaks
-from ._coherence import incoherent
+from ._coherence import hit_rate, incoherent
 from ._hunt import assert_clean, hunt
 from ._leak import Leak
 from ._pipeline import Data, Fit, Pipeline, Stage
@@ -17,6 +17,7 @@ __all__ = [
     "assert_causal",
     "assert_clean",
     "find_leaks",
+    "hit_rate",
     "hunt",
     "incoherent",
 ]
