@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -143,13 +144,42 @@ def test_the_daily_break_of_futures_is_told_apart_from_missing_bars() -> None:
     assert found["missing_bars"].count == 1
 
 
-def test_a_source_of_bars_with_trades_only_is_told_in_words() -> None:
+@pytest.mark.parametrize("lost", ["without a trade", "at random", "the busiest"])
+def test_bars_without_a_trade_are_told_from_bars_that_got_lost(lost: str) -> None:
+    """By what lies beside them: volume comes in waves, and nothing trades in their troughs."""
     table = filled_table(minutes=5, days=25)
-    quiet = np.random.default_rng(1).random(len(table)) < 0.05
-    quiet[[0, -1]] = False
-    (finding,) = find(to_bars(table.filter(~pl.Series(quiet)), "XNYS", minutes=5), calendar="XNYS")
-    assert (finding.check, finding.count) == ("missing_bars", quiet.sum())
-    assert "leaves out bars without a trade" in finding.advice
+    rng = np.random.default_rng(1)
+    wave = np.convolve(rng.normal(size=len(table) + 11), np.ones(12) / np.sqrt(12), "valid")
+    volume = np.exp(8 + wave + 0.3 * rng.normal(size=len(table))).round()
+    order = {"without a trade": volume, "at random": rng.random(len(volume)),
+             "the busiest": -volume}[lost]  # fmt: skip
+    gone = order <= np.quantile(order, 0.03)
+    gone[[0, -1]] = False
+    table = table.with_columns(volume=volume).filter(~pl.Series(gone))
+    (finding,) = find(to_bars(table, "XNYS", minutes=5), calendar="XNYS", levels=NO_BREAKS)
+    assert (finding.check, finding.count) == ("missing_bars", gone.sum())
+    assert ("leaves out bars without a trade" in finding.advice) == (lost == "without a trade")
+
+
+NO_BREAKS = {"volume_break": "ignore"}
+
+
+@pytest.mark.parametrize(
+    ("every", "lasts", "said"),
+    [
+        (90 * 24, 45 * 24, "8 holes of 44 days, quarterly."),
+        (7 * 24, 1, "103 holes of 1h, weekly."),
+        (5 * 24, 3, "144 holes of 3h, every 5d."),
+        (10**6, 12, "1 hole of 12h."),
+    ],
+)
+def test_the_shape_of_holes_is_told(every: int, lasts: int, said: str) -> None:
+    bars = filled("24/7", minutes=60, days=720)
+    hour = np.arange(len(bars)) - 30
+    kept = (hour < 0) | (hour % every >= lasts) | (hour > len(bars) - 60)
+    records = bars.records[kept]
+    found = find(replace(bars, records=records), levels=NO_BREAKS)
+    assert any(said in each.what for each in found)
 
 
 def test_shares_on_a_clock_that_never_stops() -> None:
@@ -229,7 +259,8 @@ def test_bad_prints(column: str, row: int, up: bool, seed: int) -> None:
     factor = 1.3 if (up or column == "high") and column != "low" else 0.7
     planted = changed(bars, **{column: (row, bars.records[column][row] * factor)})
     found = check_bars(planted)
-    assert found.keys() == {"bad_prints"}
+    assert found.keys() - {"spikes"} == {"bad_prints"}
+    assert ("spikes" in found) == (column == "close")
     finding = found["bad_prints"]
     assert finding.at.tolist() == [bars.records["opened_at"][row]]
     assert f"{planted.records[column][row]:g}" in finding.values

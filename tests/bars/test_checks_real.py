@@ -85,8 +85,9 @@ def test_us_equities_1m(shared_data: Path) -> None:
     missing = counts(folder, "missing_bars")
     assert missing["XLK", "missing_bars"] == 34_350 - 31_324
     assert missing["NVDA", "missing_bars"] == 34_350 - len(panel(folder)["NVDA"])
-    for each in found(folder):
-        assert each.check != "missing_bars" or "without a trade" in each.advice
+    for each in found(folder):  # nine of 34,350, beside bars as busy as any, got lost
+        if each.check == "missing_bars":
+            assert ("without a trade" in each.advice) == (each.symbol != "NVDA")
 
 
 def test_futures_5m_micro(shared_data: Path) -> None:
@@ -146,7 +147,7 @@ def test_known_bad_prints_of_the_long_folders(shared_data: Path) -> None:
     }
     assert {("IBM", "2002-12-23"), ("AAPL", "2009-09-21"), ("SPY", "2000-12-18")} <= told
     assert {("IWM", "2008-09-19"), ("BAC", "2001-11-12")} <= told  # a high at twice the price
-    assert len(told) == 9
+    assert len(told) == 11
 
 
 @pytest.mark.parametrize("name", ["us_equities_5m", "us_equities_1d_88", "crypto_5m", "fx_15m"])

@@ -15,6 +15,7 @@ from barstack.core.errors import DataError
 from barstack.core.times import ClosedAt, Times, format_duration, iso
 
 from ._holes import holes_before, missing_before
+from ._prints import far_prints
 
 # One bar as kernels see it. Times are microseconds UTC, `session` counts days since 1970.
 # `session_open` and `session_close` are known in advance from the calendar, so a kernel may use
@@ -98,6 +99,11 @@ class Bars:
     def missing(self) -> npt.NDArray[np.int64]:
         """(n_bars,) bars missing before each, beyond what calendar and habit explain."""
         return missing_before(self)
+
+    @cached_property
+    def prints(self) -> npt.NDArray[np.bool_]:
+        """(n_bars,) bars with an open, high or low so far off that hardly anybody traded it."""
+        return far_prints(self.records)
 
     def holes(self, most: int) -> npt.NDArray[np.bool_]:
         """(n_bars,) whether a hole lies before each bar; of more than `most` bars in any case."""

@@ -38,7 +38,7 @@ class LabelEnds(NamedTuple):
     decisions  the rows
     known_at   (n_rows,) of the last horizon; NaT while open, and where a label is missing
     eligible   (n_rows,) decisions that can have a label
-    missing    (n_rows, n_horizons) holdings without a label, across a hole in the bars
+    missing    (n_rows, n_horizons) holdings without a label, across a hole or a bad print
     """
 
     decisions: Decisions
@@ -151,12 +151,12 @@ def missing_labels(ends: LabelEnds, horizons: Sequence[str]) -> list[Finding]:
             values=f"{listed}; of {own.sum():,}",
             what=(
                 f"{len(at):,} of {own.sum():,} decisions have no label, as bars are missing before "
-                f"their holdings end: {listed}."
+                f"their holdings end, or hold a price far off: {listed}."
             ),
             advice=(
                 "They are neither trained on nor scored, and the profit holds their positions "
-                "across the hole. Fetch the bars that are missing, or allow such holdings in the "
-                "study with label: {max_gap: 10d}."
+                "all the same. Fetch the bars that are missing or bad, or allow holes in the study "
+                "with label: {max_gap: 10d}."
             ),
             at=microseconds(at),
         )

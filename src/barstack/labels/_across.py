@@ -1,4 +1,4 @@
-"""Holdings that reach across holes in the bars: what they return says nothing about the horizon."""
+"""Holdings across holes or bad prints: what they return says nothing about the horizon."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ._horizons import sessions_of
 def across_hole(
     bars: Bars, horizon: str | int, known_at: KnownAt, max_gap: str | None
 ) -> npt.NDArray[np.bool_]:
-    """(n_bars,) whether a hole lies between each decision and the end of its holding.
+    """(n_bars,) whether a hole or a bad print lies between each decision and its holding's end.
 
     known_at  (n_bars,) when holdings end; NaT while open, and so not across anything yet
     max_gap   what counts as a hole instead: neighbouring bars further apart than this
@@ -25,7 +25,7 @@ def across_hole(
     else:
         apart = np.diff(bars.closed_at, prepend=bars.closed_at[:1])
         holes = apart > np.timedelta64(parse_duration(max_gap), "us")
-    passed = np.cumsum(holes)
+    passed = np.cumsum(holes | bars.prints)
     ended = ~np.isnat(known_at)
     # The last bar closed by then: a session's end may be known later than its last bar closes.
     exits = np.searchsorted(bars.closed_at, known_at[ended], side="right") - 1

@@ -71,7 +71,7 @@ class LabelTable:
 
     @property
     def missing(self) -> Flags:
-        """(n_rows, n_horizons) holdings that have ended without a label, across a hole in the bars.
+        """(n_rows, n_horizons) holdings that ended without a label, across a hole or a bad print.
 
         They teach nothing and are not scored. No decision is spared for it, as none can know what
         lies ahead: it is forecast, and its position is held across the hole.
@@ -105,7 +105,8 @@ class Label(Spec):
 
     A holding across a hole in the bars has no label. A hole is where bars are missing that the
     calendar and the bars' own habit expect, see `Bars.holes`; with `max_gap` it is where
-    neighbouring bars lie further apart than that, and nowhere else.
+    neighbouring bars lie further apart than that, and nowhere else. Nor has a holding a label in
+    which some bar has an open, high or low that hardly anybody traded, see `Bars.prints`.
     """
 
     task: ClassVar[Task]
@@ -220,7 +221,7 @@ class Label(Spec):
         return outcome._replace(value=value, returns=returns)
 
     def across_hole(self, bars: Bars, horizon: str | int, known_at: KnownAt) -> Flags:
-        """(n_bars,) which holdings that end at `known_at` reach across a hole in the bars."""
+        """(n_bars,) which holdings that end at `known_at` reach across a hole or a bad print."""
         return across_hole(bars, horizon, known_at, self.max_gap)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -24,6 +24,8 @@ _NEVER = 0.95  # a time of day that is empty on so many days is one the source d
 _HARDLY = 0.9  # a session that lacks so much of what is due is as good as missing
 _FEW_SESSIONS = 5
 _SHORT_US = 15 * 60_000_000
+_EXPLAINED = 8.0  # deviations of the bars that are missing before a bar
+_CLIPPED = 10.0  # times the median: a single move tells no more of the usual deviation
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +135,20 @@ class Subject:
     @property
     def _calendar(self) -> Sessions:
         return sessions(self.calendar, self.hours)
+
+    @cached_property
+    def explained(self) -> Floats:
+        """(n_bars,) the log move since the bar before that a hole between them may have made.
+
+        Eight deviations of as many bars as are missing; zero where none is. Prices go on where
+        bars are missing, and what they did there is no single move.
+        """
+        missing = replace(self.bars, calendar=self.calendar, hours=self.hours).missing
+        sizes = np.abs(np.diff(self.logs["close"], prepend=self.logs["close"][:1]))
+        some = sizes[sizes > 0]
+        most = _CLIPPED * float(np.median(some)) if len(some) else 0.0
+        deviation = np.sqrt(np.mean(np.minimum(sizes, most) ** 2)) if len(sizes) else 0.0
+        return np.where(missing > 0, _EXPLAINED * deviation * np.sqrt(missing + 1.0), 0.0)
 
     @cached_property
     def gaps(self) -> Gaps:

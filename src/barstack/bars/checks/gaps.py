@@ -8,6 +8,7 @@ from barstack.core.times import iso
 
 from .._sessions import ALWAYS
 from ._finding import Defect
+from ._holes import left_out, of_bars, of_sessions
 from ._registry import check
 from ._subject import Ints, Subject
 
@@ -30,7 +31,10 @@ def missing_sessions(subject: Subject) -> Defect | None:
     return Defect(
         count=len(days),
         values=f"{len(days):,} of {due:,}: {_dates(days)}",
-        what=f"{len(days):,} of {due:,} {unit} ({_bars(lost)}) are missing{but}: {_dates(days)}.",
+        what=(
+            f"{len(days):,} of {due:,} {unit} ({_bars(lost)}) are missing{but}: {_dates(days)}. "
+            + of_sessions(subject, days, unit.split(maxsplit=1)[0])
+        ),
         advice=_whole_days_advice(subject, days),
         at=at,
     )
@@ -99,18 +103,18 @@ def missing_bars(subject: Subject) -> Defect | None:
     longest = int(np.argmax(lengths))
     begin = int(at[first[longest]])
     share = f"{count:,} of {due:,} ({100 * count / due:.2g} %)"
-    quiet = subject.has_volume and subject.volume.min() > 0 and np.median(lengths) <= 2
     return Defect(
         count=count,
         values=share,
         what=(
             f"{share} bars are missing inside sessions, in {len(lengths):,} stretches; the longest "
-            f"begins at {iso(np.datetime64(begin, 'us'))} and lasts {_bars(lengths[longest])}."
+            f"begins at {iso(np.datetime64(begin, 'us'))} and lasts {_bars(lengths[longest])}. "
+            + of_bars(subject, at)
         ),
         advice=(
-            "Most are short and no bar has zero volume, so the source leaves out bars without a "
+            "Least is traded in the bars beside them, so the source leaves out bars without a "
             "trade: features count bars, not minutes."
-            if quiet
+            if left_out(subject, at)
             else "Fetch them again, or leave out the days concerned."
         ),
         at=at,

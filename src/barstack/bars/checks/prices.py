@@ -8,6 +8,7 @@ import numpy as np
 
 from barstack.core.times import DAY_US, iso
 
+from .._prints import LEAST as PRINT
 from ._finding import Defect
 from ._moves import usual_size
 from ._registry import check
@@ -18,6 +19,8 @@ from ._subject import Flags, Floats, Subject
 SPIKE, SPIKE_OF_HOURS = 15.0, 10.0
 WICK, WICK_OF_DAYS = 60.0, 30.0
 JUMP = 40.0
+SMALLEST_SPIKE = math.log(1.25)  # that refuses
+_SPIKE_BARS = 3
 _HOUR_US = DAY_US // 24
 _BACK = 0.2  # of the way there may be left over when a spike has reverted
 
@@ -45,6 +48,9 @@ def bad_prints(subject: Subject) -> Defect | None:
         "high": far_out & (above > below),
         "low": far_out & (above <= below),
     }
+    told = np.logical_or.reduce(list(prints.values()))
+    for name, reaching in (("open", np.abs(gap)), ("high", above), ("low", below)):
+        prints[name] |= subject.bars.prints & ~told & (reaching >= PRINT)
     rows = np.logical_or.reduce(list(prints.values()))
     if not rows.any():
         return None
@@ -56,8 +62,45 @@ def bad_prints(subject: Subject) -> Defect | None:
         f"{int(rows.sum()):,} bar(s) hold a price far off that is back at once ({counts}); first "
         f"{seen} at {_at(subject, row)}."
     )
-    advice = "Compare with another source; such prints are seldom trades that one could have had."
+    advice = (
+        "Compare with another source; such prints are seldom trades that one could have had. "
+        "Labels leave out holdings through the widest of them, features read them all."
+    )
     return _found(subject, rows, (seen, what, advice))
+
+
+@check("refuse", "a close far off that is back within three bars")
+def spikes(subject: Subject) -> Defect | None:
+    """Closes a quarter or more away, ten times the usual, from which the price is back soon.
+
+    A model and a verdict may live by one such bar, so it stops a study. Moves that go on or that
+    come back slowly are real ones, and so is what the days around it explain.
+    """
+    close = subject.logs["close"]
+    moves = np.diff(close, prepend=close[:1])
+    far = np.maximum(SMALLEST_SPIKE, SPIKE_OF_HOURS * usual_size(subject, moves))
+    rows = np.zeros(len(close), bool)
+    for bars in range(1, _SPIKE_BARS + 1):  # from the first bar that is off to the first back
+        first = np.arange(1, len(close) - bars)
+        base, there = close[first - 1], moves[first]
+        off = np.abs(there) > far[first]
+        for later in range(1, bars):
+            off &= np.sign(there) * (close[first + later] - base) > 0.5 * np.abs(there)
+        off &= np.abs(close[first + bars] - base) < _BACK * np.abs(there)
+        for later in range(bars):
+            rows[first[off] + later] = True
+    if not rows.any():
+        return None
+    row = int(np.argmax(rows))
+    back = row + int(np.argmin(rows[row:]))
+    prices = subject.bars.records["close"]
+    seen = f"close {prices[row]:g} between {prices[row - 1]:g} and {prices[back]:g}"
+    what = f"{int(rows.sum()):,} bar(s) close far off and are back at once; first {seen} at "
+    advice = (
+        "Put in the right price, or leave the bar out of the file; if it was traded, let it pass "
+        "with checks: {spikes: warn}."
+    )
+    return _found(subject, rows, (seen, f"{what}{_at(subject, row)}.", advice))
 
 
 def _there_and_back(there: Floats, back: Floats, least: Floats, least_back: Floats) -> Flags:
@@ -88,7 +131,7 @@ def jumps(subject: Subject) -> Defect | None:
     moves = np.diff(close, prepend=close[:1])
     times = np.abs(moves) / _positive(usual_size(subject, moves))
     back = np.append(moves[1:], 0.0)
-    far = times > JUMP
+    far = (times > JUMP) & (np.abs(moves) > subject.explained)
     reverts = far & (np.abs(moves + back) < _BACK * np.abs(moves))
     rows = far & ~reverts & ~np.roll(reverts, 1)  # neither the way there nor the way back
     if not rows.any():

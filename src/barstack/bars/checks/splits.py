@@ -35,7 +35,9 @@ def unadjusted_split(subject: Subject) -> Defect | None:
     gap = np.zeros(len(subject))
     gap[1:] = subject.logs["open"][1:] - subject.logs["close"][:-1]
     step = np.diff(subject.logs["close"], prepend=subject.logs["close"][:1])
-    rows = np.flatnonzero((np.abs(gap) > _SMALLEST) | (np.abs(step) > _SMALLEST))
+    # What happened where bars are missing is no single move.
+    least = np.maximum(_SMALLEST, subject.explained)
+    rows = np.flatnonzero((np.abs(gap) > least) | (np.abs(step) > least))
     if not len(rows):
         return None
     noise = _overnight_noise(subject, gap)

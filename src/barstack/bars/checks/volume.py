@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import numpy as np
 
@@ -17,6 +16,7 @@ _WINDOW = 20  # days on either side; also two weeks and more, so that weekends e
 _NEAR = 5
 _FACTOR = 3.0
 _SPREADS = 4.0
+_FOR_GOOD = 120  # days on either side that must differ as much
 
 
 @check("warn", "a source that gives no volume at all")
@@ -66,7 +66,8 @@ def volume_break(subject: Subject) -> Defect | None:
     """Mean volume of a bar jumps by a factor of three or more between two days, and stays.
 
     Medians of the twenty days before and after are compared, and of the five next to the jump,
-    so that a slow rise or a busy week is no break. So wide a jump is rarely the market's.
+    so that a slow rise or a busy week is no break; and up to 120 days before and after, so that a
+    busy month is none. So wide a jump is rarely the market's.
     """
     level, day = _daily(subject)
     if len(level) < 2 * _WINDOW:
@@ -74,12 +75,10 @@ def volume_break(subject: Subject) -> Defect | None:
     breaks = _level_shifts(level)
     if not breaks:
         return None
-    edges = [0, *breaks, len(level)]
-    medians = [math.exp(np.median(level[begin:end])) for begin, end in pairwise(edges)]
-    steps = [
-        f"{_short(before)} to {_short(after)} on {np.datetime64(int(day[at]), 'D')}"
-        for at, before, after in zip(breaks, medians, medians[1:], strict=False)
-    ]
+    steps = []
+    for at in breaks:
+        before, after = (_short(math.exp(median)) for median in _around(level, at, _WINDOW))
+        steps.append(f"{before} to {after} on {np.datetime64(int(day[at]), 'D')}")
     more = f" and {len(steps) - 3} more" if len(steps) > 3 else ""
     listed = ", ".join(steps[:3]) + more
     first_rows = subject.starts[np.isin(subject.session[subject.starts], day[breaks])]
@@ -115,6 +114,12 @@ def _sharpest(level: Floats, at: int) -> int:
     return int(nearby[np.argmax(np.abs(means))])
 
 
+def _around(level: Floats, at: int, days: int) -> tuple[float, float]:
+    """Median level of so many days before and after; of fewer where there are no more."""
+    before, after = level[max(at - days, 0) : at], level[at : at + days]
+    return float(np.median(before)), float(np.median(after))
+
+
 def _level_shifts(level: Floats) -> list[int]:
     windows = np.lib.stride_tricks.sliding_window_view(level, _WINDOW)
     before, after = windows[:-_WINDOW], windows[_WINDOW:]
@@ -131,6 +136,11 @@ def _level_shifts(level: Floats) -> list[int]:
         spread = max(1.4826 * np.median(np.abs(side - np.median(side))) for side in around)
         near = np.median(level[at : at + _NEAR]) - np.median(level[at - _NEAR : at])
         least = max(math.log(_FACTOR), _SPREADS * spread)
-        if size > least and near * np.sign(shift[at - _WINDOW]) > 0.8 * math.log(_FACTOR):
+        sign = np.sign(shift[at - _WINDOW])
+        earlier, later = _around(level, at, _FOR_GOOD)
+        outer = (level[max(at - _FOR_GOOD, 0) :][:_WINDOW], level[: at + _FOR_GOOD][-_WINDOW:])
+        apart = (later - earlier, later - np.median(outer[0]), np.median(outer[1]) - earlier)
+        stays = min(sign * np.array(apart)) > math.log(_FACTOR)
+        if size > least and near * sign > 0.8 * math.log(_FACTOR) and stays:
             found.append(at)
     return sorted(found)
