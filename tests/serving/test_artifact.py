@@ -91,20 +91,26 @@ def test_what_is_no_artifact(tmp_path: Path) -> None:
         load(tmp_path / "file")
 
 
+FACTS = {"sha256": "0" * 64, "bytes": 0}
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda m: m["files"].update({"../secret": {"sha256": "", "bytes": 0}}), r"\.\./secret"),
-        (lambda m: m["files"].update({"/etc/hosts": {"sha256": "", "bytes": 0}}), "/etc/hosts"),
-        (lambda m: m["members"].append("../../elsewhere"), "'../../elsewhere' that it does not"),
-        (lambda m: m["members"].append("/etc"), "'/etc' that it does not"),
-        (lambda m: m.update(files=[]), "does not list"),
-        (lambda m: m.pop("files"), "manifest says"),
-        (lambda m: m.pop("features"), "manifest says"),
-        (lambda m: m.pop("format"), "manifest says"),
+        (lambda m: m["files"].update({"../secret": FACTS}), r"\.\./secret"),
+        (lambda m: m["files"].update({"/etc/hosts": FACTS}), "/etc/hosts"),
+        (
+            lambda m: m["members"].append("../../elsewhere"),
+            "'../../elsewhere' is no name of a folder",
+        ),
+        (lambda m: m["members"].append("/etc"), "'/etc' is no name of a folder"),
+        (lambda m: m.update(files=[]), "files: Input should be a valid dictionary"),
+        (lambda m: m.pop("files"), "files: Field required"),
+        (lambda m: m.pop("features"), "features: Field required"),
+        (lambda m: m.pop("format"), "has format None, this barstack reads"),
         (lambda m: m.update(format=99), "has format 99, this barstack reads"),
         (lambda m: m.update(task="direction"), "another target"),
-        (lambda m: m.update(members=[]), "another target"),
+        (lambda m: m.update(members=[]), "members: List should have at least 1 item"),
         (lambda m: m.update(ensemble="no such"), "needs what is not here: .*'no such'"),
         (lambda m: m["features"]["features"][0].update(feature="none"), "'none'.*Install"),
         (lambda m: m["features"]["features"].pop(), "formula has changed"),
@@ -120,7 +126,7 @@ def test_a_hostile_manifest(artifact: Path, change: Callable[..., Any], said: st
 def test_a_manifest_that_is_no_json(artifact: Path) -> None:
     (artifact / "manifest.json").write_text("{")
     (artifact / "manifest.sha256").write_text(hashlib.sha256(b"{").hexdigest() + "\n")
-    with pytest.raises(ArtifactError, match="manifest says"):
+    with pytest.raises(ArtifactError, match="is not the JSON that was saved"):
         load(artifact)
 
 

@@ -17,7 +17,7 @@ from tests.conftest import Barstack
 
 from barstack import Models, Run, load
 from barstack.core.errors import ConfigError, DataError, LeakError
-from barstack.ensembles import verified_manifest
+from barstack.ensembles import Manifest, verified_manifest
 from barstack.testing import walk
 
 
@@ -42,7 +42,7 @@ def test_bytes_are_read_again_only_where_files_have_changed(
 ) -> None:
     read: list[Path] = []
 
-    def verified(path: Path) -> dict[str, Any]:
+    def verified(path: Path) -> Manifest:
         read.append(path)
         return verified_manifest(path)
 

@@ -22,6 +22,7 @@ Learned = Mapping[str, Matrix]
 
 # Values scaled at a time: few enough to stay in the processor's cache from one pass to the next.
 _AT_ONCE = 2**16
+_LARGEST = 1e100  # of what a scaler learned
 
 
 class Scaler(Spec):
@@ -40,6 +41,10 @@ class Scaler(Spec):
         values  (n_all_rows, n_columns), finite in `rows`; may be far larger than memory has room
                 for twice
         """
+
+    def check(self, learned: Learned) -> str:
+        """What is wrong with arrays from a file, whose numbers are finite and of all columns."""
+        return ""
 
     @abstractmethod
     def apply(self, values: Matrix, learned: Learned) -> Matrix:
@@ -117,8 +122,10 @@ class FittedScaler:
         """Read what `to_json` gave; `ArtifactError` unless it is a known scaler of `n_columns`."""
         try:
             scaler = SCALERS.parse(content["scaler"])
-            learned = {name: np.array(content["learned"][name], float) for name in scaler.learns}
-        except (KeyError, TypeError, ValueError, BarstackError) as error:
+            if {*content, *content["learned"]} != {"scaler", "learned", *scaler.learns}:
+                raise ValueError(f"it has {', '.join(map(str, content['learned']))}.")
+            learned = {name: _numbers(content["learned"][name]) for name in scaler.learns}
+        except (KeyError, TypeError, ValueError, AttributeError, BarstackError) as error:
             raise ArtifactError(
                 f"What is stored of a scaler cannot be read: {error} Load it with the barstack "
                 "and plugins that wrote it, or run its study again."
@@ -129,6 +136,11 @@ class FittedScaler:
                     f"The scaler's {name} has shape {array.shape} and there are {n_columns} "
                     "columns. Restore it from a copy, or run the study again."
                 )
+        if wrong := scaler.check(learned):
+            raise ArtifactError(
+                f"What is stored of a scaler is not what was learned: {wrong}. Restore it from a "
+                "copy, or run the study again."
+            )
         return cls(scaler, learned)
 
 
@@ -167,6 +179,16 @@ def _check_finite(scaler: Scaler, what: str, scaled: Any, values: Matrix) -> Non
             f"{what} makes {values[place]:g} of column {place[-1]} into {scaled[place]}. Return "
             "finite numbers.",
         )
+
+
+def _numbers(content: Any) -> Matrix:
+    """An array of numbers between bounds that no training reaches."""
+    array = np.array(content)
+    if array.dtype.kind not in "fi":
+        raise ValueError("it holds what is no number.")
+    if not (np.abs(array) < _LARGEST).all():  # a comparison with NaN is false
+        raise ValueError("it holds a number that is not finite, or too large.")
+    return array.astype(float)
 
 
 SCALERS: SpecRegistry[Scaler] = SpecRegistry("scaler", "barstack.datasets")

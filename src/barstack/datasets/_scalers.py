@@ -18,6 +18,7 @@ from ._scaler import Learned, Matrix, Scaler, Windows, register
 _COLUMNS_AT_ONCE = 8
 # Beyond this rank nothing is known, so it stands for the rest: 5.2 deviations of a normal.
 _OUTERMOST = 1e-7
+_LEAST_SCALE = 1e-100  # what is divided by less is no number any more
 
 
 class LinearScaler(Scaler):
@@ -26,6 +27,11 @@ class LinearScaler(Scaler):
     learns = ("centre", "scale")
     # A single wild print must not dominate a linear model or saturate a network.
     clip: float = Field(8.0, gt=0)
+
+    def check(self, learned: Learned) -> str:
+        if any(array.ndim != 1 for array in learned.values()):
+            return "it has more than one number for a column"
+        return "" if (learned["scale"] > _LEAST_SCALE).all() else "a scale is not above 0"
 
     def apply(self, values: Matrix, learned: Learned) -> Matrix:
         scaled = values - learned["centre"]
@@ -96,6 +102,13 @@ class RankGaussScaler(Scaler):
             quantiles[part] = np.quantile(values[rows, part], shares, axis=0).T
         # Rounding between equal values may make a quantile smaller than the one before.
         return {"quantiles": np.maximum.accumulate(quantiles, axis=1)}
+
+    def check(self, learned: Learned) -> str:
+        quantiles = learned["quantiles"]
+        if quantiles.ndim != 2 or not 2 <= quantiles.shape[1] <= max(2, self.knots):
+            return f"its quantiles are of shape {quantiles.shape}"
+        rise = (np.diff(quantiles, axis=1) >= 0.0).all()
+        return "" if rise else "quantiles of a column fall"
 
     def apply(self, values: Matrix, learned: Learned) -> Matrix:
         ranks = np.empty(values.shape)

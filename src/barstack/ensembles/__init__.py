@@ -1,7 +1,7 @@
 """Ensembles: combining members from their out-of-fold forecasts, and the artifact of it all."""
 
 from . import _weighted  # noqa: F401 (registers them)
-from ._artifact import TrainedEnsemble, verified_manifest
+from ._artifact import TrainedEnsemble
 from ._calls import load as load_ensemble
 from ._ensemble import (
     ENSEMBLES,
@@ -14,6 +14,7 @@ from ._ensemble import (
     walk_forward,
 )
 from ._live import LiveEnsemble
+from ._manifest import Manifest, verified_manifest
 from ._one_row import OneRowEnsemble
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Ensemble",
     "FittedEnsemble",
     "LiveEnsemble",
+    "Manifest",
     "MemberForecasts",
     "OneRowEnsemble",
     "TrainedEnsemble",

@@ -22,16 +22,9 @@ from barstack.models import FittedModel
 
 from ._calls import load
 from ._ensemble import ENSEMBLES, FittedEnsemble
+from ._manifest import FORMAT, MANIFEST, SEAL, WAY_OUT, Manifest, seal_of, verified_manifest
 
-_MANIFEST = "manifest.json"
-_SEAL = "manifest.sha256"
-_WAY_OUT = (
-    "It may be damaged or tampered with; nothing of it was loaded. Restore it from a copy, or run "
-    "the study again."
-)
-_LARGEST_MANIFEST = 16 * 2**20  # bytes
-_LARGEST_FILE = 8 * 2**30
-_LEAST_SCALE = 1e-200  # what is divided by less is no number any more
+_MOST_KEPT = 2**24  # numbers of the rows that one forecast looks at, or of all features' state
 _RECORDED = (
     "barstack",
     "numpy",
@@ -55,7 +48,7 @@ class TrainedEnsemble:
     about     provenance: study, data fingerprint, scores; plain data
     """
 
-    format: ClassVar[int] = 2  # 1 kept boosters in their libraries' formats alone
+    format: ClassVar[int] = FORMAT
     features: FeatureSet
     target: Target
     members: dict[str, FittedModel]
@@ -156,8 +149,9 @@ class TrainedEnsemble:
                     if file.is_file()
                 },
             }
-            (scratch / _MANIFEST).write_text(json.dumps(manifest, indent=1))
-            (scratch / _SEAL).write_bytes(_seal_of(scratch / _MANIFEST))
+            data = json.dumps(manifest, indent=1).encode()
+            (scratch / MANIFEST).write_bytes(data)
+            (scratch / SEAL).write_bytes(seal_of(data))
 
     @classmethod
     def load(cls, folder: Path | str) -> TrainedEnsemble:
@@ -182,111 +176,45 @@ class TrainedEnsemble:
             ) from error
 
     @classmethod
-    def _read(cls, folder: Path, manifest: dict[str, Any]) -> TrainedEnsemble:
-        if manifest["format"] != cls.format:
-            raise ArtifactError(
-                f"{folder} has format {manifest['format']}, this barstack reads {cls.format}. "
-                "Load it with the version that wrote it, or run its study again."
-            )
-        for name in manifest["members"]:
-            if f"members/{name}/fitted.json" not in manifest["files"]:
-                raise ArtifactError(f"{folder} names a member {name!r} that it does not hold.")
-        features = FeatureSet(**manifest["features"])
-        if features.id != manifest["features_id"]:
+    def _read(cls, folder: Path, manifest: Manifest) -> TrainedEnsemble:
+        features = FeatureSet(**manifest.features)
+        if features.id != manifest.features_id:
             raise ArtifactError(
                 f"{folder} was trained on features whose formula has changed since (now "
-                f"{features.id}, then {manifest['features_id']}). Run its study again, or load it "
-                f"with barstack {manifest['versions'].get('barstack')}."
+                f"{features.id}, then {manifest.features_id}). Run its study again, or load it "
+                f"with barstack {manifest.versions.get('barstack')}."
             )
-        target = Target.from_json(manifest)
-        members = {
-            name: FittedModel.load(folder / "members" / name) for name in manifest["members"]
-        }
-        fits = [(member.target, member.columns) for member in members.values()]
-        if set(fits) != {(target, features.columns)}:
+        state = sum(each.kernel.memory_for(each.values) for each in features.features)
+        _require(folder, state <= _MOST_KEPT, f"its features keep {state:,} numbers of state")
+        target = manifest.target
+        members = {name: FittedModel.load(folder / "members" / name) for name in manifest.members}
+        fits = {(member.target, member.columns) for member in members.values()}
+        if fits != {(target, features.columns)} or tuple(manifest.columns) != features.columns:
             raise ArtifactError(f"{folder} holds members of another target or other features.")
-        ensemble = ENSEMBLES.parse(manifest["ensemble"])
-        learned = load(ensemble, folder / "ensemble.json")
-        through = as_time(manifest["ensemble_trained_through"])
-        fitted = FittedEnsemble(ensemble, learned, tuple(members), through)
-        found = cls(features, target, members, fitted, manifest["bars"], manifest["about"])
-        for name, member in members.items():
-            _check_scales(folder / "members" / name, member)
+        ensemble = ENSEMBLES.parse(manifest.ensemble)
+        fitted = FittedEnsemble(
+            ensemble,
+            load(ensemble, folder / "ensemble.json"),
+            tuple(members),
+            as_time(manifest.ensemble_trained_through),
+        )
+        bars = manifest.bars.model_dump()
+        about = manifest.about.model_dump(exclude_unset=True)
+        found = cls(features, target, members, fitted, bars, about)
+        said = as_time(manifest.trained_through)
+        _require(folder, said == found.trained_through, f"{said} is not when training ended")
+        kept = found.lookback_bars * len(features.columns)
+        _require(folder, kept <= _MOST_KEPT, f"it looks back {found.lookback_bars:,} bars")
         weights = np.asarray(ensemble.weights(fitted.learned))
         shape = (len(target.horizons), len(members))
-        _require(folder / "ensemble.json", weights.shape == shape, f"weights are {weights.shape}")
-        _require(folder / "ensemble.json", np.isfinite(weights).all(), "a weight is not finite")
-        _require(folder, not np.isnat(found.trained_through), "it says not when training ended")
+        _require(folder, weights.shape == shape, f"the ensemble's weights are {weights.shape}")
+        _require(folder, np.isfinite(weights).all(), "a weight of the ensemble is not finite")
         return found
-
-
-def _check_scales(folder: Path, member: FittedModel) -> None:
-    """Numbers that scale inputs and outputs, which no model's own files hold."""
-    parse_duration(member.max_gap)
-    learned = member.scaler.learned
-    for name, array in (*learned.items(), ("y_scale", member.y_scale)):
-        _require(folder, np.isfinite(array).all(), f"{name} is not finite")
-    shape = (len(member.target.horizons),)
-    _require(folder, member.y_scale.shape == shape, f"y_scale is {member.y_scale.shape}")
-    for name, array in (("scale", learned.get("scale", np.ones(1))), ("y_scale", member.y_scale)):
-        _require(folder, (array > _LEAST_SCALE).all(), f"{name} is not above 0")
 
 
 def _require(where: Path, fine: bool | np.bool_, why: str) -> None:
     if not fine:
-        raise ArtifactError(f"{where} does not hold what was saved: {why}. {_WAY_OUT}")
-
-
-def verified_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest, once it and every file it lists have the sizes and hashes written in it."""
-    manifest_file, seal = folder / _MANIFEST, folder / _SEAL
-    for file in (manifest_file, seal):
-        if not file.is_file():
-            raise ArtifactError(f"{folder} is not an artifact: it has no {file.name}.")
-    if manifest_file.stat().st_size > _LARGEST_MANIFEST:
-        raise ArtifactError(f"{manifest_file} is too large to be a manifest.")
-    if seal.read_bytes() != _seal_of(manifest_file):
-        raise ArtifactError(
-            f"{manifest_file} and {seal.name} do not fit together: one of them is not what was "
-            f"saved. {_WAY_OUT}"
-        )
-    found = _plain_files(folder) - {_MANIFEST, _SEAL}
-    manifest = json.loads(manifest_file.read_text())
-    for name in sorted(found ^ set(manifest["files"])):
-        what = "has a file that its manifest does not list" if name in found else "lacks a file"
-        raise ArtifactError(f"{folder} {what}: {name}. Restore it from a copy.")
-    for name, facts in manifest["files"].items():
-        file = folder / name
-        if file.stat().st_size != facts["bytes"] or sha256_of(file) != facts["sha256"]:
-            raise ArtifactError(_altered(file))
-    return manifest  # type: ignore[no-any-return]  # sealed by its hash
-
-
-def _plain_files(folder: Path) -> set[str]:
-    """Names of all files within; `ArtifactError` for anything that is no plain file or folder.
-
-    Links lead out of what is sealed, and to open a pipe is to wait for somebody to write to it.
-    """
-    found = set()
-    for path in folder.rglob("*"):
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise ArtifactError(
-                f"{path} is neither a file nor a folder, as all of an artifact is. Copy what it "
-                "stands for to its place, or restore the artifact from a copy."
-            )
-        if path.is_file():
-            if path.stat().st_size > _LARGEST_FILE:
-                raise ArtifactError(f"{path} is larger than any file of a model. {_WAY_OUT}")
-            found.add(str(path.relative_to(folder)))
-    return found
-
-
-def _altered(file: Path) -> str:
-    return f"{file} is not what was saved: its SHA-256 differs. {_WAY_OUT}"
-
-
-def _seal_of(manifest_file: Path) -> bytes:
-    return f"{sha256_of(manifest_file)}\n".encode()
+        raise ArtifactError(f"{where} does not hold what was saved: {why}. {WAY_OUT}")
 
 
 def _versions() -> dict[str, str]:

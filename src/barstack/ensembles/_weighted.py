@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import scipy.optimize
@@ -11,11 +12,20 @@ from pydantic import Field
 
 from barstack.core.errors import ArtifactError
 from barstack.core.forecast import EVERY_TASK, Target
+from barstack.core.stored import Stored
+from barstack.core.untrusted import read_json
 
 from ._ensemble import Ensemble, Values, register
 from ._quantile_pool import quantile_pool
 
 _POOL_STEPS = 200
+Weight = Annotated[float, Field(ge=0.0, le=1e6)]
+
+
+class _Weights(Stored):
+    """What is stored: a weight for each horizon and member, none of which counts against."""
+
+    weights: list[Annotated[list[Weight], Field(min_length=1)]] = Field(min_length=1)
 
 
 class Weighted(Ensemble):
@@ -32,10 +42,10 @@ class Weighted(Ensemble):
         file.write_text(json.dumps({"weights": learned.tolist()}))
 
     def load(self, file: Path) -> Values:
-        try:
-            return np.array(json.loads(file.read_text())["weights"], float)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(f"{file} does not hold weights: {error!r}.") from None
+        stored = _Weights.read(read_json(file), file)
+        if len({len(each) for each in stored.weights}) != 1:
+            raise ArtifactError(f"{file} does not hold weights of as many members at each horizon.")
+        return np.array(stored.weights, float)
 
 
 @register("average", tasks=EVERY_TASK)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from barstack.core.errors import ArtifactError, StorageError
 from barstack.core.files import check_seal, seal
+from barstack.core.forecast import Target
 from barstack.core.untrusted import opened, read_json
 
 Array = npt.NDArray[Any]
@@ -29,6 +30,7 @@ _AT_ONCE = 2**20  # bytes
 _MOST_ARRAYS = 10_000
 _END = struct.Struct("<4s4H2LH")  # the end of a zip archive, without a comment
 _LOCATOR = 20  # bytes before it, of archives beyond 4 GB
+_ROUNDING = 1e-6  # of probabilities
 _LONGEST_LIST = 65_536  # bytes of a short list of numbers
 _UNREADABLE = (
     *(OSError, ValueError, KeyError, EOFError, RuntimeError, SyntaxError, TypeError),
@@ -93,6 +95,21 @@ def read_numbers(file: Path, count: int) -> tuple[float, ...]:
     require(file, len(read) == count, f"it has {len(read)} numbers, not {count}")
     require(file, all(abs(each) < _LARGEST for each in read), "a number is too large")
     return read
+
+
+def require_answers(file: Path, values: Array, target: Target) -> None:
+    """`ArtifactError` unless numbers are what the target forecasts: probabilities, or quantiles.
+
+    values  (..., n_outputs)
+    """
+    if target.levels:
+        require(file, (np.diff(values, axis=-1) >= 0.0).all(), "its quantiles fall")
+    if target.n_classes:
+        inside = ((values >= -_ROUNDING) & (values <= 1.0 + _ROUNDING)).all()
+        require(file, inside, "a probability is not within 0 and 1")
+    if target.task == "three_class":
+        whole = (np.abs(values.sum(axis=-1) - 1.0) <= _ROUNDING).all()
+        require(file, whole, "probabilities do not add up to 1")
 
 
 def seal_files(folder: Path) -> None:

@@ -70,14 +70,17 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         """What was learned goes as the files that the model saves: boosters and networks, too."""
         state: dict[str, Any] = dict(super().__getstate__())
         if "learned_" in state:
-            state["learned_"] = [_to_files(self.model_, each) for each in self.learned_]
+            kept = state.pop("_files", None)
+            state["learned_"] = kept or [_to_files(self.model_, each) for each in self.learned_]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "learned_" in state:
             target = Target(self.task_, _HORIZONS)
-            self.learned_ = [_from_files(self.model_, each, target) for each in state["learned_"]]
+            # What was read may want its files again, to be written once more.
+            self._files = state["learned_"]
+            self.learned_ = [_from_files(self.model_, each, target) for each in self._files]
 
     def _chosen(self, *tasks: Task) -> Task:
         """Make the model; the first of these tasks that it does, or `ConfigError`."""

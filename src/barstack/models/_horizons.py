@@ -15,7 +15,7 @@ from barstack.core.forecast import Target
 from barstack.core.seeds import derive_seed
 from barstack.datasets import Inputs, Samples
 
-from ._arrays import check_files, read_numbers, seal_files
+from ._arrays import check_files, read_numbers, require_answers, seal_files
 from ._model import Model, Values
 from ._quantiles import weighted_quantiles
 
@@ -141,7 +141,9 @@ class PerHorizon(Model):
             file = folder / f"horizon_{place}.{self.suffix}"
             unchanging = file.with_suffix(".json")
             if unchanging.is_file():
-                learned.append(Unchanging(read_numbers(unchanging, len(target.outputs))))
+                values = read_numbers(unchanging, len(target.outputs))
+                require_answers(unchanging, np.array(values), target)
+                learned.append(Unchanging(values))
             elif file.is_file():
                 learned.append(self.load_one(file, target))
             else:

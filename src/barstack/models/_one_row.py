@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from barstack.core.errors import FaultError, MissingPackageError
-from barstack.core.forecast import uncrossed
 from barstack.core.parts import Calling
 from barstack.datasets import Inputs, NewestRow, StandardScaler
 
@@ -80,7 +79,7 @@ class OneRow:
         return self._forecast(said)
 
     def _forecast(self, said: Values) -> Values:
-        return uncrossed(said[0] * self.fitted.y_scale[:, None], self.fitted.target)
+        return self.fitted.scaled(said[0])
 
 
 def _check(one: OneRow) -> None:

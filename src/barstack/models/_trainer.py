@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
 import numpy as np
+from pydantic import model_validator
 
 from barstack.core.decisions import Rows
 from barstack.core.errors import ArtifactError, ConfigError, DataError, LeakError
 from barstack.core.forecast import Forecast, Kind, Target, uncrossed
+from barstack.core.stored import Duration, Moment, Names, Positive, StoredTarget
 from barstack.core.times import DecidedAt, TrainedThrough, as_time, iso
+from barstack.core.untrusted import read_json
 from barstack.datasets import (
     Dataset,
     FittedScaler,
@@ -24,10 +27,32 @@ from barstack.features import FeatureTable
 from barstack.splits import early_stop_split
 
 from . import _calls
+from ._arrays import require
 from ._model import MODELS, Model, Values
 from ._rows import label_scale, rows_with_enough
 
 _FORMAT = 2  # of fitted.json
+_MOST_KEPT = 2**24  # numbers of the rows that one forecast looks at
+
+
+class _Stored(StoredTarget):
+    """What `fitted.json` holds."""
+
+    format: Literal[2]
+    model: dict[str, Any] | str
+    columns: Names
+    scaler: dict[str, Any]
+    y_scale: list[Positive]
+    trained_through: Moment
+    max_gap: Duration
+
+    @model_validator(mode="after")
+    def _is_of_the_target(self) -> Self:
+        if len(self.y_scale) != len(self.horizons):
+            raise ValueError(f"y_scale has {len(self.y_scale)} numbers")
+        if self.target.n_classes and set(self.y_scale) != {1.0}:
+            raise ValueError("y_scale is not 1, as classes have no scale")
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +88,18 @@ class FittedModel:
         own = self._check(features, rows)
         inputs = Inputs(features.values, rows, self.scaler, own, decisions=features.decisions)
         values = _calls.predict(self.model, self.learned, inputs, self.target)
-        return uncrossed(values * self.y_scale[:, None], self.target)
+        return self.scaled(values)
+
+    def scaled(self, values: Values) -> Values:
+        """What the model says, in the labels' unit; `ArtifactError` for what is not finite."""
+        found = uncrossed(values * self.y_scale[:, None], self.target)
+        if not np.isfinite(found).all():
+            name = self.model.registered_as and self.model.registered_as[1]
+            raise ArtifactError(
+                f"{name} forecasts numbers that are not finite: what it learned is damaged. "
+                "Restore it from a copy, or train it again."
+            )
+        return found
 
     def forecast(self, features: FeatureTable, rows: Rows, kind: Kind = "forward") -> Forecast:
         """Forecasts with their clocks; `LeakError` for a forward one that is trained too late.
@@ -173,25 +209,22 @@ class FittedModel:
     @classmethod
     def load(cls, folder: Path) -> FittedModel:
         """Read what `save` wrote; `ArtifactError` when a file is missing or does not fit."""
-        try:
-            content = json.loads((folder / "fitted.json").read_text())
-            if content.get("format") != _FORMAT:
-                raise ArtifactError(
-                    f"{folder} has format {content.get('format')}, this barstack reads {_FORMAT}. "
-                    "Load it with the version that wrote it, or run its study again."
-                )
-            model = MODELS.parse(content["model"])
-            target = Target.from_json(content)
-            columns = tuple(content["columns"])
-            scaler = FittedScaler.from_json(content["scaler"], len(columns))
-            y_scale = np.array(content["y_scale"], float)
-            through = as_time(content["trained_through"])
-            max_gap = str(content["max_gap"])
-        except (OSError, KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        file = folder / "fitted.json"
+        content = read_json(file)
+        found = content.get("format") if isinstance(content, dict) else None
+        if found != _FORMAT:
             raise ArtifactError(
-                f"{folder} does not hold a fitted model: {error!r}. Restore it from a copy, or "
-                "run the study again."
-            ) from None
+                f"{folder} has format {found}, this barstack reads {_FORMAT}. Load it with the "
+                "version that wrote it, or run its study again."
+            )
+        stored = _Stored.read(content, file)
+        model, target, columns = MODELS.parse(stored.model), stored.target, tuple(stored.columns)
+        scaler = FittedScaler.from_json(stored.scaler, len(columns))
+        y_scale = np.array(stored.y_scale, float)
+        through, max_gap = as_time(stored.trained_through), stored.max_gap
+        kept = model.lookback_bars * len(columns)
+        require(file, kept <= _MOST_KEPT, f"it looks back {model.lookback_bars:,} bars")
+        require(file, target.task in model.tasks, f"its model does not do {target.task}")
         learned = _calls.load(model, folder / "learned", target)
         return cls(model, learned, target, columns, scaler, y_scale, through, max_gap)
 

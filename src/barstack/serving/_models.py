@@ -10,6 +10,7 @@ import numpy as np
 
 from barstack.core.errors import ConfigError, DataError, LeakError, did_you_mean
 from barstack.core.times import as_time, iso
+from barstack.core.untrusted import read_bytes
 
 from ._predictor import Predictor, load
 from ._shelf import Shelf, name_of
@@ -61,7 +62,7 @@ class Models:
                 "verdict": about.get("verdict"),
                 "scores": about.get("scores"),
                 "data_sha256": about.get("data_sha256"),
-                "versions": manifest["versions"],
+                "versions": dict(manifest.versions),
             }
             | ({"damaged": damaged} if damaged else {})
         )
@@ -137,7 +138,7 @@ class Models:
         return max(through, key=lambda path: (through[path], path)), damaged
 
     def _predictor(self, path: Path) -> Predictor:
-        key = path, (path / "manifest.sha256").read_bytes()
+        key = path, read_bytes(path / "manifest.sha256", 65)
         if key not in self._loaded:
             predictor = load(path)
             self._loaded[key] = predictor.fast() if self._fast else predictor

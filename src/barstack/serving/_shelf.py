@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from barstack.core.errors import ArtifactError, BarstackError, ConfigError
-from barstack.core.times import as_time, format_duration
-from barstack.ensembles import verified_manifest
+from barstack.core.errors import BarstackError, ConfigError
+from barstack.core.times import format_duration
+from barstack.ensembles import Manifest, verified_manifest
 
 _LISTED = ("task", "horizons", "members", "ensemble", "trained_through")
 _SIGNS = ("manifest.json", "manifest.sha256")
@@ -22,7 +22,7 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._known: dict[Path, tuple[_State, dict[str, Any]]] = {}
+        self._known: dict[Path, tuple[_State, Manifest]] = {}
 
     def artifacts(self) -> list[Path]:
         """Folders in the order of their names."""
@@ -37,21 +37,17 @@ class Shelf:
         """What `Models.list_available_models` says of one."""
         try:
             manifest = self.manifest(path)
-            bars = manifest["bars"]
-            as_time(manifest["trained_through"])
+            bars = manifest.bars
             return {
                 "model": name_of(path),
-                "tickers": list(bars["symbols"]),
-                "bar": format_duration(bars["length_us"]),
-                "bar_us": bars["length_us"],
-            } | {name: manifest[name] for name in _LISTED}
+                "tickers": list(bars.symbols),
+                "bar": format_duration(bars.length_us),
+                "bar_us": bars.length_us,
+            } | {name: getattr(manifest, name) for name in _LISTED}
         except BarstackError as error:
             return {"model": name_of(path), "error": str(error)}
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
-            wrong = ArtifactError(f"{path} does not hold what a manifest says: {error!r}.")
-            return {"model": name_of(path), "error": str(wrong)}
 
-    def manifest(self, path: Path) -> dict[str, Any]:
+    def manifest(self, path: Path) -> Manifest:
         """Of an artifact whose bytes are those it was sealed with."""
         state = _state(path)
         known = self._known.get(path)

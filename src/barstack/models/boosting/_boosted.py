@@ -12,6 +12,7 @@ import numpy as np
 
 from barstack.core.errors import FaultError
 from barstack.core.forecast import Target
+from barstack.core.untrusted import opened, read_bytes
 from barstack.datasets import Inputs
 
 from .._horizons import Part, Unchanging
@@ -21,7 +22,12 @@ from .._trees import Trees
 from ._horizons import Boosting
 
 _CHECKED_ROWS = 64
+_LARGEST_FILE = 2**31  # of what a library writes, which is read to train on only
 _SAME = 1e-5  # XGBoost adds up in float32
+
+
+def _bytes(native: bytes | Path) -> bytes:
+    return read_bytes(native, _LARGEST_FILE) if isinstance(native, Path) else native
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +35,11 @@ class Boosted:
     """What one horizon taught.
 
     natives  what the library writes of its booster, or of one for each level of quantiles; to go
-             on from there, never read for a forecast
+             on from there, never read for a forecast. Once loaded, the files, as yet unread
     trees    the same as plain arrays, which forecast
     """
 
-    natives: tuple[bytes, ...]
+    natives: tuple[bytes | Path, ...]
     trees: Trees
 
 
@@ -77,7 +83,7 @@ class NativeBoosting(Boosting):
 
     def revive(self, learned: Boosted) -> list[Any]:
         """The library's boosters of one horizon, from bytes that you trust."""
-        return [self.from_native(each) for each in learned.natives]
+        return [self.from_native(_bytes(each)) for each in learned.natives]
 
     def fit_one(self, train: Part, stop: Part | None, target: Target, seed: int) -> Boosted:
         assert stop is not None  # stops_early
@@ -118,12 +124,14 @@ class NativeBoosting(Boosting):
         for native, own in zip(
             learned.natives, self._files(file, len(learned.natives)), strict=True
         ):
-            own.write_bytes(native)
+            own.write_bytes(_bytes(native))
 
     def load_one(self, file: Path, target: Target) -> Boosted:
         files = self._files(file, self.n_boosters(target))
-        natives = tuple(own.read_bytes() for own in files)
-        return Boosted(natives, Trees.load(file, len(target.outputs)))
+        for own in files:
+            with opened(own, _LARGEST_FILE):  # it is there, and no link
+                pass
+        return Boosted(tuple(files), Trees.load(file, len(target.outputs)))
 
     def _files(self, file: Path, count: int) -> list[Path]:
         """One for each booster of a horizon."""

@@ -15,6 +15,7 @@ from .._trees import Trees
 # Shares of the training labels at which the spread is told, closer to one another in the tails:
 # where the market is wild, its quantiles lie where elsewhere next to nothing does.
 _LOWER = (0.0, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
+_ROUNDING = 1e-9
 _SHARES = (*_LOWER, *(1.0 - share for share in _LOWER[-2::-1]))
 
 
@@ -54,7 +55,12 @@ class Spread(NamedTuple):
         """Read what `save` wrote."""
         grid = read_arrays(_grid_file(file), grid="float64 grid")["grid"]
         require(file, len(grid) > 1 and bool((np.diff(grid) > 0.0).all()), "its grid does not rise")
-        return cls(Trees.load(file, len(grid)), grid)
+        trees = Trees.load(file, len(grid))
+        shares = trees.value[trees.left < 0]
+        rise = (np.diff(shares, axis=1) >= -_ROUNDING).all()
+        inside = ((shares >= 0.0) & (shares <= 1.0 + _ROUNDING)).all()
+        require(file, rise and inside, "the shares of a leaf fall, or are not within 0 and 1")
+        return cls(trees, grid)
 
 
 def grid_of(y: Values, weight: Values) -> Values:

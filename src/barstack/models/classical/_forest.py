@@ -11,6 +11,7 @@ from pydantic import Field
 
 from barstack.core.forecast import Target
 
+from .._arrays import require, require_answers
 from .._horizons import Part, PerHorizon
 from .._model import Values
 from .._scikit import bounded_threads, scikit, threads_for
@@ -72,7 +73,13 @@ class Forest(PerHorizon):
         learned.save(file)
 
     def load_one(self, file: Path, target: Target) -> Any:
-        return Spread.load(file) if target.levels else Trees.load(file, len(target.outputs))
+        learned = Spread.load(file) if target.levels else Trees.load(file, len(target.outputs))
+        trees = learned.trees if isinstance(learned, Spread) else learned
+        require(file, len(trees.first) > 1, "it has no trees")
+        require(file, not trees.start.any(), "its trees begin with a sum that is not 0")
+        if target.n_classes:
+            require_answers(file, trees.value[trees.left < 0], target)
+        return learned
 
 
 def _tree(tree: Any, target: Target) -> Tree:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from barstack.core.forecast import Target
 from barstack.datasets import Inputs, Samples
 
-from .._arrays import read_arrays, require, write_arrays
+from .._arrays import read_arrays, require_answers, write_arrays
 from .._horizons import Part, Unchanging
 from .._model import Model, Values
 
@@ -45,9 +45,7 @@ class Naive(Model):
         file = folder / "means.npz"
         shape = f"{self.states},{len(target.horizons)},{len(target.outputs)}"
         means: Values = read_arrays(file, means=f"float64 {shape}")["means"]
-        if target.n_classes:
-            fine = ((means >= 0.0) & (means <= 1.0)).all()
-            require(file, fine, "a probability is not within 0 and 1")
+        require_answers(file, means, target)
         return means
 
 

@@ -7,21 +7,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
+from pydantic import Field
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from barstack.core.errors import ArtifactError
+from barstack.core.stored import Number, Stored
+from barstack.core.untrusted import opened, read_json
+
+from .._arrays import require
 
 if TYPE_CHECKING:
     from ._neural import Neural
 
 _WEIGHTS, _STORY = "network.safetensors", "training.json"
 _MOST_FEATURES = 1_000_000
+_LARGEST = 1e6  # beyond any weight that training gives
+_LARGEST_FILE = 2**31
+_LONGEST_HEADER = 2**24
 _WAY_OUT = "Restore it from a copy, or run the study again."
 
 
@@ -39,6 +47,26 @@ class Epoch:
     stop_loss: float
     learning_rate: float
     seconds: float
+
+
+class _Epoch(Stored):
+    """An `Epoch` in a file."""
+
+    number: int = Field(ge=0, le=10**9)
+    steps: int = Field(ge=0, le=10**12)
+    train_loss: Number
+    stop_loss: Number
+    learning_rate: Number
+    seconds: float = Field(ge=0)
+
+
+class _Story(Stored):
+    """What lies beside the weights."""
+
+    n_features: int = Field(ge=1, le=_MOST_FEATURES)
+    mode: Literal["dense", "windows"]
+    start: list[Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]]
+    curves: list[_Epoch] = Field(min_length=1, max_length=1_000_000)
 
 
 @dataclass(eq=False)
@@ -87,21 +115,24 @@ def load(model: Neural, folder: Path, n_outputs: int) -> Learned:
     # On the device "meta" a network has shapes and takes no memory, so that a file that asks for
     # huge arrays is refused before any is made.
     with torch.device("meta"), _arrays_at_most(_count(file), file):
-        network = model.network(story["n_features"], n_outputs)
+        network = model.network(story.n_features, n_outputs)
     weights = read_weights(
         file, {name: tuple(value.shape) for name, value in network.state_dict().items()}
     )
     network.load_state_dict(weights, assign=True)
-    start = torch.tensor(story["start"], dtype=torch.float32)
-    curves = tuple(Epoch(**epoch) for epoch in story["curves"])
-    return Learned(network.eval(), start, story["n_features"], story["mode"], curves)
+    start = torch.tensor(story.start, dtype=torch.float32)
+    curves = tuple(Epoch(**epoch.model_dump()) for epoch in story.curves)
+    return Learned(network.eval(), start, story.n_features, story.mode, curves)
 
 
 def _count(file: Path) -> int:
-    """Arrays that the file says it holds."""
+    """Arrays that the file says it holds, once it is a file with a header of some size."""
+    with opened(file, _LARGEST_FILE) as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        require(file, length <= _LONGEST_HEADER, f"its header has {length:,} bytes")
     try:
-        with safe_open(file, "pt") as opened:
-            return len(opened.keys())
+        with safe_open(file, "pt") as arrays:
+            return len(arrays.keys())
     except Exception as error:  # noqa: BLE001 (safetensors raises its own, unexported class)
         raise ArtifactError(f"{file} cannot be read: {error}. {_WAY_OUT}") from None
 
@@ -129,8 +160,8 @@ def _arrays_at_most(count: int, file: Path) -> Iterator[None]:
 def read_weights(file: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
     """Finite float32 arrays of just these names and shapes, or `ArtifactError`."""
     try:
-        with safe_open(file, "pt") as opened:
-            found = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+        with safe_open(file, "pt") as arrays:
+            found = {name: tuple(arrays.get_slice(name).get_shape()) for name in arrays.keys()}  # noqa: SIM118
         if found != shapes:
             wrong = sorted(
                 name for name in found.keys() | shapes.keys() if found.get(name) != shapes.get(name)
@@ -147,24 +178,12 @@ def read_weights(file: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, Te
     except Exception as error:  # noqa: BLE001 (safetensors raises its own, unexported class)
         raise ArtifactError(f"{file} cannot be read: {error}. {_WAY_OUT}") from None
     for name, value in weights.items():
-        if value.dtype != torch.float32 or not torch.isfinite(value).all():
+        if value.dtype != torch.float32 or not (value.abs() <= _LARGEST).all():  # false of NaN
             raise ArtifactError(f"{name} in {file} is not all finite float32. {_WAY_OUT}")
     return weights
 
 
-def _story(file: Path, n_outputs: int) -> dict[str, Any]:
-    try:
-        story: dict[str, Any] = json.loads(file.read_text())
-        good = (
-            isinstance(story["n_features"], int)
-            and 1 <= story["n_features"] <= _MOST_FEATURES
-            and len(story["start"]) == n_outputs
-            and torch.isfinite(torch.tensor(story["start"], dtype=torch.float32)).all()
-            and story["mode"] in ("dense", "windows")
-            and all(isinstance(Epoch(**epoch), Epoch) for epoch in story["curves"])
-        )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, RecursionError) as error:
-        raise ArtifactError(f"{file} cannot be read: {error!r}. Restore it from a copy.") from None
-    if not good:
-        raise ArtifactError(f"{file} is not what was saved. Restore it from a copy.")
+def _story(file: Path, n_outputs: int) -> _Story:
+    story = _Story.read(read_json(file), file)
+    require(file, len(story.start) == n_outputs, f"it starts from {len(story.start)} numbers")
     return story

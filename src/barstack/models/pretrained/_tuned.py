@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from barstack.core.errors import ArtifactError, ConfigError
 from barstack.core.files import sha256_of
 from barstack.core.forecast import Target
+from barstack.core.stored import Stored
+from barstack.core.untrusted import read_json
 from barstack.datasets import Inputs, Samples
 
-from .._arrays import check_files, damaged, read_arrays, require, seal_files, write_arrays
+from .._arrays import check_files, read_arrays, require, seal_files, write_arrays
 from .._model import Values
 from ..neural._training import one_thread, seeded
 from ._checkpoint import path, read_network
+from ._weights import TOLD, WEIGHTS
 
 if TYPE_CHECKING:
     from .timesfm import TimesFM
@@ -30,6 +35,12 @@ _HEAD, _STORY, _WEIGHTS = "head.npz", "timesfm.json", "model.safetensors"
 _AT_ONCE = 256
 # Steps of the path that the head reads: neighbouring ones say nearly the same.
 _STEPS = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+class _Story(Stored):
+    """Of which file of weights the head reads; empty where they lie beside it."""
+
+    sha256: str = Field(pattern=r"^([0-9a-f]{64})?$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +64,7 @@ def fit(model: TimesFM, train: Samples, seed: int) -> Tuned:
     """The head alone, or with `tune: all` the network first and then the head."""
     file = Path(model.weights)
     network = read_network(file)
+    TOLD.add(file)
     _check(model, network, train)
     places = np.arange(len(train))[-model.most_rows :]
     series, y, weight = _series(model, train, places), train.y[places], train.weight[places]
@@ -88,16 +100,8 @@ def save(model: TimesFM, learned: Tuned, folder: Path) -> None:
 def load(model: TimesFM, folder: Path, target: Target) -> Tuned:
     """What `save` wrote; `ArtifactError` where the user's file is not the one trained with."""
     check_files(folder)
-    try:
-        sha256 = str(json.loads((folder / _STORY).read_text())["sha256"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise damaged(folder / _STORY, repr(error)[:200]) from None
-    file = Path(model.weights) if sha256 else folder / _WEIGHTS
-    if sha256 and file.is_file() and sha256_of(file) != sha256:
-        raise ArtifactError(
-            f"{file} is not the file of weights that the model was trained with, whose SHA-256 is "
-            f"{sha256}. Put that one in its place."
-        )
+    sha256 = _Story.read(read_json(folder / _STORY), folder / _STORY).sha256
+    file = _brought(model, sha256) if sha256 else folder / _WEIGHTS
     outputs = len(target.horizons)
     kinds = {"scale": "steps", "head": f"steps,{outputs}", "intercept": f"{outputs}"}
     read = read_arrays(folder / _HEAD, **{name: f"float64 {k}" for name, k in kinds.items()})
@@ -106,6 +110,20 @@ def load(model: TimesFM, folder: Path, target: Target) -> Tuned:
     fits = len(read["scale"]) == len(_steps(network))
     require(folder / _HEAD, fits, "the head reads other steps than the network forecasts")
     return Tuned(network, **read, sha256=sha256)
+
+
+def _brought(model: TimesFM, sha256: str) -> Path:
+    """The user's own file of weights: never a path that only the artifact names."""
+    named = [Path(each) for each in os.environ.get(WEIGHTS, "").split(os.pathsep) if each]
+    files = [each for each in (*TOLD, *named) if each.is_file()]
+    for file in files:
+        if sha256_of(file) == sha256:
+            return file
+    looked = f"{', '.join(map(str, files))} is not it" if files else "no file is named there"
+    raise ArtifactError(
+        f"The model was trained with weights of SHA-256 {sha256}, from {model.weights!r}. No file "
+        f"that an artifact names is opened: name it in the environment, {WEIGHTS}=PATH ({looked})."
+    )
 
 
 def _series(model: TimesFM, inputs: Inputs, places: Any) -> Tensor:

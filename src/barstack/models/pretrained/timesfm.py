@@ -19,6 +19,7 @@ from barstack.datasets import Inputs, Samples
 
 from .._model import Model, Values, register
 from ..neural._torch import trainer
+from ._weights import TOLD
 
 if TYPE_CHECKING:
     from ._tuned import Tuned
@@ -96,6 +97,7 @@ class TimesFM(Model):
 
     def files_id(self) -> str:
         file = Path(self.weights)
+        TOLD.add(file)
         return sha256_of(file) if file.is_file() else ""
 
     def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Tuned:

@@ -15,10 +15,12 @@ from pydantic import Field, WithJsonSchema
 from barstack.core.decisions import Rows as Places
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target
+from barstack.core.stored import Name, Positive, Stored
+from barstack.core.untrusted import read_json
 from barstack.datasets import FittedScaler, Inputs, Samples
 from barstack.splits import early_stop_split
 
-from .._arrays import check_files, damaged, require, seal_files
+from .._arrays import check_files, require, seal_files
 from .._calls import load, predict, save, update
 from .._horizons import check_width
 from .._model import MODELS, Model, Values
@@ -45,6 +47,20 @@ class Ticker:
     learned: Any
     scaler: FittedScaler
     y_scale: Values
+
+
+class _Entry(Stored):
+    """A ticker's scales in a file."""
+
+    symbol: Name
+    scaler: dict[str, Any]
+    y_scale: list[Positive]
+
+
+class _Index(Stored):
+    """All tickers, in the order of their folders."""
+
+    tickers: list[_Entry] = Field(min_length=1, max_length=100_000)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,13 +185,12 @@ class ByTicker(Model):
     def load(self, folder: Path, target: Target) -> Tickers:
         check_files(folder)
         file = folder / _INDEX
-        try:
-            own = {
-                str(entry["symbol"]): self._loaded(entry, folder / str(number), target)
-                for number, entry in enumerate(json.loads(file.read_text()))
-            }
-        except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
-            raise damaged(file, repr(error)[:200]) from None
+        index = _Index.read({"tickers": read_json(file)}, file).tickers
+        require(file, len({each.symbol for each in index}) == len(index), "it has a ticker twice")
+        own = {
+            each.symbol: self._loaded(each, folder / str(number), target)
+            for number, each in enumerate(index)
+        }
         shared = folder / "shared"
         return Tickers(own, self.load_shared(shared, target) if shared.is_dir() else None)
 
@@ -187,13 +202,18 @@ class ByTicker(Model):
         """Read what `save_shared` wrote."""
         return load(self.of, folder, target)
 
-    def _loaded(self, entry: Any, folder: Path, target: Target) -> Ticker:
-        widths = [len(values) for values in entry["scaler"]["learned"].values()]
-        scaler = FittedScaler.from_json(entry["scaler"], max(widths))
-        y_scale = np.array(entry["y_scale"], float)
-        fine = y_scale.shape == (len(target.horizons),) and bool((y_scale > 0).all())
-        finite = all(np.isfinite(values).all() for values in scaler.learned.values())
-        require(folder, fine and finite, "its scales are not numbers for each horizon and column")
+    def _loaded(self, entry: _Entry, folder: Path, target: Target) -> Ticker:
+        learned = entry.scaler.get("learned")
+        widths = [
+            len(each)
+            for each in (learned.values() if isinstance(learned, dict) else ())
+            if isinstance(each, list)
+        ]
+        scaler = FittedScaler.from_json(entry.scaler, max(widths, default=0))
+        y_scale = np.array(entry.y_scale)
+        fine = y_scale.shape == (len(target.horizons),)
+        fine = fine and (not target.n_classes or bool((y_scale == 1.0).all()))
+        require(folder, fine, "y_scale is not that of the horizons")
         return Ticker(load(self.of, folder, target), scaler, y_scale)
 
     def _rows(self, train: Samples, target: Target, known: Mapping[str, Ticker]) -> dict[str, Rows]:

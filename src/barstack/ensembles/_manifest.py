@@ -1,0 +1,147 @@
+"""The manifest of an artifact: what it says, and whether the files are those it lists."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from barstack.core.errors import ArtifactError
+from barstack.core.files import sha256_of
+from barstack.core.stored import Duration, Moment, Name, Names, Sha256, Stored, StoredTarget
+from barstack.core.untrusted import parse_json, plain_files, read_bytes
+
+FORMAT = 2  # 1 kept boosters in their libraries' formats alone
+MANIFEST = "manifest.json"
+SEAL = "manifest.sha256"
+SIGNATURE = "manifest.sig"
+_LARGEST_MANIFEST = 16 * 2**20  # bytes
+_LONGEST_SEAL = 65  # 64 hex digits and the end of the line
+_LARGEST_FILE = 2**31
+# Of each kind of file; what a library keeps for itself may be larger than any description.
+_LARGEST = {".json": 32 * 2**20, ".npz": 2**30, ".safetensors": 2**31}
+_YEAR_US = 366 * 86_400_000_000
+WAY_OUT = (
+    "It may be damaged or altered; nothing of it was loaded. Restore it from a copy, or run the "
+    "study again."
+)
+
+
+class FileFacts(Stored):
+    """Of one file of an artifact."""
+
+    sha256: Sha256
+    bytes: Annotated[int, Field(ge=0, le=_LARGEST_FILE)]
+
+
+class BarsFacts(Stored):
+    """What bars an artifact is for, and how its study read tables of them."""
+
+    model_config = ConfigDict(extra="allow")
+
+    length_us: Annotated[int, Field(gt=0, le=_YEAR_US)]
+    symbols: Names
+    calendar: Name
+    hours: Literal["regular", "extended"]
+    stamp: Literal["open", "close"]
+    timezone: Name | None
+    bar: Duration | None
+    resample: Duration | None
+
+
+class Edge(Stored):
+    """What is read of a verdict; the rest of it is for people."""
+
+    model_config = ConfigDict(extra="allow")
+
+    edge: Literal["none", "unproven", "supported"]
+    sentence: str = ""
+
+
+class About(Stored):
+    """Where an artifact comes from; what nothing reads is plain data of any form."""
+
+    model_config = ConfigDict(extra="allow")
+
+    verdict: Edge | None = None
+    label: dict[str, Any] | None = None
+    study: dict[str, Any] | None = None
+    scores: list[dict[str, Any]] | None = None
+    series: dict[str, dict[str, Any]] | None = None
+    study_id: str | None = None
+    data_sha256: str | None = None
+
+
+class Manifest(StoredTarget):
+    """All that an artifact says of itself, checked whole."""
+
+    format: Literal[2]
+    features: dict[str, Any]
+    features_id: str
+    columns: Names
+    members: Names
+    ensemble: dict[str, Any] | str
+    ensemble_trained_through: Moment
+    trained_through: Moment
+    bars: BarsFacts
+    about: About
+    versions: dict[str, str]
+    files: dict[str, FileFacts]
+
+    @field_validator("members")
+    @classmethod
+    def _are_folders(cls, members: list[str]) -> list[str]:
+        for name in members:
+            if name in (".", "..") or any(each in name for each in "/\\\0"):
+                raise ValueError(f"member {name!r} is no name of a folder")
+        return members
+
+    @model_validator(mode="after")
+    def _holds_its_members(self) -> Self:
+        for name in self.members:
+            if f"members/{name}/fitted.json" not in self.files:
+                raise ValueError(f"it names a member {name!r} that it does not hold")
+        return self
+
+
+def verified_manifest(folder: Path) -> Manifest:
+    """The manifest, once it and every file it lists have the sizes and hashes written in it."""
+    sizes = plain_files(folder)
+    for name in (MANIFEST, SEAL):
+        if name not in sizes:
+            raise ArtifactError(f"{folder} is not an artifact: it has no {name}.")
+    manifest_file = folder / MANIFEST
+    data = read_bytes(manifest_file, _LARGEST_MANIFEST)
+    if read_bytes(folder / SEAL, _LONGEST_SEAL) != seal_of(data):
+        raise ArtifactError(
+            f"{manifest_file} and {SEAL} do not fit together: one of them is not what was saved. "
+            f"{WAY_OUT}"
+        )
+    content = parse_json(data, manifest_file)
+    if not isinstance(content, dict):
+        raise ArtifactError(f"{manifest_file} is not what was saved. {WAY_OUT}")
+    if (found := content.get("format")) != FORMAT or type(found) is not int:
+        raise ArtifactError(
+            f"{folder} has format {found}, this barstack reads {FORMAT}. Load it with the version "
+            "that wrote it, or run its study again."
+        )
+    manifest = Manifest.read(content, manifest_file)
+    listed = sizes.keys() - {MANIFEST, SEAL, SIGNATURE}
+    for name in sorted(listed ^ manifest.files.keys()):
+        what = "has a file that its manifest does not list" if name in listed else "lacks a file"
+        raise ArtifactError(f"{folder} {what}: {name}. Restore it from a copy.")
+    for name, facts in manifest.files.items():
+        file = folder / name
+        most = _LARGEST.get(file.suffix, _LARGEST_FILE)
+        if sizes[name] > most:
+            raise ArtifactError(f"{file} is larger than any such file of a model. {WAY_OUT}")
+        if sizes[name] != facts.bytes or sha256_of(file) != facts.sha256:
+            raise ArtifactError(f"{file} is not what was saved: its SHA-256 differs. {WAY_OUT}")
+    return manifest
+
+
+def seal_of(manifest: bytes) -> bytes:
+    """What `manifest.sha256` holds beside a manifest."""
+    return f"{sha256(manifest).hexdigest()}\n".encode()
