@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _mutations import mutate
+from _hostile import AS_THEY_ARE, craft
+from _mutations import mutate, reseal
 
 import barstack
 from barstack.core.errors import ArtifactError, BarstackError
@@ -77,7 +78,10 @@ def main() -> None:
     artifacts = sorted(whole.iterdir())
     tables = {task: small_dataset(task).features for task in _tasks(artifacts)}
     for each in artifacts:  # with all that is imported and compiled once
-        _ends(each, tables)
+        ended, why, _ = _ends(each, tables)
+        if ended != "finite":
+            print(f"{each.name}: {ended}: {why}", file=sys.stderr)
+            sys.exit(1)
     now = _status("VmSize") * 1024
     resource.setrlimit(resource.RLIMIT_AS, (now + ROOM, now + ROOM))
     witness = Witness()
@@ -89,23 +93,33 @@ def main() -> None:
         shutil.rmtree(work, ignore_errors=True)
         shutil.copytree(source, folder)
         rng = np.random.default_rng([seed, number])
-        resealed = bool(number // len(artifacts) % 4)
-        what = mutate(folder, rng, resealed)
+        turn = number // len(artifacts) % 4
+        hostile = turn < 3  # and the rest is spoilt at random, which may do no harm
+        what = craft(folder, rng) if hostile else mutate(folder, rng, resealed=True)
+        if hostile and what.split()[0] not in AS_THEY_ARE:
+            reseal(folder, lie=False, rng=rng)
+        children = _children()
         before = _status("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
         witness.folder = folder
-        ended, why = _ends(folder, tables)
+        ended, why, answer = _ends(folder, tables)
+        again = _ends(folder, tables)
         witness.folder = None
-        taken = (_status("VmRSS") - before) // 1024
+        if ended == "finite" and (again[0] != "finite" or again[2] != answer):
+            ended = "two loads answer differently"
+        if _children() != children:
+            ended = f"a process was started: {ended}"
+        taken = (_status("VmHWM") - before) // 1024
         told = {"number": number, "artifact": source.name, "what": what, "ended": ended}
-        told |= {"resealed": resealed, "why": why.replace(str(folder), "")[:200], "mib": taken}
+        told |= {"hostile": hostile, "why": why.replace(str(folder), "")[:200], "mib": taken}
         seen = {"seen": witness.seen[:5], "imported": witness.imported[:5]}
         print(json.dumps(told | seen), flush=True)
         witness.seen.clear()
         witness.imported.clear()
 
 
-def _ends(folder: Path, tables: dict[Task, Any]) -> tuple[str, str]:
-    """ "refused", "refused to forecast", "finite", or an ending that should not be; and why."""
+def _ends(folder: Path, tables: dict[Task, Any]) -> tuple[str, str, bytes]:
+    """ "refused", "refused to forecast", "finite", or an ending that should not be; why; answer."""
     stage = "load"
     try:
         trained = TrainedEnsemble.load(folder)
@@ -113,14 +127,21 @@ def _ends(folder: Path, tables: dict[Task, Any]) -> tuple[str, str]:
         table = tables[trained.target.task]
         found = trained.forecast(table, ROWS, kind="in_sample")
     except ArtifactError as error:
-        return "refused" if stage == "load" else "refused to forecast", str(error)
+        return "refused" if stage == "load" else "refused to forecast", str(error), b""
     except BarstackError as error:
         # What was loaded is whole and may still want more bars than there are.
-        return "refused to forecast" if stage == "forecast" else "load: another error", str(error)
+        said = "refused to forecast" if stage == "forecast" else "load: another error"
+        return said, str(error), b""
     except Exception as error:  # noqa: BLE001 (what is looked for)
-        return f"{stage}: {type(error).__name__}", str(error)
+        return f"{stage}: {type(error).__name__}", str(error), b""
     fine = all(np.isfinite(forecast.values).all() for forecast in found.values())
-    return "finite" if fine else "not finite", ""
+    answer = b"".join(forecast.values.tobytes() for forecast in found.values())
+    return "finite" if fine else "not finite", "", answer
+
+
+def _children() -> str:
+    """Processes that this one has started."""
+    return "".join(each.read_text() for each in Path("/proc/self/task").glob("*/children"))
 
 
 def _tasks(artifacts: list[Path]) -> set[Task]:

@@ -41,7 +41,7 @@ def mutate(folder: Path, rng: Rng, resealed: bool) -> str:
     ways = list(_ANY)
     if file.suffix == ".json":
         ways += [_hostile_json] * 8
-    if file.suffix in (".npz", ".skops"):
+    if file.suffix in (".npz",):
         ways += [_hostile_zip] * 6
     if file.suffix == ".safetensors":
         ways += [_hostile_header] * 6
@@ -62,7 +62,7 @@ def reseal(folder: Path, lie: bool, rng: Rng) -> None:
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         manifest["files"] = {
-            str(file.relative_to(folder)): {
+            file.relative_to(folder).as_posix(): {
                 "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
                 "bytes": file.stat().st_size,
             }

@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="of what is timed by the clock")
     parser.add_argument("--epochs", type=int, default=5, help="most epochs on exact windows")
     parser.add_argument("--seeds", type=int, default=20, help="of part learning")
-    parser.add_argument("--mutants", type=int, default=10_000, help="artifacts to spoil")
+    parser.add_argument("--mutants", type=int, default=6_000, help="artifacts to spoil")
     options = parser.parse_args()
     if options.part != "all":
         bars, figures = PARTS[options.part](options)

@@ -66,7 +66,7 @@ class _Story(Stored):
     n_features: int = Field(ge=1, le=_MOST_FEATURES)
     mode: Literal["dense", "windows"]
     start: list[Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]]
-    curves: list[_Epoch] = Field(min_length=1, max_length=1_000_000)
+    curves: list[_Epoch] = Field(max_length=1_000_000)  # none of what tickers begin from
 
 
 @dataclass(eq=False)
