@@ -42,6 +42,10 @@ def craft(folder: Path, rng: Rng) -> str:
     return f"{name} {file.relative_to(folder)} {way(file, rng)}"
 
 
+def _some(*values: Any) -> tuple[Any, ...]:
+    return values
+
+
 def _set(file: Path, way: tuple[Any, ...], value: Any) -> str:
     content = json.loads(file.read_bytes())
     holder = content
@@ -60,25 +64,24 @@ def _manifest(file: Path, folder: Path) -> list[Craft]:
     if file.name != MANIFEST:
         return []
     content = json.loads(file.read_bytes())
-    names = content["columns"]
     wrong: list[tuple[tuple[Any, ...], Any]] = [
-        *((("bars", "length_us"), value) for value in (0, -1, 2**62, 1.5, "60000000", True, None)),
-        *((("bars", "symbols"), value) for value in ([], ["A", "A"], [7], "A", None, [""])),
+        *((("bars", "length_us"), value) for value in _some(0, -1, 2**62, 1.5, "60", True)),
+        *((("bars", "symbols"), value) for value in _some([], ["A", "A"], [7], "A", None, [""])),
         *((("bars", name), 7) for name in ("calendar", "hours", "stamp", "timezone", "bar")),
         (("bars", "resample"), "1e9w"),
-        *((("bars",), value) for value in ({}, [], None)),
-        *((("about",), value) for value in ([], None, {"verdict": 3}, {"verdict": {"edge": 1}})),
+        *((("bars",), value) for value in _some({}, [], None)),
+        *((("about",), value) for value in _some([], None, {"verdict": 3}, {"label": 1})),
         *(((name,), value) for value in _NEVER for name in ("trained_through",)),
         (("trained_through",), "2001-01-01T00:00:00.000000"),
         *((("ensemble_trained_through",), value) for value in _NEVER),
-        *((("horizons",), value) for value in ([], ["x"], content["horizons"] * 2, ["0bars"])),
+        *((("horizons",), value) for value in _some([], ["x"], content["horizons"] * 2, ["0bars"])),
         *(
             (("columns",), value)
-            for value in ([], content["columns"][::-1], content["columns"] * 2)
+            for value in _some([], content["columns"][::-1], content["columns"] * 2)
         ),
-        *((("members",), value) for value in ([], content["members"] * 2, ["../x"], [".."], [3])),
-        *((("versions",), value) for value in ({"python": 3}, [], None)),
-        *((("format",), value) for value in (1, 3, 2.5, "2", None, True)),
+        *((("members",), value) for value in _some([], ["../x"], [".."], [3])),
+        *((("versions",), value) for value in _some({"python": 3}, [], None)),
+        *((("format",), value) for value in _some(1, 3, 2.5, "2", None, True)),
         (("features", "features", 0, "params"), {"bars": 10**9}),
         (("features", "features"), content["features"]["features"] * 2),
         (("features_id",), "0" * 16),
@@ -99,13 +102,13 @@ def _member(file: Path, folder: Path) -> list[Craft]:
         *(((*learned, name), [[1.0]] * n) for name in ("scale", "centre")),
         *(((*learned, name), [1.0] * (n + k)) for name in ("scale", "centre") for k in (-1, 1)),
         ((*learned, "more"), [1.0] * n),
-        *((("scaler",), _ranks(each)) for each in ([[]] * n, [[1.0, 0.0]] * n, [[1.0]] * n)),
-        *((("y_scale",), [value] * len(content["horizons"])) for value in (0.0, -1.0, 1e308, "1")),
+        *((("scaler",), _ranks(each)) for each in _some([[]] * n, [[1.0, 0.0]] * n, [[1.0]] * n)),
+        *((("y_scale",), [value] * 2) for value in _some(0.0, -1.0, 1e308, "1")),
         *((("y_scale",), [1.0] * k) for k in (0, len(content["horizons"]) + 1)),
         *((("trained_through",), value) for value in _NEVER),
-        *((("max_gap",), value) for value in ("", "0s", "-1h", "9" * 99 + "w", 5)),
-        *((("columns",), value) for value in ([], content["columns"] * 2, [1] * n)),
-        *((("format",), value) for value in (1, 3, None)),
+        *((("max_gap",), value) for value in _some("", "0s", "-1h", "9" * 99 + "w", 5)),
+        *((("columns",), value) for value in _some([], content["columns"] * 2, [1] * n)),
+        *((("format",), value) for value in _some(1, 3, None)),
         (("model", "lookback"), 10**9),
         (("model", "surprise"), 1),
         (("model",), "none such"),
@@ -123,7 +126,9 @@ def _weights(file: Path, folder: Path) -> list[Craft]:
     weights = json.loads(file.read_bytes())["weights"]
     wrong: list[tuple[tuple[Any, ...], Any]] = [
         (("weights",), each)
-        for each in ([], [[]], weights * 2, [row * 2 for row in weights], [[-1.0]] * len(weights))
+        for each in _some(
+            [], [[]], weights * 2, [row * 2 for row in weights], [[-1.0]] * len(weights)
+        )
     ]
     return [_one_of([*wrong, (("weights", 0, 0), "1"), (("weights", 0, 0), 1e300), (("x",), 1)])]
 
@@ -133,10 +138,10 @@ def _story(file: Path, folder: Path) -> list[Craft]:
         return []
     start = json.loads(file.read_bytes())["start"]
     wrong: list[tuple[tuple[Any, ...], Any]] = [
-        *((("n_features",), value) for value in (0, -1, 2**40, 1.5, True, "5", None)),
-        *((("start",), value) for value in ([], [*start, 0.0], [1e300] * len(start), "x")),
-        *((("mode",), value) for value in ("x", None, ["dense"])),
-        *((("curves",), value) for value in (None, [{}], [1], "x")),
+        *((("n_features",), value) for value in _some(0, -1, 2**40, 1.5, True, "5", None)),
+        *((("start",), value) for value in _some([], [*start, 0.0], [1e300] * len(start), "x")),
+        *((("mode",), value) for value in _some("x", None, ["dense"])),
+        *((("curves",), value) for value in _some(None, [{}], [1], "x")),
         (("surprise",), 1),
     ]
     return [_one_of(wrong)]
@@ -147,8 +152,8 @@ def _tickers(file: Path, folder: Path) -> list[Craft]:
         return []
     learned = (0, "scaler", "learned")
     wrong: list[tuple[tuple[Any, ...], Any]] = [
-        *(((0, "y_scale"), value) for value in ([], [0.0, 1.0], [-1.0, 1.0], [1e308, 1.0])),
-        *(((*learned, "scale"), value) for value in ([], [0.0] * 5, [[1.0]] * 5, ["1"] * 5)),
+        *(((0, "y_scale"), value) for value in _some([], [0.0, 1.0], [-1.0, 1.0], [1e308, 1.0])),
+        *(((*learned, "scale"), value) for value in _some([], [0.0] * 5, [[1.0]] * 5, ["1"] * 5)),
         ((0, "symbol"), "B"),
         ((0, "symbol"), 7),
         ((0, "surprise"), 1),
@@ -225,8 +230,8 @@ def _archive(file: Path, folder: Path) -> list[Craft]:
                 "(4611686018427387904, 4)",
             )
             types = ("<f8", "|O", "<c16", "|S8", "<i8")
-            kind, shape = types[rng.integers(5)], shapes[rng.integers(5)]
-            head = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n"
+            dtype, shape = types[rng.integers(5)], shapes[rng.integers(5)]
+            head = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}\n"
             members[name] = (
                 b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + b"\0" * 80
             )

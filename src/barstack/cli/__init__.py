@@ -12,6 +12,7 @@ from . import (  # noqa: F401
     _fetch,
     _import,
     _models,
+    _sign,
     _splits,
     _world,
 )

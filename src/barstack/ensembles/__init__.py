@@ -16,6 +16,7 @@ from ._ensemble import (
 from ._live import LiveEnsemble
 from ._manifest import Manifest, verified_manifest
 from ._one_row import OneRowEnsemble
+from ._signature import new_key, sign, verify
 
 __all__ = [
     "ENSEMBLES",
@@ -28,8 +29,14 @@ __all__ = [
     "TrainedEnsemble",
     "align",
     "fit_known",
+<<<<<<< HEAD
     "load_ensemble",
+=======
+    "new_key",
+>>>>>>> 9327d86 (Artifacts can be signed; the mutants know every format and break one rule each)
     "register",
+    "sign",
     "verified_manifest",
+    "verify",
     "walk_forward",
 ]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import warnings
+=======
+import os
+>>>>>>> 9327d86 (Artifacts can be signed; the mutants know every format and break one rule each)
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +18,13 @@ from barstack.bars import Bars, Panel, as_panel
 from barstack.core.errors import ConfigError, DataError, LeakError
 from barstack.core.forecast import Forecast
 from barstack.core.times import iso
+<<<<<<< HEAD
 from barstack.ensembles import OneRowEnsemble, TrainedEnsemble
 from barstack.features import FeatureTable, check_known, read_series
+=======
+from barstack.ensembles import OneRowEnsemble, TrainedEnsemble, verify
+from barstack.features import check_known, read_series
+>>>>>>> 9327d86 (Artifacts can be signed; the mutants know every format and break one rule each)
 
 from ._feature_rows import feature_rows
 from ._live_bars import check_as_study, check_length, table_of, warn_of_strangers
@@ -232,14 +241,19 @@ class Predictor:
         return str(symbols[0])
 
 
-def load(folder: Path | str) -> Predictor:
+def load(folder: Path | str, *, signed_by: Path | str | None = None) -> Predictor:
     """A predictor from an artifact's folder, or from a run's folder that holds one.
 
-    Raises `ArtifactError` unless every byte of it is as it was saved.
+    signed_by  public key of whoever must have signed it; by default what the environment names in
+               BARSTACK_SIGNED_BY, and without that nobody
+
+    Raises `ArtifactError` unless every byte of it is as it was saved, and signed where asked for.
     """
     folder = Path(folder)
     if (folder / "artifact").is_dir():
         folder = folder / "artifact"
+    if key := signed_by or os.environ.get("BARSTACK_SIGNED_BY"):
+        verify(folder, Path(key))
     return Predictor(TrainedEnsemble.load(folder))
 
 

@@ -1,0 +1,113 @@
+"""Signatures of artifacts: who made one, which no hash can tell. Ed25519, by `cryptography`."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from barstack.core.errors import ArtifactError, ConfigError, MissingPackageError, StorageError
+from barstack.core.files import new_file
+from barstack.core.untrusted import read_bytes
+
+from ._manifest import MANIFEST, SIGNATURE, Manifest, verified_manifest
+
+# Signed before the manifest, so that no signature of anything else is one of an artifact.
+_CONTEXT = b"barstack artifact manifest, version 1\n"
+_LARGEST_MANIFEST = 16 * 2**20  # bytes
+_LARGEST_KEY = 16_384
+_SIGNED = 129  # 128 hex digits and the end of the line
+
+
+def new_key(file: Path) -> Path:
+    """Write a private key, readable by its owner alone, and its public key at `FILE.pub`.
+
+    Raises `ConfigError` where either is there already.
+    """
+    public = file.with_name(f"{file.name}.pub")
+    if found := [each for each in (file, public) if each.exists() or each.is_symlink()]:
+        raise ConfigError(f"{found[0]} is there already. Name another file, or move it away.")
+    forms = _cryptography("hazmat.primitives.serialization")
+    key = _cryptography("hazmat.primitives.asymmetric.ed25519").Ed25519PrivateKey.generate()
+    private = key.private_bytes(forms.Encoding.PEM, forms.PrivateFormat.PKCS8, forms.NoEncryption())
+    own = key.public_key().public_bytes(forms.Encoding.PEM, forms.PublicFormat.SubjectPublicKeyInfo)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(private)
+        public.write_bytes(own)
+    except OSError as error:
+        raise StorageError(f"Cannot write {file}: {error}. Name another file.") from None
+    return public
+
+
+def sign(folder: Path, key: Path) -> Path:
+    """Sign an artifact whose every file is as its manifest says; the signature lies within."""
+    verified_manifest(folder)
+    signature = _private(key).sign(_CONTEXT + read_bytes(folder / MANIFEST, _LARGEST_MANIFEST))
+    file = folder / SIGNATURE
+    with new_file(file) as scratch:
+        scratch.write_text(f"{signature.hex()}\n")
+    return file
+
+
+def verify(folder: Path, key: Path) -> Manifest:
+    """The manifest of an artifact that the owner of a key signed; `ArtifactError` for any other."""
+    public = _public(key)
+    manifest = verified_manifest(folder)
+    file = folder / SIGNATURE
+    if not file.exists() and not file.is_symlink():
+        raise ArtifactError(
+            f"{folder} is not signed. Sign it where you know that it is yours: barstack sign "
+            "ARTIFACT --key KEY."
+        )
+    wrong = _cryptography("exceptions").InvalidSignature
+    try:
+        text = read_bytes(file, _SIGNED).decode()
+        data = _CONTEXT + read_bytes(folder / MANIFEST, _LARGEST_MANIFEST)
+        public.verify(bytes.fromhex(text.strip()), data)
+    except (wrong, ValueError):
+        raise ArtifactError(
+            f"{folder} was not signed by the owner of {key}, or has changed since. Load it only "
+            "where you know who made it."
+        ) from None
+    return manifest
+
+
+def _private(file: Path) -> Any:
+    forms = _cryptography("hazmat.primitives.serialization")
+    kind = _cryptography("hazmat.primitives.asymmetric.ed25519").Ed25519PrivateKey
+    return _key(file, lambda data: forms.load_pem_private_key(data, None), kind, "private")
+
+
+def _public(file: Path) -> Any:
+    forms = _cryptography("hazmat.primitives.serialization")
+    kind = _cryptography("hazmat.primitives.asymmetric.ed25519").Ed25519PublicKey
+    return _key(file, forms.load_pem_public_key, kind, "public")
+
+
+def _key(file: Path, read: Any, kind: Any, what: str) -> Any:
+    unsupported = _cryptography("exceptions").UnsupportedAlgorithm
+    try:
+        with file.open("rb") as stream:
+            found = read(stream.read(_LARGEST_KEY))
+    except (OSError, ValueError, TypeError, unsupported) as error:
+        raise ConfigError(
+            f"{file} holds no {what} key: {str(error)[:200]}. Make one with: barstack new-key FILE"
+        ) from None
+    if not isinstance(found, kind):
+        raise ConfigError(
+            f"{file} holds a {what} key that is not of Ed25519. Make one with: barstack new-key "
+            "FILE"
+        )
+    return found
+
+
+def _cryptography(module: str) -> Any:
+    try:
+        return import_module(f"cryptography.{module}")
+    except ImportError as error:
+        raise MissingPackageError(
+            f"Signatures need cryptography: pip install 'barstack[signing]' ({error})."
+        ) from None
