@@ -29,11 +29,8 @@ __all__ = [
     "TrainedEnsemble",
     "align",
     "fit_known",
-<<<<<<< HEAD
     "load_ensemble",
-=======
     "new_key",
->>>>>>> 9327d86 (Artifacts can be signed; the mutants know every format and break one rule each)
     "register",
     "sign",
     "verified_manifest",

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any
 
 import numpy as np
-from pydantic import model_validator
 
 from barstack.core.decisions import Rows
 from barstack.core.errors import ArtifactError, ConfigError, DataError, LeakError
 from barstack.core.forecast import Forecast, Kind, Target, uncrossed
-from barstack.core.stored import Duration, Moment, Names, Positive, StoredTarget
 from barstack.core.times import DecidedAt, TrainedThrough, as_time, iso
 from barstack.core.untrusted import read_json
 from barstack.datasets import (
@@ -30,29 +28,10 @@ from . import _calls
 from ._arrays import require
 from ._model import MODELS, Model, Values
 from ._rows import label_scale, rows_with_enough
+from ._stored import StoredModel
 
 _FORMAT = 2  # of fitted.json
 _MOST_KEPT = 2**24  # numbers of the rows that one forecast looks at
-
-
-class _Stored(StoredTarget):
-    """What `fitted.json` holds."""
-
-    format: Literal[2]
-    model: dict[str, Any] | str
-    columns: Names
-    scaler: dict[str, Any]
-    y_scale: list[Positive]
-    trained_through: Moment
-    max_gap: Duration
-
-    @model_validator(mode="after")
-    def _is_of_the_target(self) -> Self:
-        if len(self.y_scale) != len(self.horizons):
-            raise ValueError(f"y_scale has {len(self.y_scale)} numbers")
-        if self.target.n_classes and set(self.y_scale) != {1.0}:
-            raise ValueError("y_scale is not 1, as classes have no scale")
-        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +196,7 @@ class FittedModel:
                 f"{folder} has format {found}, this barstack reads {_FORMAT}. Load it with the "
                 "version that wrote it, or run its study again."
             )
-        stored = _Stored.read(content, file)
+        stored = StoredModel.read(content, file)
         model, target, columns = MODELS.parse(stored.model), stored.target, tuple(stored.columns)
         scaler = FittedScaler.from_json(stored.scaler, len(columns))
         y_scale = np.array(stored.y_scale, float)

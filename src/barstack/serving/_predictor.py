@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-import warnings
-=======
 import os
->>>>>>> 9327d86 (Artifacts can be signed; the mutants know every format and break one rule each)
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +15,8 @@ from barstack.bars import Bars, Panel, as_panel
 from barstack.core.errors import ConfigError, DataError, LeakError
 from barstack.core.forecast import Forecast
 from barstack.core.times import iso
-<<<<<<< HEAD
-from barstack.ensembles import OneRowEnsemble, TrainedEnsemble
-from barstack.features import FeatureTable, check_known, read_series
-=======
 from barstack.ensembles import OneRowEnsemble, TrainedEnsemble, verify
-from barstack.features import check_known, read_series
->>>>>>> 9327d86 (Artifacts can be signed; the mutants know every format and break one rule each)
+from barstack.features import FeatureTable, check_known, read_series
 
 from ._feature_rows import feature_rows
 from ._live_bars import check_as_study, check_length, table_of, warn_of_strangers
