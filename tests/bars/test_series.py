@@ -383,3 +383,37 @@ def test_midnights_of_any_zone_are_dates(zone: str, tmp_path: Path) -> None:
             Series(columns=("mood",), per_symbol=False).read(form)
     at_noon = frame.assign(known_at=days + pd.Timedelta("12h"))
     assert len(Series(columns=("mood",), per_symbol=False).read(at_noon)) == len(days)
+
+
+@pytest.mark.parametrize("fill", [None, 0.0])
+@pytest.mark.parametrize("max_age", [None, "2h"])
+def test_a_table_says_as_of_any_moment_what_the_join_says(
+    fill: float | None, max_age: str | None
+) -> None:
+    series = Series(columns=["mood"], max_age=max_age, fill=fill)
+    times = ["2026-01-05T10:00Z", "2026-01-05T15:00Z"]
+    rows = {"known_at": times, "symbol": ["A", "A"], "mood": [1.0, None]}
+    table = series.read(pl.DataFrame(rows))
+    moments = DecidedAt(
+        np.datetime64("2026-01-05T09", "us") + np.arange(9) * np.timedelta64(1, "h")
+    )
+    for symbol in ("A", "B"):
+        np.testing.assert_array_equal(
+            table.as_of(symbol, moments)[0], series.join(table, symbol, moments)
+        )
+    filled = np.isfinite(table.as_of("B", moments)[0]).ravel()
+    assert filled.tolist() == [False] + [fill is not None] * 8
+    own = table.as_of("A", moments)[0].ravel().tolist()
+    gone = np.nan if fill is None else fill
+    stale = gone if max_age else 1.0
+    np.testing.assert_array_equal(own, [np.nan, 1, 1, 1, stale, stale, gone, gone, gone])
+
+
+@pytest.mark.parametrize("symbol", [pl.Int64, pl.Float64, pl.String, pl.Null])
+def test_a_table_without_rows_is_read_whatever_its_types(symbol: type[pl.DataType]) -> None:
+    types: Any = {"known_at": pl.Float64, "symbol": symbol, "mood": pl.Int64}
+    empty = Series(columns=["mood"]).read(pl.DataFrame(schema=types))
+    assert repr(empty) == "SeriesTable(mood; no rows)"
+    assert np.isnan(
+        empty.as_of("A", DecidedAt(np.array(["2026-01-05"], "datetime64[us]")))[0]
+    ).all()

@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import Barstack
 
 from barstack import Study
+from barstack.labels import LABELS
 
 StudyFile = Callable[..., Path]
 
@@ -68,6 +69,10 @@ def test_labels_are_those_fitted_for_each_fold(
     joined = first.join(last, on="decided_at", suffix="_later")
     assert (joined["label_4bars"] != joined["label_4bars_later"]).any()
     np.testing.assert_array_equal(joined["label_return_4bars"], joined["label_return_4bars_later"])
+    facts = [json.loads((out / f"fold_{k}" / "dataset.json").read_text()) for k in (0, 2)]
+    first_label, last_label = (each["label"] for each in facts)
+    assert first_label != last_label  # each with its own thresholds
+    assert not LABELS.parse(first_label).fitted
 
 
 def test_what_is_wrong_is_one_sentence(

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from barstack.core.errors import ConfigError, DataError, StorageError
+from barstack.core.times import KnownAt
 from barstack.datasets import Dataset, FittedScaler, RobustScaler, parts_of
 from barstack.labels import SampleWeights
 from barstack.splits import SPLITTERS, Fold
@@ -73,6 +74,22 @@ def test_a_single_cut_keeps_its_embargo_before_the_test(embargo: int | str) -> N
         assert KNOWN_AT[before].max() <= latest
     without = parts_of(DATASET, folds, CHRONOLOGICAL)[0]
     assert len(parts.validation) < len(without.validation)
+
+
+def test_rows_before_a_test_are_not_chosen_by_what_came_of_them() -> None:
+    """Of a fitted label those stay that are known in time at the latest, however soon each is."""
+    decided_at = DATASET.decisions.decided_at
+    latest = KnownAt(decided_at + np.timedelta64(3, "D"))
+    latest[np.isnat(KNOWN_AT)] = np.datetime64("NaT")
+    fitted = replace(DATASET, labels=replace(DATASET.labels, latest=latest))
+    folds = CHRONOLOGICAL.split(DATASET.decisions, latest, DATASET.usable)
+    (parts,) = parts_of(fitted, folds, CHRONOLOGICAL)
+    assert latest[parts.validation].max() <= decided_at[parts.test].min()
+    early = decided_at[parts.validation].max()
+    asked = folds[0].test[decided_at[folds[0].test] <= early]
+    np.testing.assert_array_equal(parts.validation, asked)  # all of them, whatever their outcome
+    (own,) = parts_of(fitted, folds[:1])
+    assert latest[own.train].max() <= decided_at[own.validation].min()
 
 
 def test_two_folds_far_apart_are_no_single_cut() -> None:

@@ -106,6 +106,26 @@ def _models() -> str:
     )
 
 
+def _networks() -> str:
+    """The settings that each network has of its own, and how many numbers it learns."""
+    from barstack.models import MODELS  # noqa: PLC0415
+    from barstack.models.neural._neural import Neural  # noqa: PLC0415
+
+    rows = []
+    for name in MODELS.names():
+        model = MODELS.parse(name)
+        if isinstance(model, Neural):
+            own = [each for each in type(model).model_fields if each not in Neural.model_fields]
+            settings = ", ".join(f"`{each}` ({_shown(getattr(model, each))})" for each in own)
+            count = f"{model.parameter_count(52, 4):,}"
+            rows.append({"name": name, "parameters": count, "settings (default)": settings})
+    return _table(("name", "parameters", "settings (default)"), rows)
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
 def _checks() -> str:
     listed: list[dict[str, Any]] = json.loads(barstack("list", "checks", "--json"))["checks"]
     return _table(("name", "by default", "about"), listed)
@@ -132,6 +152,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "help": _help,
     "learning": measured.learning,
     "models": _models,
+    "networks": _networks,
     "neural": measured.neural,
     "oracles": _oracles,
     "sets": _sets,

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from sklearn import ensemble, kernel_approximation, linear_model, neighbors, svm
 
-from barstack.core.forecast import Task
+from barstack.core.forecast import Target, Task
 from barstack.core.seeds import derive_seed
 from barstack.datasets import Dataset, Samples
 from barstack.models import MODELS
+from barstack.models._horizons import Part
 from barstack.models._scikit import bounded_threads
+from barstack.models.boosting.hist_gradient_boosting import HistGradientBoosting
 from barstack.splits import early_stop_split
 from barstack.testing import small_dataset, training_rows
 
@@ -76,6 +78,18 @@ def test_forests_are_those_of_sklearn_to_the_bit(name: str, task: Task) -> None:
 
     found = ours(task, {"model": name, "trees": 30, "depth": 6, "leaf_rows": 9})
     np.testing.assert_array_equal(found, each_horizon(task, fitted))
+
+
+def test_hist_gradient_boosting_ranks_rows_where_no_tree_improves_on_the_mean() -> None:
+    """The rows to stop by say the opposite of those to learn from, so that every tree harms."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 3))
+    weight, model = np.ones(600), MODELS.parse("hist_gradient_boosting")
+    assert isinstance(model, HistGradientBoosting)
+    y = X[:, 0] + 0.1 * rng.normal(size=600)
+    target = Target("return", ("1h",))
+    learned = model.fit_one(Part(X, y, weight), Part(X, -y, weight), target, seed=0)
+    assert np.ptp(model.predict_one(learned, X, target)) > 0.0
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import field_validator, model_validator
 
 from barstack.core.errors import ConfigError, DataError, did_you_mean
 from barstack.core.spec import Spec
-from barstack.core.times import DecidedAt, KnownAt, canonical_duration, parse_duration
+from barstack.core.times import DecidedAt, KnownAt, canonical_duration
 
 from ._checks import first_row
 from ._columns import as_polars, numbers
@@ -94,7 +95,8 @@ class Series(Spec):
         symbols, code = self._symbols(table, where)
         values = np.column_stack([_finite(table[name], where) for name in self.columns])
         moments = KnownAt(known_at.view("datetime64[us]"))
-        return SeriesTable.of_rows(self.columns, symbols, code, moments, values, where)
+        found = SeriesTable.of_rows(self.columns, symbols, code, moments, values, where)
+        return replace(found, max_age=self.max_age, fill=self.fill)
 
     def join(
         self, table: SeriesTable, symbol: str, decided_at: DecidedAt
@@ -104,16 +106,8 @@ class Series(Spec):
         NaN before the first row, past `max_age` and where a row leaves a number open, unless
         `fill` says otherwise; never filled before the table's first row of any symbol.
         """
-        values, known_at = table.as_of(symbol, decided_at)
-        if self.max_age is not None:
-            longest = np.timedelta64(parse_duration(self.max_age), "us")
-            values[decided_at - known_at > longest] = np.nan
-        if self.fill is not None:
-            begun = np.asarray(decided_at >= table.began_at)
-            values[np.isnan(values) & begun[:, None]] = self.fill
-            # Of a symbol without a row, nothing has been heard for as long as there was news.
-            silent = begun & np.isnat(known_at)
-            known_at = KnownAt(np.where(silent, table.began_at, known_at))
+        own = replace(table, max_age=self.max_age, fill=self.fill)
+        values, known_at = own.as_of(symbol, decided_at)
         if not self.age:
             return values
         return np.column_stack([values, (decided_at - known_at) / _HOUR])
@@ -154,7 +148,7 @@ class Series(Spec):
         if not self.per_symbol:
             return None, np.zeros(len(table), np.int32)
         column = table["symbol"]
-        if column.dtype not in (pl.String, pl.Categorical, pl.Enum, pl.Null):
+        if len(column) and column.dtype not in (pl.String, pl.Categorical, pl.Enum, pl.Null):
             raise DataError(
                 f"{where}: column 'symbol' holds {column.dtype} ({column[0]!r} in row 0), not "
                 "names. Store text."

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barstack.core.errors import DataError
-from barstack.core.times import NEVER, DecidedAt, KnownAt, iso, microseconds
+from barstack.core.times import NEVER, DecidedAt, KnownAt, iso, microseconds, parse_duration
 
 Values = npt.NDArray[np.float64]
 
@@ -27,6 +27,8 @@ class SeriesTable:
     known_at     (n_rows,) rising within each symbol, each once
     values       (n_rows, n_columns) NaN where a row leaves a number open
     began_at     the earliest `known_at` of all, NaT when nothing is known yet
+    max_age      a row known for longer than this says nothing any more
+    fill         stands for what is unknown from `began_at` on
     """
 
     columns: tuple[str, ...]
@@ -35,6 +37,8 @@ class SeriesTable:
     known_at: KnownAt
     values: Values
     began_at: np.datetime64
+    max_age: str | None = None
+    fill: float | None = None
 
     @classmethod
     def of_rows(
@@ -108,7 +112,9 @@ class SeriesTable:
 
         decided_at  (n,)
         returns     values (n, n_columns) of the latest row with `known_at <= decided_at`, and
-                    (n,) that `known_at`; NaN and NaT before the first
+                    (n,) that `known_at`; NaN and NaT before the first. Past `max_age` values are
+                    NaN. With `fill` no value is NaN from `began_at` on, the `known_at` of a
+                    symbol without a row
 
         >>> from barstack.bars import Series
         >>> import polars as pl
@@ -123,6 +129,15 @@ class SeriesTable:
         unknown = np.full((1, len(self.columns)), np.nan)
         values = np.concatenate([unknown, own.values])[row]
         known_at = np.concatenate([[NEVER], own.known_at])[row]
+        if self.max_age is not None:
+            longest = np.timedelta64(parse_duration(self.max_age), "us")
+            values[decided_at - known_at > longest] = np.nan
+        if self.fill is not None:
+            begun = np.asarray(decided_at >= self.began_at)
+            values[np.isnan(values) & begun[:, None]] = self.fill
+            # Of a symbol without a row, nothing has been heard for as long as there was news.
+            silent = begun & np.isnat(known_at)
+            known_at = np.where(silent, self.began_at, known_at)
         return values, KnownAt(known_at)
 
     def known_by(self, moment: np.datetime64) -> SeriesTable:
@@ -145,7 +160,8 @@ class SeriesTable:
             np.concatenate([self.values, other.values]),
             where,
         )
-        return replace(both, began_at=np.fmin(self.began_at, other.began_at))  # NaT gives way
+        began_at = np.fmin(self.began_at, other.began_at)  # NaT gives way
+        return replace(both, began_at=began_at, max_age=self.max_age, fill=self.fill)
 
     def _take(self, rows: slice | npt.NDArray[np.bool_]) -> SeriesTable:
         return replace(

@@ -67,10 +67,10 @@ class HistGradientBoosting(Boosting):
             booster.fit(
                 own.X,
                 own.y,
-                own.weight,
+                _unless_alike(own.weight),
                 X_val=stop_by.X,
                 y_val=stop_by.y,
-                sample_weight_val=stop_by.weight,
+                sample_weight_val=_unless_alike(stop_by.weight),
             )
         return booster
 
@@ -84,12 +84,20 @@ class HistGradientBoosting(Boosting):
         return Trees.load(file, len(target.outputs))
 
 
+def _unless_alike(weight: Values) -> Values | None:
+    """Weights that differ: by them the library looks for each border of a bin by itself, which
+    takes several times as long as all the trees."""
+    return None if np.ptp(weight) == 0.0 else weight
+
+
 def _arrays(boosters: list[Any], n_features: int, n_outputs: int) -> Trees:
     """The trees of the best rounds; those of a class or a level add to its own score alone."""
     trees: list[Tree] = []
     for first, booster in enumerate(boosters):
         # The first score is that of no tree; the library keeps the trees beyond the best as well.
-        best = int(np.argmax(booster.validation_score_))
+        # Where none improves on the mean the first is kept, as LightGBM does: a forecast that
+        # never changes ranks nothing.
+        best = max(1, int(np.argmax(booster.validation_score_)))
         for together in booster._predictors[:best]:
             trees += [
                 _tree(tree.nodes, first + place, n_outputs) for place, tree in enumerate(together)
