@@ -27,7 +27,7 @@ import polars as pl
 import yaml
 
 import barstack.experiments  # noqa: F401 (before the first child)
-from barstack.cli._app import main
+from barstack.cli import main
 from barstack.testing import walk
 
 WRONG, INTERRUPTED = 2, 130
