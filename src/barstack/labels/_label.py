@@ -37,7 +37,9 @@ class LabelTable:
     values     (n_rows, n_horizons) float64: a return, 0/1 for down/up, or 0/1/2 for
                SELL/HOLD/BUY; NaN while open, and where it is missing
     known_at   (n_rows, n_horizons) when each holding has ended; NaT while open
-    returns    (n_rows, n_horizons) the forward return behind each value, fraction
+    returns    (n_rows, n_horizons) the forward return behind each value, fraction: of holding
+               from the close at the decision to the close at `known_at`, or to an order placed
+               before; profits are computed from it, and the audit computes it again
     eligible   (n_rows,) decisions that can have a label at all; the others, such as the last of
                a session where nothing is held overnight, are neither trained on nor judged
     close      (n_rows,) price at each decision, for weights that ask what its bars returned
