@@ -280,7 +280,7 @@ def places(panel: dict[str, Bars]) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("symbols", [3, 9])
-@pytest.mark.parametrize("shift", [0, 1, -1])
+@pytest.mark.parametrize("shift", [0, 1, -1, 12, -36])
 def test_symbols_by_other_clocks(symbols: int, shift: int) -> None:
     prices = group(symbols=symbols)
     prices["S1"] = np.roll(prices["S1"], shift)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import correlate
 
 from barstack.bars import Panel
 from barstack.core.times import format_duration, iso
@@ -26,6 +27,7 @@ Flags = npt.NDArray[np.bool_]
 _MOST_BARS = 20_000  # of each symbol, the latest
 _PAIRS = 6  # symbols up to which each is held against each, and not against the others' mean
 _STEPS = (1, 6)  # bars
+_FARTHEST = 800  # bars
 _ALL = "the others"
 _LEADS = (
     0.15  # correlation of one symbol's last move with another's next that honest bars keep below
@@ -54,9 +56,12 @@ def hunt_bars(panel: Panel) -> Iterator[Leak]:
 
 
 class _Lead(NamedTuple):
+    """A correlation of moves of so many bars, of which one ends so many before the other begins."""
+
     correlation: float
     now: float
     bars: int
+    before: int
 
 
 def _off_the_clock(paths: dict[str, Path]) -> Iterator[Leak]:
@@ -80,9 +85,10 @@ def _off_the_clock(paths: dict[str, Path]) -> Iterator[Leak]:
         yield _leak(
             most,
             bars.closed_at[0],
-            f"The last {lead.bars} bar(s) of {leader} forecast the next {lead.bars} of {follower} "
-            f"with a correlation of {lead.correlation:.2f}, where moves at the same time have "
-            f"{lead.now:.2f}: their clocks differ, and one of them is known later than it says.",
+            f"Moves of {leader} over {lead.bars} bar(s) forecast those of {follower} "
+            f"{lead.bars + lead.before} bar(s) later with a correlation of {lead.correlation:.2f}, "
+            f"where moves at the same time have {lead.now:.2f}: their clocks "
+            "differ, and one of them is known later than it says.",
             "Find out at which moment each source closes its bars, whether it stamps them with "
             "their start or their end, and in which zone; bars of a day that close at other hours "
             "need a calendar of their own each.",
@@ -103,7 +109,23 @@ def _lead(follower: Floats, leader: Floats) -> _Lead | None:
         at_once = abs(correlation(now[moved], following[moved]))
         sure = lead * np.sqrt(moved.sum() / bars) > _ERRORS
         if sure and lead > max(_LEADS, _OF_NOW * at_once):
-            return _Lead(lead, at_once, bars)
+            return _Lead(lead, at_once, bars, 0)
+    return _long_before(follower, leader)
+
+
+def _long_before(follower: Floats, leader: Floats) -> _Lead | None:
+    """The same of single bars up to many before, as where a zone is wrong by hours."""
+    moves = [np.nan_to_num(np.diff(each)) for each in (follower, leader)]
+    following, other = ((each - each.mean()) / max(each.std(), 1e-12) for each in moves)
+    n_moves = len(following)
+    farthest = min(_FARTHEST, n_moves // 4)
+    if n_moves < _FEWEST:
+        return None
+    whole = correlate(following, other, method="fft") / n_moves
+    found = np.abs(whole[n_moves - 1 : n_moves + farthest])
+    place = int(np.argmax(found[1:])) + 1
+    if found[place] > max(_LEADS, _OF_NOW * found[0]) and found[place] * np.sqrt(n_moves) > _ERRORS:
+        return _Lead(float(found[place]), float(found[0]), 1, place - 1)
     return None
 
 

@@ -27,9 +27,12 @@ _PROBES = 6  # holdings left before their label is known whose later bars are al
 _RISE, _FALL = 2.5, 0.4  # all prices after a moment, by these
 
 
-def hunt_returns(labels: LabelTable, made: Made, data: Data, *, traded: bool) -> Iterator[Leak]:
+def hunt_returns(
+    labels: LabelTable, made: Made | None, data: Data, *, traded: bool = False
+) -> Iterator[Leak]:
     """Returns that are not those of holding from the decision until the label is known.
 
+    made    makes the labels of other data, where that can be done
     traded  whether profits are computed from these returns
 
     A holding begins at the last close by the decision. It is left at the close at which its label
@@ -43,7 +46,7 @@ def hunt_returns(labels: LabelTable, made: Made, data: Data, *, traded: bool) ->
         if not len(held.rows):
             continue
         wrong = held.left < 0 if said else held.left != held.last
-        if said and not wrong.any():
+        if said and made is not None and not wrong.any():
             wrong = _chased(labels, made, data, held, place)
         what = made_of(held, data.panel, said=said) if wrong.any() else None
         if not wrong.any() or (what is None and not said):

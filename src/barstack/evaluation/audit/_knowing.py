@@ -114,6 +114,12 @@ class Table:
         yield from sorted(best.items())
 
     @property
+    def strangest(self) -> Ints:
+        """Columns in the order of how little the bars' own past tells of them."""
+        left = (self._forms_by_size[0] ** 2).sum(axis=0)
+        return np.argsort(-left, kind="stable")
+
+    @property
     def _forms_by_size(self) -> list[Floats]:
         if self._by_size is None:
             there = np.isfinite(self.raw)

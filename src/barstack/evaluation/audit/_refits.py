@@ -16,6 +16,7 @@ from barstack.labels import LabelTable
 from barstack.splits import Fold
 
 from ._apart import hunt_stage
+from ._earned import hunt_returns
 from ._leak import Leak
 from ._pipeline import Data, Fit, Stage
 from ._poison import Dose, Poisoned, poison, unseen
@@ -55,6 +56,9 @@ def hunt_fit(
     base = _checked(refit(data, features, labels), fold, number)
     for stage in base.stages:
         yield from hunt_stage(labels, fold, number, stage)
+    for own in {id(stage.labels): stage.labels for stage in base.stages}.values():
+        if own is not None:  # the fold's own labels, such as those of barriers fitted to it
+            yield from hunt_returns(own, None, data)
     hidden = unseen(labels, fold, base)
     for dose in DOSES:
         given = poison(data, features, labels, fold, hidden, dose)

@@ -93,7 +93,7 @@ def hunt_targets(
         return
     sides = [future for future in futures if future.side and (future.main or not short)]
     names = [features.columns[place] for place in rest]
-    together = Together(table.raw, table.symbol, names, surely)
+    together = Together(table.raw, table.symbol, names, table.strangest, surely)
     for future in sides:
         known = together.knowing(future.values, future.block, too_good, deep=not short)
         if known is not None:

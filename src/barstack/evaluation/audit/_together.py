@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ Ints = npt.NDArray[np.int64]
 Surely = Callable[[float, Floats, Ints, int], float]
 
 _ROWS, _STRETCH = 4_000, 400
-_MOST_COLUMNS = 120  # of those that products are made of; their number counts squared
+_MOST_FACTORS = 240  # of those that products are made of; their number counts squared
 _MOST_IN_TRIPLES, _ROWS_IN_TRIPLES = 40, 2_000
 _WILDEST = 8.0  # root mean squares, beyond which a factor counts no further
 _ROUNDING = 1e-11  # of a product's mean square: less variance than that is none
@@ -32,12 +32,17 @@ class Found(NamedTuple):
 class Together:
     """Columns at rows, standardised within each symbol once, and asked about several futures.
 
+    order   of the columns, those first that are to be tried where not all can be
     surely  what a correlation is at least, given the products it is the sum of, their blocks and
             how many numbers were fitted
     """
 
-    def __init__(self, raw: Floats, symbol: Ints, names: Sequence[str], surely: Surely) -> None:
-        self.names, self.surely = names, surely
+    def __init__(
+        self, raw: Floats, symbol: Ints, names: Sequence[str], order: Ints, surely: Surely
+    ) -> None:
+        raw = raw[:, order]
+        self.names, self.order = [names[place] for place in order], order
+        self.surely = surely
         self.rows = _stretches(len(raw), _ROWS)
         raw, symbol = raw[self.rows], symbol[self.rows]
         self.centred = _scaled(raw, symbol, centred=True)
@@ -62,6 +67,10 @@ class Together:
             or (self._triple(y / size, block, limit) if deep else None)
         )
 
+    def _named(self, columns: Iterable[int]) -> list[str]:
+        """In the order of the table."""
+        return [self.names[place] for place in sorted(columns, key=self.order.__getitem__)]
+
     def _sum(self, y: Floats, block: Ints, limit: float) -> Found | None:
         """A linear combination, learned in one half of the time and tried in the other."""
         X, half = self.centred, block > np.median(block)
@@ -77,7 +86,7 @@ class Together:
         if not (found > limit and self.surely(found, forecast * y, block, 0) > limit):
             return None
         chosen = _few(X, y)
-        names = [self.names[place] for place in chosen]
+        names = self._named(chosen)
         return Found(_listed(names), f"A sum or difference of {_quoted(names)}", found)
 
     def _product(self, y: Floats, block: Ints, limit: float) -> Found | None:
@@ -90,15 +99,16 @@ class Together:
         product = self.factors[:, first] * self.factors[:, second] - self.mean[first, second]
         if not self.surely(found, product * y, block, 2) > limit:
             return None
-        names = [self.names[place] for place in sorted({self.of[first][0], self.of[second][0]})]
+        names = self._named({self.of[first][0], self.of[second][0]})
         verb = "ratio" if self.of[first][1] != self.of[second][1] else "product"
         return Found(_listed(names), f"The {verb} of {_quoted(names)}", found)
 
     def _triple(self, y: Floats, block: Ints, limit: float) -> Found | None:
-        if not 3 <= self.centred.shape[1] <= _MOST_IN_TRIPLES:
+        if self.centred.shape[1] < 3:
             return None
         rows = _stretches(len(y), _ROWS_IN_TRIPLES)
-        X, y, block = np.clip(self.centred[rows], -_WILDEST, _WILDEST), y[rows], block[rows]
+        X, y, block = self.centred[rows][:, :_MOST_IN_TRIPLES], y[rows], block[rows]
+        X = np.clip(X, -_WILDEST, _WILDEST)
         squares = X * X
         for place, third in enumerate(X.T):
             weighed = X * third[:, None]
@@ -109,7 +119,7 @@ class Together:
             found = float(abs(correlations[first, second]))
             product = X[:, first] * weighed[:, second] - mean[first, second]
             if found > limit and self.surely(found, product * y, block, 3) > limit:
-                names = [self.names[each] for each in sorted({int(first), int(second), place})]
+                names = self._named({int(first), int(second), place})
                 return Found(_listed(names), f"The product of {_quoted(names)}", found)
         return None
 
@@ -167,7 +177,7 @@ def _factors(raw: Floats, centred: Floats, symbol: Ints) -> tuple[Floats, list[t
             of.append((place, True))
     if not factors:
         return np.zeros((len(raw), 1)), [(0, False)]
-    kept = slice(0, _MOST_COLUMNS)
+    kept = slice(0, _MOST_FACTORS)
     return np.clip(np.stack(factors[kept], axis=1), -_WILDEST, _WILDEST), of[kept]
 
 
