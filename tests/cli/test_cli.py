@@ -74,7 +74,8 @@ def test_run(barstack: Barstack, tmp_path: Path, study_file: StudyFile) -> None:
     again = barstack("run", file, "--runs", runs, "--json")
     assert set(again.json) == {
         "run", "folder", "report", "artifact", "verdict", "task", "n_decisions",
-        "ensembles", "members", "naive", "steps", "findings",
+        "ensembles", "members", "naive", "steps", "findings", "audits", "confusions",
+            "contradictions",
     }  # fmt: skip
     assert Path(again.json["report"]).is_file()
     assert {step["how"] for step in again.json["steps"]} == {"made", "reused"}
@@ -89,7 +90,7 @@ def test_leaderboard(barstack: Barstack, finished: Run) -> None:
     for name in ("stack", "average", "ridge", "strong", "historical_mean", "luck"):
         assert name in shown.out
     one = barstack("leaderboard", finished.folder, "--horizon", "4bars", "--json").json
-    assert set(one) == {"verdict", "scores"}
+    assert set(one) == {"audits", "confusions", "contradictions", "scores", "verdict"}
     assert {score["horizon"] for score in one["scores"]} == {"4bars"}
     assert len(one["scores"]) == 8
 

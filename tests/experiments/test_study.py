@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from barstack import Study
+from barstack import Run, Study
 from barstack.core.errors import ConfigError
+from barstack.experiments import compare_runs
 
 BASE = """
 bars: sample
@@ -117,3 +118,22 @@ def test_the_title_changes_nothing(tmp_path: Path) -> None:
     titled = read(tmp_path, BASE + "title: Größe zählt")
     assert titled.title == "Größe zählt"
     assert titled.id == read(tmp_path, BASE).id
+
+
+def test_compare_and_leaderboard_give_one_figure_one_error(finished: Run) -> None:
+    """To rounding: the one adds up rows by symbol, the other by time."""
+    scores = {(each.horizon, each.name): each for each in finished.evaluation.scores}
+    for at in compare_runs([finished.folder]):
+        for entry in at.entries:
+            score = scores[at.horizon, entry.name]
+            assert entry.ic == pytest.approx(score.ic, rel=1e-9)
+            assert entry.ic_se == pytest.approx(score.ic_se, rel=1e-9)
+            assert entry.directional_accuracy_se == pytest.approx(score.directional_accuracy_se)
+            assert entry.reach == score.reach
+
+
+def test_a_report_has_the_id_of_its_folder(finished: Run, with_series: Run) -> None:
+    for done in (finished, with_series):
+        page = (done.folder / "report.html").read_text(encoding="utf-8")
+        assert f"Run <code>{done.folder.name}</code>" in page
+        assert "In short, before anything was fitted" in page

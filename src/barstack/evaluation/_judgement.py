@@ -49,13 +49,14 @@ class Doubt:
     @property
     def sentence(self) -> str:
         """What is too good, and what has most likely been seen."""
+        ahead = self.horizon.replace("bars", "-bar")
         told = (
-            f"the {self.horizon} forecasts of {self.name} have a {self.figure} of {self.value:.2f} "
+            f"the {ahead} forecasts of {self.name} have a {self.figure} of {self.value:.2f} "
             f"with what came, where {self.bound:.2f} is the most that is plausible"
         )
         if self.figure == "directional accuracy":
             told = (
-                f"the {self.horizon} forecasts of {self.name} have the right direction in "
+                f"the {ahead} forecasts of {self.name} have the right direction in "
                 f"{self.value:.0%} of cases, where {self.bound:.0%} is the most that is plausible"
             )
         if self.column is None:
