@@ -64,7 +64,7 @@ LEARNERS: dict[str, dict[str, Any]] = {
 FEATURES = ("rsi", "body", "relative_volume", "bollinger_position")
 BATCH, QUARTER = 25, 4  # worlds; batches that hold also what is costly or beyond the usual
 POWER_BARS, R2, COSTS_BPS, POWER_HORIZONS = 3_000, (0.01, 0.03), (0.0, 1.0), (1, 12)
-MEMORIES = (0.0, 0.9, 0.97, 0.99)
+MEMORIES, WALKS = (0.0, 0.9, 0.97, 0.99), 2_000
 Key = tuple[str, int, str, float, int, str, int]  # folder, seed, kind, taught, symbols, who, batch
 
 
@@ -405,7 +405,7 @@ def main() -> None:
     proven = {
         name: [round(float(each[n] / each[0]), 3) for n in (1, 2)] for name, each in power.items()
     }
-    slow = power_by_memory(options.seed, 5 * options.worlds)
+    slow = power_by_memory(options.seed, WALKS)
     total = sum(power.values())
     for name, level in levels.items():
         print(f"{name:30}", *("" if each is None else f"{each:7.4f}" for each in level))
@@ -423,7 +423,7 @@ def main() -> None:
         ],
         "power_now_and_before": proven,
         "power_by_memory": slow,
-        "leaning_and_trending": both_at_once(options.seed, 5 * options.worlds),
+        "leaning_and_trending": both_at_once(options.seed, WALKS),
     }
     bars = {
         "null_reject_5": at_most(worst(0), 0.06),
