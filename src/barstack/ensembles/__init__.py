@@ -16,6 +16,7 @@ from ._ensemble import (
 from ._live import LiveEnsemble
 from ._manifest import Manifest, verified_manifest
 from ._one_row import OneRowEnsemble
+from ._reload import check_reloads
 from ._signature import new_key, sign, verify
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "OneRowEnsemble",
     "TrainedEnsemble",
     "align",
+    "check_reloads",
     "fit_known",
     "load_ensemble",
     "new_key",

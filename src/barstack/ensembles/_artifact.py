@@ -198,7 +198,7 @@ class TrainedEnsemble:
             tuple(members),
             as_time(manifest.ensemble_trained_through),
         )
-        bars = manifest.bars.model_dump()
+        bars = manifest.bars.model_dump(exclude_unset=True)
         about = manifest.about.model_dump(exclude_unset=True)
         found = cls(features, target, members, fitted, bars, about)
         said = as_time(manifest.trained_through)

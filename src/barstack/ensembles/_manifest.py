@@ -49,6 +49,9 @@ class BarsFacts(Stored):
     timezone: Name | None
     bar: Duration | None
     resample: Duration | None
+    day_zone: Name | None = None
+    history_bars: Annotated[int, Field(ge=0, le=10**9)] | None = None
+    began_at: dict[str, Moment] = Field(default_factory=dict)
 
 
 class Edge(Stored):

@@ -19,6 +19,7 @@ from barstack.ensembles import (
     FittedEnsemble,
     TrainedEnsemble,
     align,
+    check_reloads,
     fit_known,
     load_ensemble,
     walk_forward,
@@ -260,13 +261,17 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
             },
         )
 
+    def save(trained: TrainedEnsemble, folder: Path, key: str) -> None:
+        trained.save(folder / "artifact")
+        check_reloads(trained, folder / "artifact", chain.value("features"))
+
     yield Step(
         name="artifact",
-        needs=("bars", "labels", "ensemble", "evaluation", *needs),
+        needs=("bars", "features", "labels", "ensemble", "evaluation", *needs),
         spec=lambda: [study.id, TrainedEnsemble.format],
         make=make,
         publish="artifact",
-        save=lambda trained, folder, key: trained.save(folder / "artifact"),
+        save=save,
         load=lambda folder, key: TrainedEnsemble.load(folder / "artifact"),
     )
 

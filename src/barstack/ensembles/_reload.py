@@ -1,0 +1,116 @@
+"""An artifact is loaded again before it is published, and must forecast what was trained."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from barstack.core.errors import BarstackError, DataError, FaultError
+from barstack.core.parts import built_in
+from barstack.features import FeatureTable
+
+from ._artifact import TrainedEnsemble
+from ._one_row import OneRowEnsemble
+
+_ROWS = 8  # forecasts compared
+_SAME = 1e-6  # of the size of a forecast: threads may add up in another order
+_LONGEST_S = 300
+_START = "from barstack.ensembles._reload import main; main()"
+_CANNOT = 3  # exit code where the parts are those of a script or notebook
+
+
+def check_reloads(trained: TrainedEnsemble, folder: Path, table: FeatureTable) -> None:
+    """`FaultError` unless what lies in `folder` forecasts the newest rows as `trained` does.
+
+    An artifact with parts of other packages is loaded in a process of its own, in which nothing
+    was trained; barstack's own parts, which keep nothing beside their files, are loaded here.
+    """
+    usable = trained.with_history(table, np.arange(len(table.values)))[-_ROWS:]
+    lookback = trained.lookback_bars
+    windows, symbols = [], []
+    for row in usable:
+        window, symbol = table.values[row - lookback + 1 : row + 1], table.decisions.symbol[row]
+        with suppress(DataError):  # of a ticker that a member was not trained on
+            _forecasts(trained, [window], [str(symbol)])
+            windows.append(window)
+            symbols.append(str(symbol))
+    here = _forecasts(trained, windows, symbols)
+    _compare(folder, here, _forecasts(TrainedEnsemble.load(folder), windows, symbols))
+    parts: list[Any] = [trained.ensemble.ensemble]
+    for member in trained.members.values():
+        parts += [member.model, member.scaler.scaler, getattr(member.model, "of", member.model)]
+    outside = sorted({type(part).__module__ for part in parts if not built_in(part)})
+    if outside and "__main__" not in outside and windows:
+        _compare(folder, here, _elsewhere(folder, windows, symbols, outside) or here)
+
+
+def _forecasts(trained: TrainedEnsemble, windows: list[Any], symbols: list[str]) -> Any:
+    """By name of each forecaster, (n_rows, n_horizons, n_outputs) as lists."""
+    one_row = OneRowEnsemble.plain(trained)
+    said = [one_row.predict(*each) for each in zip(windows, symbols, strict=True)]
+    return {name: [each[name].tolist() for each in said] for name in said[0]} if said else {}
+
+
+def _compare(folder: Path, here: Any, there: Any) -> None:
+    for name, values in here.items():
+        ours, theirs = np.array(values), np.array(there.get(name, []))
+        same = ours.shape == theirs.shape
+        if not same or not np.allclose(ours, theirs, rtol=_SAME, atol=_SAME * np.abs(ours).max()):
+            raise FaultError(
+                f"The artifact in {folder} is not what was trained: loaded again, {name} forecasts "
+                f"{np.ravel(theirs)[-3:].tolist()} where it forecast {ours.ravel()[-3:].tolist()}. "
+                "Nothing was published. Mend the save and load of that part."
+            )
+
+
+def _elsewhere(folder: Path, windows: list[Any], symbols: list[str], modules: list[str]) -> Any:
+    """What a new process says; None where it cannot have the parts, as of a notebook."""
+    with tempfile.TemporaryDirectory() as scratch:
+        np.save(Path(scratch) / "windows.npy", np.stack(windows), allow_pickle=False)
+        asked = {"folder": str(folder.resolve()), "symbols": symbols, "modules": modules}
+        found = [path for path in sys.path if path]
+        done = subprocess.run(
+            [sys.executable, "-c", _START, scratch, json.dumps(asked)],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(found)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_LONGEST_S,
+            check=False,
+        )
+    if done.returncode == _CANNOT:
+        return None
+    if done.returncode:
+        raise FaultError(
+            f"The artifact in {folder} cannot be loaded in a process of its own: "
+            f"{(done.stderr.strip().splitlines() or ['it ended without a word'])[-1]} Nothing was "
+            f"published. Mend the save and load of {', '.join(modules)}."
+        )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    """Load what the arguments name, and print what it forecasts."""
+    scratch, asked = Path(sys.argv[1]), json.loads(sys.argv[2])
+    try:
+        for module in asked["modules"]:
+            import_module(module)
+    except ImportError:
+        sys.exit(_CANNOT)
+    try:
+        trained = TrainedEnsemble.load(asked["folder"])
+        windows = np.load(scratch / "windows.npy", allow_pickle=False)
+        print(json.dumps(_forecasts(trained, list(windows), asked["symbols"])))
+    except BarstackError as error:
+        if "needs what is not here" in str(error):  # registered within a function
+            sys.exit(_CANNOT)
+        sys.exit(str(error))
