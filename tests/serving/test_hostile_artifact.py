@@ -106,7 +106,7 @@ FITTED: list[tuple[str, str, Any]] = [
     ("ridge", "scaler.learned.scale", [-1.0, 1.0]),
     ("ridge", "scaler.learned.scale", [1e308, 1.0]),
     ("ridge", "scaler.learned.scale", ["1.0", "1.0"]),
-    ("ridge", "scaler.learned.scale", [True, True]),
+    ("ridge", "scaler.learned.scale", [True, 1.0]),
     ("ridge", "scaler.learned.centre", [1.0]),
     ("ridge", "scaler.learned.more", [1.0, 1.0]),
     ("ridge", "scaler", {"scaler": {"scaler": "rank_gauss"}, "learned": {"quantiles": [[], []]}}),

@@ -181,10 +181,17 @@ def _check_finite(scaler: Scaler, what: str, scaled: Any, values: Matrix) -> Non
         )
 
 
+def _holds_a_bool(content: Any) -> bool:
+    """Whether a flag stands among numbers, which numpy takes for 0 or 1."""
+    if isinstance(content, list):
+        return any(_holds_a_bool(each) for each in content)
+    return isinstance(content, bool)
+
+
 def _numbers(content: Any) -> Matrix:
     """An array of numbers between bounds that no training reaches."""
     array = np.array(content)
-    if array.dtype.kind not in "fi":
+    if array.dtype.kind not in "fi" or _holds_a_bool(content):
         raise ValueError("it holds what is no number.")
     if not (np.abs(array) < _LARGEST).all():  # a comparison with NaN is false
         raise ValueError("it holds a number that is not finite, or too large.")
