@@ -125,8 +125,12 @@ def clean(rng: np.random.Generator, source: Source) -> tuple[Pipeline, Data, str
     while True:
         pipeline, data, about = _draw(rng, source)
         try:
-            read_folds(pipeline, *read(pipeline, data))
-        except DataError:  # too few rows for these folds and this memory
+            features, labels = read(pipeline, data)
+            folds = read_folds(pipeline, features, labels)
+            for number in range(len(folds)):
+                assert pipeline.fit is not None
+                pipeline.fit(data, features, labels, folds, number)
+        except (DataError, ValueError):  # too few rows for these folds, stages and this memory
             continue
         return pipeline, data, about
 

@@ -155,6 +155,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "networks": _networks,
     "neural": measured.neural,
     "oracles": _oracles,
+    "planted": measured.planted,
     "sets": _sets,
     "sizes": measured.sizes,
 }

@@ -82,6 +82,30 @@ def held() -> str:
     return _table(["part", "figure", "printed", "bar", "met", "at commit"], rows)
 
 
+def planted() -> str:
+    """Each mistake of the audit's benchmark and where it was found, and what was counted."""
+    result = json.loads((ROOT / "benchmarks" / "results" / "audit.json").read_text())
+    rows = [
+        [
+            own["name"],
+            "yes" if own["located"] else "**no**",
+            own["stage"],
+            f"`{own['column']}`",
+            own["first"].replace("T", " "),
+        ]
+        for own in result["figures"]["leaks"]
+    ]
+    bars = {name: f"{facts['value']:,.0f}" for name, facts in result["bars"].items()}
+    blind = len(result["figures"]["blind"])
+    counted = (
+        f"{bars['leaks_planted']} planted, {bars['leaks_missed']} missed; of "
+        f"{bars['honest_pipelines']} honest pipelines {bars['false_alarms']} are called leaking; "
+        f"of {blind} blind ones {bars['blind_called_clean']} are called clean. At commit "
+        f"`{result['commit']}`."
+    )
+    return _table(["leak", "caught", "stage", "column", "first decision"], rows) + f"\n\n{counted}"
+
+
 def _table(heads: list[str], rows: list[list[str]]) -> str:
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

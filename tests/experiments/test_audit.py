@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -13,6 +13,8 @@ from barstack.bars import Bars
 from barstack.core.errors import LeakError
 from barstack.core.times import KnownAt
 from barstack.datasets import SCALERS, StandardScaler
+from barstack.ensembles import ENSEMBLES
+from barstack.ensembles._weighted import Average
 from barstack.evaluation.audit import Data
 from barstack.experiments import audit, run_study
 from barstack.experiments._pipeline import pipeline_of
@@ -44,26 +46,48 @@ class Unpurged(WalkForward):
         return folds
 
 
-class OfAllRows(StandardScaler):
-    """Scales by mean and deviation of all rows."""
+class OfTheBatch(StandardScaler):
+    """Centres what it is asked by itself."""
 
-    def learn(self, values: Any, rows: Any) -> Any:
-        return super().learn(values, np.flatnonzero(np.isfinite(values).all(axis=1)))
+    def apply(self, values: Any, learned: Any) -> Any:
+        own = super().apply(values, learned)
+        return own - own.mean(axis=0)
 
 
-class Peeks(Ridge):
-    """Takes away the mean of every row there is, of the test too."""
+class NextRow(Ridge):
+    """Gives the forecast of the row after each."""
+
+    def predict(self, learned: Any, inputs: Any, target: Any) -> Any:
+        own = super().predict(learned, inputs, target)
+        return np.concatenate([own[1:], own[-1:]])
+
+
+class Remembers(Ridge):
+    """Adds the mean label that the fit before it has seen."""
+
+    before: ClassVar[list[float]] = [0.0]
 
     def fit(self, train: Any, stop: Any, target: Any, seed: int) -> Any:
         learned = super().fit(train, stop, target, seed)
-        return learned._replace(intercept=learned.intercept + np.nanmean(train.table))
+        self.before.append(float(train.y.mean()))
+        return learned._replace(intercept=learned.intercept + self.before[-2])
+
+
+class Smooths(Average):
+    """Averages each forecast with its neighbours'."""
+
+    def predict(self, learned: Any, forecasts: Any, target: Any) -> Any:
+        own = super().predict(learned, forecasts, target)
+        return (own + np.concatenate([own[1:], own[-1:]])) / 2.0
 
 
 MISTAKES: list[tuple[Any, type, dict[str, Any], str, str]] = [
     (LABELS, KnownAtOnce, {"label": {"label": "KnownAtOnce", "horizons": [3]}}, "labels", "3bars"),
     (SPLITTERS, Unpurged, {"split": "Unpurged"}, "folds", "fold 0"),
-    (SCALERS, OfAllRows, {"scaler": "OfAllRows"}, "scaler of ridge", "rsi_14"),
-    (MODELS, Peeks, {"members": {"ridge": "Peeks"}}, "member ridge", "forecasts of its training"),
+    (SCALERS, OfTheBatch, {"scaler": "OfTheBatch"}, "forecast", "forecast"),
+    (MODELS, NextRow, {"members": {"ridge": "NextRow"}}, "forecast", "forecast"),
+    (MODELS, Remembers, {"members": {"ridge": "Remembers"}}, "member ridge", "forecasts of its"),
+    (ENSEMBLES, Smooths, {"ensembles": ["Smooths"]}, "forecast", "forecast"),
 ]
 
 

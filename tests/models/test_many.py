@@ -282,9 +282,8 @@ train_many(models, dataset, training_rows(dataset), 0, way="side_by_side", worke
 def test_samples_travel_to_the_bit(tmp_path: Path) -> None:
     model = MODELS.parse({"model": "mlp"} | SMALL)
     given = prepare(model, dataset(), training_rows(dataset())).fit
-    np.save(tmp_path / "table.npy", given.table, allow_pickle=False)
     write_samples(given, tmp_path / "fit")
-    found = read_samples(tmp_path / "fit", tmp_path / "table.npy")
+    found = read_samples(tmp_path / "fit")
     for name in ("table", "rows", "history", "y", "weight"):
         np.testing.assert_array_equal(getattr(found, name), getattr(given, name))
     np.testing.assert_array_equal(found.last(), given.last())

@@ -24,8 +24,9 @@ def audit(
     """Hunt for leaks in a study, from features to ensembles; exit 1 when there is one.
 
     Bars are cut and their future altered at the edges of folds and between them;
-    whatever was known before must not change. Then the first and the last fold are
-    fitted again with everything poisoned that they may not see.
+    whatever was known before must not change. Then all folds are fitted again with
+    everything poisoned that they may not see. Where nothing answers to what is altered,
+    it cannot see, and says so.
     """
     from barstack.experiments import Study, audited  # noqa: PLC0415
 
@@ -39,7 +40,11 @@ def audit(
         print_json({"leaks": [leak.to_json() for leak in leaks], "audit": asdict(record)})
     elif leaks:
         console = stdout()
-        console.print(f"[bold red]{len(leaks)} leak{'s' if len(leaks) > 1 else ''}[/]\n")
+        blind = sum(leak.blind for leak in leaks)
+        told = len(leaks) - blind
+        counts = [f"{told} leak{'s' if told > 1 else ''}"] * bool(told)
+        counts += [f"{blind} place{'s' if blind > 1 else ''} it cannot see into"] * bool(blind)
+        console.print(f"[bold red]{', and '.join(counts)}[/]\n")
         for leak in leaks:
             console.print(f"[bold]{leak.stage}[/]  {leak.column}", highlight=False)
             console.print(f"  {leak.what}", markup=False, highlight=False)

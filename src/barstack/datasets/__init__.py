@@ -3,7 +3,7 @@
 from ._dataset import Dataset, Weights
 from ._export import Parts, check_free, export_folds, parts_of
 from ._history import MAX_GAP, history, recent_history, rows_with_history, usable_rows
-from ._inputs import Inputs, NewestRow, Samples, window_view
+from ._inputs import Inputs, NewestRow, Samples, narrowed, window_view
 from ._scaler import SCALERS, FittedScaler, Scaler, register
 from ._scalers import LinearScaler, RankGaussScaler, RobustScaler, StandardScaler
 
@@ -25,6 +25,7 @@ __all__ = [
     "check_free",
     "export_folds",
     "history",
+    "narrowed",
     "parts_of",
     "recent_history",
     "register",

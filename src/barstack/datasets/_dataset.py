@@ -22,7 +22,7 @@ from barstack.splits import Fold, Splitter
 
 from ._export import export_folds
 from ._history import MAX_GAP, Flags, blocks, complete, history, usable_rows
-from ._inputs import Inputs, Samples
+from ._inputs import TWICE, Inputs, Samples
 from ._scaler import FittedScaler, Matrix, Scaler
 from ._scalers import StandardScaler
 
@@ -93,7 +93,10 @@ class Dataset:
 
     def fit_scaler(self, rows: Rows) -> FittedScaler:
         """The dataset's scaler, having seen `rows` only."""
-        return self.scaler.fit(self.features.values, rows)
+        values = self.features.values
+        if values.size > TWICE:
+            return self.scaler.fit(values, rows)
+        return self.scaler.fit(values[rows])  # it is handed no other
 
     def inputs(self, rows: Rows, scaler: FittedScaler, apart_from: Rows | None = None) -> Inputs:
         """Inputs for `rows`, scaled as they are taken."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ from ._scaler import FittedScaler, Matrix, Windows
 
 # A table of at most so many values is scaled once, instead of again for every window it is in.
 _SMALL = 2**22
+# A table of at most so many values, 256 MiB of them, is copied row by row for whom sees a part.
+TWICE = 2**25
 
 
 def window_view(values: npt.NDArray[np.floating], lookback: int) -> npt.NDArray[np.floating]:
@@ -39,7 +42,8 @@ def window_view(values: npt.NDArray[np.floating], lookback: int) -> npt.NDArray[
 class Inputs:
     """Features of some decisions, as rows or as windows of the bars up to each.
 
-    table    (n_all_rows, n_features) every row of the feature table, as computed; no copy
+    table    (n_all_rows, n_features) rows of the feature table, as computed; models are given
+             those alone that windows of `rows` hold, see `narrowed`
     rows     (n_rows,) the decisions asked about
     scaler   fitted on training rows; applied to what is asked for, and to no more
     history  (n_rows,) rows that a window of each decision may hold
@@ -147,10 +151,45 @@ class Samples(Inputs):
     y       (n_rows, n_horizons) returns in training deviations, or classes as whole numbers
     weight  (n_rows,) how much each row counts, 1 on average
 
-    known_at  (n_all_rows,) the latest that all labels of each row of the table could be known;
-              only models that part their rows themselves ask for it
+    known_at  (n_all_rows,) the latest that all labels of each row of the table could be known, NaT
+              for those not among `rows`; only models that part their rows themselves ask for it
     """
 
     y: Matrix
     weight: Matrix
     known_at: KnownAt | None = field(default=None, kw_only=True)
+
+
+Given = TypeVar("Given", bound=Inputs)
+
+
+def narrowed(inputs: Given, lookback: int) -> Given:
+    """The same decisions over a table of their windows alone: nothing else can be reached from it.
+
+    lookback  rows that a window may hold from now on
+
+    Row numbers change with the table; windows stay in one piece. A table too large to be held
+    twice is handed on as it is: there the audit of fits alone tells what was read.
+    """
+    if inputs.table.size > TWICE or not len(inputs.rows):
+        return inputs
+    reach = np.minimum(inputs.history, lookback)
+    begins = np.maximum(inputs.rows - np.maximum(reach, 1) + 1, 0)
+    first, end = int(begins.min()), int(inputs.rows.max()) + 1
+    edges = np.bincount(begins - first, minlength=end - first + 1)
+    edges -= np.bincount(inputs.rows + 1 - first, minlength=end - first + 1)
+    kept = np.cumsum(edges[:-1]) > 0
+    rows = (np.cumsum(kept) - 1)[inputs.rows - first]
+    needed = first + np.flatnonzero(kept)
+    changed: dict[str, Any] = {
+        "table": inputs.table[needed],
+        "rows": rows,
+        "history": np.where(inputs.history < 1, inputs.history, reach),
+    }
+    if inputs.decisions is not None:
+        changed["decisions"] = inputs.decisions.take(needed)
+    if isinstance(inputs, Samples) and inputs.known_at is not None:
+        known_at = np.full(len(needed), "NaT", "datetime64[us]")
+        known_at[rows] = inputs.known_at[inputs.rows]
+        changed["known_at"] = KnownAt(known_at)
+    return replace(inputs, **changed)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from barstack.bars import Panel
-from barstack.core.forecast import Forecast, concatenate
+from barstack.core.decisions import Decisions, Rows
+from barstack.core.forecast import concatenate
 from barstack.datasets import usable_rows
-from barstack.ensembles import align, fit_known
-from barstack.evaluation.audit import Data, Fit, Pipeline, Stage
+from barstack.ensembles import FittedEnsemble, align, fit_known
+from barstack.evaluation.audit import Data, Fit, Pipeline, Stage, files_read
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 from barstack.models import FittedModel, Model
@@ -51,7 +53,8 @@ class _Fitter:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self.earlier: dict[tuple[str, int], OutOfFold] = {}
+        self.earlier: dict[tuple[int, str, int], OutOfFold] = {}
+        self._kept: list[Decisions] = []  # so that no other can have the id of one in `earlier`
 
     def fit(
         self,
@@ -60,24 +63,46 @@ class _Fitter:
         labels: LabelTable,
         folds: Sequence[Fold],
         number: int,
+        *,
+        disturbed: bool = False,
     ) -> Fit:
-        """Label, scalers, members and ensembles of one fold, in that order."""
+        """Label, scalers, members and ensembles of one fold, in that order.
+
+        disturbed  each member right after final fits of the one before it and of itself
+        """
         fold, own = folds[number], self._labels(data.panel, labels, folds[number])
         stages = [] if own.through is None else [_label_stage(own, fold)]
-        members, seen = {}, {}
-        for name, model in self.study.members.items():
-            fitted = self._fitted(model, features, own, fold, number)
-            members[name] = self._forecast(fitted, features, own, fold, number)
-            stages += self._member_stages(name, fitted, features, own, fold)
-            seen[name] = members[name].forecast
-        for name in members if number else ():
-            before = [
-                self._earlier(name, data.panel, features, labels, folds, k) for k in range(number)
-            ]
-            members[name] = _joined([*before, members[name]])
+        fitted, members, weights = {}, {}, []
+        names = list(self.study.members)
+        for place, (name, model) in enumerate(self.study.members.items()):
+            if disturbed:
+                for other in (names[place - 1], name):
+                    self._final(self.study.members[other], features, labels, own, number)
+            with files_read() as opened:
+                fitted[name] = self._fitted(model, features, own, fold, number)
+            declared = _declared(model, opened)
+            weights += declared
+            rest = tuple(path for path in opened if path not in declared)
+            stages += self._member_stages(name, fitted[name], features, own, fold, rest)
+            members[name] = self._forecast(fitted[name], features, own, fold, number)
+        ensembles: dict[str, FittedEnsemble] = {}
         if number:
-            stages += self._ensemble_stages(members, data.panel, labels, folds, number)
-        return Fit(stages, _side_by_side(list(seen.values()), features, fold))
+            for name, latest in members.items():
+                before = [
+                    self._earlier(name, data.panel, features, labels, folds, k)
+                    for k in range(number)
+                ]
+                members[name] = _joined([*before, latest])
+            more, ensembles = self._ensemble_stages(members, data.panel, labels, folds, number)
+            stages += more
+
+        def predict(features: FeatureTable, rows: Rows) -> npt.NDArray[np.float64]:
+            return self._predicted(fitted, ensembles, features, own, rows)
+
+        def afresh() -> Fit:
+            return self.fit(data, features, labels, folds, number, disturbed=True)
+
+        return Fit(stages, predict(features, fold.test), predict, afresh, tuple(weights))
 
     def _labels(self, panel: Panel, labels: LabelTable, fold: Fold) -> FoldLabels:
         if not self.study.label.fitted:
@@ -90,12 +115,51 @@ class _Fitter:
         dataset = self.study.dataset(features, own.table)
         return fit_member(model, dataset, fold.train, own, self.study.seed, number)
 
+    def _final(
+        self,
+        model: Model,
+        features: FeatureTable,
+        labels: LabelTable,
+        own: FoldLabels,
+        number: int,
+    ) -> None:
+        """A fit on everything known, which is forgotten, if the model keeps to the rules."""
+        dataset = self.study.dataset(features, own.table)
+        every = np.flatnonzero(dataset.usable & ~np.isnat(labels.all_known_at))
+        rows = every[np.argsort(dataset.decisions.decided_at[every], kind="stable")]
+        fit_member(model, dataset, rows, own, self.study.seed, number)
+
     def _forecast(
         self, fitted: FittedModel, features: FeatureTable, own: FoldLabels, fold: Fold, number: int
     ) -> OutOfFold:
         dataset = self.study.dataset(features, own.table)
         rows = fitted.forecastable(dataset, fold.test)
         return OutOfFold(fitted.forecast(features, rows, fold.kind), np.full(len(rows), number))
+
+    def _predicted(
+        self,
+        fitted: Mapping[str, FittedModel],
+        ensembles: Mapping[str, FittedEnsemble],
+        features: FeatureTable,
+        own: FoldLabels,
+        rows: Rows,
+    ) -> npt.NDArray[np.float64]:
+        """(n_rows, n_members + n_ensembles, n_horizons, n_outputs), NaN where there is none."""
+        dataset, target = self.study.dataset(features, own.table), own.table.target
+        shape = (len(rows), len(fitted) + len(ensembles), len(target.horizons))
+        found = np.full((*shape, len(target.outputs)), np.nan)
+        for column, each in enumerate(fitted.values()):
+            there = np.flatnonzero(np.isin(rows, each.forecastable(dataset, rows)))
+            if len(there):
+                found[there, column] = each.predict(features, rows[there])
+        # As out of fold: on the rows that all members forecast, by time, then by symbol.
+        members = found[:, : len(fitted)]
+        every = np.flatnonzero(np.isfinite(members).all(axis=(1, 2, 3)))
+        decisions = features.decisions.take(rows[every])
+        every = every[np.lexsort((decisions.symbol_code, decisions.decided_at))]
+        for place, ensemble in enumerate(ensembles.values() if len(every) else ()):
+            found[every, len(fitted) + place] = ensemble.predict(members[every].copy(), target)
+        return found
 
     def _earlier(
         self,
@@ -106,12 +170,14 @@ class _Fitter:
         folds: Sequence[Fold],
         number: int,
     ) -> OutOfFold:
-        if (name, number) not in self.earlier:
+        key = (id(features.decisions), name, number)  # tables of other dates have others
+        if key not in self.earlier:
             fold, own = folds[number], self._labels(panel, labels, folds[number])
             fitted = self._fitted(self.study.members[name], features, own, fold, number)
             made = self._forecast(fitted, features, own, fold, number)
-            self.earlier[name, number] = made
-        return self.earlier[name, number]
+            self.earlier[key] = made
+            self._kept.append(features.decisions)
+        return self.earlier[key]
 
     def _member_stages(
         self,
@@ -120,6 +186,7 @@ class _Fitter:
         features: FeatureTable,
         own: FoldLabels,
         fold: Fold,
+        opened: Sequence[str],
     ) -> list[Stage]:
         """Its scaler, and the member by what it forecasts for some rows that it was trained on."""
         rows, stop = fitted.fit_rows, fitted.stop_rows
@@ -133,7 +200,7 @@ class _Fitter:
         scaled = {key: np.asarray(values).T for key, values in fitted.scaler.learned.items()}
         return [
             Stage(f"scaler of {name}", scaled, rows, labels=own.table),
-            Stage(f"member {name}", learned, rows, apart, through, own.table),
+            Stage(f"member {name}", learned, rows, apart, through, own.table, opened),
         ]
 
     def _ensemble_stages(
@@ -143,25 +210,27 @@ class _Fitter:
         labels: LabelTable,
         folds: Sequence[Fold],
         number: int,
-    ) -> list[Stage]:
+    ) -> tuple[list[Stage], dict[str, FittedEnsemble]]:
         """Each ensemble as fitted before the fold, kept apart from what its members had seen."""
         aligned = align(members)
         judged = self._judged(panel, labels, folds[: number + 1])
         at = judged.decisions.find(aligned.decisions)
         begins = judged.decisions.decided_at[folds[number].test].min()
         rows = np.flatnonzero((aligned.fold < number) & (judged.all_known_at[at] <= begins))
-        stages = []
+        stages, found = [], {}
         for name, ensemble in zip(self.study.ensemble_names, self.study.ensembles, strict=True):
-            fitted = fit_known(ensemble, aligned, judged, rows)
+            with files_read() as opened:
+                fitted = fit_known(ensemble, aligned, judged, rows)
             learned = {"weights": fitted.weight_matrix(labels.target)}
-            through = fitted.trained_through
-            stages.append(Stage(f"ensemble {name}", learned, at[rows], {}, through, judged))
+            through, reads = fitted.trained_through, tuple(opened)
+            stages.append(Stage(f"ensemble {name}", learned, at[rows], {}, through, judged, reads))
+            found[name] = fitted
         for k in range(number):
             seen = folds[k].train[~np.isnat(judged.all_known_at[folds[k].train])]
             behind = {"the training of the members behind it": seen}
             from_fold = at[rows[aligned.fold[rows] == k]]
             stages.append(Stage(f"ensembles on fold {k}", {}, from_fold, behind, labels=judged))
-        return stages
+        return stages, found
 
     def _judged(self, panel: Panel, labels: LabelTable, folds: Sequence[Fold]) -> LabelTable:
         if not self.study.label.fitted:
@@ -185,12 +254,10 @@ def _joined(parts: Sequence[OutOfFold]) -> OutOfFold:
     return OutOfFold(concatenate([part.forecast for part in parts]), fold)
 
 
-def _side_by_side(
-    forecasts: Sequence[Forecast], features: FeatureTable, fold: Fold
-) -> npt.NDArray[np.float64]:
-    """(n_test_rows, n_members, n_horizons, n_outputs), NaN where a member forecasts nothing."""
-    shape = (len(features.decisions), len(forecasts), *forecasts[0].values.shape[1:])
-    whole = np.full(shape, np.nan)
-    for place, each in enumerate(forecasts):
-        whole[features.decisions.find(each.decisions), place] = each.values
-    return whole[fold.test]
+def _declared(model: Model, opened: Sequence[str]) -> list[str]:
+    """Files of weights that its settings name, where it says what those may have seen."""
+    if model.pretrained_through is None:
+        return []
+    named = [str(value) for value in model.content().values() if isinstance(value, str)]
+    paths = {str(Path(name).absolute()) for name in named}
+    return [path for path in opened if path in paths]

@@ -212,8 +212,6 @@ class _Training:
         Returns the groups with a model that only this process can make.
         """
         with scratch_folder() as folder:
-            table = next(iter(groups))[0].prepared.fit.table
-            np.save(folder / "table.npy", table, allow_pickle=False)
             for one in {one.samples: one for group in groups for one in group}.values():
                 given = one.prepared
                 write_samples(given.fit, folder / one.samples / "fit")
@@ -241,7 +239,6 @@ class _Training:
                 "modules": sorted({type(one.model).__module__ for one in group}),
                 "seeds": [one.seed for one in group],
                 "target": target.to_json(),
-                "table": str(folder / "table.npy"),
                 "samples": str(folder / group[0].samples),
                 "to": [str(to / f"{place}-{number}") for number in range(len(group))],
             }

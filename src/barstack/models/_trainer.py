@@ -19,6 +19,7 @@ from barstack.datasets import (
     FittedScaler,
     Inputs,
     Samples,
+    narrowed,
     recent_history,
 )
 from barstack.features import FeatureTable
@@ -65,7 +66,8 @@ class FittedModel:
         if not len(rows):
             return np.empty((0, len(self.target.horizons), len(self.target.outputs)))
         own = self._check(features, rows)
-        inputs = Inputs(features.values, rows, self.scaler, own, decisions=features.decisions)
+        whole = Inputs(features.values, rows, self.scaler, own, decisions=features.decisions)
+        inputs = narrowed(whole, self.model.lookback_bars)
         values = _calls.predict(self.model, self.learned, inputs, self.target)
         return self.scaled(values)
 
@@ -270,8 +272,11 @@ def prepare(model: Model, dataset: Dataset, rows: Rows, apart_from: Rows | None 
         fit_rows, stop_rows = early_stop_split(dataset.decisions, dataset.labels.purged_at, rows)
     scaler = dataset.fit_scaler(fit_rows)
     y_scale = label_scale(dataset, fit_rows)
-    fit = dataset.samples(fit_rows, scaler, y_scale, apart_from)
-    stop = dataset.samples(stop_rows, scaler, y_scale, apart_from) if model.stops_early else None
+    back = model.lookback_bars
+    fit = narrowed(dataset.samples(fit_rows, scaler, y_scale, apart_from), back)
+    stop = None
+    if model.stops_early:
+        stop = narrowed(dataset.samples(stop_rows, scaler, y_scale, apart_from), back)
     known_at = dataset.labels.all_known_at
     through = max(known_at[fit_rows].max(), known_at[stop_rows].max(initial=known_at[fit_rows[0]]))
     return Prepared(fit, stop, fit_rows, stop_rows, y_scale, through)

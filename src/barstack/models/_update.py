@@ -9,7 +9,7 @@ import numpy as np
 from barstack.core.decisions import Rows
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.times import iso
-from barstack.datasets import Dataset
+from barstack.datasets import Dataset, narrowed
 from barstack.splits import early_stop_split
 
 from . import _calls
@@ -59,8 +59,11 @@ def update(fitted: FittedModel, dataset: Dataset, rows: Rows, seed: int = 0) -> 
     fit_rows, stop_rows = rows, rows[:0]
     if model.stops_early:
         fit_rows, stop_rows = early_stop_split(dataset.decisions, dataset.labels.purged_at, rows)
-    fit = dataset.samples(fit_rows, fitted.scaler, fitted.y_scale)
-    stop = dataset.samples(stop_rows, fitted.scaler, fitted.y_scale) if model.stops_early else None
+    fit, halt = (
+        narrowed(dataset.samples(part, fitted.scaler, fitted.y_scale), model.lookback_bars)
+        for part in (fit_rows, stop_rows)
+    )
+    stop = halt if model.stops_early else None
     learned = _calls.update(model, fitted.learned, fit, stop, fitted.target, seed)
     through = max(fitted.trained_through, known_at[rows].max())
     # Rows of the first training are of another table, or of this one as it was then.

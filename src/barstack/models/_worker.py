@@ -31,15 +31,17 @@ _ARRAYS = ("rows", "history", "y", "weight")
 
 
 def write_samples(samples: Samples, folder: Path) -> None:
-    """All but the table into a new folder."""
+    """Into a new folder."""
     folder.mkdir(parents=True)
+    np.save(folder / "table.npy", samples.table, allow_pickle=False)
     for name in _ARRAYS:
         np.save(folder / f"{name}.npy", getattr(samples, name), allow_pickle=False)
     (folder / "scaler.json").write_text(json.dumps(samples.scaler.to_json()))
 
 
-def read_samples(folder: Path, table: Path) -> Samples:
+def read_samples(folder: Path) -> Samples:
     """What `write_samples` wrote; the table is looked into where it lies, in one copy for all."""
+    table = folder / "table.npy"
     values = np.asarray(np.load(table, mmap_mode="r", allow_pickle=False))
     rows, history, y, weight = (
         np.load(folder / f"{name}.npy", allow_pickle=False) for name in _ARRAYS
@@ -113,9 +115,9 @@ def _answer(job: dict[str, Any]) -> list[str | None]:
 
 def _done(job: dict[str, Any], models: list[Model]) -> list[str | None]:
     target = Target.from_json(job["target"])
-    samples, table = Path(job["samples"]), Path(job["table"])
-    fit = read_samples(samples / "fit", table)
-    stop = read_samples(samples / "stop", table) if (samples / "stop").is_dir() else None
+    samples = Path(job["samples"])
+    fit = read_samples(samples / "fit")
+    stop = read_samples(samples / "stop") if (samples / "stop").is_dir() else None
     said: list[str | None] = []
     learned = fit_together(models, fit, stop, target, job["seeds"])
     for model, own, to in zip(models, learned, job["to"], strict=True):

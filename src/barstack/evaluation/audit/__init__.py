@@ -2,6 +2,7 @@
 
 from ._causal import assert_causal, find_leaks
 from ._coherence import hit_rate, incoherent
+from ._files import files_read
 from ._hunt import assert_clean, hunt
 from ._leak import Leak
 from ._pipeline import Data, Fit, Pipeline, Stage
@@ -16,6 +17,7 @@ __all__ = [
     "Stage",
     "assert_causal",
     "assert_clean",
+    "files_read",
     "find_leaks",
     "hit_rate",
     "hunt",

@@ -6,16 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from barstack.bars import Bars, Panel, SeriesTable, as_panel
-from barstack.core.errors import DataError, LeakError
-from barstack.core.times import iso
+from barstack.core.decisions import Decisions
+from barstack.core.errors import LeakError
 from barstack.features import FeatureSet, FeatureTable, read_series
 
+from ._control import SAME, Control, refuse_unseeded
 from ._door import feature_table
-from ._futures import KINDS, Future, futures
+from ._futures import KINDS, futures
 from ._leak import Leak
-from ._moments import places
+from ._moments import places, rare
 from ._pipeline import Data
 from ._prefix import Known, compare_features
 
@@ -81,33 +83,32 @@ def _hunt(
     table_of: Callable[[Data], FeatureTable], data: Data, cuts: int, told: set[str], *, exact: bool
 ) -> Iterator[Leak]:
     whole = table_of(data)
+    control = Control("features", whole.decisions, whole.columns, whole.values)
     times = np.unique(whole.decisions.decided_at)
-    for number, place in enumerate(places(len(times), cuts)):
+    chosen = [times[place - 1] for place in places(len(times), cuts)]
+    for number, at in enumerate([*chosen, *rare(data, whole, cuts)]):
         kind = KINDS[number % len(KINDS)]
-        for future in futures(data, times[place - 1], kind, number):
-            again = made_again(table_of, future, times[place - 1])
+        for future in futures(data, at, kind, number):
+            if number >= len(chosen) and not future.same_shape:
+                continue  # rare rows are looked at with another future alone
+            again = control.look(table_of, future, at)
             if again is None:
                 continue
-            known = Known(times[place - 1], future.what, exact or future.same_shape)
-            for leak in compare_features(whole, again, known):
+            for leak in compare_features(whole, again, Known(at, future.what, exact)):
                 if leak.column not in told:
+                    refuse_unseeded(leak, compare_features(whole, table_of(data), SAME))
                     told.add(leak.column)
                     yield leak
 
+    def made(other: Data) -> tuple[Decisions, npt.NDArray[np.float64]]:
+        table = table_of(other)
+        return table.decisions, table.values
 
-def made_again(
-    function: Callable[[Data], Any], future: Future, moment: np.datetime64
-) -> Any | None:
-    """What a function makes of other data; None where the cut leaves too little for it."""
-    try:
-        return function(future.data)
-    except DataError:
-        if future.same_shape:
-            raise
-        return None  # the altered future of the same moment is looked at all the same
-    except Exception as error:
-        error.add_note(f"This is the audit: bars and series after {iso(moment)} are {future.what}.")
-        raise
+    further = [] if exact else control.elsewhere(made, data)
+    for leak in (*control.blind(made, data), *further):
+        if leak.column not in told:
+            told.add(leak.column)
+            yield leak
 
 
 def _computed_by(features: FeatureSet) -> Callable[[Data], FeatureTable]:

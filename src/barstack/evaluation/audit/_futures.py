@@ -14,8 +14,9 @@ from barstack.core.times import KnownAt
 
 from ._pipeline import Data
 
-Kind = Literal["altered", "shuffled", "drowned in noise"]
-KINDS: tuple[Kind, ...] = ("altered", "shuffled", "drowned in noise")
+Kind = Literal["altered", "mirrored", "drowned in noise", "shuffled"]
+# A mirrored future turns every later move round, which a column of signs alone shows.
+KINDS: tuple[Kind, ...] = ("altered", "mirrored", "drowned in noise", "shuffled")
 
 _PRICES = ("open", "high", "low", "close")
 _DAILY = 1.0  # deviation of the log price at the end of a noisy future: ranks change places
@@ -118,7 +119,22 @@ def _noise(records: npt.NDArray[Any], now: int, rng: np.random.Generator) -> Non
     later["volume"] = np.round(later["volume"] * rng.lognormal(2.0 * rng.normal(), 1.0, len(later)))
 
 
-_ALTER: dict[Kind, Any] = {"altered": _scale, "shuffled": _shuffle, "drowned in noise": _noise}
+def _mirror(records: npt.NDArray[Any], now: int, rng: np.random.Generator) -> None:
+    """Rises become falls of the same log size; volumes come in the other order."""
+    later = records[now:]
+    at = records["close"][max(now - 1, 0)]
+    for price in _PRICES:
+        later[price] = at * (at / later[price])
+    later["high"], later["low"] = later["low"].copy(), later["high"].copy()
+    later["volume"] = later["volume"][::-1].copy()
+
+
+_ALTER: dict[Kind, Any] = {
+    "altered": _scale,
+    "mirrored": _mirror,
+    "drowned in noise": _noise,
+    "shuffled": _shuffle,
+}
 
 
 def _other_rows(
@@ -128,6 +144,8 @@ def _other_rows(
     values = table.values.copy()
     if kind == "altered":
         values[later] = 1.7 * values[later] + 1.0
+    elif kind == "mirrored":
+        values[later] = -values[later]
     elif kind == "shuffled":
         values[later] = values[rng.permutation(later)]
     else:  # unknown after all

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,15 +20,16 @@ class Leak:
     at: np.datetime64  # the first decision found to be wrong
     what: str  # a sentence
     mend: str  # a sentence
+    blind: bool = False  # no leak, but a place that the audit cannot see into
 
     def __str__(self) -> str:
         return f"{self.what} {self.mend}"
 
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, Any]:
         """Plain data; `from_json` reads it back."""
         return asdict(self) | {"at": str(self.at)}
 
     @classmethod
-    def from_json(cls, content: dict[str, str]) -> Leak:
+    def from_json(cls, content: dict[str, Any]) -> Leak:
         """The leak that `to_json` wrote."""
-        return cls(**(content | {"at": as_time(content["at"])}))  # type: ignore[arg-type]
+        return cls(**(content | {"at": as_time(content["at"])}))

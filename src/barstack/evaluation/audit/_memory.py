@@ -18,7 +18,7 @@ from ._leak import Leak
 from ._pipeline import Data, Pipeline
 from ._prefix import place_in, spread
 
-_TOLD = 0.1  # deviations of a column
+_TOLD = 0.25  # deviations of a column
 _FADED = 0.5  # of what is told when the test is over: recursive averages leave a fading trace
 _FADES = 0.5  # a column that stays changed for longer than this share of what follows never fades
 
@@ -32,29 +32,25 @@ def hunt_memory(
 ) -> Iterator[Leak]:
     """The first crossed fold that trains after its test on features that reach back into it.
 
-    The bars of the test are put in another order, prices before and after it being the same.
-    Columns that never forget, such as a running total, are left alone: no embargo mends them.
+    The bars of each tested stretch are put in another order, prices before and after it being the
+    same. Columns that never forget, such as a running total, are left alone: no embargo mends them.
     """
+    made: dict[tuple[np.datetime64, np.datetime64], FeatureTable] = {}
+    decided_at = features.decisions.decided_at
     for number, fold in enumerate(folds):
-        if fold.kind != "crossed":
-            continue
-        decided_at = features.decisions.decided_at
-        test = fold.test[np.argsort(decided_at[fold.test], kind="stable")][: _first_stretch(fold)]
-        answered = labels.all_known_at[test]
-        since = decided_at[test].min()
-        until = max(decided_at[test].max(), np.fmax.reduce(answered))
-        after = fold.train[decided_at[fold.train] >= until]
-        if not len(after):
-            continue
-        other = scramble(data, since, until, np.random.default_rng(number))
-        leak = _reaching(features, read_features(pipeline, other), after, until, number)
-        if leak is not None:
-            yield leak
-        return
-
-
-def _first_stretch(fold: Fold) -> int:
-    return fold.starts[1] if len(fold.starts) > 1 else len(fold.test)
+        for test in fold.stretches if fold.kind == "crossed" else ():
+            since = decided_at[test].min()
+            until = max(decided_at[test].max(), np.fmax.reduce(labels.all_known_at[test]))
+            after = fold.train[decided_at[fold.train] >= until]
+            if not len(after):
+                continue
+            if (since, until) not in made:
+                other = scramble(data, since, until, np.random.default_rng(len(made)))
+                made[since, until] = read_features(pipeline, other)
+            leak = _reaching(features, made[since, until], after, until, number)
+            if leak is not None:
+                yield leak
+                return
 
 
 def _reaching(

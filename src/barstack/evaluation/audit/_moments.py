@@ -10,12 +10,15 @@ import numpy.typing as npt
 
 from barstack.core.decisions import Decisions
 from barstack.core.times import Times
+from barstack.features import FeatureTable
 from barstack.splits import Fold
 
 from ._pipeline import Data
 
 _EDGES = 6  # folds whose first decision is a moment
 _AWKWARD = 3  # moments of each awkward kind
+_SYMBOLS = 4  # whose bars are looked at for rare ones
+_CLASSES = 8  # values of a column that is read as classes
 _EARLY = (2, 10, 40)  # decision times within the warm-up
 
 
@@ -50,6 +53,43 @@ def moments(
         found.append(times[[place for place in _EARLY if place < len(times)]])
     soon = times[len(times) // 5]
     return [Moment(at, bool(at < soon)) for at in np.unique(np.concatenate(found))]
+
+
+def rare(data: Data, features: FeatureTable, limit: int) -> list[np.datetime64]:
+    """Decisions at which a leak on few rows would show: the future is altered right after each.
+
+    Where a column is at its highest, lowest or rarest, and where bars move, range or trade the
+    most, of each third of the time, and just before.
+    """
+    times = features.decisions.decided_at
+    by_column = [times[_few_of(column)] for column in features.values.T]
+    by_bar: list[Times] = []
+    for bars in list(data.panel.values())[:_SYMBOLS]:
+        records = bars.records
+        moves = np.diff(np.log(records["close"]), prepend=np.log(records["close"][0]))
+        for size in (np.abs(moves), records["high"] / records["low"], records["volume"]):
+            thirds = np.array_split(np.arange(len(size)), 3)
+            tops = [int(own[np.argmax(size[own])]) for own in thirds if len(own)]
+            by_bar.append(bars.closed_at[[*tops[::-1], max(int(np.argmax(size)) - 1, 0)]])
+    found: list[np.datetime64] = []
+    last = times.max()
+    for rank in range(4):  # the first pick of each, then the second
+        for each in (*by_column, *by_bar):
+            if rank < len(each) and each[rank] < last:
+                found.append(each[rank])
+    return list(dict.fromkeys(found))[:limit]
+
+
+def _few_of(column: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Rows of a column's highest and lowest value, or of its rarest where it has few."""
+    there = np.flatnonzero(np.isfinite(column))
+    if not len(there):
+        return there
+    kinds, place, count = np.unique(column[there], return_inverse=True, return_counts=True)
+    if len(kinds) <= _CLASSES:
+        own = there[place == np.argmin(count)]
+        return np.asarray(own[[0, len(own) // 2]], np.int64)
+    return there[[int(np.argmax(column[there])), int(np.argmin(column[there]))]]
 
 
 def _before(times: Times, moments: Times) -> Times:

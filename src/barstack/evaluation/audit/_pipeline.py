@@ -37,6 +37,7 @@ class Stage:
     trained_through  what it claims: the latest `known_at` of its rows, if it claims anything
     labels           what it learned from, where the fold labels rows in a way of its own, such as
                      by barriers fitted on its training rows
+    reads            data files that it opened, where the fit watches that by `files_read`
     """
 
     name: str
@@ -45,6 +46,7 @@ class Stage:
     apart_from: Mapping[str, Rows] = field(default_factory=dict)
     trained_through: np.datetime64 | None = None
     labels: LabelTable | None = None
+    reads: Sequence[str] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +54,22 @@ class Fit:
     """All that was fitted for one fold, in the order of the flow.
 
     forecast  (n_test_rows, ...) forecasts of the fold's test rows, in their order
+    predict   what it forecasts for some rows of a feature table, (n_rows, ...) each by itself:
+              given, it is asked for single rows and with later rows altered, which takes no fit
+    afresh    the same fit once more, each part right after others that have seen everything;
+              where it is not given, fits of other data stand for those
+    weights   files of weights that it declares and that may be opened
     """
 
     stages: Sequence[Stage]
     forecast: npt.NDArray[np.float64] | None = None
+    predict: Callable[[FeatureTable, Rows], npt.NDArray[np.float64]] | None = None
+    afresh: Callable[[], Fit] | None = None
+    weights: Sequence[str] = ()
+
+    def declared(self, path: str) -> bool:
+        """Whether it is one of the files of weights."""
+        return path in self.weights
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from ._pipeline import Data, Fit
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-Dose = Literal["driven", "drowned"]
+Dose = Literal["driven", "drowned", "answers", "cut"]
 _FEW = 24  # values of a column that is read as classes
 _WILD = 20.0  # deviations
 
@@ -58,26 +58,36 @@ def unseen(labels: LabelTable, fold: Fold, base: Fit) -> Flags:
 
 
 def poison(
-    data: Data, features: FeatureTable, labels: LabelTable, fold: Fold, hidden: Flags, dose: Dose
+    data: Data,
+    features: FeatureTable,
+    labels: LabelTable,
+    fold: Fold,
+    hidden: Flags,
+    dose: Dose,
+    at: np.datetime64 | None = None,
 ) -> Poisoned:
     """All that must not matter, in one dose.
 
     driven   hidden labels follow a feature, so that selection, tuning and early stopping would
              change their minds; features of the later half of the test are wild
     drowned  hidden labels are noise; all features from the test on are wild
+    answers  hidden labels are noise and known at other times; features stay as they are, and so
+             must all forecasts
+    cut      features of the test after `at` are wild
     """
     rng = np.random.default_rng(len(fold.test) + (dose == "drowned"))
     decided_at = features.decisions.decided_at
     begins = decided_at[fold.test].min()
+    if dose == "answers":
+        answers = _wild_labels(labels, features.values, hidden, dose, rng)
+        every = np.ones(len(fold.test), bool)
+        return Poisoned(data, features, _other_times(answers, begins, hidden, rng), every)
+    if dose == "cut" and at is not None:
+        other = replace(features, values=wild_after(features, fold, at, rng))
+        return Poisoned(data, other, labels, decided_at[fold.test] <= at)
     times = np.unique(decided_at[fold.test])
     last = times[len(times) // 2] if dose == "driven" else begins - np.timedelta64(1, "us")
-    wild = decided_at > last
-    wild[fold.train] = False
-    if fold.kind != "forward":  # what is trained on after the test is not to be touched
-        only = np.zeros(len(wild), bool)
-        only[fold.test] = True
-        wild &= only
-    other = replace(features, values=_wild_features(features.values, wild, rng))
+    other = replace(features, values=wild_after(features, fold, last, rng))
     kind: Kind = "altered" if dose == "driven" else "drowned in noise"
     return Poisoned(
         altered(data, begins, kind, rng) if fold.kind == "forward" else data,
@@ -85,6 +95,44 @@ def poison(
         _wild_labels(labels, features.values, hidden, dose, rng),
         decided_at[fold.test] <= last,
     )
+
+
+def wild_after(
+    features: FeatureTable, fold: Fold, last: np.datetime64, rng: np.random.Generator
+) -> Floats:
+    """Features, wild in what is decided after a moment and not trained on."""
+    wild = features.decisions.decided_at > last
+    wild[fold.train] = False
+    if fold.kind != "forward":  # what is trained on after the test is not to be touched
+        only = np.zeros(len(wild), bool)
+        only[fold.test] = True
+        wild &= only
+    return _wild_features(features.values, wild, rng)
+
+
+def retrained(
+    data: Data, features: FeatureTable, labels: LabelTable, fold: Fold
+) -> tuple[Data, FeatureTable, LabelTable]:
+    """Everything as it never was: bars, features and labels, those of the training among them."""
+    rng = np.random.default_rng(len(fold.train))
+    every = np.ones(len(features.decisions), bool)
+    values = _wild_features(features.values, every, rng)
+    begins = features.decisions.decided_at.min()
+    return (
+        altered(data, begins, "drowned in noise", rng),
+        replace(features, values=values),
+        _wild_labels(labels, features.values, every, "driven", rng),
+    )
+
+
+def _other_times(
+    labels: LabelTable, begins: np.datetime64, rows: Flags, rng: np.random.Generator
+) -> LabelTable:
+    """Hidden answers come up to twice as late: what is not known by the test's begin stays so."""
+    known_at = labels.known_at.copy()
+    took = known_at - labels.decisions.decided_at[:, None]
+    known_at[rows] += (took[rows] * rng.random((int(rows.sum()), 1))).astype("timedelta64[us]")
+    return replace(labels, known_at=KnownAt(known_at))
 
 
 def _wild_features(values: Floats, rows: Flags, rng: np.random.Generator) -> Floats:

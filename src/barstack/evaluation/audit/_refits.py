@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from barstack.core.errors import ConfigError, DataError
-from barstack.core.times import iso
+from barstack.core.times import DecidedAt, KnownAt, iso
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 from barstack.splits import Fold
 
 from ._apart import hunt_stage
+from ._batch import cuts_of, hunt_batch
+from ._control import at_other_dates, later
 from ._earned import hunt_returns
+from ._files import files_read
 from ._leak import Leak
 from ._pipeline import Data, Fit, Stage
-from ._poison import Dose, Poisoned, poison, unseen
+from ._poison import Dose, Poisoned, poison, retrained, unseen
 
 Refit = Callable[[Data, FeatureTable, LabelTable], Fit]
 
-DOSES: tuple[Dose, ...] = ("driven", "drowned")
+DOSES: tuple[Dose, ...] = ("driven", "drowned", "answers")
+CLOSE = 1e-5  # of the largest number: sums of other dates, or of fewer rows, are rounded elsewhere
+_THOROUGH = 2  # folds that also show whether fits answer to their training, and remember others
+_CUTS = 5  # of the test, where the future of forecasts is altered, if that takes a fit each
+_JUMP = 30.0  # times the change from one fit to the next that other data must cause
 
 
 @dataclass(frozen=True)
@@ -39,67 +46,288 @@ class Difference:
     further: int = 0  # other numbers of the stage that differ too
 
 
-def hunt_fit(
-    fit: Callable[[Data, FeatureTable, LabelTable, Sequence[Fold], int], Fit],
-    data: Data,
-    features: FeatureTable,
-    labels: LabelTable,
-    folds: Sequence[Fold],
-    number: int,
-) -> Iterator[Leak]:
-    """What one fold's stages say they have seen, and what they have seen in truth."""
-    fold = folds[number]
+def chosen_folds(count: int, refits: int | None = None) -> list[int]:
+    """Folds to fit again, the last first, which has most to learn from; by default all.
 
-    def refit(data: Data, features: FeatureTable, labels: LabelTable) -> Fit:
-        return fit(data, features, labels, folds, number)
+    >>> chosen_folds(3), chosen_folds(9, 2)
+    ([2, 1, 0], [8, 0])
+    """
+    if refits is None or refits >= count:
+        return list(range(count))[::-1]
+    between = np.random.default_rng(count).permutation(np.arange(1, count - 1))
+    return [count - 1, 0, *map(int, between)][:refits]
 
-    base = _checked(refit(data, features, labels), fold, number)
-    for stage in base.stages:
-        yield from hunt_stage(labels, fold, number, stage)
-    for own in {id(stage.labels): stage.labels for stage in base.stages}.values():
-        if own is not None:  # the fold's own labels, such as those of barriers fitted to it
-            yield from hunt_returns(own, None, data)
-    hidden = unseen(labels, fold, base)
-    for dose in DOSES:
-        given = poison(data, features, labels, fold, hidden, dose)
+
+class Fits:
+    """Folds of a pipeline, fitted again on altered data."""
+
+    def __init__(
+        self,
+        fit: Callable[[Data, FeatureTable, LabelTable, Sequence[Fold], int], Fit],
+        data: Data,
+        features: FeatureTable,
+        labels: LabelTable,
+        folds: Sequence[Fold],
+        chosen: Sequence[int],
+    ) -> None:
+        self.fit, self.data, self.features, self.labels = fit, data, features, labels
+        self.folds, self.chosen = folds, chosen
+        self.seen = False  # whether what was altered in training showed
+
+    def hunt(self) -> Iterator[Leak]:
+        """What each fold's stages say they have seen, and what they have seen in truth."""
+        for place, number in enumerate(self.chosen):
+            clean = True
+            for leak in self._fold(number, thorough=place < _THOROUGH):
+                yield leak
+                clean = False
+            if clean:
+                yield from self._moved(number)
+        if not self.seen:
+            why = "it stays as it is whatever it is trained on"
+            yield self._blind(self.chosen[0], "fit", "fit", why)
+
+    def _refit(self, number: int, *given: Any) -> Fit:
+        data, features, labels = given or (self.data, self.features, self.labels)
+        return _checked(
+            self.fit(data, features, labels, self.folds, number), self.folds[number], number
+        )
+
+    def _fold(self, number: int, *, thorough: bool) -> Iterator[Leak]:
+        fold = self.folds[number]
+        with files_read() as opened:
+            base = self._refit(number)
+        yield from self._files(base, fold, number, opened)
+        for stage in base.stages:
+            yield from hunt_stage(self.labels, fold, number, stage)
+        for own in {id(stage.labels): stage.labels for stage in base.stages}.values():
+            if own is not None:  # the fold's own labels, such as those of barriers fitted to it
+                yield from hunt_returns(own, None, self.data)
+        if thorough and (moved := self._difference(base, self._refit(number))) is not None:
+            self.seen = True
+            yield self._unsteady(number, moved)
+            return
+        leak = self._poisoned(base, number)
+        if leak is not None:
+            self.seen = True  # what moves is not blind
+            yield leak
+            return
+        if base.predict is not None:
+            yield from hunt_batch(base, self.features, fold, number)
+        if thorough:
+            yield from self._others(base, number)
+
+    def _poisoned(self, base: Fit, number: int) -> Leak | None:
+        fold = self.folds[number]
+        hidden = unseen(self.labels, fold, base)
+        doses: list[tuple[Dose, np.datetime64 | None]] = [(dose, None) for dose in DOSES]
+        if base.predict is None:  # else many cuts are made without fitting
+            doses += [("cut", at) for at in cuts_of(base, self.features, fold, _CUTS)]
+        for dose, at in doses:
+            given = poison(self.data, self.features, self.labels, fold, hidden, dose, at)
+            try:
+                again = self._refit(number, given.data, given.features, given.labels)
+            except Exception as error:
+                error.add_note(
+                    f"This is the audit: fold {number} is fitted again, with numbers altered that "
+                    "it must not read. If the fit works otherwise, it reads them."
+                )
+                raise
+            found = difference(base, again, self.features.columns, given.compared)
+            if found is None:
+                continue
+            if (moved := self._difference(base, self._refit(number))) is not None:
+                return self._unsteady(number, moved)
+            return self._told(base, number, given, hidden, found)
+        return None
+
+    def _others(self, base: Fit, number: int) -> Iterator[Leak]:
+        """The positive control, then the same fit once more: others may leave nothing behind."""
+        other = retrained(self.data, self.features, self.labels, self.folds[number])
         try:
-            again = refit(given.data, given.features, given.labels)
-        except Exception as error:
-            error.add_note(
-                f"This is the audit: fold {number} is fitted again, with numbers altered that it "
-                "must not read. If the fit works otherwise, it reads them."
+            self.seen |= self._difference(base, self._refit(number, *other)) is not None
+        except Exception:  # noqa: BLE001 (a fit that fails on other training has looked at it)
+            self.seen = True
+        if not base.stages and (base.forecast is None or not _varies(base.forecast)):
+            self.seen = True  # it forecasts one number: there is nothing to see
+        after = self._refit(number) if base.afresh is None else base.afresh()
+        if (moved := self._difference(base, after)) is not None:
+            yield self._remembers(number, moved)
+
+    def _difference(self, base: Fit, again: Fit, *, close: bool = False) -> Difference | None:
+        every = np.ones(0 if base.forecast is None else len(base.forecast), bool)
+        return difference(base, again, self.features.columns, every, close=close)
+
+    def _unsteady(self, number: int, moved: Difference) -> Leak:
+        """It learned other numbers the second time: by what it saw before, or an unset seed.
+
+        Who remembers gives the same once nothing else was seen between, or jumps after fits on
+        wild numbers; what is drawn at random goes on as it did.
+        """
+        last, latest = self._refit(number), self._refit(number)
+        jitter = _distance(last, latest)
+        self._refit(number, *retrained(self.data, self.features, self.labels, self.folds[number]))
+        if jitter and not _distance(latest, self._refit(number)) > _JUMP * jitter:
+            raise _unseeded(moved, number)
+        return self._remembers(number, moved)
+
+    def _moved(self, number: int) -> Iterator[Leak]:
+        """The same fit 28 years later: what is looked up by date is not found there."""
+        decisions = self.features.decisions
+        there = replace(decisions, decided_at=DecidedAt(later(decisions.decided_at)))
+        features = replace(self.features, decisions=there)
+        latest = self.labels.latest
+        labels = replace(
+            self.labels,
+            decisions=there,
+            known_at=KnownAt(later(self.labels.known_at)),
+            latest=None if latest is None else KnownAt(later(latest)),
+        )
+        base = self._refit(number)
+        try:
+            again = self._refit(number, at_other_dates(self.data), features, labels)
+        except Exception as error:  # noqa: BLE001 (whatever a look-up raises)
+            yield self._blind(
+                number, "fit", "fit", f"28 years later it raises {type(error).__name__}: {error}"
             )
-            raise
-        found = difference(base, again, features.columns, given.compared)
-        if found is None:
+            return
+        found = self._difference(base, again, close=True)
+        if found is not None:
+            yield self._blind(
+                number,
+                found.stage,
+                found.column,
+                f"{found.name or found.column} is {found.before:.10g}, and {found.after:.10g} "
+                "when all dates lie 28 years later, numbers alike: something is looked up by date",
+            )
+
+    def _files(self, base: Fit, fold: Fold, number: int, opened: Sequence[str]) -> Iterator[Leak]:
+        told = {path for stage in base.stages for path in stage.reads}
+        parts = [(stage.name, path) for stage in base.stages for path in stage.reads]
+        parts += [("fit", path) for path in opened if path not in told and not base.declared(path)]
+        for name, path in parts:
+            yield self._blind(
+                number,
+                name,
+                "files",
+                f"it opens {path} while it is fitted, which may hold answers",
+                "Hand its content over as a series with the moment at which each row was known, or "
+                "declare what weights have seen (pretrained_through).",
+            )
+
+    def _remembers(self, number: int, moved: Difference) -> Leak:
+        symbol, at = self._first(number)
+        return Leak(
+            moved.stage,
+            moved.column,
+            symbol,
+            at,
+            f"{_part(moved.stage)} of fold {number} gives {moved.before:.17g} for "
+            f"{moved.name or moved.column}, and {moved.after:.17g} on the same data after other "
+            "fits that have seen more: it remembers what those saw.",
+            "Keep nothing between fits: no module variables, class attributes or caches.",
+        )
+
+    def _blind(self, number: int, stage: str, column: str, why: str, mend: str = "") -> Leak:
+        symbol, at = self._first(number)
+        return Leak(
+            stage,
+            column,
+            symbol,
+            at,
+            f"The audit cannot see what {_part(stage).lower()} of fold {number} learns from: "
+            f"{why}.",
+            mend or "Fit it on the tables it is handed, and on nothing else.",
+            blind=True,
+        )
+
+    def _first(self, number: int) -> tuple[str, np.datetime64]:
+        decisions, test = self.labels.decisions, self.folds[number].test
+        row = int(test[np.argmin(decisions.decided_at[test])])
+        return str(decisions.symbols[decisions.symbol_code[row]]), decisions.decided_at[row]
+
+    def _told(
+        self,
+        base: Fit,
+        number: int,
+        given: Poisoned,
+        hidden: npt.NDArray[np.bool_],
+        found: Difference,
+    ) -> Leak:
+        def refit(*args: Any) -> Fit:
+            return self._refit(number, *args)
+
+        return _told(
+            refit,
+            base,
+            self.data,
+            self.features,
+            self.labels,
+            self.folds[number],
+            number,
+            given,
+            hidden,
+            found,
+        )
+
+
+def _part(stage: str) -> str:
+    return "The fit" if stage in ("fit", "forecast") else f"Stage {stage!r}"
+
+
+def _unseeded(moved: Difference, number: int) -> ConfigError:
+    return ConfigError(
+        f"Stage {moved.stage!r} of fold {number} gives other numbers when it is fitted twice to "
+        f"the same data, so it is not deterministic: {moved.column} is {moved.before:.17g}, then "
+        f"{moved.after:.17g}. Set its seeds and threads, so that a leak can be told."
+    )
+
+
+def _varies(forecast: npt.NDArray[np.float64]) -> bool:
+    seen = forecast[np.isfinite(forecast)]
+    return len(seen) > 1 and bool((seen != seen[0]).any())
+
+
+def _distance(base: Fit, again: Fit) -> float:
+    """How far two fits lie apart, the most of any array, in parts of its size."""
+    pairs = [
+        (np.asarray(stage.learned[name]), np.asarray(after.learned.get(name, np.nan)))
+        for stage, after in zip(base.stages, again.stages, strict=False)
+        for name in stage.learned
+    ]
+    if base.forecast is not None and again.forecast is not None:
+        pairs.append((base.forecast, again.forecast))
+    found = 0.0
+    for before, after in pairs:
+        if before.dtype.kind not in "fiub" or before.shape != after.shape:
             continue
-        again = refit(data, features, labels)
-        everything = np.ones(len(fold.test), bool)
-        if (moved := difference(base, again, features.columns, everything)) is not None:
-            raise ConfigError(
-                f"Stage {moved.stage!r} of fold {number} gives other numbers when it is fitted "
-                f"twice to the same data: {moved.column} is {moved.before:.17g}, then "
-                f"{moved.after:.17g}. Set its seeds and threads, so that a leak can be told."
-            )
-        yield _told(refit, base, data, features, labels, fold, number, given, hidden, found)
-        return
+        gap = np.nan_to_num(np.asarray(before, float) - np.asarray(after, float))
+        size = float(np.sqrt(np.mean(np.nan_to_num(np.asarray(before, float)) ** 2))) + 1e-300
+        found = max(found, float(np.sqrt(np.mean(gap**2))) / size)
+    return found
 
 
 def difference(
-    base: Fit, again: Fit, columns: Sequence[str], compared: npt.NDArray[np.bool_]
+    base: Fit,
+    again: Fit,
+    columns: Sequence[str],
+    compared: npt.NDArray[np.bool_],
+    *,
+    close: bool = False,
 ) -> Difference | None:
     """The first stage, and in it the first number, that is not the same to the last bit.
 
     compared  (n_test_rows,) which forecasts must be the same
+    close     whether rounding is allowed for
     """
     for place, stage in enumerate(base.stages):
         if place >= len(again.stages) or again.stages[place].name != stage.name:
             return Difference(stage.name, "stages", np.nan, np.nan)
-        if (found := _learned(stage, again.stages[place], columns)) is not None:
+        if (found := _learned(stage, again.stages[place], columns, close=close)) is not None:
             return found
     if base.forecast is None or again.forecast is None:
         return None
-    wrong = _unequal(base.forecast, again.forecast)
+    wrong = unequal(base.forecast, again.forecast, close=close)
     if wrong.shape:
         wrong &= compared.reshape(-1, *[1] * (wrong.ndim - 1))
     if not wrong.any():
@@ -110,7 +338,9 @@ def difference(
     return Difference("forecast", "forecast", before, after, row=row)
 
 
-def _learned(stage: Stage, again: Stage, columns: Sequence[str]) -> Difference | None:
+def _learned(
+    stage: Stage, again: Stage, columns: Sequence[str], *, close: bool = False
+) -> Difference | None:
     found = []
     for name in sorted(
         {*stage.learned, *again.learned}, key=[*stage.learned, *again.learned].index
@@ -120,7 +350,7 @@ def _learned(stage: Stage, again: Stage, columns: Sequence[str]) -> Difference |
         before, after = np.asarray(stage.learned[name]), np.asarray(again.learned[name])
         if before.shape != after.shape:
             return Difference(stage.name, name, before.size, after.size)
-        wrong = _unequal(before, after)
+        wrong = unequal(before, after, close=close)
         for place in np.argwhere(wrong):
             by_column = before.ndim and before.shape[-1] == len(columns)
             label = columns[place[-1]] if by_column else name
@@ -137,13 +367,21 @@ def _number(value: Any) -> float:
     return float(value) if np.asarray(value).dtype.kind in "fiub" else np.nan
 
 
-def _unequal(before: npt.NDArray[Any], after: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def unequal(
+    before: npt.NDArray[Any], after: npt.NDArray[Any], *, close: bool = False
+) -> npt.NDArray[np.bool_]:
+    """Where two arrays are not the same to the last bit, or but for rounding."""
     before, after = np.asarray(before), np.asarray(after)
     if before.shape != after.shape:
         return np.ones(before.shape, bool)
+    if close and before.dtype.kind == "M":
+        return np.zeros(before.shape, bool)
     wrong = before != after
     if before.dtype.kind == "f" and after.dtype.kind == "f":
         wrong &= ~(np.isnan(before) & np.isnan(after))
+        if close and wrong.any():
+            size = float(np.nanmax(np.abs(before))) if np.isfinite(before).any() else 0.0
+            wrong &= ~(np.abs(before - after) <= CLOSE * size)
     return np.asarray(wrong)
 
 

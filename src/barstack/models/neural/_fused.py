@@ -77,9 +77,9 @@ def fit_together(
     device = _training.device()
     with _training.one_thread():
         members = _members(models, train, target, seeds, device)
-        bars = Bars(train, device)
-        learning = Windows(train, bars, models[0].lookback, device)
-        stopping = Windows(stop, bars, models[0].lookback, device)
+        learning, stopping = (
+            Windows(part, Bars(part, device), models[0].lookback, device) for part in (train, stop)
+        )
         going = members
         while going := [member for member in going if not member.done]:
             # One that is done leaves: what is stacked anew takes the others from where they are.

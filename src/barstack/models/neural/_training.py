@@ -59,9 +59,9 @@ def fit(
         state = State(run.network, optimizer=run.optimizer, shuffle=np.random.default_rng(seed))
         checkpoint.read(state)
         kind = Chunks if model.dense else Windows
-        bars = Bars(train, where)
-        learning = kind(train, bars, model.lookback, where)
-        stopping = kind(stop, bars, model.lookback, where)
+        learning, stopping = (
+            kind(part, Bars(part, where), model.lookback, where) for part in (train, stop)
+        )
         while len(state.curves) < model.epochs and state.waited < model.patience:
             epoch = run.epoch(len(state.curves), learning, stopping, state.shuffle)
             state.look_back(epoch)
