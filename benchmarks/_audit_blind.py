@@ -123,7 +123,9 @@ def _labels(made_of: Draft) -> dict[str, Any]:
 
 @blind("features and labels of a notebook")
 def _both(made_of: Draft) -> dict[str, Any]:
-    return _notebook(made_of) | _labels(made_of)
+    parts: dict[str, Any] = _notebook(made_of)
+    parts.update(_labels(made_of))
+    return parts
 
 
 @blind("a fit on a notebook's arrays")

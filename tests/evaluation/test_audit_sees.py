@@ -80,7 +80,7 @@ def test_calendars_constants_and_row_numbers_are_let_pass() -> None:
         found = features(data).reset_index()
         at = found["decided_at"]
         return found.assign(
-            hour=at.dt.hour, weekday=at.dt.dayofweek, year=at.dt.year, one=1.0,
+            hour=at.dt.hour, weekday=at.dt.day_of_week, year=at.dt.year, one=1.0,
             row=found.groupby("symbol").cumcount(),
         )  # fmt: skip
 

@@ -16,6 +16,7 @@ from barstack.splits import Fold
 from ._leak import Leak
 from ._pipeline import Fit
 from ._poison import wild_after
+from ._prefix import spread
 
 _CUTS, _ALONE = 24, 16
 _ROUNDING = 1e-4  # of a forecast's deviation: networks sum a batch in another order
@@ -67,13 +68,13 @@ def hunt_batch(base: Fit, features: FeatureTable, fold: Fold, number: int) -> It
             what = f"when features of rows decided after {iso(at)} are altered"
             yield _told(features, fold, number, int(wrong[-1]), whole, again, what)
             return
-    spread = np.nanstd(whole, axis=0) if len(whole) else 0.0
+    deviation = spread(whole.reshape(len(whole), -1)).reshape(whole.shape[1:])
     picks = np.searchsorted(np.sort(decided_at), np.array(cuts[:_ALONE], "datetime64[us]"))
     order = np.argsort(decided_at, kind="stable")
     for place in dict.fromkeys(order[picks % len(test)].tolist()):
         again = whole.copy()
         again[place] = np.asarray(base.predict(features, test[place : place + 1]))[0]
-        if _differs(whole, again, _ROUNDING * spread)[place]:
+        if _differs(whole, again, _ROUNDING * deviation)[place]:
             what = "when it is made alone instead of with the others"
             yield _told(features, fold, number, place, whole, again, what)
             return

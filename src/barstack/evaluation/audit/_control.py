@@ -196,9 +196,9 @@ def _looked_up(before: Floats, after: Floats) -> Flags:
     wrong = differs(before, after, 1e3 * spread(before))  # of 1e-9, so that 1e-6 is rounding
     with np.errstate(invalid="ignore"):
         gap = after - before
-        shifted = np.abs(gap - np.nanmedian(np.where(np.isfinite(gap), gap, np.nan), axis=0)) <= (
-            _ROUNDING * (spread(before) + np.abs(gap))
-        )
+    usual = [np.median(own[np.isfinite(own)]) if np.isfinite(own).any() else 0.0 for own in gap.T]
+    allowed = _ROUNDING * (spread(before) + np.abs(np.nan_to_num(gap)))
+    shifted = np.abs(np.nan_to_num(gap) - np.array(usual)) <= allowed
     lost = np.isfinite(before) != np.isfinite(after)
     there = np.maximum(np.isfinite(before).sum(axis=0), 1)
     return np.asarray(((wrong & ~shifted) | lost).sum(axis=0) > (1.0 - _MOST_EQUAL) * there)
