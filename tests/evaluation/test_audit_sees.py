@@ -75,20 +75,25 @@ def test_labels_and_fits_from_elsewhere_cannot_be_seen() -> None:
     assert (leak.stage, leak.blind) == ("fit", True)
 
 
-def test_calendars_constants_and_row_numbers_are_let_pass() -> None:
-    def plain(data: Data) -> pd.DataFrame:
-        found = features(data).reset_index()
-        at = found["decided_at"]
-        return found.assign(
-            hour=at.dt.hour, weekday=at.dt.day_of_week, year=at.dt.year, one=1.0,
-            row=found.groupby("symbol").cumcount(),
-        )  # fmt: skip
+def calendar(data: Data) -> pd.DataFrame:
+    found = features(data).reset_index()
+    at = found["decided_at"]
+    row = found.groupby("symbol").cumcount()
+    return found.assign(hour=at.dt.hour, weekday=at.dt.day_of_week, row=row)
 
+
+def test_calendars_constants_and_row_numbers_are_let_pass() -> None:
     record = AuditRecord()
-    assert list(hunt(replace(HONEST, features=plain), DATA, record=record)) == []
+    assert list(hunt(replace(HONEST, features=calendar), DATA, record=record)) == []
     assert record.how == "full"
     assert record.seen == ["features", "labels", "fits"]
     assert record.refitted == [2, 1, 0]
+
+    def constant(data: Data) -> pd.DataFrame:
+        found = calendar(data)
+        return found.assign(one=1.0, year=found["decided_at"].dt.year)
+
+    assert places(features=constant, fit=None) == set()
 
 
 def test_volume_alone_and_labels_that_never_differ_are_honest() -> None:
