@@ -32,6 +32,8 @@ def test_ordinary_text_stays(text: str) -> None:
         {"members": {"rid\u202ege": {"model": "ridge"}}},
         {"features": ["rsi", "bo\x00dy"]},
         {"seed": 2**63},
+        {"cost_bps": 1e308},
+        {"members": {"one": {"model": "ridge", "penalty": 1e-300}}},
         {"members": {"one": {"model": "ridge", "penalty": 10**40}}},
     ],
     ids=str,

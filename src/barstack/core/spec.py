@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from math import isfinite
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -96,6 +97,7 @@ class Spec(BaseModel):
 
 
 _WIDEST_BITS = 63  # of whole numbers, which arrays and databases hold
+_SMALLEST, _LARGEST = 1e-30, 1e30  # of other numbers, which 32-bit libraries hold
 
 
 def _check_plain(spec: type[Spec], value: Any, where: tuple[str, ...] = ()) -> None:
@@ -104,6 +106,13 @@ def _check_plain(spec: type[Spec], value: Any, where: tuple[str, ...] = ()) -> N
         raise ConfigError(
             f"{_place(spec, where)}: {_shown(value)} holds the character {found}. Leave it out."
         )
+    if isinstance(value, float) and value != 0.0 and not _SMALLEST <= abs(value) <= _LARGEST:
+        # Neither NaN nor infinity comes here: pydantic refuses both, with the field's name.
+        if isfinite(value):
+            raise ConfigError(
+                f"{_place(spec, where)}: {value:g} is no number that a setting can have; the "
+                f"smallest is {_SMALLEST:g}, the largest {_LARGEST:g}."
+            )
     if isinstance(value, int) and value.bit_length() > _WIDEST_BITS:
         raise ConfigError(
             f"{_place(spec, where)}: a whole number of {value.bit_length()} bits is too large."
