@@ -45,7 +45,7 @@ def test_ends_up_with_what_the_source_holds(
     moods = MOODS if mood == "mix" else [mood]
     remote = source.remote(1500)
     with Vendor(
-        source.market(1800), moods=moods, share=0.8, seed=3, slow_s=0.5, page_rows=500
+        source.market(1800), moods=moods, share=1.0, seed=3, slow_s=0.5, page_rows=500
     ) as vendor:
         point_at(vendor)
         collection = remote.collection_in(catalog)

@@ -106,13 +106,13 @@ def _check_plain(spec: type[Spec], value: Any, where: tuple[str, ...] = ()) -> N
         raise ConfigError(
             f"{_place(spec, where)}: {_shown(value)} holds the character {found}. Leave it out."
         )
-    if isinstance(value, float) and value != 0.0 and not _SMALLEST <= abs(value) <= _LARGEST:
-        # Neither NaN nor infinity comes here: pydantic refuses both, with the field's name.
-        if isfinite(value):
-            raise ConfigError(
-                f"{_place(spec, where)}: {value:g} is no number that a setting can have; the "
-                f"smallest is {_SMALLEST:g}, the largest {_LARGEST:g}."
-            )
+    # NaN and infinity are left to pydantic, which refuses both.
+    size = abs(value) if isinstance(value, float) and isfinite(value) else 0.0
+    if size and not _SMALLEST <= size <= _LARGEST:
+        raise ConfigError(
+            f"{_place(spec, where)}: {value:g} is no number that a setting can have; the "
+            f"smallest is {_SMALLEST:g}, the largest {_LARGEST:g}."
+        )
     if isinstance(value, int) and value.bit_length() > _WIDEST_BITS:
         raise ConfigError(
             f"{_place(spec, where)}: a whole number of {value.bit_length()} bits is too large."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
@@ -19,16 +18,16 @@ from ..fetching import Fault, Page, Remote, bound_session, causes, http_fault, i
 
 KEY, SECRET, URL = "APCA_API_KEY_ID", "APCA_API_SECRET_KEY", "APCA_API_DATA_URL"
 _ROWS = 10_000  # of one request, the most that Alpaca gives
-_MOST_PARTS = 200  # of one answer, each with a token that asks for the next
+_MOST_EMPTY = 50  # parts of one answer, each with a token that asks for the next
 _NAMES = {"t": "timestamp", "o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
 _UNITS = (("d", "Day", 1), ("h", "Hour", 23), ("min", "Minute", 59))
 
 
 class _EndlessError(Exception):
-    """An answer of more parts than any has."""
+    """One empty part after another, each with a token for the next."""
 
     def __init__(self) -> None:
-        super().__init__(f"more than {_MOST_PARTS} parts, each with a token for one more")
+        super().__init__(f"{_MOST_EMPTY} empty parts, each with a token for one more")
 
 
 @register("alpaca")
@@ -91,19 +90,14 @@ class Alpaca(Remote):
             def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:
                 return super()._one_request(method, url, opts | {"timeout": timeout_s}, 0)
 
-            def _get_marketdata(self, *arguments: Any, **options: Any) -> Any:
-                self.parts.left = _MOST_PARTS
-                return super()._get_marketdata(*arguments, **options)
-
-            def get(self, *arguments: Any, **options: Any) -> Any:
-                self.parts.left -= 1
-                if self.parts.left < 0:
-                    raise _EndlessError
-                return super().get(*arguments, **options)
+            def _get_marketdata(self, path: str, params: dict[str, Any], **_: Any) -> Any:
+                """One part, with its token: alpaca-py would put all parts together, and lose
+                those that have come when a later one fails."""
+                answer = self.get(path=path, data=params)
+                return {"bars": answer["bars"] or {}, "token": answer.get("next_page_token")}
 
         url = os.environ.get(URL) or None
         made = Client(os.environ[KEY], os.environ[SECRET], raw_data=True, url_override=url)
-        made.parts = threading.local()  # several threads share a client
         bound_session(made._session)
         return made
 
@@ -121,17 +115,25 @@ class Alpaca(Remote):
             "end": _datetime(end_us - 1),  # Alpaca counts the end in
             "limit": _ROWS,
         }
-        if self.market == "crypto":
-            answer = client.get_crypto_bars(requests.CryptoBarsRequest(**asked))
-        else:
+        if self.market == "stocks":
             asked |= {"feed": self.feed, "adjustment": self.adjustment}
-            answer = client.get_stock_bars(requests.StockBarsRequest(**asked))
-        rows = answer.get(symbol) or []
+        rows: list[Any] = []
+        for _ in range(_MOST_EMPTY):
+            if self.market == "crypto":
+                answer = client.get_crypto_bars(requests.CryptoBarsRequest(**asked))
+            else:
+                answer = client.get_stock_bars(requests.StockBarsRequest(**asked))
+            rows, token = answer["bars"].get(symbol) or [], answer["token"]
+            if rows or token is None:
+                break
+            asked["page_token"] = token
+        else:
+            raise _EndlessError
         table = pl.DataFrame(
             {name: [row[key] for row in rows] for key, name in _NAMES.items()},
             schema_overrides={"timestamp": pl.String},
         ).with_columns(pl.col("timestamp").str.to_datetime(time_unit="us", time_zone="UTC"))
-        if len(rows) < _ROWS:
+        if token is None:
             return Page(table, end_us)
         newest: datetime = table["timestamp"].max()  # type: ignore[assignment]  # rows, so a time
         return Page(table, (newest - _EPOCH) // timedelta(microseconds=1) + 1)
