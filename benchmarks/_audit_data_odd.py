@@ -13,7 +13,8 @@ from _audit_data_leaks import _bars, _join, _shifted
 from _audit_features import Column, momentum, trend, volatility
 from _audit_leaks import Draft, draft, labels_with, steady
 
-from barstack.core.times import DAY_US, KnownAt
+from barstack.bars import Bars, SeriesTable
+from barstack.core.times import DAY_US, DecidedAt, KnownAt
 from barstack.evaluation.audit import Data, Pipeline
 from barstack.labels import LABELS
 
@@ -208,14 +209,29 @@ def _slow(rng: np.random.Generator, source: Source) -> Draft:
     return made_of
 
 
+def _handed(made_of: Draft, bars: Bars, numbers: Any) -> Callable[[pd.DataFrame, Data], Any]:
+    """Numbers of each bar as a series; what reads them: (n_rows, n_columns), the latest known."""
+    n_rows, n_columns = numbers.shape
+    names = tuple(f"number_{place}" for place in range(n_columns))
+    code, known_at = np.zeros(n_rows, np.int32), KnownAt(np.array(bars.closed_at))
+    handed = SeriesTable(names, None, code, known_at, numbers, bars.closed_at[0])
+    made_of.data = Data(made_of.data.panel, {**made_of.data.series, "handed": handed})
+
+    def read(frame: pd.DataFrame, data: Data) -> Any:
+        at = DecidedAt(np.asarray(frame.index, "datetime64[us]"))
+        return data.series["handed"].as_of("", at)[0]
+
+    return read
+
+
 @odd("hundreds of columns of noise")
 def _noise(rng: np.random.Generator, source: Source) -> Draft:
     made_of = draft(rng, source, symbols=1)
     (bars,) = made_of.data.panel.values()
-    numbers = pd.DataFrame(rng.normal(size=(len(bars), 120)), pd.Index(bars.closed_at))
+    read = _handed(made_of, bars, rng.normal(size=(len(bars), 120)))
 
     def noise(place: int) -> Column:
-        return lambda frame, data: numbers[place].reindex(frame.index)
+        return lambda frame, data: pd.Series(read(frame, data)[:, place], frame.index)
 
     made_of.columns |= {f"noise_{place}": noise(place) for place in range(120)}
     return made_of
@@ -225,9 +241,10 @@ def _noise(rng: np.random.Generator, source: Source) -> Draft:
 def _unknown(rng: np.random.Generator, source: Source) -> Draft:
     made_of = draft(rng, source, symbols=1)
     (bars,) = made_of.data.panel.values()
-    at = pd.Series(np.where(rng.random(len(bars)) < 0.3, np.nan, 1.0), pd.Index(bars.closed_at))
+    holes = np.where(rng.random(len(bars)) < 0.3, np.nan, 1.0)
+    read = _handed(made_of, bars, holes[:, None])
     made_of.columns["sparse"] = lambda frame, data: (
-        frame["close"].pct_change() * at.reindex(frame.index)
+        frame["close"].pct_change() * read(frame, data)[:, 0]
     )
     return made_of
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from _audit_bars import Source
+import pandas as pd
+from _audit_bars import Source, frame_of
 from _audit_clean import features_of, folds_of
 from _audit_features import Column, draw, momentum, trend
 from _audit_flow import Flow
@@ -35,6 +36,7 @@ class Case:
 
 Builder = Callable[[np.random.Generator, Source], Case]
 LEAKS: dict[str, Builder] = {}
+Rows = Callable[[pd.DataFrame], "pd.Series[bool]"]  # flags of the rows of one symbol
 
 
 def leak(name: str) -> Callable[[Builder], Builder]:
@@ -89,11 +91,18 @@ def draft(
     return Draft(data, columns, LABELS.parse(label), splits[int(rng.integers(3))], Flow())
 
 
-def column(name: str, made: Column, *, symbols: int | None = None) -> None:
-    """A mistake in one column of the features."""
+def column(
+    name: str, made: Column, *, symbols: int | None = None, rows: Rows | None = None
+) -> None:
+    """A mistake in one column of the features.
+
+    rows  which rows leak; bars that have none are drawn again, as nothing would be planted
+    """
 
     def builder(rng: np.random.Generator, source: Source) -> Case:
         made_of = draft(rng, source, symbols=symbols)
+        while rows and not any(rows(frame_of(own)).any() for own in made_of.data.panel.values()):
+            made_of = draft(rng, source, symbols=symbols)
         made_of.columns[name.replace(" ", "_")] = made
         return made_of.case("features", name.replace(" ", "_"))
 

@@ -10,7 +10,7 @@ import pandas as pd
 from _audit_bars import Source
 from _audit_clean import folds_of
 from _audit_features import momentum, steps
-from _audit_leaks import Case, column, draft, leak, steady
+from _audit_leaks import Case, Rows, column, draft, leak, steady
 
 from barstack.evaluation.audit import Data, Fit
 from barstack.splits import Fold
@@ -131,7 +131,7 @@ def _first_embargo(rng: np.random.Generator, source: Source) -> Case:
 # --- leaks on few rows ---------------------------------------------------------------------------
 
 
-def _on(rows: Any, ahead: int = 1) -> Any:
+def _few(name: str, rows: Rows, ahead: int = 1) -> None:
     """A momentum that is the move to come, on some rows."""
 
     def made(frame: pd.DataFrame, data: Data) -> pd.Series:
@@ -139,7 +139,7 @@ def _on(rows: Any, ahead: int = 1) -> Any:
         later = frame["close"].shift(-ahead) / frame["close"] - 1.0
         return own.where(~rows(frame), later)
 
-    return made
+    column(name, made, rows=rows)
 
 
 def _rare(values: pd.Series, share: float) -> pd.Series:
@@ -147,28 +147,30 @@ def _rare(values: pd.Series, share: float) -> pd.Series:
     return values.ge(values.rolling(300, min_periods=50).quantile(1.0 - share)) & values.notna()
 
 
-column("leak where the bar ranges most", _on(lambda f: _rare(f["high"] / f["low"], 0.002)))
-column(
+_few("leak where the bar ranges most", lambda f: _rare(f["high"] / f["low"], 0.002))
+_few(
     "leak where the volume is highest",
-    _on(lambda f: _rare(f["volume"] + f["high"] - f["low"], 0.002)),
+    lambda f: _rare(f["volume"] + f["high"] - f["low"], 0.002),
 )
-column("leak where the move is largest", _on(lambda f: _rare(steps(f).abs(), 0.002)))
-column("leak where the fall is largest", _on(lambda f: _rare(-steps(f), 0.002)))
-column(
+_few("leak where the move is largest", lambda f: _rare(steps(f).abs(), 0.002))
+_few("leak where the fall is largest", lambda f: _rare(-steps(f), 0.002))
+_few(
     "leak two bars ahead where momentum is highest",
-    _on(lambda f: _rare(f["close"].pct_change(7), 0.004), ahead=2),
+    lambda f: _rare(f["close"].pct_change(7), 0.004),
+    ahead=2,
 )
-column("leak at the first bar of a session", _on(lambda f: f["session"] != f["session"].shift(1)))
+_few("leak at the first bar of a session", lambda f: f["session"] != f["session"].shift(1))
 
 
-def _sign_of_next(frame: pd.DataFrame, data: Data) -> pd.Series:
-    """A flag that rises before a large fall alone."""
-    return (frame["close"].shift(-1) / frame["close"] - 1.0 < -4.0 * steps(frame).std()).astype(
-        float
-    )
+def _before_falls(frame: pd.DataFrame) -> pd.Series:
+    return frame["close"].shift(-1) / frame["close"] - 1.0 < -4.0 * steps(frame).std()
 
 
-column("a flag before large falls", _sign_of_next)
+column(
+    "a flag before large falls",
+    lambda frame, data: _before_falls(frame).astype(float),
+    rows=_before_falls,
+)
 
 
 @leak("forecasts smoothed where they are extreme")

@@ -271,6 +271,8 @@ def main() -> None:
             "short_audit_s_median": float(np.median([row["short_s"] for row in spared])),
             "honest": json.loads(json.dumps([row["about"] for row in (*spared, *strange)])),
             "blind": hidden,
+            "barrier_settings": len(settings),
+            "honest_pairs": len(pairs),
         },
     )
 
