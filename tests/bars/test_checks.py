@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -339,6 +340,19 @@ def test_unadjusted_splits(
     assert finding.at.tolist() == [bars.records["opened_at"][row]]
     assert f"For {name}: {'multiply' if reverse else 'divide'} all prices" in finding.advice
     assert f"by {ratio:g}" in finding.advice
+
+
+@pytest.mark.parametrize("carried", [False, True])
+def test_a_split_is_told_with_prices_of_its_ratio(carried: bool) -> None:
+    """Also where an exporter gave the split's first bar the last price before it as its open."""
+    records = unadjusted(filled(minutes=1440, days=60), 30, 2.0).records.copy()
+    if carried:
+        records["open"][30] = records["high"][30] = records["close"][29]
+    said = check_bars(Bars("WALK", DAY_US, records))["unadjusted_split"].what
+    prices = re.search(r"goes from (\S+) to (\S+) at .* a ratio of ([0-9.]+),", said)
+    assert prices
+    before, after, ratio = map(float, prices.groups())
+    assert before / after == pytest.approx(ratio, rel=1e-3)
 
 
 def unadjusted(bars: Bars, row: int, ratio: float) -> Bars:

@@ -118,6 +118,17 @@ def test_bars_without_a_trade_are_no_holes_where_they_are_the_habit() -> None:
     assert without(bars, 3000, 40).holes(12)[3000]
 
 
+def test_long_stretches_without_a_trade_are_no_holes_in_what_is_held_for_a_day() -> None:
+    """Of the bars before nine one in ten is traded, so that an hour or two without one is usual."""
+    table = filled_table("XNYS", minutes=5, days=60, hours="extended")
+    early = table["timestamp"].dt.convert_time_zone("America/New_York").dt.hour() < 9
+    quiet = early.to_numpy() & (np.random.default_rng(1).random(len(table)) < 0.9)
+    bars = to_bars(table.filter(~pl.Series(quiet)), "XNYS", minutes=5, hours="extended")
+    assert (bars.missing > 12).sum() > 50
+    assert (bars.holes(12) >= (bars.missing > 12)).all()  # an hour's holding knows no such habit
+    assert bars.holes(192).sum() <= 10
+
+
 def test_quarterly_holes_are_holes_however_often_they_come() -> None:
     bars = filled("24/7", minutes=60, days=720)
     kept = bars.records["opened_at"] // DAY_US % 90 < 45

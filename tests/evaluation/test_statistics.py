@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 import scipy.stats
 import sklearn.metrics
-from hypothesis import given
-from hypothesis import strategies as st
 
 from barstack.evaluation import _metrics as metrics
 from barstack.evaluation._jackknife import (
@@ -14,7 +12,6 @@ from barstack.evaluation._jackknife import (
     chance_of_luck,
     for_all_trials,
     jackknife_se,
-    t_needed,
 )
 
 RNG = np.random.default_rng(3)
@@ -95,16 +92,6 @@ def test_without_edge_luck_is_called_luck() -> None:
         assert se is not None
         found += chance_of_luck(timing.mean() / se, blocks.count) < 0.05
     assert 0.02 < found / 600 < 0.08
-
-
-@given(st.floats(1e-6, 0.2), st.integers(1, 2000), st.integers(5, 20))
-def test_needed_t_is_where_the_adjusted_chance_meets_the_level(
-    level: float, trials: int, n_blocks: int
-) -> None:
-    t_value = t_needed(level, trials, n_blocks)
-    assert for_all_trials(chance_of_luck(t_value, n_blocks), trials) == pytest.approx(
-        level, rel=1e-6
-    )
 
 
 def test_best_of_many_worthless_trials_is_priced() -> None:

@@ -117,6 +117,18 @@ def test_bars_left_out_where_nothing_traded_cost_few_labels() -> None:
     assert table.missing.mean() < 0.04
 
 
+def test_quiet_hours_before_the_open_do_not_take_the_labels_of_a_day() -> None:
+    """An hour or two without a trade, every morning, is nothing to a holding of a day."""
+    bars = filled("XNYS", minutes=5, days=60, hours="extended")
+    since = bars.records["opened_at"] - bars.records["session_open"]
+    quiet = (since < 5 * 3_600_000_000) & (np.random.default_rng(1).random(len(bars)) < 0.9)
+    thin = replace(bars, records=bars.records[~quiet])
+    label = LABELS.parse({"label": "return", "horizons": ["1h", "1d", "1session"]})
+    by_hour, by_day, by_session = label.compute(thin).missing.mean(axis=0)
+    assert max(by_day, by_session) < 0.15  # the first week knows no habit
+    assert by_hour > 0.02  # of an hour there is nothing left
+
+
 def test_where_every_holding_reaches_across_a_hole_the_way_out_is_said() -> None:
     bars = WHOLE["24/7"][:300]  # within the first week nothing passes for a habit
     shreds = replace(bars, records=bars.records[np.arange(len(bars)) % 40 < 5])

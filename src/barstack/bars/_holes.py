@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-MOST_USUAL = 12  # bars: a longer stretch is a hole, however often the like has come before
 _ONCE_IN = 1000  # bars: what has come before less often than this is not usual
 _HOUR_US = DAY_US // 24
 _WEEK = 7 * 24  # hours
@@ -61,19 +60,19 @@ def holes_before(missing: Ints, most: int) -> Flags:
     """(n_bars,) whether a hole lies before each bar.
 
     missing  (n_bars,) bars missing before each
-    most     a longer stretch is a hole in any case
+    most     bars of a holding; a longer stretch is a hole in any case
 
     A stretch of up to `most` bars is none where stretches at least as long have come before, once
     in every 1,000 bars: such bars are left out where nothing traded.
     """
-    holes = missing > min(most, MOST_USUAL)
+    holes = missing > 0
     rows = np.flatnonzero(missing)
     lengths = missing[rows]
-    for length in range(1, min(most, MOST_USUAL) + 1):
-        as_long = lengths >= length
-        before: Ints = np.cumsum(as_long) - as_long
-        rare = (lengths == length) & (before < 1 + rows // _ONCE_IN)
-        holes[rows[rare]] = True
+    for length in np.unique(lengths[lengths <= most]):
+        rows, lengths = rows[lengths >= length], lengths[lengths >= length]
+        before: Ints = np.arange(len(rows))  # stretches at least as long
+        usual = (lengths == length) & (before >= 1 + rows // _ONCE_IN)
+        holes[rows[usual]] = False
     return np.asarray(holes)
 
 

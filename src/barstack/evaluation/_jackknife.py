@@ -116,9 +116,3 @@ def for_all_trials(p_value: float, trials: int) -> float:
     0.26
     """
     return float(-np.expm1(trials * np.log1p(-min(p_value, 1.0 - 1e-15))))
-
-
-def t_needed(level: float, trials: int, n_blocks: int) -> float:
-    """The t-value from which `for_all_trials` falls below `level`."""
-    single = -np.expm1(np.log1p(-level) / trials)
-    return float(scipy.stats.t.isf(single, n_blocks - 1))

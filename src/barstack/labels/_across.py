@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from barstack.bars import Bars
-from barstack.bars._holes import MOST_USUAL
 from barstack.core.times import DAY_US, KnownAt, parse_duration
 
 from ._horizons import sessions_of
@@ -21,7 +20,7 @@ def across_hole(
     max_gap   what counts as a hole instead: neighbouring bars further apart than this
     """
     if max_gap is None:
-        holes = bars.holes(_bars_in(horizon, bars.length_us))
+        holes = bars.holes(_bars_in(bars, horizon))
     else:
         apart = np.diff(bars.closed_at, prepend=bars.closed_at[:1])
         holes = apart > np.timedelta64(parse_duration(max_gap), "us")
@@ -34,11 +33,15 @@ def across_hole(
     return found
 
 
-def _bars_in(horizon: str | int, length_us: int) -> int:
-    """How many bars a horizon has where none is missing, as far as holes need it."""
+def _bars_in(bars: Bars, horizon: str | int) -> int:
+    """How many bars a horizon has where none is missing, by the first bar's session."""
     if isinstance(horizon, int):
         return horizon
     count = sessions_of(horizon)
-    if count is None:
-        return max(parse_duration(horizon) // length_us, 1)
-    return count if length_us >= DAY_US else MOST_USUAL
+    span_us = parse_duration(horizon) if count is None else count * DAY_US
+    if bars.length_us < DAY_US:
+        first = bars.records[0]
+        session_us = min(int(first["session_close"] - first["session_open"]), DAY_US)
+        days, rest_us = divmod(span_us, DAY_US)
+        span_us = days * session_us + min(rest_us, session_us)
+    return max(span_us // bars.length_us, 1)

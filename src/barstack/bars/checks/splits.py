@@ -22,6 +22,7 @@ class _Split:
     row: int
     ratio: float  # price before / price after, as the split says
     seen: float  # the same, as the prices say
+    price: str  # the first that is of the new kind, the bar's open or only its close
 
 
 @check("refuse", "a sudden ratio near 2, 3, 4, 5, 10, 20 ... or its inverse that stays")
@@ -45,7 +46,8 @@ def unadjusted_split(subject: Subject) -> Defect | None:
     if not found:
         return None
     first = found[0]
-    before, after = subject.bars.records["close"][first.row - 1], subject.bars.records[first.row]
+    before = subject.bars.records["close"][first.row - 1]
+    after = subject.bars.records[first.price][first.row]
     name = _name(first.ratio)
     listed = ", ".join(f"{_name(each.ratio)} on {_day(subject, each.row)}" for each in found[:3])
     listed += f" and {len(found) - 3} more" if len(found) > 3 else ""
@@ -55,9 +57,9 @@ def unadjusted_split(subject: Subject) -> Defect | None:
     at = iso(np.datetime64(int(subject.opened_at[first.row]), "us"))
     return Defect(
         count=len(found),
-        values=f"{before:g} to {after['open']:g}: {listed}",
+        values=f"{before:g} to {after:g}: {listed}",
         what=(
-            f"The price goes from {before:g} to {after['open']:g} at {at}, a ratio of "
+            f"The price goes from {before:g} to {after:g} at {at}, a ratio of "
             f"{first.seen:.4g}, and stays: an unadjusted split ({listed})."
         ),
         advice=f"For {name}: {verb} all prices before it by {by} and {other} volume by {by}.",
@@ -66,7 +68,8 @@ def unadjusted_split(subject: Subject) -> Defect | None:
 
 
 def _split_at(subject: Subject, row: int, gap: Floats, step: Floats, noise: float) -> _Split | None:
-    jump = gap[row] if abs(gap[row]) > _SMALLEST else step[row]
+    price = "open" if abs(gap[row]) > _SMALLEST else "close"
+    jump = gap[row] if price == "open" else step[row]
     near = int(np.argmin(np.abs(np.log(RATIOS) - abs(jump))))
     ratio = float(RATIOS[near]) if jump < 0 else 1 / float(RATIOS[near])
     miss = abs(abs(jump) - np.log(RATIOS[near]))
@@ -90,7 +93,9 @@ def _split_at(subject: Subject, row: int, gap: Floats, step: Floats, noise: floa
     signs_of_crash = (wild > 3) + (money > 4) + (miss > max(3 * noise, 0.01))
     # Hardly anything falls by three quarters overnight and stays, so there it takes all three.
     enough = 2 if RATIOS[near] < 4 else 3
-    return _Split(row, ratio, float(np.exp(-jump))) if signs_of_crash < enough else None
+    if signs_of_crash >= enough:
+        return None
+    return _Split(row, ratio, float(np.exp(-jump)), price)
 
 
 def _overnight_noise(subject: Subject, gap: Floats) -> float:
