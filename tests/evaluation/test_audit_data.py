@@ -288,6 +288,18 @@ def test_symbols_by_other_clocks(symbols: int, shift: int) -> None:
     assert places(panel) == (set() if shift == 0 else {("bars", "S1")})
 
 
+def test_a_few_mornings_are_no_other_clock() -> None:
+    rng = np.random.default_rng(6)
+    moves = rng.normal(size=(2, 360))
+    gaps = 12.0 * np.array([1.0, -1.0, 1.0, 1.0, -1.0])
+    moves[:, ::72] = gaps, np.roll(gaps, 1)  # each open of one as the other's of the day before
+    panel = {
+        name: bars_of(100.0 * np.exp(0.001 * np.cumsum(own)), name)
+        for name, own in zip("AB", moves, strict=True)
+    }
+    assert places(panel) == set()
+
+
 def test_days_that_close_at_other_hours() -> None:
     rng = np.random.default_rng(4)
     world = np.cumsum(rng.normal(size=24 * 700))

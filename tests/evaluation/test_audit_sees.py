@@ -23,12 +23,15 @@ from tests.evaluation.audit_pipelines import (
     places,
 )
 
+from barstack.bars import bars_from_frame, sessions
 from barstack.core.errors import ConfigError, LeakError
 from barstack.evaluation import assert_causal
 from barstack.evaluation.audit import AuditRecord, Data, Fit, Stage, assert_clean, hunt
 from barstack.features import FeatureTable
-from barstack.labels import LabelTable
+from barstack.labels import LABELS, LabelTable
+from barstack.labels._three_class import ThreeClass
 from barstack.splits import Fold
+from barstack.testing import walk
 
 WHOLE = features(DATA)
 
@@ -193,6 +196,28 @@ def test_a_fit_that_joins_what_it_keeps_by_date() -> None:
 
     (leak,) = leaks(fit=joins)
     assert "28 years later" in leak.what
+
+
+def test_a_hole_that_the_calendar_explains_in_its_own_year_alone() -> None:
+    """The market was closed for a week in September 2001, and is not in 2029."""
+    closed = sessions("XNYS").close
+    days = pd.to_datetime(closed[(closed > 990_000_000e6) & (closed < 1_030_000_000e6)], unit="us")
+    drawn = walk(bars=len(days)).records
+    table = {name: drawn[name] for name in ("open", "high", "low", "close", "volume")}
+    bars = bars_from_frame(
+        pd.DataFrame(table, days.strftime("%Y-%m-%d").rename("date")), "DAY", calendar="XNYS"
+    )
+    label = LABELS.parse({"label": "three_class_quantiles", "horizons": [4]})
+
+    def fits(
+        data: Data, features: FeatureTable, labels: LabelTable, folds: Sequence[Fold], number: int
+    ) -> Fit:
+        learned = label.fit(data.panel, folds[number].train)
+        assert isinstance(learned, ThreeClass)
+        own = fit(data, features, labels, folds, number)
+        return Fit([Stage("label", {"at": np.array(learned.threshold_bps)}), *own.stages])
+
+    assert leaks(Data({"DAY": bars}), fit=fits) == []
 
 
 def test_each_forecast_stands_for_itself() -> None:

@@ -33,7 +33,8 @@ _LEADS = (
     0.15  # correlation of one symbol's last move with another's next that honest bars keep below
 )
 _OF_NOW = 0.3  # and in parts of that of moves at the same time
-_ERRORS = 6.0  # standard errors
+_ERRORS = 6.0  # standard errors of moves that are all alike
+_OWN_ERRORS = 4.5  # and those that few large moves, such as of a few mornings, have together
 _FEWEST = 60  # moves
 _STILL = 3  # bars that repeat a price
 _CAUGHT_UP = 0.4  # correlation of the move after them with that of the others meanwhile
@@ -107,8 +108,7 @@ def _lead(follower: Floats, leader: Floats) -> _Lead | None:
             continue
         lead = abs(correlation(last[moved], following[moved]))
         at_once = abs(correlation(now[moved], following[moved]))
-        sure = lead * np.sqrt(moved.sum() / bars) > _ERRORS
-        if sure and lead > max(_LEADS, _OF_NOW * at_once):
+        if lead > max(_LEADS, _OF_NOW * at_once) and _sure(last[moved], following[moved], bars):
             return _Lead(lead, at_once, bars, 0)
     return _long_before(follower, leader)
 
@@ -123,10 +123,22 @@ def _long_before(follower: Floats, leader: Floats) -> _Lead | None:
         return None
     whole = correlate(following, other, method="fft") / n_moves
     found = np.abs(whole[n_moves - 1 : n_moves + farthest])
-    place = int(np.argmax(found[1:])) + 1
-    if found[place] > max(_LEADS, _OF_NOW * found[0]) and found[place] * np.sqrt(n_moves) > _ERRORS:
-        return _Lead(float(found[place]), float(found[0]), 1, place - 1)
+    beyond = np.flatnonzero(found > max(_LEADS, _OF_NOW * found[0]))
+    for place in map(int, beyond[np.argsort(-found[beyond])]):
+        if place and _sure(other[:-place], following[place:]):
+            return _Lead(float(found[place]), float(found[0]), 1, place - 1)
     return None
+
+
+def _sure(first: Floats, second: Floats, bars: int = 1) -> bool:
+    """Whether a correlation is no chance: of moves that are alike, and of moves as they are.
+
+    The opens of five mornings are worth five moves, though there are hundreds of bars.
+    """
+    products = (first - first.mean()) * (second - second.mean())
+    own = abs(products.sum()) / max(np.sqrt((products**2).sum()), 1e-300)
+    alike = abs(correlation(first, second)) * np.sqrt(len(first))
+    return bool(min(alike / _ERRORS, own / _OWN_ERRORS) > np.sqrt(bars))
 
 
 def _others(paths: dict[str, Path]) -> Iterator[tuple[str, str, Floats]]:

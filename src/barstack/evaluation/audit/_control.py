@@ -31,7 +31,7 @@ Table = TypeVar("Table", FeatureTable, LabelTable)
 Again = Callable[[Data], tuple[Decisions, Floats]]
 
 _DROPPED = 11  # bars left out at the start: a prime, so that no calendar repeats after as many
-_YEARS, _DAYS = 28, 10_227  # after which weekdays, dates and leap years come again
+_YEARS, DAYS = 28, 10_227  # after which weekdays, dates and leap years come again
 _ROUNDING = 1e-6
 _MOST_EQUAL = 0.8  # share of rows that a calendar's column keeps at the other dates
 _BEYOND = 0.5  # share of rows after a cut that may not be there
@@ -136,11 +136,19 @@ class Control:
             return [self._blind("rows", why)]
         except Exception:  # noqa: BLE001 (a calendar that ends before then proves nothing)
             return []
-        if values.shape != self.values.shape or len(decisions) != len(self.decisions):
-            why = f"with all dates {_YEARS} years later there are {len(decisions):,} rows"
+        if not self._differs_elsewhere(self.decisions, self.values, decisions, values):
+            return []
+        base = again(at_other_dates(data, days=0))  # what is left is the dates' doing
+        return self._differs_elsewhere(*base, decisions, values)
+
+    def _differs_elsewhere(
+        self, decisions: Decisions, values: Floats, there: Decisions, moved: Floats
+    ) -> list[Leak]:
+        if values.shape != moved.shape or len(decisions) != len(there):
+            why = f"with all dates {_YEARS} years later there are {len(there):,} rows"
             return [self._blind("rows", why)]
         found = []
-        for place in np.flatnonzero(self._varies() & (_looked_up(self.values, values))):
+        for place in np.flatnonzero(self._varies() & (_looked_up(values, moved))):
             why = f"it holds other numbers when all dates lie {_YEARS} years later, bars alike"
             found.append(self._blind(self.columns[int(place)], why))
         return found
@@ -208,31 +216,33 @@ def _without_first(data: Data, bars: int) -> Data:
     return Data({symbol: own[bars:] for symbol, own in data.panel.items()}, data.series)
 
 
-def at_other_dates(data: Data) -> Data:
-    """The same bars and series 28 years later, when weekdays and dates are the same again."""
+def at_other_dates(data: Data, days: int = DAYS) -> Data:
+    """The same bars and series 28 years later, when weekdays and dates are the same again.
+
+    days  0 for the dates as they are. Either way no calendar is named, as that of other years has
+          other holidays, and what it explains of a hole at one date it does not at the other
+    """
     panel = {}
     for symbol, bars in data.panel.items():
         records = bars.records.copy()
         for name in ("opened_at", "closed_at", "session_open", "session_close"):
-            records[name] += _DAYS * DAY_US
-        records["session"] += _DAYS
+            records[name] += days * DAY_US
+        records["session"] += days
         panel[symbol] = Bars(symbol, bars.length_us, records, bars.outside)
     series = {
         name: replace(
-            table, known_at=KnownAt(later(table.known_at)), began_at=table.began_at + _shift()
+            table,
+            known_at=KnownAt(later(table.known_at, days)),
+            began_at=later(table.began_at, days),
         )
         for name, table in data.series.items()
     }
     return Data(panel, series)
 
 
-def later(times: Any) -> Any:
+def later(times: Any, days: int = DAYS) -> Any:
     """Moments of the other dates."""
-    return times + _shift()
-
-
-def _shift() -> np.timedelta64:
-    return np.timedelta64(_DAYS, "D")
+    return times + np.timedelta64(days, "D")
 
 
 SAME = Known(np.datetime64("9999-12-31"), "the same", exact=False)
