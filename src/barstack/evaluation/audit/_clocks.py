@@ -108,7 +108,9 @@ def _lead(follower: Floats, leader: Floats) -> _Lead | None:
             continue
         lead = abs(correlation(last[moved], following[moved]))
         at_once = abs(correlation(now[moved], following[moved]))
-        if lead > max(_LEADS, _OF_NOW * at_once) and _sure(last[moved], following[moved], bars):
+        if lead > max(_LEADS, _OF_NOW * at_once) and _sure(
+            lead, last[moved], following[moved], bars
+        ):
             return _Lead(lead, at_once, bars, 0)
     return _long_before(follower, leader)
 
@@ -125,19 +127,20 @@ def _long_before(follower: Floats, leader: Floats) -> _Lead | None:
     found = np.abs(whole[n_moves - 1 : n_moves + farthest])
     beyond = np.flatnonzero(found > max(_LEADS, _OF_NOW * found[0]))
     for place in map(int, beyond[np.argsort(-found[beyond])]):
-        if place and _sure(other[:-place], following[place:]):
-            return _Lead(float(found[place]), float(found[0]), 1, place - 1)
+        lead = float(found[place])
+        if place and _sure(lead, other[:-place], following[place:]):
+            return _Lead(lead, float(found[0]), 1, place - 1)
     return None
 
 
-def _sure(first: Floats, second: Floats, bars: int = 1) -> bool:
+def _sure(lead: float, first: Floats, second: Floats, bars: int = 1) -> bool:
     """Whether a correlation is no chance: of moves that are alike, and of moves as they are.
 
     The opens of five mornings are worth five moves, though there are hundreds of bars.
     """
     products = (first - first.mean()) * (second - second.mean())
     own = abs(products.sum()) / max(np.sqrt((products**2).sum()), 1e-300)
-    alike = abs(correlation(first, second)) * np.sqrt(len(first))
+    alike = lead * np.sqrt(len(first))
     return bool(min(alike / _ERRORS, own / _OWN_ERRORS) > np.sqrt(bars))
 
 
