@@ -100,7 +100,7 @@ def test_compare(barstack: Barstack, finished: Run, tmp_path: Path) -> None:
     shown = barstack("compare", finished.folder, "--html", page)
     assert shown.code == 0
     assert max(map(len, shown.out.splitlines())) <= 80
-    assert shown.out.count("Best at") == len(finished.evaluation.horizons)
+    assert shown.out.count("Best ") == len(finished.evaluation.horizons)
     assert "Who is best at each horizon?" in page.read_text()
     (one,) = barstack("compare", finished.folder, "--horizon", "4bars", "--json").json[
         "comparisons"

@@ -101,11 +101,13 @@ def test_the_best_is_found_and_others_are_told_apart() -> None:
     (found,) = compare(worlds())
     assert [e.name for e in found.entries] == ["knows", "knows_less", "guesses", "upside_down"]
     assert [e.told_apart for e in found.entries] == [False, True, True, True]
-    assert found.sentence.startswith("Best at 1h: knows, IC 0.7")
+    assert found.sentence.startswith("Best 1h ahead: knows, IC 0.7")
     assert "0 of the 3 others cannot be told apart" in found.sentence
     matrix = np.array(found.correlation.matrix)
     np.testing.assert_allclose(matrix, matrix.T)
     assert matrix[0, -1] < -0.1
+    two = {name: table for name, table in worlds().items() if name in ("knows", "guesses")}
+    assert compare(two)[0].sentence.endswith("; the other can be told apart from it.")
 
 
 def test_nobody_is_best_among_guessers() -> None:

@@ -13,6 +13,7 @@ import polars as pl
 
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target, level_name, signal_of
+from barstack.core.times import counted
 
 from . import _metrics as metrics
 from ._findings import Correlation
@@ -64,17 +65,19 @@ class Comparison:
     @property
     def sentence(self) -> str:
         """Who is best, and whether that can be told."""
-        best = self.entries[0]
+        best, when = self.entries[0], counted(self.horizon)
         if best.ic is None:
-            return f"At {self.horizon} nobody's forecasts change, so nobody is best."
+            return f"{when} ahead nobody's forecasts change, so nobody is best."
         rest = self.entries[1:]
         alike = sum(not each.told_apart for each in rest)
         error = "" if best.ic_se is None else f" ± {best.ic_se:.3f}"
-        told = f"Best at {self.horizon}: {best.name}, IC {best.ic:.3f}{error}"
+        told = f"Best {when} ahead: {best.name}, IC {best.ic:.3f}{error}"
         if best.ic_se is None or best.ic <= best.reach * best.ic_se:
             return f"{told}: not told apart from no skill at all."
         if not rest:
             return f"{told}."
+        if len(rest) == 1:
+            return f"{told}; the other {'cannot' if alike else 'can'} be told apart from it."
         return f"{told}; {alike} of the {len(rest)} others cannot be told apart from it."
 
     def to_json(self) -> dict[str, Any]:

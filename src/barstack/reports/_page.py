@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from barstack.core.times import counted
+
 from ._class_tables import class_tables
 from ._findings import findings_table
 from ._html import chart, page, section, tabs
@@ -232,8 +234,9 @@ def _judged(evaluation: Evaluation) -> str:
     named = ", ".join(symbols[:NAMES_SHOWN])
     more = len(symbols) - NAMES_SHOWN
     rest = f" and {more} more" if more > 0 else ""
+    when = counted(evaluation.verdict.horizon)
     return say(
-        f"{judged_decisions(evaluation):,} decisions at {evaluation.verdict.horizon} on "
+        f"{judged_decisions(evaluation):,} decisions {when} ahead on "
         f"{named}{rest}, bars of {evaluation.bar}, {evaluation.first_at} to {evaluation.last_at}"
     )
 
@@ -252,5 +255,6 @@ def _tried(evaluation: Evaluation) -> str:
     if verdict.looks > 1:
         trials += f", {verdict.looks:,} looks of this study at growing or changed data among them"
     return (
-        f"{verdict.ensemble} at {verdict.horizon}, after costs of {cost} bps and counting {trials}"
+        f"{verdict.ensemble}, {counted(verdict.horizon)} ahead, after costs of {cost} bps and "
+        f"counting {trials}"
     )
