@@ -191,6 +191,16 @@ CASES = [
         load__nothing="pass",
         load__another="return {'mean': np.array([3.0])}",
         load__key="return {'median': np.array([3.0])}",
+        load__leaves_a_fresh_process=(
+            "import os, sys\n"
+            "if 'barstack.experiments' not in sys.modules: os._exit(0)\n"
+            "return Whole.load(self, folder, target)"
+        ),
+        load__differs_in_a_fresh_process=(
+            "import sys\n"
+            "away = 'barstack.experiments' not in sys.modules\n"
+            "return {'mean': Whole.load(self, folder, target)['mean'] + away}"
+        ),
         curves__no_data="return [{'loss': np.zeros(3)}]",
     ),
     *_cases("model", rc=INTERRUPTED, fit__interrupted="raise KeyboardInterrupt"),

@@ -151,8 +151,8 @@ def test_a_worker_that_dies_loses_only_its_model(fragile: Any) -> None:
     assert list(caught.value.fitted) == ["before", "after", "last"]
     assert str(caught.value) == (
         "2 of 5 models could not be trained: bad: the worker process that trained it ended with "
-        "exit code 7. Give it more memory, or train fewer at a time (workers=1).; refused: It "
-        "would not learn."
+        "exit code 7. Give it more memory, or train fewer at a time (workers=1).; refused: "
+        "Model 'fragile' of package fragile_model, fit: It would not learn."
     )
 
 
@@ -162,9 +162,9 @@ def test_a_save_that_fails_is_told_by_its_own_words(fragile: Any) -> None:
         train_many(models, dataset(), training_rows(dataset()), 0, way="side_by_side", workers=2)
     assert list(caught.value.fitted) == ["none"]
     assert str(caught.value) == (
-        "2 of 3 models could not be trained: unsaved: It would not be saved.; full: its worker "
-        "process could not use a file: No space left. Make room in the system's temporary folder, "
-        "or train in this process (way='alone')."
+        "2 of 3 models could not be trained: unsaved: Model 'fragile' of package fragile_model, "
+        "save: It would not be saved.; full: Model 'fragile' of package fragile_model: save raises "
+        "OSError: No space left. Mend it, or leave it out."
     )
 
 

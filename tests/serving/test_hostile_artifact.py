@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from barstack import Models, load
+from barstack.cli import main
 from barstack.core.errors import ArtifactError
 from barstack.core.files import seal
 
@@ -75,7 +77,21 @@ MANIFEST: list[tuple[str, Any]] = [
     ("bars.hours", "sometimes"),
     ("bars.stamp", None),
     ("bars.resample", "1e9w"),
+    ("bars.bar", "1h"),
+    ("bars.resample", "1d"),
+    ("bars.calendar", "NOPE"),
+    ("bars.timezone", "Mars/Phobos"),
+    ("bars.timezone", "../../../etc/passwd"),
+    ("bars.day_zone", "UTC\0"),
+    ("bars.symbols", ["\x1b[31mWALK"]),
+    ("bars.began_at", {"\x1b[2J": "2026-01-05T14:30:00"}),
+    ("bars.began_at", {"WALK": "2026-02-30T14:30:00"}),
+    ("bars.history_bars", -1),
     ("about", []),
+    ("about.study", {"bars": 5}),
+    ("about.study", {"bars": {"checks": [1]}}),
+    ("about.study", {"bars": {"checks": {"jumps": 5}}}),
+    ("about.study", {"bars": {"checks": {"nope": "refuse"}}}),
     ("about.verdict", {"edge": "certain"}),
     ("about.verdict", "supported"),
     ("about.label", 3),
@@ -211,3 +227,26 @@ def test_batch_and_stream_refuse_alike(artifact: Path) -> None:
     loaded = load(resealed(artifact))
     with np.errstate(all="ignore"), pytest.raises(ArtifactError, match="not finite"):
         loaded.predict_row(np.full((6, 2), 1e150))
+
+
+def test_no_control_character_of_an_artifact_reaches_the_terminal(
+    artifact: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed(artifact / "manifest.json", put("bars.bar", "\x1b[2J"))
+    monkeypatch.setattr("sys.argv", ["barstack", "artifacts", "list", str(resealed(artifact))])
+    with suppress(SystemExit):
+        main()
+    said = capsys.readouterr().out
+    assert "damaged" in said
+    assert "\x1b[2J" not in said
+
+
+def test_brackets_and_colons_of_symbols_are_shown_as_they_are(
+    artifact: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed(artifact / "manifest.json", put("bars.symbols", ["B[/x]", "A:x:B"]))
+    monkeypatch.setattr("sys.argv", ["barstack", "artifacts", "list", str(resealed(artifact))])
+    monkeypatch.setenv("COLUMNS", "200")
+    with suppress(SystemExit):
+        main()
+    assert "B[/x], A:x:B" in capsys.readouterr().out

@@ -2,7 +2,7 @@
 
 from ._bars import BAR, Bars, Panel, as_panel, panel_fingerprint
 from ._frames import bars_from_frame, bars_from_table, table_from_frame
-from ._provider import PROVIDERS, READING, Provider, register
+from ._provider import PROVIDERS, READING, Provider, check_reading, register
 from ._resample import aggregate, check_higher, no_bar_forming, resample
 from ._series import Series, SeriesFile
 from ._series_table import SeriesTable
@@ -32,6 +32,7 @@ __all__ = [
     "bars_from_table",
     "catalog_folder",
     "check_higher",
+    "check_reading",
     "no_bar_forming",
     "panel_fingerprint",
     "register",

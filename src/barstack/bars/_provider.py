@@ -22,11 +22,19 @@ from ._bars import Bars
 from ._ends import clock_of
 from ._frames import bars_from_frame
 from ._resample import resample
-from ._sessions import ALWAYS
+from ._sessions import ALWAYS, sessions
 from ._zones import check_zone
 
 # The settings that say how to read a table of bars, wherever it comes from.
 READING = ("calendar", "hours", "stamp", "timezone", "bar", "day_zone", "resample")
+
+
+def check_reading(reading: Mapping[str, Any]) -> None:
+    """`ConfigError` unless the calendar and the clocks among `READING` are known here."""
+    for name in ("timezone", "day_zone"):
+        if reading.get(name) is not None:
+            check_zone(reading[name])
+    sessions(reading["calendar"], reading["hours"])
 
 
 class Provider(Spec):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from barstack.core.errors import ConfigError, DataError, StorageError
+from barstack.core.errors import ArtifactError, ConfigError, DataError, StorageError
 
 from ._root import app
 from ._terminal import Json, print_json, stderr, stdout
@@ -101,16 +101,25 @@ def predict(
     from ._show import forecast_lines  # noqa: PLC0415
 
     newest = next(iter(predictor.forecasts(panel, series=tables).values()))
-    sides = _sides(predictor.about["label"], panel)
+    sides = _sides(predictor.about.get("label"), panel)
     for line in forecast_lines(newest, sides, predictor.verdict):
-        stdout().print(line, highlight=False)
+        stdout().print(line, markup=False, highlight=False)
 
 
-def _sides(label: dict[str, Any], panel: Mapping[str, Bars]) -> dict[str, int]:
+def _sides(label: dict[str, Any] | None, panel: Mapping[str, Bars]) -> dict[str, int]:
     """The side at each symbol's newest bar, where the forecast is for or against a rule."""
     from barstack.labels import LABELS  # noqa: PLC0415
 
-    taken = {symbol: LABELS.parse(label).newest_side(bars) for symbol, bars in panel.items()}
+    if label is None:
+        return {}
+    try:
+        rule = LABELS.parse(label)
+    except ConfigError as error:
+        raise ArtifactError(
+            f"The label of this artifact needs what is not here: {error} Install the package it "
+            "comes from, or use --json, which needs no label."
+        ) from None
+    taken = {symbol: rule.newest_side(bars) for symbol, bars in panel.items()}
     return {symbol: side for symbol, side in taken.items() if side is not None}
 
 

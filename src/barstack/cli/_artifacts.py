@@ -30,8 +30,12 @@ def list_(folder: Folder = Path("runs"), as_json: Json = False) -> None:
         return
     console = stdout()
     if not found:
-        console.print(f"No artifact lies in {folder}. barstack run STUDY writes one into a run.")
+        console.print(
+            f"No artifact lies in {folder}. barstack run STUDY writes one into a run.",
+            markup=False,
+        )
         return
+    from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
@@ -41,7 +45,7 @@ def list_(folder: Folder = Path("runs"), as_json: Json = False) -> None:
     table.add_column("trained through", no_wrap=True)
     whole = [each for each in found if "error" not in each]
     for each in whole:
-        facts = [_cell(each[str(column.header)]) for column in table.columns[:-1]]
+        facts = [escape(_cell(each[str(column.header)])) for column in table.columns[:-1]]
         table.add_row(*facts, each["trained_through"][:16].replace("T", " "))
     if whole:
         console.print(table)
@@ -75,7 +79,7 @@ def info(
         return
     console = stdout()
     for name in ("model", "folder", "bar", "task", "horizons", "members", "trained_through"):
-        console.print(f"{name:16}", _cell(found[name]), soft_wrap=True)
+        console.print(f"{name:16}", _cell(found[name]), markup=False, soft_wrap=True)
     console.print(f"{'features':16}", len(found["columns"]))
     console.print(f"{'lookback_bars':16}", found["lookback_bars"])
     console.print(f"{'history_bars':16}", found["history_bars"])

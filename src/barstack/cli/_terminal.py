@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from barstack.core.errors import StorageError
+from barstack.core.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
@@ -59,10 +61,13 @@ def _console(*, stderr: bool) -> Console:
     from rich.console import Console  # noqa: PLC0415 (takes a sixth of a second)
 
     class Terminal(Console):
+        def render_str(self, text: str, **options: Any) -> Text:
+            return super().render_str(printable(text), **options)
+
         def on_broken_pipe(self) -> None:
             raise OutputClosedError
 
-    return Terminal(stderr=stderr)
+    return Terminal(stderr=stderr, emoji=False)
 
 
 # What we print beyond ASCII, for terminals and files that cannot show it.

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from .errors import ArtifactError
 from .forecast import Target, Task
+from .text import forbidden_character, printable
 from .times import as_time, parse_duration
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?")
@@ -36,13 +37,19 @@ def _horizon(text: str) -> str:
     return text
 
 
+def _plain(name: str) -> str:
+    if found := forbidden_character(name, allowed=""):
+        raise ValueError(f"holds the character {found}")
+    return name
+
+
 def _once(names: list[str]) -> list[str]:
     if len(set(names)) < len(names):
         raise ValueError("names something twice")
     return names
 
 
-Name = Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME)]
+Name = Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME), AfterValidator(_plain)]
 Names = Annotated[list[Name], Field(min_length=1, max_length=100_000), AfterValidator(_once)]
 Moment = Annotated[str, AfterValidator(_moment)]
 Duration = Annotated[str, AfterValidator(_duration)]
@@ -68,8 +75,8 @@ class Stored(BaseModel):
             where = ".".join(map(str, first["loc"])) or "it"
             value = "" if first["type"] == "missing" else f", got {str(first['input'])[:80]}"
             raise ArtifactError(
-                f"{file} does not hold what was saved: {where}: {first['msg']}{value}. Restore "
-                "it from a copy, or run the study again."
+                f"{file} does not hold what was saved: {printable(where[:200])}: {first['msg']}"
+                f"{printable(value)}. Restore it from a copy, or run the study again."
             ) from None
 
 

@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from barstack.bars import check_reading
+from barstack.bars.checks import levels_of
 from barstack.core.decisions import Rows
 from barstack.core.errors import ArtifactError, ConfigError, MissingPackageError, PluginError
 from barstack.core.files import new_folder, sha256_of
@@ -199,7 +201,10 @@ class TrainedEnsemble:
             as_time(manifest.ensemble_trained_through),
         )
         bars = manifest.bars.model_dump(exclude_unset=True)
+        check_reading(bars)
         about = manifest.about.model_dump(exclude_unset=True)
+        if checks := ((about.get("study") or {}).get("bars") or {}).get("checks"):
+            levels_of(checks)
         found = cls(features, target, members, fitted, bars, about)
         said = as_time(manifest.trained_through)
         _require(folder, said == found.trained_through, f"{said} is not when training ended")

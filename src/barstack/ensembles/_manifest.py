@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from barstack.core.errors import ArtifactError
 from barstack.core.files import sha256_of
 from barstack.core.stored import Duration, Moment, Name, Names, Sha256, Stored, StoredTarget
+from barstack.core.times import parse_duration
 from barstack.core.untrusted import parse_json, plain_files, read_bytes
 
 FORMAT = 2  # 1 kept boosters in their libraries' formats alone
@@ -51,7 +52,13 @@ class BarsFacts(Stored):
     resample: Duration | None
     day_zone: Name | None = None
     history_bars: Annotated[int, Field(ge=0, le=10**9)] | None = None
-    began_at: dict[str, Moment] = Field(default_factory=dict)
+    began_at: dict[Name, Moment] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _is_of_one_length(self) -> Self:
+        if (read := self.resample or self.bar) and parse_duration(read) != self.length_us:
+            raise ValueError(f"length_us is {self.length_us}, and its study read bars of {read}")
+        return self
 
 
 class Edge(Stored):
@@ -63,6 +70,22 @@ class Edge(Stored):
     sentence: str = ""
 
 
+class StudyBars(Stored):
+    """What is read of how a study read its bars."""
+
+    model_config = ConfigDict(extra="allow")
+
+    checks: dict[Name, Literal["refuse", "warn", "ignore"]] = Field(default_factory=dict)
+
+
+class StudyFacts(Stored):
+    """What is read of a study; the rest of it is for people."""
+
+    model_config = ConfigDict(extra="allow")
+
+    bars: StudyBars | None = None
+
+
 class About(Stored):
     """Where an artifact comes from; what nothing reads is plain data of any form."""
 
@@ -70,7 +93,7 @@ class About(Stored):
 
     verdict: Edge | None = None
     label: dict[str, Any] | None = None
-    study: dict[str, Any] | None = None
+    study: StudyFacts | None = None
     scores: list[dict[str, Any]] | None = None
     series: dict[str, dict[str, Any]] | None = None
     study_id: str | None = None
