@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from tests.bars.filled import filled_table
 from tests.bars.foreign import NAMES, TIMES, Foreign, truth, write
 from tests.conftest import SHARED_DATA
 
@@ -264,3 +265,17 @@ def test_a_study_is_told_how_to_read_an_unknown_layout(tmp_path: Path, shared_da
     assert (
         loaded.fingerprint == truth(table, "SPY", 5 * MINUTE, "XNYS", "regular", True).fingerprint
     )
+
+
+@pytest.mark.parametrize(
+    "values", [[[1, 2]], [{"a": 1}], [b"\xff"], pl.Series([[1, 2]], dtype=pl.Array(pl.Int64, 2))],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["tags", "symbol", "close", "volume"])
+def test_columns_of_lists_records_or_bytes_are_passed_over(name: str, values: Any) -> None:
+    table = filled_table(minutes=30, days=20)
+    odd = pl.Series(name, values)
+    guessed = guess(table.with_columns(odd.new_from_index(0, len(table))), {"calendar": "XNYS"})
+    taken = {each.value for each in guessed.clues if each.setting.startswith("columns.")}
+    assert name not in taken
+    assert "timestamp" in taken

@@ -103,11 +103,14 @@ def missing_bars(subject: Subject) -> Defect | None:
     longest = int(np.argmax(lengths))
     begin = int(at[first[longest]])
     share = f"{count:,} of {due:,} ({100 * count / due:.2g} %)"
+    stretches = (
+        "1 stretch that" if len(lengths) == 1 else f"{len(lengths):,} stretches; the longest"
+    )
     return Defect(
         count=count,
         values=share,
         what=(
-            f"{share} bars are missing inside sessions, in {len(lengths):,} stretches; the longest "
+            f"{share} bars are missing inside sessions, in {stretches} "
             f"begins at {iso(np.datetime64(begin, 'us'))} and lasts {_bars(lengths[longest])}. "
             + of_bars(subject, at)
         ),

@@ -141,6 +141,8 @@ def _guess_tables(
     own: bool,
 ) -> Guess:
     raw = pl.concat(tables, how="vertical_relaxed")
+    # A list, a record or bytes are neither a time, nor a number, nor a symbol.
+    raw = raw.select(n for n, kind in raw.schema.items() if not _holds_many(kind))
     if not len(raw):
         raise DataError(f"{where} holds no bars: no rows below the names of the columns.")
     columns = said.get("columns", {})
@@ -162,6 +164,10 @@ def _guess_tables(
     if any(each.open for each in found):
         return Guess(tuple(found), None, where)
     return _with_clock(tables, found, said, where, own=own)
+
+
+def _holds_many(kind: pl.DataType) -> bool:
+    return kind.is_nested() or kind in (pl.Binary, pl.Object)
 
 
 def _with_clock(
