@@ -95,13 +95,15 @@ def planted() -> str:
         ]
         for own in result["figures"]["leaks"]
     ]
-    bars = {name: f"{facts['value']:,.0f}" for name, facts in result["bars"].items()}
-    blind = len(result["figures"]["blind"])
+    figures = result["figures"]
+    of = {name: f"{facts['value']:,.0f}" for name, facts in result["bars"].items()}
     counted = (
-        f"{bars['leaks_planted']} planted, {bars['leaks_missed']} missed; of "
-        f"{bars['honest_pipelines']} honest pipelines {bars['false_alarms']} are called leaking; "
-        f"of {blind} blind ones {bars['blind_called_clean']} are called clean. At commit "
-        f"`{result['commit']}`."
+        f"{of['leaks_planted']} planted, {of['leaks_missed']} missed; "
+        f"of {of['honest_pipelines']} honest pipelines {of['false_alarms']} are called leaking; "
+        f"of {len(figures['blind'])} blind ones {of['blind_called_clean']} are called clean; "
+        f"of {figures['barrier_settings']} settings of barriers {of['barrier_settings_refused']} "
+        f"are refused, and of {figures['honest_pairs']} pairs of label and file "
+        f"{of['honest_pairs_refused']}. At commit `{result['commit']}`."
     )
     return _table(["leak", "caught", "stage", "column", "first decision"], rows) + f"\n\n{counted}"
 
