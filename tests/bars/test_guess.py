@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -268,7 +269,8 @@ def test_a_study_is_told_how_to_read_an_unknown_layout(tmp_path: Path, shared_da
 
 
 @pytest.mark.parametrize(
-    "values", [[[1, 2]], [{"a": 1}], [b"\xff"], pl.Series([[1, 2]], dtype=pl.Array(pl.Int64, 2))],
+    "values", [[timedelta(1)], [[1, 2]], [{"a": 1}], [b"\xff"],
+               pl.Series([[1, 2]], dtype=pl.Array(pl.Int64, 2))],
     ids=str,
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["tags", "symbol", "close", "volume"])

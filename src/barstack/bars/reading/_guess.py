@@ -141,7 +141,7 @@ def _guess_tables(
     own: bool,
 ) -> Guess:
     raw = pl.concat(tables, how="vertical_relaxed")
-    # A list, a record or bytes are neither a time, nor a number, nor a symbol.
+    # A list, a record, bytes or a length of time are no time, no number and no symbol.
     raw = raw.select(n for n, kind in raw.schema.items() if not _holds_many(kind))
     if not len(raw):
         raise DataError(f"{where} holds no bars: no rows below the names of the columns.")
@@ -167,7 +167,7 @@ def _guess_tables(
 
 
 def _holds_many(kind: pl.DataType) -> bool:
-    return kind.is_nested() or kind in (pl.Binary, pl.Object)
+    return kind.is_nested() or kind in (pl.Binary, pl.Object, pl.Duration)
 
 
 def _with_clock(
