@@ -211,7 +211,7 @@ def test_predict_reads_bars_as_the_study_did(
         (
             ["leaderboard", "{run}", "--horizon", "9h"],
             2,
-            "ConfigError .*no horizon '9h', but 1bars",
+            "ConfigError .*no horizon '9h'. Known: 1bars",
         ),
         (["list", "modells"], 2, "ConfigError .*'modells'. Did you mean 'models'"),
     ],

@@ -224,9 +224,8 @@ def test_batch_and_stream_refuse_alike(artifact: Path) -> None:
         content["scaler"]["scaler"]["clip"] = 1e300
 
     changed(artifact / "members" / "ridge" / "fitted.json", small)
-    loaded = load(resealed(artifact))
-    with np.errstate(all="ignore"), pytest.raises(ArtifactError, match="not finite"):
-        loaded.predict_row(np.full((6, 2), 1e150))
+    with np.errstate(all="ignore"), pytest.raises(ArtifactError, match=r"not finite|no number"):
+        load(resealed(artifact)).predict_row(np.full((6, 2), 1e150))
 
 
 def test_no_control_character_of_an_artifact_reaches_the_terminal(

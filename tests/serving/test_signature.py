@@ -91,3 +91,25 @@ def test_the_command_line(signed: Path) -> None:
     refused = ran("verify", artifact, "--key", str(signed / "mine.pem.pub"))
     assert isinstance(refused, ArtifactError)
     assert refused.exit_code == 1
+
+
+def test_no_byte_of_a_signed_artifact_can_change(signed: Path) -> None:
+    """In letters of either case the same bits could be written twice."""
+    for file in sorted(each for each in (signed / "artifact").rglob("*") if each.is_file()):
+        data = file.read_bytes()
+        for at in {0, len(data) // 2, len(data) - 1}:
+            file.write_bytes(data[:at] + bytes([data[at] ^ 0x20]) + data[at + 1 :])
+            with pytest.raises(ArtifactError):
+                verify(signed / "artifact", signed / "mine.pem.pub")
+        file.write_bytes(data)
+    signature = signed / "artifact" / "manifest.sig"
+    signature.write_text(signature.read_text().upper())
+    with pytest.raises(ArtifactError):
+        verify(signed / "artifact", signed / "mine.pem.pub")
+
+
+def test_a_folder_in_a_signatures_place(signed: Path) -> None:
+    (signed / "artifact" / "manifest.sig").unlink()
+    (signed / "artifact" / "manifest.sig").mkdir()
+    with pytest.raises(ArtifactError, match="is a folder and should be a file"):
+        verify(signed / "artifact", signed / "mine.pem.pub")

@@ -38,10 +38,11 @@ def opened(file: Path, most: int) -> Iterator[BinaryIO]:
         raise ArtifactError(
             f"{file} cannot be read: {error}. Restore it from a copy, or run the study again."
         ) from None
+    facts = os.fstat(descriptor)
+    if not stat.S_ISREG(facts.st_mode):
+        os.close(descriptor)
+        raise ArtifactError(_no_file(file) if not stat.S_ISDIR(facts.st_mode) else _folder(file))
     with os.fdopen(descriptor, "rb") as stream:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
-            raise ArtifactError(_no_file(file))
         if facts.st_size > most:
             raise ArtifactError(
                 f"{file} has {facts.st_size:,} bytes and may have {most:,}. It is not what was "
@@ -173,6 +174,12 @@ def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("it has a name twice")
     return found
+
+
+def _folder(path: Path) -> str:
+    return (
+        f"{path} is a folder and should be a file. Restore it from a copy, or run the study again."
+    )
 
 
 def _no_file(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ._manifest import MANIFEST, SIGNATURE, Manifest, verified_manifest
 _CONTEXT = b"barstack artifact manifest, version 1\n"
 _LARGEST_MANIFEST = 16 * 2**20  # bytes
 _LARGEST_KEY = 16_384
+_FORM = re.compile(r"[0-9a-f]{128}\n")
 _SIGNED = 129  # 128 hex digits and the end of the line
 
 
@@ -65,6 +67,8 @@ def verify(folder: Path, key: Path) -> Manifest:
     wrong = _cryptography("exceptions").InvalidSignature
     try:
         text = read_bytes(file, _SIGNED).decode()
+        if not _FORM.fullmatch(text):
+            raise ValueError("is no signature")  # one form, so that no byte of it can change
         data = _CONTEXT + read_bytes(folder / MANIFEST, _LARGEST_MANIFEST)
         public.verify(bytes.fromhex(text.strip()), data)
     except (wrong, ValueError):
