@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from tests.bars.foreign import NAMES, TIMES, Foreign, truth, write
 from tests.conftest import SHARED_DATA
 
 from barstack.bars import PROVIDERS, Catalog
+from barstack.bars._columns import parse_text
 from barstack.bars.importing import Import, Outcome, plan_import, run_import
 from barstack.bars.reading import MARKETS, Guess, fit, guess
 from barstack.core.errors import ConfigError, DataError
@@ -281,3 +282,9 @@ def test_columns_of_lists_records_or_bytes_are_passed_over(name: str, values: An
     taken = {each.value for each in guessed.clues if each.setting.startswith("columns.")}
     assert name not in taken
     assert "timestamp" in taken
+
+
+@pytest.mark.parametrize("values", [[timedelta(1)], [time(1)]], ids=str)
+def test_a_length_of_time_or_a_time_of_day_is_no_moment(values: Any) -> None:
+    with pytest.raises(DataError, match="says no moment"):
+        parse_text(pl.Series("timestamp", values), "file")

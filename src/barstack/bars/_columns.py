@@ -174,6 +174,11 @@ def check_years(column: pl.Series, where: str) -> None:
 
 
 def parse_text(column: pl.Series, where: str) -> pl.Series:
+    if column.dtype != pl.String:
+        raise DataError(
+            f"{where}: {column.name!r} holds {column.dtype}, which says no moment. Name the "
+            "column of times with columns: {time: ...}."
+        )
     try:
         # Only ISO 8601: in 01/05/2026 nobody can tell the day from the month.
         if column.str.contains(ISO_8601).all():
