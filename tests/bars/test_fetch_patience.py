@@ -95,5 +95,5 @@ def test_our_own_errors_pass() -> None:
 
     with pytest.raises(ConfigError, match="Set the key"):
         asker(AGAIN).ask(request, "A", Tries())
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(SourceError, match="ZeroDivisionError: division by zero"):
         asker(None).ask(lambda: 1 / 0, "A", Tries())

@@ -74,4 +74,4 @@ def test_audit(barstack: Barstack, tmp_path: Path) -> None:
         "label: {label: return, horizons: [1]}\nmembers: [ridge]\n"
     )
     assert "No leak found" in barstack("audit", study, code=0).out
-    assert barstack("audit", study, "--json", code=0).json == {"leaks": []}
+    assert barstack("audit", study, "--json", code=0).json["leaks"] == []

@@ -107,7 +107,7 @@ def test_mistakes_are_explained(barstack: Barstack, tmp_path: Path) -> None:
         (("--set", "folds"), "Write --set FIELD=VALUE"),
         (("--set", "fold=3"), "Unknown key walk_forward.fold. Did you mean 'folds'?"),
         (("--decisions", "0"), "give 1 or more of each"),
-        (("--decisions", "5"), "too few for 6 stretches"),
+        (("--decisions", "5"), "5 decision times cannot make 6 stretches"),
         (("--stop", "1"), "--stop must be 0 or more and below 1, got 1"),
         (("--memory", "-1", "--split", "purged_kfold"), "memory_bars must be 0 or more, got -1"),
         ((study, "--horizon", "3"), "A study's bars and label say"),

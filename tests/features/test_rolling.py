@@ -66,7 +66,7 @@ def test_nothing_sums_to_nothing() -> None:
 def test_moments(steps: list[float], window: int) -> None:
     values = series(steps)
     got = run(moments.rolling_moments, moments.MOMENTS + 2 * window, values, window)
-    np.testing.assert_allclose(got[:, 0], fresh(values, window, np.mean), rtol=1e-14)
+    np.testing.assert_allclose(got[:, 0], fresh(values, window, np.mean), rtol=1e-13)
     variance = fresh(values, window, lambda x: x.var(ddof=1))
     np.testing.assert_allclose(got[:, 1], variance, rtol=1e-12, atol=1e-12)
     powers = run(moments.rolling_powers, moments.POWERS + 4 * window, values, window)

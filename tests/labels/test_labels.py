@@ -107,7 +107,7 @@ def test_bars_too_few_for_the_horizon_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "horizon", [10**20, "1000000000sessions", "999999999999999999sessions", "999999w"]
+    "horizon", [10**18, "1000000000sessions", "999999999999999999sessions", "999999w"]
 )
 def test_no_horizon_is_too_long_to_be_refused_at_once(horizon: str | int) -> None:
     with pytest.raises(DataError, match=f"too short for horizon {horizon}"):

@@ -55,7 +55,13 @@ def made_up(
     y += 1e-4 * np.nan_to_num(values[:, :1] / np.nanstd(values[:, 0]))
     y[np.isnat(known_at)] = np.nan
     labels = LabelTable(
-        decisions, Target("return", ("1", "4", "9")), y, KnownAt(known_at), y, np.ones(len(y), bool)
+        decisions,
+        Target("return", ("1", "4", "9")),
+        y,
+        KnownAt(known_at),
+        y,
+        np.ones(len(y), bool),
+        close=100.0 * np.exp(1e-3 * rng.standard_t(4.0, len(decisions))),
     )
     names = tuple(f"x{place}" for place in range(n_columns))
     return Dataset(FeatureTable(decisions, names, values), labels)

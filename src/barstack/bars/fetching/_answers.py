@@ -97,7 +97,8 @@ def _bars_of(remote: Remote, page: Page, symbol: str, asked: Stretch, where: str
     frame, stamps = frame.filter(inside), stamps[inside]
     if not len(frame):
         return Answer(no_bars(), asked)
-    _refuse_off_grid(stamps, remote.length_us, where)
+    if remote.on_grid:
+        _refuse_off_grid(stamps, remote.length_us, where)
     order = np.argsort(stamps, kind="stable")
     disordered = bool((np.diff(stamps) < 0).any())
     frame, stamps = frame[order], stamps[order]

@@ -47,6 +47,8 @@ class Remote(Provider):
 
     # Trades reach a source late: a bar is asked for only so long after its close.
     settles_us: ClassVar[int] = 60_000_000
+    # Whether bars must begin on the grid of their length; false of a store of the user's own.
+    on_grid: ClassVar[bool] = True
 
     @abstractmethod
     def connect(self, timeout_s: float) -> Any:

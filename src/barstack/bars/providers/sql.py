@@ -34,6 +34,7 @@ class _Client:
 class Sql(Remote):
     """Bars from a table or query of a database that SQLAlchemy can reach; read directly."""
 
+    on_grid = False
     url_variable: str = "BARSTACK_SQL_URL"  # names the environment variable that holds the URL
     table: str | None = None  # NAME or SCHEMA.NAME
     query: str | None = None  # a SELECT, in the place of a table
