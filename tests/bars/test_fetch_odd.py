@@ -122,6 +122,14 @@ def test_no_secret_is_repeated(odd: Odd, tmp_path: Path, status: int, secret: st
     assert SECRET not in told
 
 
+def test_no_source_repeats_the_secret_of_another(
+    odd: Odd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTHER_VENDOR_API_KEY", "AKOTHERKEY77")
+    odd.status, odd.body = 403, b"AKOTHERKEY77 is unknown"
+    assert "*** is unknown" in error_of(tmp_path)
+
+
 def test_control_characters_are_written_out(odd: Odd, tmp_path: Path, barstack: Any) -> None:
     odd.status, odd.body = 403, b"\x1b[2Jgone\x07"
     called = barstack(

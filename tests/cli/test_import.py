@@ -489,3 +489,9 @@ def test_killed_and_run_again(tmp_path: Path) -> None:
     )  # fmt: skip
     assert "already there" in done.stdout
     assert len(stored(tmp_path, "many").symbols()) == 40
+
+
+def test_a_loop_of_links_is_told(barstack: Barstack, tmp_path: Path) -> None:
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    for path in (tmp_path / "loop.csv", tmp_path / "loop.csv" / "within"):
+        assert "loop.csv" in barstack("import", path, "--yes", code=2).err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -96,13 +97,27 @@ def unreadable(error: BaseException) -> str:
     )
 
 
+_SECRET_NAMES = ("KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD")
+_SHORTEST_SECRET = 8  # shorter values would be found in ordinary words
+
+
+def secrets_around() -> set[str]:
+    """Values of environment variables that are named like secrets, of whatever source."""
+    return {
+        value
+        for name, value in os.environ.items()
+        if name.upper().endswith(_SECRET_NAMES + tuple(f"{each}_ID" for each in _SECRET_NAMES))
+        and len(value) >= _SHORTEST_SECRET
+    }
+
+
 def masked(text: str, secrets: Iterable[str]) -> str:
-    """The text without any secret, also as URLs and JSON write it.
+    """The text without any secret, given or in the environment, also as URLs and JSON write it.
 
     >>> masked("no such key: a/b", ["a/b"]), masked("?key=a%2Fb", ["a/b"])
     ('no such key: ***', '?key=***')
     """
-    for secret in secrets:
+    for secret in {*secrets, *secrets_around()}:
         for form in {secret, quote(secret, safe=""), quote(secret), secret.replace("/", "\\/")}:
             if form:
                 text = text.replace(form, "***")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def plan_import(path: str, into: str | None, said: Given) -> list[Plan]:
         if is_pattern(path) or not whole.is_dir():
             find_files(path)  # that nothing is there comes before what it shall be called
             raise ConfigError(f"Name the collection that {path} goes into: --into NAME.")
-        into = whole.resolve().name
+        into = Path(os.path.abspath(whole)).name
     return [_plan(path, into, said)]
 
 

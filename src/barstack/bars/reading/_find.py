@@ -42,7 +42,7 @@ def find_files(path: str | Path, folder: Path | str = ".") -> dict[str, list[Pat
     if whole.is_file():
         return {stem_of(whole): [whole]}
     raise DataError(
-        f"{path} is neither a file nor a folder (looked at {whole.resolve()}). "
+        f"{path} is neither a file nor a folder (looked at {os.path.abspath(whole)}). "
         "Paths in a study start at the study file's folder."
     )
 
@@ -59,7 +59,7 @@ def _by_pattern(folder: Path, pattern: str) -> dict[str, list[Path]]:
         if _holds(folder / name) and (match := matcher.fullmatch(name.replace(os.sep, "/")))
     )
     if not found:
-        looked = (folder / pattern).resolve()
+        looked = os.path.abspath(folder / pattern)
         raise DataError(f"No {' or '.join(_USUAL)} file fits {pattern} (looked at {looked}).")
     return found
 
