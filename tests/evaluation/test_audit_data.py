@@ -225,13 +225,15 @@ DAYS = pd.Series(np.array(BARS.records["session"]))
     ],
 )
 def test_columns_that_know_alone_or_together(columns: dict[str, Any], name: str) -> None:
-    (leak,) = found(plain, told(**columns))
-    assert (leak.stage, leak.column) == ("features", name)
+    # Looked up by date in arrays of this file, each may be a column that the audit cannot see too.
+    (leak,) = [each for each in found(plain, told(**columns)) if each.column == name]
+    assert leak.stage == "features"
 
 
 def test_three_columns_that_know_together() -> None:
     table = told(a=SIDE, b=OTHER, c=SIDE * OTHER * ANSWER)
-    (leak,) = hunt(Pipeline(table, plain), Data({"WALK": BARS}))
+    leaks = hunt(Pipeline(table, plain), Data({"WALK": BARS}))
+    (leak,) = [each for each in leaks if not each.blind]
     assert leak.column == "a and b and c"
 
 

@@ -46,8 +46,9 @@ def missing_before(bars: Bars) -> Ints:
         return missing
     times, due = _due(bars, opened_at, closed_at)
     lost = np.interp(opened_at[rows], times, due) - np.interp(covered[rows - 1], times, due)
-    # A day's bar lasts as long as its session.
-    unit = (closed_at - opened_at)[rows - 1] if bars.length_us >= DAY_US else bars.length_us
+    # A day's bar lasts as long as its session: of those so far the longest, as half days are short.
+    longest = np.maximum.accumulate(closed_at - opened_at)
+    unit = longest[rows - 1] if bars.length_us >= DAY_US else bars.length_us
     missing[rows] = np.floor(lost / unit + 0.5)
     if not bars.calendar:
         apart = opened_at[rows] - covered[rows - 1]

@@ -94,7 +94,9 @@ class Alpaca(Remote):
                 """One part, with its token: alpaca-py would put all parts together, and lose
                 those that have come when a later one fails."""
                 answer = self.get(path=path, data=params)
-                return {"bars": answer["bars"] or {}, "token": answer.get("next_page_token")}
+                if not isinstance(answer["bars"], dict):
+                    raise ValueError('"bars" holds no bars by symbol')
+                return {"bars": answer["bars"], "token": answer.get("next_page_token")}
 
         url = os.environ.get(URL) or None
         made = Client(os.environ[KEY], os.environ[SECRET], raw_data=True, url_override=url)
