@@ -11,6 +11,7 @@ from tests.models.ticker_worlds import panel_of, rows_of
 
 from barstack.core.decisions import Rows
 from barstack.core.errors import ArtifactError, BarstackError, ConfigError, DataError
+from barstack.core.files import seal
 from barstack.core.forecast import EVERY_TASK, Task
 from barstack.core.seeds import derive_seed
 from barstack.datasets import Dataset
@@ -257,3 +258,21 @@ def test_rows_without_symbols_are_refused() -> None:
 
     with pytest.raises(BarstackError, match="symbols apart"):
         BarstackRegressor("per_ticker", of="ridge").fit(np.eye(20), np.arange(20.0))
+
+
+@pytest.mark.parametrize("n_features", [6, 2**30])
+def test_a_ticker_of_another_width_is_refused_at_load(n_features: int, tmp_path: Path) -> None:
+    """Hashes set right again, and nobody has asked for that ticker yet."""
+    dataset = small_dataset("return")
+    trees = {"model": "lightgbm", "trees": 5}
+    train(per_ticker(**trees), dataset, training_rows(dataset), seed=0).save(tmp_path / "one")
+    inner = tmp_path / "one" / "learned" / "1"
+    for file in inner.glob("horizon_*.npz"):
+        arrays = dict(np.load(file))
+        arrays["n_features"] = np.full_like(arrays["n_features"], n_features)
+        np.savez(file, **arrays)
+    for folder in (inner, inner.parent):
+        (folder / "sealed.json").unlink()
+        seal(folder)
+    with pytest.raises(ArtifactError, match=r"learned from|n_features"):
+        FittedModel.load(tmp_path / "one")

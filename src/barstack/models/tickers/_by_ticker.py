@@ -17,7 +17,7 @@ from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target
 from barstack.core.stored import Name, Positive, Stored
 from barstack.core.untrusted import read_json
-from barstack.datasets import FittedScaler, Inputs, Samples
+from barstack.datasets import FittedScaler, Inputs, NewestRow, Samples
 from barstack.splits import early_stop_split
 
 from .._arrays import check_files, require, seal_files
@@ -209,12 +209,18 @@ class ByTicker(Model):
             for each in (learned.values() if isinstance(learned, dict) else ())
             if isinstance(each, list)
         ]
-        scaler = FittedScaler.from_json(entry.scaler, max(widths, default=0))
+        width = max(widths, default=0)
+        scaler = FittedScaler.from_json(entry.scaler, width)
         y_scale = np.array(entry.y_scale)
         fine = y_scale.shape == (len(target.horizons),)
         fine = fine and (not target.n_classes or bool((y_scale == 1.0).all()))
         require(folder, fine, "y_scale is not that of the horizons")
-        return Ticker(load(self.of, folder, target), scaler, y_scale)
+        ticker = Ticker(load(self.of, folder, target), scaler, y_scale)
+        if width:
+            # A model of another width is found now, and not when somebody asks for its ticker.
+            row = NewestRow.of(np.zeros((max(self.of.lookback_bars, 1), width)), scaler)
+            predict(self.of, ticker.learned, row, target)
+        return ticker
 
     def _rows(self, train: Samples, target: Target, known: Mapping[str, Ticker]) -> dict[str, Rows]:
         """The rows of every ticker that has enough, in the scales that it is known in or its own.
