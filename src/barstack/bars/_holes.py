@@ -86,7 +86,9 @@ def _due(bars: Bars, opened_at: Ints, closed_at: Ints) -> tuple[Ints, Ints]:
     begins = times[:-1]
     row = np.minimum(np.searchsorted(closes, begins, side="right"), len(closes) - 1)
     inside = (opens[row] <= begins) & (begins < closes[row])
-    inside &= ~_free_hours(bars, opened_at, closed_at, first, last)[begins // _HOUR_US - first]
+    # With the hour after the last, which excuses the one beside it whether or not more bars come.
+    free = _free_hours(bars, opened_at, closed_at, first, last + 1)
+    inside &= ~free[begins // _HOUR_US - first]
     return times, np.concatenate([[0], np.cumsum(np.where(inside, np.diff(times), 0))])
 
 
