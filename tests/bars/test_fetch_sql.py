@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime
@@ -21,7 +22,7 @@ from barstack.bars import PROVIDERS
 from barstack.bars.catalog import Catalog
 from barstack.bars.fetching import Remote, fetch
 from barstack.bars.providers import sql
-from barstack.core.errors import ConfigError, DataError, SourceError
+from barstack.core.errors import ConfigError, DataError, MissingPackageError, SourceError
 
 HOUR_US = 3_600_000_000
 SYMBOLS = ("SPY", "QQQ", "it's; DROP TABLE bars --")
@@ -349,3 +350,12 @@ def test_times_without_a_certain_order_are_refused(
     missing = remote(monkeypatch, f"sqlite:///{tmp_path / 'no' / 'such.db'}", symbols=["SPY"])
     with pytest.raises(SourceError, match="unable to open"):
         missing.tables()
+
+
+def test_passwords_are_known_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is not installed, that is what is told, and no message shows the password."""
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    source = remote(monkeypatch, "postgresql://u:p%40ss-word@h/db", symbols=["SPY"])
+    assert {"p%40ss-word", "p@ss-word"} <= set(source.secrets())
+    with pytest.raises(MissingPackageError, match=r"barstack\[sql\]"):
+        source.tables()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import polars as pl
 from pydantic import field_validator, model_validator
@@ -60,14 +61,12 @@ class Sql(Remote):
         return f"SQL database in {self.url_variable}, {what}"
 
     def secrets(self) -> tuple[str, ...]:
-        import sqlalchemy as sa  # noqa: PLC0415
-
         text = os.environ.get(self.url_variable, "")
         try:
-            password = sa.make_url(text).password
-        except sa.exc.ArgumentError:
-            return ()
-        return (text, str(password)) if password else ()
+            password = urlsplit(text).password
+        except ValueError:  # no URL, which `connect` says
+            return (text,)
+        return (text, password, unquote(password)) if password else ()
 
     def tables(self) -> dict[str, pl.DataFrame]:
         # The database is a store already: a copy in the catalog would only grow stale.
