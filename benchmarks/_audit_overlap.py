@@ -15,7 +15,7 @@ from _audit_bars import Source, load
 from skfolio.model_selection import CombinatorialPurgedCV
 from sklearn.model_selection import TimeSeriesSplit
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.features import named_set
 from barstack.labels import LABELS, LabelTable
 from barstack.splits import SPLITTERS, memory_bars

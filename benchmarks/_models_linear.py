@@ -19,7 +19,7 @@ import numpy as np
 from _benchmark import at_least, at_most
 
 from barstack.bars import PROVIDERS, Panel
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.datasets import Dataset
 from barstack.features import FeatureTable, named_set
 from barstack.labels import LABELS

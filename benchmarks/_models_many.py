@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.datasets import Dataset
 from barstack.models import MODELS, Model, train, train_many
 from barstack.models.neural import _training

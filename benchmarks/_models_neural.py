@@ -19,7 +19,7 @@ from _kept import Kept
 from _models_many import BATCH, LOOKBACK, size_of, speeds
 
 from barstack.bars import PROVIDERS, Bars
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.datasets import Dataset, Samples
 from barstack.features import named_set
 from barstack.labels import LABELS

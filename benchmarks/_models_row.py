@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from barstack.core.decisions import Decisions, Rows
+from barstack.core.arrays import Rows
+from barstack.core.decisions import Decisions
 from barstack.core.forecast import Forecast
 from barstack.core.times import DecidedAt
 from barstack.datasets import Dataset

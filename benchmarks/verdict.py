@@ -39,6 +39,7 @@ from _benchmark import arguments, at_least, at_most, finish
 from _kept import ROOMS, Kept
 
 from barstack.bars import PROVIDERS, Bars, Panel
+from barstack.core.arrays import Floats
 from barstack.core.times import KnownAt
 from barstack.datasets import Dataset
 from barstack.evaluation._jackknife import blocks_of, overlap_of, timing_se
@@ -49,7 +50,6 @@ from barstack.labels import LABELS, LabelTable
 from barstack.models import MODELS, train
 from barstack.worlds import WORLDS
 
-Values = npt.NDArray[np.float64]
 TAUGHT, HORIZONS, SYMBOLS = (0.05, 0.5), (1, 12, 48), (1, 8)
 BARS, BARS_TO_LEARN = 1_200, 3_000  # a twentieth must leave rows to fit on and to stop by
 HOURS: dict[str, Any] = {"bar": "1h", "calendar": "24/7", "horizons": [1]}
@@ -193,7 +193,7 @@ def of_rule(
     panel: Panel,
     first: int,
     rng: np.random.Generator,
-) -> Values:
+) -> Floats:
     """(n_rows,) the side of a rule that knows nothing."""
     decisions = labels.decisions
     side = np.zeros(len(rows))
@@ -219,7 +219,7 @@ def of_rule(
 
 def of_learner(
     who: str, panel: Panel, first: int
-) -> tuple[LabelTable, npt.NDArray[np.int64], Values]:
+) -> tuple[LabelTable, npt.NDArray[np.int64], Floats]:
     """Labels, rows that are judged, and (n_rows, n_horizons) the sign of a model's forecasts."""
     learner = LEARNERS[who]
     label = LABELS.parse({"label": learner["label"], "horizons": list(HORIZONS)})
@@ -245,7 +245,7 @@ def p_before(profit: Profit, bars: Bars, known_at: KnownAt, labels: LabelTable, 
     return jackknifed(timing, blocks_of(profit.time, overlap).count)
 
 
-def jackknifed(timing: Values, count: int) -> float:
+def jackknifed(timing: Floats, count: int) -> float:
     """p-value of a mean by leaving out one of `count` blocks after another."""
     if count < 5:
         return 1.0

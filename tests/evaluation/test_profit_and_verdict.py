@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from barstack.bars import BAR, Bars
@@ -19,8 +18,6 @@ from barstack.labels import LABELS
 from barstack.labels._meta import Side
 from barstack.testing import walk
 from barstack.tracking import OutOfFold
-
-Column = npt.NDArray[np.float64]
 
 
 def bars_of(close: list[float]) -> Bars:

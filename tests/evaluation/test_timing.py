@@ -3,34 +3,33 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barstack.bars import BAR, Bars
+from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
 from barstack.core.times import DecidedAt, KnownAt
 from barstack.evaluation._jackknife import timing_se
 from barstack.evaluation._profit import Profit, follow, timing_of
 from barstack.evaluation._verdict import NetEdge, net_edge
 
-Column = npt.NDArray[np.float64]
 HOUR = 3_600_000_000
 
 
-def profit_of(timing: Column, cost: float | Column = 0.0) -> Profit:
+def profit_of(timing: Floats, cost: float | Floats = 0.0) -> Profit:
     n_bars = len(timing)
     time = np.arange(n_bars).astype("datetime64[h]").astype("datetime64[us]")
     zeros = np.zeros(n_bars)
     return Profit(time, zeros, zeros + cost, zeros, timing, zeros, zeros)
 
 
-def edge_of(position: Column, returns: Column, cost: float | Column = 0.0) -> NetEdge:
+def edge_of(position: Floats, returns: Floats, cost: float | Floats = 0.0) -> NetEdge:
     return net_edge(profit_of(timing_of(position, returns), cost))
 
 
-def market(seed: int, n_bars: int = 400) -> tuple[Column, Column]:
+def market(seed: int, n_bars: int = 400) -> tuple[Floats, Floats]:
     rng = np.random.default_rng(seed)
     position = np.repeat(rng.choice([-1.0, 0.0, 1.0], n_bars // 4), 4)
     return position, 0.01 * rng.standard_t(3, n_bars)
@@ -142,7 +141,7 @@ def test_symbols_may_come_in_any_order() -> None:
     assert edge("CAB").p_value == pytest.approx(edge("ABC").p_value, rel=1e-9)
 
 
-def walk_with(seed: int, change: Callable[[Column], None], n_bars: int = 900) -> Bars:
+def walk_with(seed: int, change: Callable[[Floats], None], n_bars: int = 900) -> Bars:
     close = 100.0 * np.exp(np.cumsum(0.004 * np.random.default_rng(seed).normal(size=n_bars)))
     change(close)
     records = np.zeros(n_bars, BAR)
@@ -153,15 +152,15 @@ def walk_with(seed: int, change: Callable[[Column], None], n_bars: int = 900) ->
     return Bars("X", HOUR, records)
 
 
-def one_bar(factor: float) -> Callable[[Column], None]:
-    def change(close: Column) -> None:
+def one_bar(factor: float) -> Callable[[Floats], None]:
+    def change(close: Floats) -> None:
         close[200] *= factor
 
     return change
 
 
-def for_good(factor: float) -> Callable[[Column], None]:
-    def change(close: Column) -> None:
+def for_good(factor: float) -> Callable[[Floats], None]:
+    def change(close: Floats) -> None:
         close[200:] *= factor
 
     return change
@@ -170,7 +169,7 @@ def for_good(factor: float) -> Callable[[Column], None]:
 @pytest.mark.parametrize(
     "change", [one_bar(1.5), one_bar(5.0), one_bar(100.0), for_good(2.5), for_good(0.4)]
 )
-def test_one_past_event_makes_no_skill(change: Callable[[Column], None]) -> None:
+def test_one_past_event_makes_no_skill(change: Callable[[Floats], None]) -> None:
     # Long in the first half of the test and short in the second, and the other way round.
     p_values = []
     for seed in range(100):
@@ -184,7 +183,7 @@ def test_one_past_event_makes_no_skill(change: Callable[[Column], None]) -> None
     assert np.mean(np.array(p_values) < 0.01) < 0.03
 
 
-def rejections(rule: Callable[[Column, int], Column], drift: float = 0.0) -> tuple[float, float]:
+def rejections(rule: Callable[[Floats, int], Floats], drift: float = 0.0) -> tuple[float, float]:
     """Shares of walks in which a rule that knows nothing is proven at 5 % and at 1 %.
 
     rule   positions by the sum of past returns and the number of bars that are judged
@@ -200,31 +199,31 @@ def rejections(rule: Callable[[Column, int], Column], drift: float = 0.0) -> tup
     return float((p_values < 0.05).mean()), float((p_values < 0.01).mean())
 
 
-def _growing(past: Column, n: int) -> Column:
+def _growing(past: Floats, n: int) -> Floats:
     return (np.arange(n) > n / 2).astype(float)
 
 
-def _against_the_sample(past: Column, n: int) -> Column:
+def _against_the_sample(past: Floats, n: int) -> Floats:
     return -np.sign(past[-n:])
 
 
-def _against_slow_swings(past: Column, n: int) -> Column:
+def _against_slow_swings(past: Floats, n: int) -> Floats:
     return -np.sign(past[-n:] - past[-n - 200 : -200])
 
 
-def _against_the_trend_line(past: Column, n: int) -> Column:
+def _against_the_trend_line(past: Floats, n: int) -> Floats:
     # More with time, less the higher the price stands. The larger p-value of position x return and
     # of their covariance, each right for one of the two, is below 5 % in 19 % of drifting walks.
     lean = (past[-n] - past[-n:]) / np.sqrt(n) / 2
     return np.asarray(np.clip(lean + 2 * np.arange(n) / n - 1, -1, 1))
 
 
-def _rarely(past: Column, n: int) -> Column:
+def _rarely(past: Floats, n: int) -> Floats:
     draws = np.random.default_rng(abs(int(1e6 * past[-1]))).uniform(-1.0, 1.0, n)
     return np.where(np.abs(draws) < 0.03, np.sign(draws), 0.0)
 
 
-def _out_after_a_gain(past: Column, n: int) -> Column:
+def _out_after_a_gain(past: Floats, n: int) -> Floats:
     started = past[-n:].reshape(-1, 50)
     return np.where(started - started[:, :1] <= 0.5, 1.0, 0.0).ravel()
 
@@ -242,7 +241,7 @@ def _out_after_a_gain(past: Column, n: int) -> Column:
     ],
 )
 def test_rules_that_know_nothing_are_not_proven(
-    rule: Callable[[Column, int], Column], drift: float
+    rule: Callable[[Floats, int], Floats], drift: float
 ) -> None:
     at_5, at_1 = rejections(rule, drift)
     assert at_5 < 0.078  # four standard errors of 1,000 walks above 5 %

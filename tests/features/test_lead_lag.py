@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.datasets import Dataset
 from barstack.features import Feature, FeatureSet
 from barstack.labels import LABELS

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import linear_model
 
-from barstack.core.decisions import Decisions, Rows
+from barstack.core.arrays import Rows
+from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target
 from barstack.core.times import DecidedAt, KnownAt

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.models.cases import settings as settings_of
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.core.forecast import Task
 from barstack.datasets import Dataset
 from barstack.evaluation._metrics import pinball_losses

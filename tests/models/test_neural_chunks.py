@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.core.errors import DataError
 from barstack.datasets import Dataset, Samples, history
 from barstack.models import MODELS, train

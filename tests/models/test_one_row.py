@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import FaultError
 from barstack.core.forecast import Target, Task
 from barstack.datasets import Dataset, Inputs, NewestRow, StandardScaler
 from barstack.models import MODELS, Carried, FittedModel, OneRow, train
 from barstack.models._horizons import Unchanging
-from barstack.models._model import Values
 from barstack.models._trees import Tree, Trees
 from barstack.models.boosting._boosted import NativeBoosting
 from barstack.models.classical.ridge import Ridge
@@ -33,7 +33,7 @@ def fitted_to(name: str, task: Task, **settings: Any) -> FittedModel:
     return train(model, dataset, training_rows(dataset), seed=0)
 
 
-def slowly(trees: Trees, X: Values) -> Values:
+def slowly(trees: Trees, X: Floats) -> Floats:
     """The definition, one node at a time."""
     out = []
     for row in X:
@@ -167,7 +167,7 @@ def test_horizons_walked_together_are_those_walked_apart(name: str, task: Task) 
 class Crooked(Ridge):
     """A ridge whose quick form is a little off."""
 
-    def compiled(self, learned: Any, target: Target) -> Callable[[Inputs], Values]:
+    def compiled(self, learned: Any, target: Target) -> Callable[[Inputs], Floats]:
         return lambda inputs: self.predict(learned, inputs, target) * (1.0 + 1e-4)
 
 
@@ -181,14 +181,14 @@ def test_a_quick_form_that_is_off_is_an_error() -> None:
 class Forgetful(Ridge):
     """A ridge that, row by row, speaks of the one before."""
 
-    def compiled(self, learned: Any, target: Target) -> Callable[[Inputs], Values]:
+    def compiled(self, learned: Any, target: Target) -> Callable[[Inputs], Floats]:
         return lambda inputs: self.predict(learned, inputs, target)
 
     def carried(self, learned: Any, target: Target) -> Callable[[], Carried]:
         def begin() -> Carried:
-            rows: list[Values] = []
+            rows: list[Floats] = []
 
-            def late(row: Values) -> Values:
+            def late(row: Floats) -> Floats:
                 rows.append(row)
                 as_it_is = StandardScaler().fit(np.array([[-1.0], [1.0]]).repeat(row.shape[1], 1))
                 return self.predict(learned, NewestRow.of(rows[-2:][0], as_it_is), target)

@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from sklearn.linear_model import QuantileRegressor
 from sklearn.metrics import mean_pinball_loss
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.core.errors import ConfigError
 from barstack.core.forecast import LEVELS
 from barstack.datasets import Dataset

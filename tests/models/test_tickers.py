@@ -9,7 +9,7 @@ import pytest
 from tests.models.test_neural_contract import SMALL, small
 from tests.models.ticker_worlds import panel_of, rows_of
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.core.errors import ArtifactError, BarstackError, ConfigError, DataError
 from barstack.core.files import seal
 from barstack.core.forecast import EVERY_TASK, Task

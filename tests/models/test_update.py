@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.core.errors import ConfigError, DataError, LeakError
 from barstack.core.forecast import Task
 from barstack.datasets import Dataset

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.core.errors import DataError
 from barstack.datasets import Dataset
 from barstack.labels import LabelTable, SampleWeights

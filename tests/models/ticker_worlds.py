@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.datasets import Dataset
 from barstack.features import Feature, FeatureSet
 from barstack.labels import LABELS

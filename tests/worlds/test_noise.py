@@ -5,39 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from barstack.bars import Bars
+from barstack.core.arrays import Floats
 from barstack.worlds import NOISES, WORLDS, Noise, World, likeness
 
-Column = npt.NDArray[np.float64]
 KINDS = ("martingale", "garch", "regime_volatility", "seasonal", "jumps", "fat_tails", "market")
 
 
-def _average(values: Column, window: int) -> Column:
+def _average(values: Floats, window: int) -> Floats:
     total = np.cumsum(np.concatenate([np.zeros(window), values]))
     return np.asarray((total[window:] - total[:-window]) / window)
 
 
-def _volume_says(bars: Bars) -> Column:
+def _volume_says(bars: Bars) -> Floats:
     volume = bars.records["volume"]
     busy = volume > 1.5 * _average(volume, 50)
     return np.asarray(busy * np.sign(bars.close - bars.records["open"]))
 
 
-def _by_the_clock(bars: Bars) -> Column:
+def _by_the_clock(bars: Bars) -> Floats:
     r = bars.records
     passed = (r["closed_at"] - r["session_open"]) / (r["session_close"] - r["session_open"])
     return np.where(passed < 0.2, 1.0, np.where(passed > 0.99, -1.0, 0.0))
 
 
-def _moves(bars: Bars) -> Column:
+def _moves(bars: Bars) -> Floats:
     return np.diff(np.log(bars.close), prepend=np.log(bars.close[0]))
 
 
 # The position held over the bar that follows, from what is known at each close.
-STRATEGIES: dict[str, Callable[[Bars], Column]] = {
+STRATEGIES: dict[str, Callable[[Bars], Floats]] = {
     "always long": lambda bars: np.ones(len(bars)),
     "momentum": lambda bars: np.sign(_average(_moves(bars), 12)),
     "mean reversion": lambda bars: -np.sign(_moves(bars)),

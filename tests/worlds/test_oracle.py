@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.datasets import Dataset
 from barstack.features import Feature, FeatureSet
 from barstack.labels import LABELS

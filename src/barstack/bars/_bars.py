@@ -6,11 +6,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Array, Bools, Floats, Ints
 from barstack.core.errors import DataError
 from barstack.core.times import ClosedAt, Times, format_duration, iso
 
@@ -52,7 +51,7 @@ class Bars:
 
     symbol: str
     length_us: int
-    records: npt.NDArray[Any]
+    records: Array
     outside: int = 0
     calendar: str = ""
     hours: str = "regular"
@@ -84,7 +83,7 @@ class Bars:
         return ClosedAt(self._times("closed_at"))
 
     @property
-    def close(self) -> npt.NDArray[np.float64]:
+    def close(self) -> Floats:
         return np.ascontiguousarray(self.records["close"])
 
     @cached_property
@@ -96,16 +95,16 @@ class Bars:
         return digest.hexdigest()
 
     @cached_property
-    def missing(self) -> npt.NDArray[np.int64]:
+    def missing(self) -> Ints:
         """(n_bars,) bars missing before each, beyond what calendar and habit explain."""
         return missing_before(self)
 
     @cached_property
-    def prints(self) -> npt.NDArray[np.bool_]:
+    def prints(self) -> Bools:
         """(n_bars,) bars with an open, high or low so far off that hardly anybody traded it."""
         return far_prints(self.records)
 
-    def holes(self, most: int) -> npt.NDArray[np.bool_]:
+    def holes(self, most: int) -> Bools:
         """(n_bars,) whether a hole lies before each bar; of more than `most` bars in any case."""
         return holes_before(self.missing, most)
 

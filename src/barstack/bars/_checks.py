@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Bools, Floats, Ints
 from barstack.core.errors import DataError
 from barstack.core.times import DAY_US, format_duration, iso
 
@@ -17,8 +17,8 @@ from ._ends import clock_of, ends_of
 from ._sessions import ALWAYS
 
 COLUMNS = (*PRICES, "volume")
-Stamps = npt.NDArray[np.int64]
-Columns = dict[str, npt.NDArray[np.float64]]
+
+Columns = dict[str, Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +32,13 @@ class Fault:
     """
 
     name: str
-    rows: npt.NDArray[np.bool_]
+    rows: Bools
     what: str
     mend: str = "Repair or remove them"
     shows_values: bool = True
 
 
-def order_faults(stamps: Stamps) -> Iterator[Fault]:
+def order_faults(stamps: Ints) -> Iterator[Fault]:
     """Times rise, each once."""
     steps = np.diff(stamps, prepend=stamps[:1] - 1)
     yield Fault("time_order", steps < 0, "goes back in time", "Sort the rows by time", False)
@@ -60,13 +60,13 @@ def price_faults(columns: Columns) -> Iterator[Fault]:
         yield Fault("price_order", outside, f"has a {name} outside its low and high")
 
 
-def length_faults(stamps: Stamps, length_us: int) -> Iterator[Fault]:
+def length_faults(stamps: Ints, length_us: int) -> Iterator[Fault]:
     """No bar begins before the one before it ends; days by session are told by their calendar."""
     if length_us < DAY_US:
         yield overlap_fault(stamps, length_us, clock_of(stamps, length_us))
 
 
-def overlap_fault(starts: Stamps, length_us: int, clock: str | None) -> Fault:
+def overlap_fault(starts: Ints, length_us: int, clock: str | None) -> Fault:
     """Which bars begin before the one before them ends, on the clock that they keep."""
     overlaps = np.zeros(len(starts), bool)
     overlaps[1:] = starts[1:] < ends_of(starts, length_us, clock)[:-1]
@@ -79,18 +79,18 @@ def overlap_fault(starts: Stamps, length_us: int, clock: str | None) -> Fault:
     )
 
 
-def check_order(stamps: Stamps, symbol: str, where: str) -> None:
+def check_order(stamps: Ints, symbol: str, where: str) -> None:
     """`DataError` unless times rise, each once."""
     _refuse_first(order_faults(stamps), stamps, {}, symbol, where)
 
 
-def check_prices(stamps: Stamps, columns: Columns, symbol: str, where: str) -> None:
+def check_prices(stamps: Ints, columns: Columns, symbol: str, where: str) -> None:
     """`DataError` unless every bar could have been traded."""
     _refuse_first(price_faults(columns), stamps, columns, symbol, where)
 
 
 def _refuse_first(
-    faults: Iterator[Fault], stamps: Stamps, columns: Columns, symbol: str, where: str
+    faults: Iterator[Fault], stamps: Ints, columns: Columns, symbol: str, where: str
 ) -> None:
     for fault in faults:
         if fault.rows.any():
@@ -111,7 +111,7 @@ def values_at(columns: Columns, row: int) -> str:
     return ", ".join(f"{name} {columns[name][row]:g}" for name in COLUMNS)
 
 
-def commonest_spacing(stamps: Stamps, symbol: str, where: str) -> int:
+def commonest_spacing(stamps: Ints, symbol: str, where: str) -> int:
     """Microseconds between most bars and the next."""
     if len(stamps) < 2:
         raise DataError(
@@ -130,7 +130,7 @@ def commonest_spacing(stamps: Stamps, symbol: str, where: str) -> int:
 
 
 def check_length(
-    starts: Stamps, symbol: str, length_us: int, calendar: str, where: str, clock: str | None = None
+    starts: Ints, symbol: str, length_us: int, calendar: str, where: str, clock: str | None = None
 ) -> None:
     """No bar begins before the one before it ends, and none is longer than its session.
 
@@ -147,7 +147,7 @@ def check_length(
         _refuse_first(iter([fault]), starts, {}, symbol, where)
 
 
-def _refuse_shorter_days(starts: Stamps, symbol: str, length_us: int, where: str) -> None:
+def _refuse_shorter_days(starts: Ints, symbol: str, length_us: int, where: str) -> None:
     if length_us < DAY_US or len(starts) < 2:
         return
     usual = int(np.median(np.diff(starts)))

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from barstack.core.arrays import Floats, Ints
 from barstack.core.errors import DataError, did_you_mean
 from barstack.core.times import DAY_US
 
@@ -109,7 +109,7 @@ def match_columns(table: pl.DataFrame, where: str) -> dict[str, str]:
     return {name: by_lower[name] for name in COLUMNS} | {"time": time}
 
 
-def utc_microseconds(column: pl.Series, timezone: str | None, where: str) -> npt.NDArray[np.int64]:
+def utc_microseconds(column: pl.Series, timezone: str | None, where: str) -> Ints:
     """Microseconds UTC; `DataError` for times that cannot be told for certain."""
     if column.null_count():
         raise DataError(
@@ -212,7 +212,7 @@ def not_numbers(column: pl.Series, where: str) -> DataError:
     )
 
 
-def numbers(column: pl.Series, where: str) -> npt.NDArray[np.float64]:
+def numbers(column: pl.Series, where: str) -> Floats:
     """Floats, NaN where the source has none."""
     if not column.dtype.is_numeric():
         raise not_numbers(column, where)

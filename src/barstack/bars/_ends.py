@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Ints
 from barstack.core.times import DAY_US, WEEK_US
 
 from ._zones import on_clock, to_utc
-
-Stamps = npt.NDArray[np.int64]
 
 _HOUR_US = 3_600_000_000
 _MONDAY_US = 4 * DAY_US  # 1970-01-05
@@ -23,7 +21,7 @@ _ZONES = (
 )
 
 
-def clock_of(starts: Stamps, length_us: int, hint: str | None = None) -> str | None:
+def clock_of(starts: Ints, length_us: int, hint: str | None = None) -> str | None:
     """The zone on whose clock bars longer than an hour begin at one time; None where UTC's does.
 
     starts  (n_bars,) microseconds UTC
@@ -47,7 +45,7 @@ def clock_of(starts: Stamps, length_us: int, hint: str | None = None) -> str | N
     return best if shares[best] >= _MOST else None
 
 
-def ends_of(starts: Stamps, length_us: int, clock: str | None = None) -> Stamps:
+def ends_of(starts: Ints, length_us: int, clock: str | None = None) -> Ints:
     """(n_bars,) where bars end: where the next begins, on the clock that they keep.
 
     A day of 25 hours ends an hour later than one of 24, and a month with its last day.
@@ -62,14 +60,14 @@ def ends_of(starts: Stamps, length_us: int, clock: str | None = None) -> Stamps:
     return ends if wall is starts else to_utc(ends, clock or "UTC")
 
 
-def starts_of(ends: Stamps, length_us: int, clock: str | None = None) -> Stamps:
+def starts_of(ends: Ints, length_us: int, clock: str | None = None) -> Ints:
     """(n_bars,) where bars begin that end then."""
     if clock is None or length_us <= _HOUR_US:
         return ends - length_us
     return to_utc(on_clock(ends, clock) - length_us, clock)
 
 
-def newest_is_off(starts: Stamps, length_us: int, clock: str | None) -> bool:
+def newest_is_off(starts: Ints, length_us: int, clock: str | None) -> bool:
     """Whether the last bar begins at a time at which none of the others does, as a live row."""
     if len(starts) <= 10 or length_us in _MONTHS:
         return False
@@ -80,12 +78,12 @@ def newest_is_off(starts: Stamps, length_us: int, clock: str | None) -> bool:
     return share >= _MOST and phase[-1] not in phase[:-1]
 
 
-def _are_months(wall: Stamps) -> bool:
+def _are_months(wall: Ints) -> bool:
     days = wall.view("datetime64[us]").astype("datetime64[D]")
     return bool((days == days.astype("datetime64[M]")).all())
 
 
-def _commonest(wall: Stamps, length_us: int) -> tuple[int, float]:
+def _commonest(wall: Ints, length_us: int) -> tuple[int, float]:
     """The time of the grid at which most bars begin, and the share of bars that do."""
     grid = min(length_us, DAY_US) if length_us % WEEK_US else length_us
     phases, counts = np.unique((wall - _MONDAY_US) % grid, return_counts=True)

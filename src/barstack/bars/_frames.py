@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from barstack.core.arrays import Floats, Ints
 from barstack.core.errors import ConfigError, DataError, did_you_mean
 from barstack.core.times import DAY_US, iso
 
@@ -153,8 +153,8 @@ def bars_from_table(
 
 
 def _with_sessions(
-    opened_at: npt.NDArray[np.int64],
-    columns: dict[str, npt.NDArray[np.float64]],
+    opened_at: Ints,
+    columns: dict[str, Floats],
     symbol: str,
     length_us: int,
     calendar: str,
@@ -203,9 +203,7 @@ def _with_sessions(
     return Bars(symbol, length_us, records, int((~keep).sum()), calendar, hours)
 
 
-def _check_known(
-    opened_at: npt.NDArray[np.int64], found: Sessions, symbol: str, calendar: str, where: str
-) -> None:
+def _check_known(opened_at: Ints, found: Sessions, symbol: str, calendar: str, where: str) -> None:
     """`DataError` for bars before the first or after the last session that a calendar knows."""
     early, late = opened_at < found.open[0] - DAY_US, opened_at >= found.close[-1]
     if not (early | late).any():
@@ -231,12 +229,12 @@ def _written_zone(given: pl.DataFrame, timezone: str | None) -> str | None:
 
 
 def closed_at(
-    opened_at: npt.NDArray[np.int64],
+    opened_at: Ints,
     length_us: int,
     calendar: str,
     hours: str,
     day_zone: str | None = None,
-) -> npt.NDArray[np.int64]:
+) -> Ints:
     """(n_bars,) first moment at which bars that start at `opened_at` could be known, in UTC.
 
     Those outside all sessions, which `bars_from_table` leaves out, end with their own length.
@@ -248,12 +246,12 @@ def closed_at(
 
 
 def _closed_at(
-    opened_at: npt.NDArray[np.int64],
+    opened_at: Ints,
     length_us: int,
     calendar: str,
-    session_close: npt.NDArray[np.int64],
+    session_close: Ints,
     day_zone: str | None,
-) -> npt.NDArray[np.int64]:
+) -> Ints:
     # Exchanges stamp a bar with its open. We keep the close: the first moment anyone could know
     # it. Where the session ends inside a bar, that is the session's close, half days included.
     if calendar == ALWAYS:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Bools, Ints
 from barstack.core.times import DAY_US
 
 from ._sessions import ALWAYS, sessions
@@ -18,8 +18,6 @@ from ._sessions import ALWAYS, sessions
 if TYPE_CHECKING:
     from ._bars import Bars
 
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 _ONCE_IN = 1000  # bars: what has come before less often than this is not usual
 _HOUR_US = DAY_US // 24
@@ -57,7 +55,7 @@ def missing_before(bars: Bars) -> Ints:
     return missing
 
 
-def holes_before(missing: Ints, most: int) -> Flags:
+def holes_before(missing: Ints, most: int) -> Bools:
     """(n_bars,) whether a hole lies before each bar.
 
     missing  (n_bars,) bars missing before each
@@ -109,7 +107,7 @@ def _sessions_of(bars: Bars, begin: int, end: int) -> tuple[Ints, Ints]:
     return np.maximum(opens[within], begin), np.minimum(closes[within], end)
 
 
-def _free_hours(bars: Bars, opened_at: Ints, closed_at: Ints, first: int, last: int) -> Flags:
+def _free_hours(bars: Bars, opened_at: Ints, closed_at: Ints, first: int, last: int) -> Bools:
     """(last - first,) hours in which, by the weeks before, no bar is to be expected."""
     hours = np.arange(first, last)
     begins, ends = opened_at // _HOUR_US - first, (closed_at - 1) // _HOUR_US - first + 1

@@ -6,22 +6,20 @@ import time
 import warnings
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Ints
 from barstack.core.errors import DataError
 from barstack.core.times import DAY_US, format_duration, iso
 
 from ._ends import ends_of, newest_is_off
 from ._sessions import ALWAYS, sessions
 
-Stamps = npt.NDArray[np.int64]
-
 # Two clocks, that of the source and ours, never agree to the second.
 _CLOCKS_DIFFER_US = 60_000_000
 
 
 def refuse_live_row(
-    stamps: Stamps, symbol: str, length_us: int, calendar: str, clock: str | None, where: str
+    stamps: Ints, symbol: str, length_us: int, calendar: str, clock: str | None, where: str
 ) -> None:
     """`DataError` where the last row alone bears a time off the grid of all others.
 
@@ -41,7 +39,7 @@ def refuse_live_row(
 
 
 def refuse_forming(
-    starts: Stamps, symbol: str, length_us: int, calendar: str, clock: str | None, where: str
+    starts: Ints, symbol: str, length_us: int, calendar: str, clock: str | None, where: str
 ) -> None:
     """`DataError` where the last bar has begun and not ended; a warning where it lies ahead."""
     now_us = time.time_ns() // 1000

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import time
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from barstack.core.arrays import Ints
 from barstack.core.errors import DataError
 from barstack.core.times import parse_duration
 
@@ -23,7 +23,7 @@ _ZONES = ("America/New_York", "America/Chicago", "Europe/London", "Europe/Berlin
 
 def read_moments(
     column: pl.Series, known_after: str | None, timezone: str | None, where: str
-) -> npt.NDArray[np.int64]:
+) -> Ints:
     """(n_rows,) microseconds UTC at which each row was known.
 
     known_after  how much later than the column says: from a date on the clock of `timezone`,

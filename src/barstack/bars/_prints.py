@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
+
+from barstack.core.arrays import Array, Bools
 
 LEAST = float(np.log(1.2))  # beyond the closes on either side
 _RANGES = 10.0  # times the usual range of a bar
 _BEFORE, _FEWEST = 50, 5  # bars before that tell the usual range
 
 
-def far_prints(records: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def far_prints(records: Array) -> Bools:
     """(n_bars,) bars whose open, high or low lies far beyond both their close and the one before.
 
     Beyond by a sixth of the price and ten times the median range of the fifty bars before: like

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
+from barstack.core.arrays import Array
 from barstack.core.errors import ConfigError
 from barstack.core.times import DAY_US, WEEK_US, format_duration
 
@@ -112,7 +111,7 @@ def aggregate(forming, bars, length_us, closed, known_at_row):
     return count
 
 
-def no_bar_forming() -> npt.NDArray[Any]:
+def no_bar_forming() -> Array:
     """The state of `aggregate` before its first base bar."""
     forming = np.zeros(1, BAR)
     forming["volume"] = _BEFORE_FIRST

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import field_validator, model_validator
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import ConfigError, DataError, did_you_mean
 from barstack.core.spec import Spec
 from barstack.core.times import DecidedAt, KnownAt, canonical_duration
@@ -98,9 +99,7 @@ class Series(Spec):
         found = SeriesTable.of_rows(self.columns, symbols, code, moments, values, where)
         return replace(found, max_age=self.max_age, fill=self.fill)
 
-    def join(
-        self, table: SeriesTable, symbol: str, decided_at: DecidedAt
-    ) -> npt.NDArray[np.float64]:
+    def join(self, table: SeriesTable, symbol: str, decided_at: DecidedAt) -> Floats:
         """(n, n_column_names) what was known of a symbol at each of its decisions.
 
         NaN before the first row, past `max_age` and where a row leaves a number open, unless
@@ -185,7 +184,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names) or "none at all"
 
 
-def _finite(column: pl.Series, where: str) -> npt.NDArray[np.float64]:
+def _finite(column: pl.Series, where: str) -> Floats:
     if column.dtype == pl.Null or not len(column):  # such as a live row that says "unknown"
         return np.full(len(column), np.nan)
     values = numbers(column, where)

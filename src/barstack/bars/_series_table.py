@@ -11,10 +11,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from barstack.core.arrays import Bools, Floats
 from barstack.core.errors import DataError
 from barstack.core.times import NEVER, DecidedAt, KnownAt, iso, microseconds, parse_duration
-
-Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +34,7 @@ class SeriesTable:
     symbols: tuple[str, ...] | None
     symbol_code: npt.NDArray[np.int32]
     known_at: KnownAt
-    values: Values
+    values: Floats
     began_at: np.datetime64
     max_age: str | None = None
     fill: float | None = None
@@ -47,7 +46,7 @@ class SeriesTable:
         symbols: tuple[str, ...] | None,
         symbol_code: npt.NDArray[np.int32],
         known_at: KnownAt,
-        values: Values,
+        values: Floats,
         where: str,
     ) -> SeriesTable:
         """A table of rows in any order; the same row twice counts once.
@@ -107,7 +106,7 @@ class SeriesTable:
         rows = self._take(own)
         return replace(rows, symbols=(symbol,), symbol_code=np.zeros(len(rows), np.int32))
 
-    def as_of(self, symbol: str, decided_at: DecidedAt) -> tuple[Values, KnownAt]:
+    def as_of(self, symbol: str, decided_at: DecidedAt) -> tuple[Floats, KnownAt]:
         """What was known of a symbol at each of some moments.
 
         decided_at  (n,)
@@ -163,7 +162,7 @@ class SeriesTable:
         began_at = np.fmin(self.began_at, other.began_at)  # NaT gives way
         return replace(both, began_at=began_at, max_age=self.max_age, fill=self.fill)
 
-    def _take(self, rows: slice | npt.NDArray[np.bool_]) -> SeriesTable:
+    def _take(self, rows: slice | Bools) -> SeriesTable:
         return replace(
             self,
             symbol_code=self.symbol_code[rows],

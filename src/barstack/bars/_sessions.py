@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Bools, Ints
 from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.times import DAY_US
 
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 ALWAYS = "24/7"
 FX = "FX"
 _NEW_YORK = "America/New_York"
@@ -40,7 +38,7 @@ class Sessions:
     close: Ints
     zone: str = "UTC"
 
-    def locate(self, opened_at: Ints, length_us: int) -> tuple[Ints, Ints, Ints, Flags]:
+    def locate(self, opened_at: Ints, length_us: int) -> tuple[Ints, Ints, Ints, Bools]:
         """(session day, session open, session close, inside) of bars that start at `opened_at`.
 
         A bar is inside when it shares any time with a session: an hourly bar stamped 09:00

@@ -7,12 +7,10 @@ from difflib import get_close_matches
 from zoneinfo import available_timezones
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from barstack.core.arrays import Ints
 from barstack.core.errors import ConfigError
-
-Stamps = npt.NDArray[np.int64]
 
 # Servers of MetaTrader keep New York's date line: their midnight is 17:00 there, all year.
 METATRADER = "America/New_York+7h"
@@ -42,7 +40,7 @@ def check_zone(name: str) -> None:
         )
 
 
-def to_utc(wall: Stamps, name: str, *, skipped: bool = True) -> Stamps:
+def to_utc(wall: Ints, name: str, *, skipped: bool = True) -> Ints:
     """UTC of a clock's times, microseconds; of an hour that comes twice the earlier.
 
     skipped  whether to read times that the clock never shows, as it is put forward, as those an
@@ -61,13 +59,13 @@ def to_utc(wall: Stamps, name: str, *, skipped: bool = True) -> Stamps:
     return np.asarray(found)
 
 
-def _localized(wall: Stamps, zone: str) -> pl.Series:
+def _localized(wall: Ints, zone: str) -> pl.Series:
     local = pl.Series(wall, dtype=pl.Int64).cast(pl.Datetime("us"))
     moments = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
     return moments.dt.convert_time_zone("UTC").to_physical()
 
 
-def on_clock(moments: Stamps, name: str) -> Stamps:
+def on_clock(moments: Ints, name: str) -> Ints:
     """What a clock shows at moments in UTC, microseconds."""
     zone, hours = split_zone(name)
     utc = pl.Series(moments, dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))

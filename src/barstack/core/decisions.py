@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from barstack.core.arrays import Array, Rows
+
 from .errors import DataError
 from .times import DecidedAt, iso
-
-Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +45,7 @@ class Decisions:
         return Decisions(self.symbols, self.symbol_code[rows], DecidedAt(self.decided_at[rows]))
 
     @property
-    def symbol(self) -> npt.NDArray[Any]:
+    def symbol(self) -> Array:
         """(n_rows,) symbol names."""
         return np.asarray(self.symbols)[self.symbol_code]
 

@@ -8,15 +8,16 @@ from itertools import pairwise
 from typing import Any, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from .decisions import Decisions, Rows
+from barstack.core.arrays import Array, Bools, Floats, Rows
+
+from .decisions import Decisions
 from .errors import ConfigError, LeakError
 from .times import DecidedAt, TrainedThrough, iso
 
 Task = Literal["return", "direction", "three_class", "quantiles"]
 Kind = Literal["forward", "crossed", "in_sample"]
-Values = npt.NDArray[np.float64]
+
 
 # What a forecast says of each horizon. Classes are SELL 0, HOLD 1, BUY 2. The quantiles of the
 # return are as many as the target has levels.
@@ -110,7 +111,7 @@ class Forecast:
 
     decisions: Decisions
     target: Target
-    values: Values
+    values: Floats
     trained_through: TrainedThrough
     kind: Kind = "forward"
 
@@ -146,11 +147,11 @@ class Forecast:
         return len(self.decisions)
 
     @property
-    def signal(self) -> Values:
+    def signal(self) -> Floats:
         """(n_rows, n_horizons) positive for up, see `signal_of`."""
         return signal_of(self.values, self.target)
 
-    def take(self, rows: Rows | npt.NDArray[np.bool_]) -> Forecast:
+    def take(self, rows: Rows | Bools) -> Forecast:
         """Some of the rows."""
         index = np.arange(len(self))[rows]
         return replace(
@@ -160,7 +161,7 @@ class Forecast:
             trained_through=TrainedThrough(self.trained_through[index]),
         )
 
-    def columns(self) -> dict[str, npt.NDArray[Any]]:
+    def columns(self) -> dict[str, Array]:
         """Plain columns: decided_at, symbol, trained_through and one for each number forecast."""
         numbers = self.values.reshape(len(self), -1)
         return {
@@ -170,7 +171,7 @@ class Forecast:
         } | {name: numbers[:, place] for place, name in enumerate(self.target.columns)}
 
 
-def signal_of(values: Values, target: Target) -> Values:
+def signal_of(values: Floats, target: Target) -> Floats:
     """(n_rows, n_horizons) positive for up: the return or its median, 2 p_up - 1, p_buy - p_sell.
 
     values  (n_rows, n_horizons, n_outputs)
@@ -190,7 +191,7 @@ def signal_of(values: Values, target: Target) -> Values:
     return values[:, :, target.median if target.levels else 0]
 
 
-def uncrossed(values: Values, target: Target) -> Values:
+def uncrossed(values: Floats, target: Target) -> Floats:
     """Quantiles in rising order; forecasts of another task as they are.
 
     Levels are learned apart from one another, so that a low one may come out above a high one.

@@ -7,12 +7,11 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from barstack.core.arrays import Floats
 
 from .errors import BarstackError, PluginError
 from .forecast import Target
-
-Values = npt.NDArray[np.float64]
 
 _ROUNDING = 1e-6  # by which probabilities may miss 0, 1 and a sum of 1
 
@@ -81,7 +80,7 @@ def broken(part: Any, what: str) -> PluginError:
     return PluginError(f"{_begun(part)}: {what}")
 
 
-def numbers(part: Any, what: str, found: Any, shape: tuple[int, ...]) -> Values:
+def numbers(part: Any, what: str, found: Any, shape: tuple[int, ...]) -> Floats:
     """What a part returned, as float64 of that shape; `PluginError` unless it is real numbers."""
     try:
         array = np.asarray(found)
@@ -97,7 +96,7 @@ def numbers(part: Any, what: str, found: Any, shape: tuple[int, ...]) -> Values:
     return np.asarray(array, np.float64)
 
 
-def forecasts(part: Any, what: str, found: Any, n_rows: int, target: Target) -> Values:
+def forecasts(part: Any, what: str, found: Any, n_rows: int, target: Target) -> Floats:
     """(n_rows, n_horizons, n_outputs) finite forecasts: of classes, probabilities."""
     values = numbers(part, what, found, (n_rows, len(target.horizons), len(target.outputs)))
     if not np.isfinite(values).all():

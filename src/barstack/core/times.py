@@ -18,6 +18,8 @@ from typing import Any, NewType
 import numpy as np
 import numpy.typing as npt
 
+from barstack.core.arrays import Ints
+
 from .errors import ConfigError
 
 Times = npt.NDArray[np.datetime64]
@@ -48,7 +50,7 @@ def as_time(text: str) -> np.datetime64:
     return np.datetime64(text, "us")
 
 
-def microseconds(times: Times) -> npt.NDArray[np.int64]:
+def microseconds(times: Times) -> Ints:
     """Microseconds since 1970 UTC, the form that compiled code works on."""
     return times.astype("datetime64[us]").view(np.int64)
 

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from barstack.core.decisions import Decisions, Rows
+from barstack.core.arrays import Bools, Floats, Rows
+from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target
 from barstack.core.progress import Progress
@@ -21,16 +22,16 @@ from barstack.labels import LabelTable, SampleWeights
 from barstack.splits import Fold, Splitter
 
 from ._export import export_folds
-from ._history import MAX_GAP, Flags, blocks, complete, history, usable_rows
+from ._history import MAX_GAP, blocks, complete, history, usable_rows
 from ._inputs import TWICE, Inputs, Samples
-from ._scaler import FittedScaler, Matrix, Scaler
+from ._scaler import FittedScaler, Scaler
 from ._scalers import StandardScaler
 
 
 class Weights(Protocol):
     """Says how much each training row counts, as `barstack.labels.SampleWeights` does."""
 
-    def compute(self, labels: LabelTable, rows: Rows) -> Matrix:
+    def compute(self, labels: LabelTable, rows: Rows) -> Floats:
         """(len(rows),) 1 on average, from the labels of `rows` and no others."""
 
 
@@ -72,7 +73,7 @@ class Dataset:
         return self.labels.target
 
     @property
-    def usable(self) -> Flags:
+    def usable(self) -> Bools:
         """(n_rows,) eligible rows past every feature's warm-up; `DataError` when there is none."""
         return usable_rows(self.features) & self.labels.eligible
 
@@ -107,7 +108,7 @@ class Dataset:
         self,
         rows: Rows,
         scaler: FittedScaler,
-        y_scale: Matrix,
+        y_scale: Floats,
         apart_from: Rows | None = None,
     ) -> Samples:
         """Inputs, labels and weights for `rows`, whose labels must be known."""
@@ -131,7 +132,7 @@ class Dataset:
             known_at=self.labels.purged_at,
         )
 
-    def weight(self, rows: Rows) -> Matrix:
+    def weight(self, rows: Rows) -> Floats:
         """(len(rows),) how much each of these rows counts, 1 on average."""
         found = np.asarray(self.weights.compute(self.labels, rows), float)
         if found.shape != (len(rows),) or not (np.isfinite(found) & (found >= 0)).all():

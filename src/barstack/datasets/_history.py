@@ -6,14 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Bools, Rows
 from barstack.core.errors import DataError
 from barstack.core.times import iso, parse_duration
 from barstack.features import FeatureTable
-
-Flags = npt.NDArray[np.bool_]
 
 # Longer than the weekends and holidays of most exchanges, shorter than a week of missing bars.
 MAX_GAP = "5d"
@@ -28,7 +25,7 @@ def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
         yield slice(start, min(start + size, n_rows))
 
 
-def complete(features: FeatureTable) -> Flags:
+def complete(features: FeatureTable) -> Bools:
     """(n_rows,) whether every feature is a finite number."""
     found = np.empty(len(features.values), bool)
     for part in blocks(*features.values.shape):
@@ -36,7 +33,7 @@ def complete(features: FeatureTable) -> Flags:
     return found
 
 
-def history(features: FeatureTable, max_gap: str = MAX_GAP, ready: Flags | None = None) -> Rows:
+def history(features: FeatureTable, max_gap: str = MAX_GAP, ready: Bools | None = None) -> Rows:
     """(n_rows,) rows that a window ending at each may hold, that row included.
 
     max_gap  the furthest apart that neighbouring decisions of a window may lie
@@ -81,7 +78,7 @@ def rows_with_history(
     return rows[history(features, max_gap)[rows] >= lookback]
 
 
-def usable_rows(features: FeatureTable) -> Flags:
+def usable_rows(features: FeatureTable) -> Bools:
     """(n_rows,) rows past every feature's warm-up; `DataError` where a symbol has none."""
     ready = complete(features)
     _refuse_infinite(features)

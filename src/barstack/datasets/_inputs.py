@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from barstack.core.decisions import Decisions, Rows
+from barstack.core.arrays import Floats, Rows
+from barstack.core.decisions import Decisions
 from barstack.core.errors import DataError
 from barstack.core.times import DecidedAt, KnownAt
 
 from ._history import blocks
-from ._scaler import FittedScaler, Matrix, Windows
+from ._scaler import FittedScaler, Windows
 
 # A table of at most so many values is scaled once, instead of again for every window it is in.
 _SMALL = 2**22
@@ -52,7 +53,7 @@ class Inputs:
                models that tell symbols apart ask for it
     """
 
-    table: Matrix
+    table: Floats
     rows: Rows
     scaler: FittedScaler
     history: Rows
@@ -65,7 +66,7 @@ class Inputs:
     def n_features(self) -> int:
         return int(self.table.shape[1])
 
-    def last(self, places: Rows | slice = slice(None)) -> Matrix:
+    def last(self, places: Rows | slice = slice(None)) -> Floats:
         """(n_places, n_features) the newest bar of each decision, scaled; by default of all."""
         return self.scaler.apply(self.table[self.rows[places]])
 
@@ -123,7 +124,7 @@ class NewestRow(Inputs):
     """
 
     @classmethod
-    def of(cls, table: Matrix, scaler: FittedScaler, symbol: str | None = None) -> NewestRow:
+    def of(cls, table: Floats, scaler: FittedScaler, symbol: str | None = None) -> NewestRow:
         """The last of consecutive rows, each of which a window may hold.
 
         symbol  whose rows they are, for models that tell symbols apart
@@ -135,12 +136,12 @@ class NewestRow(Inputs):
         newest, own = np.array([n_rows - 1]), np.array([n_rows])
         return cls(table, newest, scaler, own, decisions=decisions)
 
-    def last(self, places: Rows | slice = slice(None)) -> Matrix:
+    def last(self, places: Rows | slice = slice(None)) -> Floats:
         """(n_places, n_features) as in `Inputs`; a copy, so that no model spoils another's."""
         return self._newest[places].copy()
 
     @cached_property
-    def _newest(self) -> Matrix:
+    def _newest(self) -> Floats:
         return self.scaler.apply(self.table[-1:])
 
 
@@ -155,8 +156,8 @@ class Samples(Inputs):
               for those not among `rows`; only models that part their rows themselves ask for it
     """
 
-    y: Matrix
-    weight: Matrix
+    y: Floats
+    weight: Floats
     known_at: KnownAt | None = field(default=None, kw_only=True)
 
 

@@ -10,15 +10,14 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Floats, Rows
 from barstack.core.errors import ArtifactError, BarstackError, DataError
 from barstack.core.parts import Calling, broken, built_in, numbers, part_name
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
 
-Matrix = npt.NDArray[np.float64]
 Windows = npt.NDArray[np.float32]
-Learned = Mapping[str, Matrix]
+Learned = Mapping[str, Floats]
 
 # Values scaled at a time: few enough to stay in the processor's cache from one pass to the next.
 _AT_ONCE = 2**16
@@ -35,7 +34,7 @@ class Scaler(Spec):
     learns: ClassVar[tuple[str, ...]] = ()  # names of what `learn` gives
 
     @abstractmethod
-    def learn(self, values: Matrix, rows: Rows) -> dict[str, Matrix]:
+    def learn(self, values: Floats, rows: Rows) -> dict[str, Floats]:
         """Arrays whose first axis is that of the columns, learned from `rows` and no others.
 
         values  (n_all_rows, n_columns), finite in `rows`; may be far larger than memory has room
@@ -47,10 +46,10 @@ class Scaler(Spec):
         return ""
 
     @abstractmethod
-    def apply(self, values: Matrix, learned: Learned) -> Matrix:
+    def apply(self, values: Floats, learned: Learned) -> Floats:
         """(n, n_columns) float64 scaled values."""
 
-    def windows(self, table: Matrix, rows: Rows, lookback: int, learned: Learned) -> Windows:
+    def windows(self, table: Floats, rows: Rows, lookback: int, learned: Learned) -> Windows:
         """(n_rows, lookback, n_columns) float32: the rows of `table` up to each, scaled.
 
         What `apply` says of each value, rounded; override it only to be faster.
@@ -64,7 +63,7 @@ class Scaler(Spec):
             found[start : start + size] = scaled.reshape(*taken.shape, -1)
         return found
 
-    def fit(self, values: Matrix, rows: Rows | None = None) -> FittedScaler:
+    def fit(self, values: Floats, rows: Rows | None = None) -> FittedScaler:
         """A scaler that has seen `rows` of `values` only, by default all.
 
         >>> from barstack.datasets import StandardScaler
@@ -85,7 +84,7 @@ class FittedScaler:
     scaler: Scaler
     learned: Learned
 
-    def apply(self, values: Matrix) -> Matrix:
+    def apply(self, values: Floats) -> Floats:
         """Scaled values of the same shape."""
         if built_in(self.scaler):  # held to it by barstack's tests, and asked for single rows
             return self.scaler.apply(values, self.learned)
@@ -95,7 +94,7 @@ class FittedScaler:
         _check_finite(self.scaler, "apply", scaled, values)
         return scaled
 
-    def windows(self, table: Matrix, rows: Rows, lookback: int) -> Windows:
+    def windows(self, table: Floats, rows: Rows, lookback: int) -> Windows:
         """(n_rows, lookback, n_columns) float32: the rows of `table` up to each, scaled."""
         if built_in(self.scaler):
             return self.scaler.windows(table, rows, lookback, self.learned)
@@ -169,7 +168,7 @@ def _checked(scaler: Scaler, learned: Any, n_columns: int) -> Learned:
     return found
 
 
-def _check_finite(scaler: Scaler, what: str, scaled: Any, values: Matrix) -> None:
+def _check_finite(scaler: Scaler, what: str, scaled: Any, values: Floats) -> None:
     """`PluginError` where a finite value is scaled to something that is not."""
     wrong = ~np.isfinite(scaled) & np.isfinite(values)
     if wrong.any():
@@ -188,7 +187,7 @@ def _holds_a_bool(content: Any) -> bool:
     return isinstance(content, bool)
 
 
-def _numbers(content: Any) -> Matrix:
+def _numbers(content: Any) -> Floats:
     """An array of numbers between bounds that no training reaches."""
     array = np.array(content)
     if array.dtype.kind not in "fi" or _holds_a_bool(content):

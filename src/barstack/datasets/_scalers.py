@@ -8,11 +8,11 @@ import numpy as np
 from pydantic import Field
 from scipy.special import ndtri
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Floats, Rows
 
 from ._compiled import linear_windows, ranks_of
 from ._history import blocks
-from ._scaler import Learned, Matrix, Scaler, Windows, register
+from ._scaler import Learned, Scaler, Windows, register
 
 # Eight float64 lie in one line of the processor's memory: a column alone would be read as slowly.
 _COLUMNS_AT_ONCE = 8
@@ -33,12 +33,12 @@ class LinearScaler(Scaler):
             return "it has more than one number for a column"
         return "" if (learned["scale"] > _LEAST_SCALE).all() else "a scale is not above 0"
 
-    def apply(self, values: Matrix, learned: Learned) -> Matrix:
+    def apply(self, values: Floats, learned: Learned) -> Floats:
         scaled = values - learned["centre"]
         scaled /= learned["scale"]
         return np.clip(scaled, -self.clip, self.clip, out=scaled)
 
-    def windows(self, table: Matrix, rows: Rows, lookback: int, learned: Learned) -> Windows:
+    def windows(self, table: Floats, rows: Rows, lookback: int, learned: Learned) -> Windows:
         found = np.empty((len(rows), lookback, table.shape[1]), np.float32)
         linear_windows(table, rows, lookback, learned["centre"], learned["scale"], self.clip, found)
         return found
@@ -48,7 +48,7 @@ class LinearScaler(Scaler):
 class StandardScaler(LinearScaler):
     """Mean 0 and standard deviation 1; beyond `clip` deviations it clips."""
 
-    def learn(self, values: Matrix, rows: Rows) -> dict[str, Matrix]:
+    def learn(self, values: Floats, rows: Rows) -> dict[str, Floats]:
         total, squares = np.zeros((2, values.shape[1]))
         largest = np.zeros(values.shape[1])
         parts = list(blocks(len(rows), values.shape[1]))
@@ -64,7 +64,7 @@ class StandardScaler(LinearScaler):
         return self.learned(len(rows), mean, squares, largest)
 
     @staticmethod
-    def learned(n_rows: int, mean: Matrix, squares: Matrix, largest: Matrix) -> dict[str, Matrix]:
+    def learned(n_rows: int, mean: Floats, squares: Floats, largest: Floats) -> dict[str, Floats]:
         """What `learn` gives, from each column's mean, squares about it and largest size."""
         deviation = np.sqrt(squares / n_rows)
         # Rounding makes a constant column's deviation tiny rather than zero.
@@ -75,7 +75,7 @@ class StandardScaler(LinearScaler):
 class RobustScaler(LinearScaler):
     """Median 0 and interquartile range 1, which rare wild values do not move; clips at `clip`."""
 
-    def learn(self, values: Matrix, rows: Rows) -> dict[str, Matrix]:
+    def learn(self, values: Floats, rows: Rows) -> dict[str, Floats]:
         quartiles = np.empty((3, values.shape[1]))
         for part in _columns(values):
             quartiles[:, part] = np.quantile(values[rows, part], (0.25, 0.5, 0.75), axis=0)
@@ -95,7 +95,7 @@ class RankGaussScaler(Scaler):
     learns = ("quantiles",)
     knots: int = Field(1001, ge=2, le=100_001)
 
-    def learn(self, values: Matrix, rows: Rows) -> dict[str, Matrix]:
+    def learn(self, values: Floats, rows: Rows) -> dict[str, Floats]:
         shares = np.linspace(0.0, 1.0, max(2, min(self.knots, len(rows))))
         quantiles = np.empty((values.shape[1], len(shares)))
         for part in _columns(values):
@@ -110,13 +110,13 @@ class RankGaussScaler(Scaler):
         rise = (np.diff(quantiles, axis=1) >= 0.0).all()
         return "" if rise else "quantiles of a column fall"
 
-    def apply(self, values: Matrix, learned: Learned) -> Matrix:
+    def apply(self, values: Floats, learned: Learned) -> Floats:
         ranks = np.empty(values.shape)
         ranks_of(values, learned["quantiles"], ranks)
-        scaled: Matrix = ndtri(np.clip(ranks, _OUTERMOST, 1.0 - _OUTERMOST, out=ranks), out=ranks)
+        scaled: Floats = ndtri(np.clip(ranks, _OUTERMOST, 1.0 - _OUTERMOST, out=ranks), out=ranks)
         return scaled
 
 
-def _columns(values: Matrix) -> Iterator[slice]:
+def _columns(values: Floats) -> Iterator[slice]:
     for start in range(0, values.shape[1], _COLUMNS_AT_ONCE):
         yield slice(start, start + _COLUMNS_AT_ONCE)

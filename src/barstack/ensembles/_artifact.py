@@ -13,7 +13,7 @@ import numpy as np
 
 from barstack.bars import check_reading
 from barstack.bars.checks import levels_of
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.core.errors import ArtifactError, ConfigError, MissingPackageError, PluginError
 from barstack.core.files import new_folder, sha256_of
 from barstack.core.forecast import Forecast, Kind, Target

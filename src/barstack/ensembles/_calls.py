@@ -6,25 +6,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Floats
 from barstack.core.forecast import Target
 from barstack.core.parts import Calling, broken, built_in, forecasts, numbers
 
 if TYPE_CHECKING:
     from ._ensemble import Ensemble
 
-Values = npt.NDArray[np.float64]
 
-
-def fit(ensemble: Ensemble, members: Values, y: Values, target: Target) -> Any:
+def fit(ensemble: Ensemble, members: Floats, y: Floats, target: Target) -> Any:
     """What the ensemble learned, which is never None."""
     with Calling(ensemble, "fit"):
         learned = ensemble.fit(members, y, target)
     return _something(ensemble, "fit", learned)
 
 
-def predict(ensemble: Ensemble, learned: Any, members: Values, target: Target) -> Values:
+def predict(ensemble: Ensemble, learned: Any, members: Floats, target: Target) -> Floats:
     """(n_rows, n_horizons, n_outputs) float64, finite."""
     with Calling(ensemble, "predict"):
         found = ensemble.predict(learned, members, target)
@@ -33,7 +31,7 @@ def predict(ensemble: Ensemble, learned: Any, members: Values, target: Target) -
     return forecasts(ensemble, "predict", found, len(members), target)
 
 
-def weights(ensemble: Ensemble, learned: Any, n_members: int, target: Target) -> Values:
+def weights(ensemble: Ensemble, learned: Any, n_members: int, target: Target) -> Floats:
     """(n_horizons, n_members) finite."""
     with Calling(ensemble, "weights"):
         found = ensemble.weights(learned)

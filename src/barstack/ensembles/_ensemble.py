@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from barstack.core.decisions import Decisions, Rows
+from barstack.core.arrays import Floats, Ints, Rows
+from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Forecast, Target, Task, concatenate, uncrossed
 from barstack.core.registry import SpecRegistry
@@ -22,8 +22,6 @@ from barstack.labels import LabelTable
 from barstack.tracking import OutOfFold
 
 from . import _calls
-
-Values = npt.NDArray[np.float64]
 
 
 class Ensemble(Spec):
@@ -37,15 +35,15 @@ class Ensemble(Spec):
     tasks: ClassVar[tuple[Task, ...]] = ("return", "direction", "three_class")
 
     @abstractmethod
-    def fit(self, forecasts: Values, y: Values, target: Target) -> Any:
+    def fit(self, forecasts: Floats, y: Floats, target: Target) -> Any:
         """Learn from out-of-fold forecasts and what came of them."""
 
     @abstractmethod
-    def predict(self, learned: Any, forecasts: Values, target: Target) -> Values:
+    def predict(self, learned: Any, forecasts: Floats, target: Target) -> Floats:
         """(n_rows, n_horizons, n_outputs) the combined forecast, each row by itself."""
 
     @abstractmethod
-    def weights(self, learned: Any) -> Values:
+    def weights(self, learned: Any) -> Floats:
         """(n_horizons, n_members) how much each member counts."""
 
     @abstractmethod
@@ -70,11 +68,11 @@ class MemberForecasts:
     names: tuple[str, ...]
     decisions: Decisions
     target: Target
-    values: Values
+    values: Floats
     trained_through: TrainedThrough
-    fold: npt.NDArray[np.int64]
+    fold: Ints
 
-    def member(self, place: int) -> Values:
+    def member(self, place: int) -> Floats:
         """(n_rows, n_horizons, n_outputs) one member's forecasts."""
         return self.values[:, place]
 
@@ -139,7 +137,7 @@ class FittedEnsemble:
     members: tuple[str, ...]
     trained_through: np.datetime64
 
-    def predict(self, forecasts: Values, target: Target) -> Values:
+    def predict(self, forecasts: Floats, target: Target) -> Floats:
         """(n_rows, n_horizons, n_outputs) from (n_rows, n_members, n_horizons, n_outputs)."""
         found = _calls.predict(self.ensemble, self.learned, forecasts, target)
         return uncrossed(found, target)
@@ -152,7 +150,7 @@ class FittedEnsemble:
             for horizon, row in zip(target.horizons, matrix, strict=True)
         }
 
-    def weight_matrix(self, target: Target) -> Values:
+    def weight_matrix(self, target: Target) -> Floats:
         """(n_horizons, n_members) the same as an array."""
         return _calls.weights(self.ensemble, self.learned, len(self.members), target)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._ensemble import Values
+from barstack.core.arrays import Floats
+
 from ._one_row import OneRowEnsemble
 
 
@@ -28,7 +29,7 @@ class LiveEnsemble:
         }
 
     @property
-    def rows(self) -> Values:
+    def rows(self) -> Floats:
         """(n, n_columns) the newest rows, as many as one forecast needs."""
         return self._buffer[max(self._end - self._keep, 0) : self._end].copy()
 
@@ -41,7 +42,7 @@ class LiveEnsemble:
         """What comes next does not follow what came before: a gap lies between."""
         self._usable = 0
 
-    def take(self, rows: Values) -> None:
+    def take(self, rows: Floats) -> None:
         """(n, n_columns) consecutive rows, oldest first; an incomplete one resets."""
         finite = np.isfinite(rows)
         if finite.all():
@@ -58,12 +59,12 @@ class LiveEnsemble:
         self._buffer[self._end : self._end + len(rows)] = rows
         self._end += len(rows)
 
-    def update(self, row: Values) -> dict[str, Values] | None:
+    def update(self, row: Floats) -> dict[str, Floats] | None:
         """(n_columns,) -> `forecast` after one more row."""
         self.take(row[None])
         return self.forecast()
 
-    def forecast(self) -> dict[str, Values] | None:
+    def forecast(self) -> dict[str, Floats] | None:
         """As `OneRowEnsemble.predict`; None until enough rows have come since the last reset."""
         if self._usable < self._keep:
             return None

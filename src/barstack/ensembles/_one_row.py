@@ -8,11 +8,11 @@ from functools import cached_property
 
 import numpy as np
 
+from barstack.core.arrays import Floats
 from barstack.datasets import FittedScaler, NewestRow
 from barstack.models import OneRow
 
 from ._artifact import TrainedEnsemble
-from ._ensemble import Values
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class OneRowEnsemble:
             found[name] = next((each for each in found.values() if each.same_as(own)), own)
         return found
 
-    def predict(self, table: Values, symbol: str | None = None) -> dict[str, Values]:
+    def predict(self, table: Floats, symbol: str | None = None) -> dict[str, Floats]:
         """(n_horizons, n_outputs) of the ensemble, then of every member, for the newest row.
 
         table  (n_rows, n_columns) consecutive rows of features, oldest first, finite, as many as
@@ -56,13 +56,13 @@ class OneRowEnsemble:
             {name: each.predict_newest(inputs[name]) for name, each in self.members.items()}
         )
 
-    def inputs(self, table: Values, symbol: str | None = None) -> dict[str, NewestRow]:
+    def inputs(self, table: Floats, symbol: str | None = None) -> dict[str, NewestRow]:
         """Of each member, the same for those with equal scalers."""
         scalers = set(self.scalers.values())
         each = {scaler: NewestRow.of(table, scaler, symbol) for scaler in scalers}
         return {name: each[scaler] for name, scaler in self.scalers.items()}
 
-    def combined(self, found: Mapping[str, Values]) -> dict[str, Values]:
+    def combined(self, found: Mapping[str, Floats]) -> dict[str, Floats]:
         """The ensemble's forecast before those of its members."""
         stacked = np.array([list(found.values())])
         combined = self.trained.ensemble.predict(stacked, self.trained.target)[0]

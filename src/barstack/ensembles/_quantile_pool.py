@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._ensemble import Values
+from barstack.core.arrays import Floats
 
 _STEPS = 400
 
 
-def quantile_pool(forecasts: Values, y: Values, levels: tuple[float, ...]) -> Values:
+def quantile_pool(forecasts: Floats, y: Floats, levels: tuple[float, ...]) -> Floats:
     """(n_members,) weights of 0 or more that sum to one, of nearly the least pinball loss.
 
     forecasts  (n_rows, n_members, n_levels)

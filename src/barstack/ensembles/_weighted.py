@@ -10,12 +10,13 @@ import numpy as np
 import scipy.optimize
 from pydantic import Field
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import ArtifactError
 from barstack.core.forecast import EVERY_TASK, Target
 from barstack.core.stored import Stored
 from barstack.core.untrusted import read_json
 
-from ._ensemble import Ensemble, Values, register
+from ._ensemble import Ensemble, register
 from ._quantile_pool import quantile_pool
 
 _POOL_STEPS = 200
@@ -31,17 +32,17 @@ class _Weights(Stored):
 class Weighted(Ensemble):
     """A weighted sum; what is learned are the weights (n_horizons, n_members)."""
 
-    def predict(self, learned: Values, forecasts: Values, target: Target) -> Values:
+    def predict(self, learned: Floats, forecasts: Floats, target: Target) -> Floats:
         # einsum without optimisation sums each row by itself, so one row equals a batch's.
         return np.asarray(np.einsum("hm,nmhk->nhk", learned, forecasts, optimize=False))
 
-    def weights(self, learned: Values) -> Values:
+    def weights(self, learned: Floats) -> Floats:
         return learned
 
-    def save(self, learned: Values, file: Path) -> None:
+    def save(self, learned: Floats, file: Path) -> None:
         file.write_text(json.dumps({"weights": learned.tolist()}))
 
-    def load(self, file: Path) -> Values:
+    def load(self, file: Path) -> Floats:
         stored = _Weights.read(read_json(file), file)
         if len({len(each) for each in stored.weights}) != 1:
             raise ArtifactError(f"{file} does not hold weights of as many members at each horizon.")
@@ -56,7 +57,7 @@ class Average(Weighted):
     array([[0.25, 0.25, 0.25, 0.25]])
     """
 
-    def fit(self, forecasts: Values, y: Values, target: Target) -> Values:
+    def fit(self, forecasts: Floats, y: Floats, target: Target) -> Floats:
         n_members = forecasts.shape[1]
         return np.full((len(target.horizons), n_members), 1.0 / n_members)
 
@@ -78,7 +79,7 @@ class Stack(Weighted):
 
     weight_spread: float = Field(0.5, gt=0)  # standard deviation of weights thought likely
 
-    def fit(self, forecasts: Values, y: Values, target: Target) -> Values:
+    def fit(self, forecasts: Floats, y: Floats, target: Target) -> Floats:
         by_horizon = range(len(target.horizons))
         if target.task == "return":
             return np.stack(
@@ -91,7 +92,7 @@ class Stack(Weighted):
         chances = _chance_of_what_came(forecasts, y, target)
         return np.stack([_opinion_pool(chances[:, :, h]) for h in by_horizon])
 
-    def _least_squares(self, forecasts: Values, y: Values) -> Values:
+    def _least_squares(self, forecasts: Floats, y: Floats) -> Floats:
         """(n_members,) from forecasts (n_rows, n_members) and returns (n_rows,)."""
         size = np.sqrt((forecasts**2).mean())
         if size == 0.0:
@@ -102,7 +103,7 @@ class Stack(Weighted):
         return np.asarray(scipy.optimize.nnls(left, right)[0])
 
 
-def _chance_of_what_came(forecasts: Values, y: Values, target: Target) -> Values:
+def _chance_of_what_came(forecasts: Floats, y: Floats, target: Target) -> Floats:
     """(n_rows, n_members, n_horizons) the probability each member gave to what then happened."""
     if target.task == "direction":
         up = forecasts[:, :, :, 0]
@@ -111,7 +112,7 @@ def _chance_of_what_came(forecasts: Values, y: Values, target: Target) -> Values
     return np.take_along_axis(forecasts, picked, axis=3)[:, :, :, 0]
 
 
-def _opinion_pool(chances: Values) -> Values:
+def _opinion_pool(chances: Floats) -> Floats:
     """(n_members,) mixture weights of highest likelihood, from (n_rows, n_members)."""
     weights = np.full(chances.shape[1], 1.0 / chances.shape[1])
     floor = np.maximum(chances, 1e-12)

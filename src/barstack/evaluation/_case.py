@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Panel
-from barstack.core.decisions import Decisions, Rows
+from barstack.core.arrays import Bools, Floats, Ints, Rows
+from barstack.core.decisions import Decisions
 from barstack.core.errors import DataError
 from barstack.core.forecast import Forecast, Target
 from barstack.core.times import KnownAt, TrainedThrough
@@ -21,8 +21,6 @@ from barstack.tracking import OutOfFold
 from ._findings import Role
 from ._jackknife import Blocks, blocks_of, overlap_of
 from ._naive import baseline, naive_forecasts
-
-Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +34,9 @@ class Forecaster:
 
     name: str
     role: Role
-    signal: Values
-    values: Values | None
-    side: Values
+    signal: Floats
+    values: Floats | None
+    side: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,15 +46,15 @@ class Case:
     panel: Panel
     decisions: Decisions
     target: Target
-    y: Values
-    returns: Values
+    y: Floats
+    returns: Floats
     known_at: KnownAt
-    baseline: Values  # the historical mean or quantiles, (n_rows, n_horizons, n_outputs)
-    fold: npt.NDArray[np.int64]
+    baseline: Floats  # the historical mean or quantiles, (n_rows, n_horizons, n_outputs)
+    fold: Ints
     cost_bps: float
     trials: int
 
-    def known(self, horizon: int) -> npt.NDArray[np.bool_]:
+    def known(self, horizon: int) -> Bools:
         """Rows whose label of this horizon is known, and not missing."""
         return ~np.isnan(self.y[:, horizon])
 
@@ -129,7 +127,7 @@ def _learner(name: str, role: Role, forecast: Forecast, rule: Rows | None) -> Fo
     return Forecaster(name, role, forecast.signal, forecast.values, side)
 
 
-def _side(signal: Values, rule: Rows | None) -> Values:
+def _side(signal: Floats, rule: Rows | None) -> Floats:
     """The sign of the signal.
 
     rule  (n_rows,) the side that is taken where the signal is for it, and none where it is not

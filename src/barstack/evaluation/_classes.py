@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Floats, Ints
 from barstack.core.forecast import Target
-
-Column = npt.NDArray[np.float64]
-Classes = npt.NDArray[np.int64]
-Counts = npt.NDArray[np.int64]
 
 NAMES = {2: ("DOWN", "UP"), 3: ("SELL", "HOLD", "BUY")}
 
 
-def class_of(signal: Column, target: Target) -> Classes:
+def class_of(signal: Floats, target: Target) -> Ints:
     """(n,) the class that a signal stands for, as its side does: of three classes 0 is HOLD.
 
     >>> class_of(np.array([-0.1, 0.0, 0.3]), Target("three_class", ("4h",)))
@@ -25,18 +21,18 @@ def class_of(signal: Column, target: Target) -> Classes:
     return (signal > 0.0).astype(np.int64)
 
 
-def counts(came: Classes, forecast: Classes, n_classes: int) -> Counts:
+def counts(came: Ints, forecast: Ints, n_classes: int) -> Ints:
     """(n_classes, n_classes) rows by the class that came, columns by the one forecast."""
     flat = np.bincount(came * n_classes + forecast, minlength=n_classes**2)
     return flat.reshape(n_classes, n_classes)
 
 
-def accuracy(matrix: Counts) -> float:
+def accuracy(matrix: Ints) -> float:
     """Share of rows whose class was forecast."""
     return float(np.trace(matrix) / matrix.sum()) if matrix.sum() else float("nan")
 
 
-def balanced_accuracy(matrix: Counts) -> float:
+def balanced_accuracy(matrix: Ints) -> float:
     """Mean over the classes that came of the share of each that was forecast."""
     came = matrix.sum(axis=1)
     present = came > 0
@@ -45,7 +41,7 @@ def balanced_accuracy(matrix: Counts) -> float:
     return float((np.diag(matrix)[present] / came[present]).mean())
 
 
-def macro_f1(matrix: Counts) -> float:
+def macro_f1(matrix: Ints) -> float:
     """Mean over the classes that came or were forecast of F1, 2 hits / (came + forecast)."""
     total = matrix.sum(axis=0) + matrix.sum(axis=1)
     present = total > 0

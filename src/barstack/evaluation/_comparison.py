@@ -8,9 +8,9 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from barstack.core.arrays import Bools, Floats
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target, level_name, signal_of
 from barstack.core.times import counted
@@ -20,7 +20,6 @@ from ._findings import Correlation
 from ._interval import reach
 from ._jackknife import Blocks, blocks_of, jackknife_se, overlap_of
 
-Column = npt.NDArray[np.float64]
 _ROW = ["decided_at", "symbol"]
 _SAME = 1e-9  # of returns: what one and the same label may differ by between two runs
 
@@ -143,7 +142,7 @@ def _at(horizon: str, tables: Mapping[str, pl.DataFrame]) -> Comparison:
     return Comparison(horizon, len(shared), first_at, last_at, entries, correlation)
 
 
-def signal_in(table: pl.DataFrame, horizon: str) -> Column:
+def signal_in(table: pl.DataFrame, horizon: str) -> Floats:
     """(n_rows,) positive for up, as `Forecast.signal` has it; `DataError` where there is none."""
     median, up = f"{level_name(0.5)}_{horizon}", f"p_up_{horizon}"
     buy, sell = f"p_buy_{horizon}", f"p_sell_{horizon}"
@@ -161,14 +160,14 @@ def signal_in(table: pl.DataFrame, horizon: str) -> Column:
     )
 
 
-def _entry(name: str, signal: Column, best: Column, came: Column, blocks: Blocks) -> Compared:
-    def accuracy(rows: npt.NDArray[np.bool_]) -> float:
+def _entry(name: str, signal: Floats, best: Floats, came: Floats, blocks: Blocks) -> Compared:
+    def accuracy(rows: Bools) -> float:
         return metrics.directional_accuracy(signal[rows], came[rows])
 
-    def ic(rows: npt.NDArray[np.bool_]) -> float:
+    def ic(rows: Bools) -> float:
         return metrics.ic(signal[rows], came[rows])
 
-    def behind(rows: npt.NDArray[np.bool_]) -> float:
+    def behind(rows: Bools) -> float:
         return metrics.ic(best[rows], came[rows]) - metrics.ic(signal[rows], came[rows])
 
     everything = np.ones(len(came), bool)

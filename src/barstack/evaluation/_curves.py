@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Bools, Floats
 from barstack.core.times import iso
 
 from ._findings import CalibrationBin, Equity
@@ -17,8 +17,6 @@ from ._profit import Profit
 _POINTS = 400
 _BINS = 8
 _YEAR_DAYS = 365.25
-
-Column = npt.NDArray[np.float64]
 
 
 def equity_of(name: str, horizon: str, profit: Profit) -> Equity:
@@ -31,7 +29,7 @@ def equity_of(name: str, horizon: str, profit: Profit) -> Equity:
     net = 1.0 + np.cumsum(profit.net)
     peak = np.maximum.accumulate(np.concatenate([[1.0], net]))[1:]
 
-    def thinned(returns: Column) -> list[float]:
+    def thinned(returns: Floats) -> list[float]:
         return [round(float(value), 6) for value in (1.0 + np.cumsum(returns))[shown]]
 
     return Equity(
@@ -52,7 +50,7 @@ def equity_of(name: str, horizon: str, profit: Profit) -> Equity:
 
 
 def calibration_bins(
-    name: str, horizon: str, forecast: Column, realised: Column, blocks: Blocks, of: str = ""
+    name: str, horizon: str, forecast: Floats, realised: Floats, blocks: Blocks, of: str = ""
 ) -> Iterator[CalibrationBin]:
     """Forecasts in groups of equally many, smallest first; none where they never differ.
 
@@ -68,7 +66,7 @@ def calibration_bins(
             continue
         came = realised[inside]
 
-        def mean(rows: npt.NDArray[np.bool_], came: Column = came) -> float:
+        def mean(rows: Bools, came: Floats = came) -> float:
             return float(came[rows].mean()) if rows.any() else float("nan")
 
         own = blocks.take(inside)
@@ -86,6 +84,6 @@ def calibration_bins(
         )
 
 
-def _sharpe(returns: Column, bars_a_year: float) -> float | None:
+def _sharpe(returns: Floats, bars_a_year: float) -> float | None:
     deviation = float(returns.std())
     return float(returns.mean() / deviation * np.sqrt(bars_a_year)) if deviation > 0.0 else None

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Panel
+from barstack.core.arrays import Bools, Floats
 from barstack.core.forecast import Target
 from barstack.core.times import KnownAt, format_duration, iso
 from barstack.ensembles import FittedEnsemble, MemberForecasts
@@ -34,8 +34,6 @@ from ._profit import Profit, follow
 from ._quantiles import coverages, fans, level_shares
 from ._scores import classifies, confusion_of, score_of
 from ._verdict import evidence, net_edge, verdict
-
-Values = npt.NDArray[np.float64]
 
 
 def evaluate(
@@ -162,9 +160,7 @@ def _by_fold(case: Case, each: Forecaster, horizon: int) -> list[FoldAccuracy]:
             continue
         blocks = blocks_of(decided_at, case.overlap(horizon))
 
-        def accuracy(
-            picked: npt.NDArray[np.bool_], signal: Values = signal, returns: Values = returns
-        ) -> float:
+        def accuracy(picked: Bools, signal: Floats = signal, returns: Floats = returns) -> float:
             return metrics.directional_accuracy(signal[picked], returns[picked])
 
         value = accuracy(np.ones(len(signal), bool))

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import scipy.stats
 
+from barstack.core.arrays import Bools, Floats, Ints
 from barstack.core.times import Times
 
 MOST_BLOCKS = 20
@@ -26,10 +26,10 @@ class Blocks:
     count   number of blocks; below `FEWEST_BLOCKS` there are no standard errors
     """
 
-    of_row: npt.NDArray[np.int64]
+    of_row: Ints
     count: int
 
-    def take(self, rows: npt.NDArray[np.bool_]) -> Blocks:
+    def take(self, rows: Bools) -> Blocks:
         """The blocks of some of the rows."""
         return Blocks(self.of_row[rows], self.count)
 
@@ -59,9 +59,7 @@ def overlap_of(times: Times, known_at: Times) -> int:
     return max(int(np.quantile(spans, 0.99, method="higher")), 1) if len(spans) else 1
 
 
-def jackknife_se(
-    statistic: Callable[[npt.NDArray[np.bool_]], float], blocks: Blocks
-) -> float | None:
+def jackknife_se(statistic: Callable[[Bools], float], blocks: Blocks) -> float | None:
     """Standard error of a statistic by leaving out one block after the other.
 
     statistic  of the rows where its (n_rows,) argument is true
@@ -79,7 +77,7 @@ def jackknife_se(
     return float(np.sqrt(spread))
 
 
-def timing_se(timing: npt.NDArray[np.float64]) -> tuple[float | None, int]:
+def timing_se(timing: Floats) -> tuple[float | None, int]:
     """Standard error of the mean of a timing profit, and how many blocks stand behind it.
 
     timing   (n_bars,) as `timing_of` has it

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Floats, Rows
 from barstack.core.forecast import signal_of
 from barstack.core.times import KnownAt
 from barstack.labels import LabelTable
-
-Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +21,8 @@ class Naive:
     """
 
     name: str
-    signal: Values
-    values: Values | None
+    signal: Floats
+    values: Floats | None
 
 
 def naive_forecasts(labels: LabelTable, rows: Rows) -> list[Naive]:
@@ -48,14 +45,14 @@ def naive_forecasts(labels: LabelTable, rows: Rows) -> list[Naive]:
     ]
 
 
-def baseline(labels: LabelTable, rows: Rows) -> Values:
+def baseline(labels: LabelTable, rows: Rows) -> Floats:
     """(n_rows, n_horizons, n_outputs) the mean, shares or quantiles of the labels known so far."""
     if labels.target.levels:
         return _past_quantiles(labels, rows)
     return _historical_mean(labels, rows)
 
 
-def _past_quantiles(labels: LabelTable, rows: Rows) -> Values:
+def _past_quantiles(labels: LabelTable, rows: Rows) -> Floats:
     """(n_rows, n_horizons, n_levels) of the returns known so far; 0 before there is one."""
     import pandas as pd  # noqa: PLC0415 (slow to import; its quantiles of a growing past are quick)
 
@@ -73,7 +70,7 @@ def _past_quantiles(labels: LabelTable, rows: Rows) -> Values:
     return found
 
 
-def _historical_mean(labels: LabelTable, rows: Rows) -> Values:
+def _historical_mean(labels: LabelTable, rows: Rows) -> Floats:
     """(n_rows, n_horizons, n_outputs) mean return or class shares among the labels known so far.
 
     Before the first label is known: nothing, or equal shares.
@@ -92,7 +89,7 @@ def _historical_mean(labels: LabelTable, rows: Rows) -> Values:
     return means
 
 
-def _known_before(labels: LabelTable, rows: Rows, horizon: int, what: Values) -> Values:
+def _known_before(labels: LabelTable, rows: Rows, horizon: int, what: Floats) -> Floats:
     """(n_rows,) sum of `what` over the symbol's labels known by each row's decision."""
     decisions = labels.decisions
     total = np.zeros(len(rows))
@@ -105,7 +102,7 @@ def _known_before(labels: LabelTable, rows: Rows, horizon: int, what: Values) ->
     return total
 
 
-def _last_sign(labels: LabelTable, rows: Rows) -> Values:
+def _last_sign(labels: LabelTable, rows: Rows) -> Floats:
     """(n_rows, n_horizons) sign of the latest return of that horizon known by the decision."""
     decisions = labels.decisions
     signs = np.zeros((len(rows), len(labels.target.horizons)))

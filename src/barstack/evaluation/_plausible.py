@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import rankdata
 
+from barstack.core.arrays import Floats
 from barstack.features import FeatureTable
 
 from . import _metrics as metrics
@@ -17,8 +17,6 @@ from ._findings import Score
 from ._jackknife import jackknife_se
 from ._judgement import Doubt
 from .audit import hit_rate, incoherent
-
-Column = npt.NDArray[np.float64]
 
 _SHARPE = 3.0  # a year, of one market: no fund is known to have kept it over years
 _SHORT = 0.2  # correlation at short horizons, R² of 4 %
@@ -138,7 +136,7 @@ def _cause(
     return (features.columns[best], found[best]) if found[best] >= needed else (None, None)
 
 
-def _goes_with(column: Column, returns: Column) -> float:
+def _goes_with(column: Floats, returns: Floats) -> float:
     """Size of the correlation, plain or of ranks, where the column is known."""
     there = np.isfinite(column)
     if there.sum() < _FEWEST:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Panel
-from barstack.core.decisions import Decisions, Rows
+from barstack.core.arrays import Floats, Rows
+from barstack.core.decisions import Decisions
 from barstack.core.times import KnownAt, Times
-
-Column = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,20 +26,20 @@ class Profit:
     """
 
     time: Times
-    gross: Column
-    cost: Column
-    hold: Column
-    timing: Column
-    position: Column
-    turnover: Column
+    gross: Floats
+    cost: Floats
+    hold: Floats
+    timing: Floats
+    position: Floats
+    turnover: Floats
 
     @property
-    def net(self) -> Column:
+    def net(self) -> Floats:
         return self.gross - self.cost
 
 
 def follow(
-    panel: Panel, decisions: Decisions, side: Column, known_at: KnownAt, cost_bps: float
+    panel: Panel, decisions: Decisions, side: Floats, known_at: KnownAt, cost_bps: float
 ) -> Profit:
     """Profit from taking each decision's side until its label is known.
 
@@ -68,7 +66,7 @@ def follow(
     return Profit(time, **sums)
 
 
-def timing_of(position: Column, returns: Column) -> Column:
+def timing_of(position: Floats, returns: Floats) -> Floats:
     """(n_bars,) what each bar adds to the profit of choosing when, before costs.
 
     position  (n_bars,) held over each bar, known at its start
@@ -94,7 +92,7 @@ def _follow_one(
     panel: Panel,
     decisions: Decisions,
     code: int,
-    side: Column,
+    side: Floats,
     known_at: KnownAt,
     cost_bps: float,
 ) -> Profit | None:
@@ -120,7 +118,7 @@ def _follow_one(
     return Profit(closed_at[held + 1], gross, cost, returns, timing, position, turnover)
 
 
-def _open(enters: Rows, leaves: Rows, amount: Column) -> Column:
+def _open(enters: Rows, leaves: Rows, amount: Floats) -> Floats:
     """Sum of the amounts that are open over each bar, from the first entered to the last left."""
     first, last = enters.min(), leaves.max()
     taken, ended = (

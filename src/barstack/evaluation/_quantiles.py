@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Bools, Floats
 from barstack.core.times import iso
 
 from ._case import Case, Forecaster
 from ._findings import Coverage, Fan, LevelShare
 from ._interval import reach
 from ._jackknife import Blocks, jackknife_se
-
-Column = npt.NDArray[np.float64]
 
 _NEWEST = 120  # decisions of a fan
 _MOST_SYMBOLS = 8  # that have one, so that a report of hundreds stays small
@@ -93,12 +91,12 @@ def fans(case: Case, each: Forecaster, horizon: int) -> Iterator[Fan]:
         )
 
 
-def _known(case: Case, horizon: int) -> tuple[npt.NDArray[np.bool_], Blocks]:
+def _known(case: Case, horizon: int) -> tuple[Bools, Blocks]:
     known = case.known(horizon)
     return known, case.blocks[horizon]
 
 
-def _share(happened: Column, blocks: Blocks) -> tuple[float, float, float]:
+def _share(happened: Floats, blocks: Blocks) -> tuple[float, float, float]:
     """A mean, its standard error, and how many of them a 95 % interval reaches each way."""
     mean = float(happened.mean())
     error = jackknife_se(lambda rows: float(happened[rows].mean()), blocks)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from barstack.core.arrays import Ints
 from barstack.core.forecast import signal_of
 
 from . import _classes as classes
 from . import _metrics as metrics
 from ._case import Case, Forecaster
-from ._classes import Classes
 from ._findings import Confusion, Score
 from ._interval import reach
 from ._jackknife import for_all_trials, jackknife_se
@@ -99,7 +99,7 @@ def classifies(case: Case, each: Forecaster, horizon: int) -> bool:
     )
 
 
-def class_rows(case: Case, each: Forecaster, horizon: int) -> tuple[Classes, Classes]:
+def class_rows(case: Case, each: Forecaster, horizon: int) -> tuple[Ints, Ints]:
     """Of every known row the class that came and the class that was forecast."""
     known = case.known(horizon)
     came = case.y[known, horizon].astype(np.int64)

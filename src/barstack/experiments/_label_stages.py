@@ -10,14 +10,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Panel
 from barstack.bars.checks import Defect, Finding, in_short
-from barstack.core.decisions import Decisions, Rows
+from barstack.core.arrays import Array, Bools, Rows
+from barstack.core.decisions import Decisions
 from barstack.core.forecast import Target
 from barstack.core.times import KnownAt, as_time, microseconds
 from barstack.features import decisions_of
@@ -43,8 +43,8 @@ class LabelEnds(NamedTuple):
 
     decisions: Decisions
     known_at: KnownAt
-    eligible: npt.NDArray[np.bool_]
-    missing: npt.NDArray[np.bool_]
+    eligible: Bools
+    missing: Bools
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ class StudyLabels:
         fold_of = np.maximum(np.searchsorted(begins, decided_at, side="right") - 1, 0)
         rows = np.arange(len(decided_at))
 
-        def pick(name: str) -> npt.NDArray[Any]:
+        def pick(name: str) -> Array:
             return np.stack([getattr(table, name) for table in tables])[fold_of, rows]
 
         known_at = KnownAt(pick("known_at"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.core.seeds import derive_seed
 from barstack.core.times import iso
 from barstack.datasets import Dataset

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Panel
-from barstack.core.decisions import Decisions, Rows
+from barstack.core.arrays import Floats, Rows
+from barstack.core.decisions import Decisions
 from barstack.core.forecast import concatenate
 from barstack.datasets import usable_rows
 from barstack.ensembles import FittedEnsemble, align, fit_known
@@ -96,7 +96,7 @@ class _Fitter:
             more, ensembles = self._ensemble_stages(members, data.panel, labels, folds, number)
             stages += more
 
-        def predict(features: FeatureTable, rows: Rows) -> npt.NDArray[np.float64]:
+        def predict(features: FeatureTable, rows: Rows) -> Floats:
             return self._predicted(fitted, ensembles, features, own, rows)
 
         def afresh() -> Fit:
@@ -143,7 +143,7 @@ class _Fitter:
         features: FeatureTable,
         own: FoldLabels,
         rows: Rows,
-    ) -> npt.NDArray[np.float64]:
+    ) -> Floats:
         """(n_rows, n_members + n_ensembles, n_horizons, n_outputs), NaN where there is none."""
         dataset, target = self.study.dataset(features, own.table), own.table.target
         shape = (len(rows), len(fitted) + len(ensembles), len(target.horizons))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import BAR, check_higher, no_bar_forming
+from barstack.core.arrays import Array, Floats, Ints
 from barstack.core.errors import BarstackError, ConfigError
 from barstack.core.times import parse_duration
 
@@ -19,7 +19,6 @@ from ._view import NO_MARKET, REAL, WHOLE, nothing_seen, view
 if TYPE_CHECKING:
     from ._feature_set import Feature
 
-Floats = npt.NDArray[np.float64]
 
 # Bars fed at once to what looks at longer bars: less to do for each, and it fits into the cache.
 _BLOCK_BARS = 8000
@@ -39,7 +38,7 @@ class BarStream:
             _Timeframe(timeframe, own, bar_length_us) for timeframe, own in by_timeframe.items()
         ]
 
-    def update_into(self, out: Floats, records: npt.NDArray[Any], market: Floats) -> None:
+    def update_into(self, out: Floats, records: Array, market: Floats) -> None:
         """Write the features after each of the next bars.
 
         out      (n_bars, at least n_features), which may be part of another array
@@ -55,7 +54,7 @@ class BarStream:
         """Keep the state of the own timeframe's feature number `place` there: zeros so far."""
         self._timeframes[0].use_memory(place, memory)
 
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """All that changes from bar to bar."""
         return {
             f"{place}_{name}": array
@@ -96,13 +95,13 @@ class _Timeframe:
         self._states[place] = memory
         self._apart.add(place)
 
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """All that changes from bar to bar."""
         states = {f"state_{place}": state for place, state in enumerate(self._states)}
         held = {"last": self._last, "latest": self._latest, "forming": self._forming}
         return states | held
 
-    def update(self, records: npt.NDArray[Any], market: Floats, out: Floats) -> None:
+    def update(self, records: Array, market: Floats, out: Floats) -> None:
         """Write this timeframe's columns of `out`, (n_bars, all columns)."""
         if not self._length_us:
             self._fill(records, market, self._columns, out)
@@ -111,7 +110,7 @@ class _Timeframe:
             block = slice(start, start + _BLOCK_BARS)
             out[block, self._columns] = self._of_longer(records[block])
 
-    def _of_longer(self, records: npt.NDArray[Any]) -> Floats:
+    def _of_longer(self, records: Array) -> Floats:
         """Step on the longer bars that close among these; between them, repeat the latest."""
         # Of longer bars there may close one more than there are bars: the one that was forming.
         closed = np.zeros(2 * len(records), BAR)
@@ -126,9 +125,9 @@ class _Timeframe:
 
     def _fill(
         self,
-        records: npt.NDArray[Any],
+        records: Array,
         market: Floats,
-        columns: npt.NDArray[np.int64],
+        columns: Ints,
         out: Floats,
     ) -> None:
         raising = np.zeros(1, np.int64)
@@ -152,11 +151,11 @@ class _Timeframe:
 
     def _fill_one_by_one(
         self,
-        records: npt.NDArray[Any],
+        records: Array,
         market: Floats,
-        columns: npt.NDArray[np.int64],
+        columns: Ints,
         out: Floats,
-        raising: npt.NDArray[np.int64],
+        raising: Ints,
     ) -> None:
         """The same from Python, for loops and states that came from elsewhere."""
         whole = np.zeros((len(WHOLE), len(records)), np.int64)

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Bars, Panel
+from barstack.core.arrays import Floats
 from barstack.core.errors import ConfigError
 
 from ._bar_stream import BarStream
@@ -21,7 +21,6 @@ from ._view import NO_MARKET
 if TYPE_CHECKING:
     from ._feature_set import Feature
 
-Floats = npt.NDArray[np.float64]
 
 # Fewer values than this are computed sooner than threads are started.
 _WORTH_THREADS = 1_000_000

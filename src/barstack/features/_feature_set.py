@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import Field, field_validator, model_validator
 
 from barstack.bars import Bars, Panel, Series, SeriesTable, as_panel
+from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError
 from barstack.core.spec import Spec
@@ -29,8 +28,6 @@ from ._panel_stream import PanelStream
 from ._params import check_params, shortest
 from ._series_stream import SeriesStream, read_series
 from ._stream import FeatureStream
-
-Floats = npt.NDArray[np.float64]
 
 
 class Feature(Spec):
@@ -213,7 +210,7 @@ class FeatureTable:
 
     decisions: Decisions
     columns: tuple[str, ...]
-    values: npt.NDArray[np.float64]
+    values: Floats
 
 
 def decisions_of(panel: Panel) -> Decisions:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Bars, Panel, as_panel
+from barstack.core.arrays import Floats
 
 from ._feature_set import FeatureSet
 
@@ -64,7 +64,7 @@ def history_bars(features: FeatureSet, panel: Bars | Panel) -> int:
     return count
 
 
-def _rows(features: FeatureSet, panel: Panel) -> dict[str, npt.NDArray[np.float64]]:
+def _rows(features: FeatureSet, panel: Panel) -> dict[str, Floats]:
     table = features.compute(panel)
     ends = np.cumsum([len(bars) for bars in panel.values()])
     return dict(zip(panel, np.split(table.values, ends[:-1]), strict=True))
@@ -73,8 +73,8 @@ def _rows(features: FeatureSet, panel: Panel) -> dict[str, npt.NDArray[np.float6
 def _agree(
     features: FeatureSet,
     panel: Panel,
-    rows: dict[str, npt.NDArray[np.float64]],
-    scale: npt.NDArray[np.float64],
+    rows: dict[str, Floats],
+    scale: Floats,
     count: int,
     share: float,
 ) -> bool:

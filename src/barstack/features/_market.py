@@ -10,12 +10,10 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
 from barstack.bars import Panel
-
-Floats = npt.NDArray[np.float64]
+from barstack.core.arrays import Floats, Ints
 
 # Columns of a market, in this order; NaN in a symbol's very first bar.
 MARKET = (
@@ -33,9 +31,7 @@ class Market:
         self.level = np.zeros(1)  # sum of the mean returns of all
         self.last = np.full((n_symbols, 2), np.nan)  # of each: close, and level at that time
 
-    def update(
-        self, closed_at: npt.NDArray[np.int64], symbol: npt.NDArray[np.int64], close: Floats
-    ) -> Floats:
+    def update(self, closed_at: Ints, symbol: Ints, close: Floats) -> Floats:
         """(n_bars, 4) columns of `MARKET`, in the order given.
 
         closed_at  (n_bars,) microseconds; all bars that close at one moment come in one call

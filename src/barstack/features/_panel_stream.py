@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Array, Floats
 from barstack.core.errors import DataError, did_you_mean
 from barstack.core.times import iso
 
 from ._market import Market
 from ._stream import FeatureStream
-
-Floats = npt.NDArray[np.float64]
 
 
 class PanelStream:
@@ -26,7 +24,7 @@ class PanelStream:
         self._market = Market(len(self._number))
         self._closed_at = np.iinfo(np.int64).min
 
-    def update(self, bars: Mapping[str, npt.NDArray[Any]]) -> dict[str, Floats]:
+    def update(self, bars: Mapping[str, Array]) -> dict[str, Floats]:
         """Features of each symbol that has a bar, after all bars of one moment.
 
         bars     by symbol: (1,) of dtype `BAR`, all closing at one moment, later than the last
@@ -46,7 +44,7 @@ class PanelStream:
             )
         return self._feed(bars)
 
-    def feed(self, bars: Mapping[str, npt.NDArray[Any]]) -> dict[str, Floats]:
+    def feed(self, bars: Mapping[str, Array]) -> dict[str, Floats]:
         """Features of whole stretches of bars, (n_bars, n_columns) by symbol: history.
 
         Raises `DataError` for bars that are not newer than those before.
@@ -54,13 +52,13 @@ class PanelStream:
         self._check_later(bars)
         return self._feed(bars)
 
-    def _check_later(self, bars: Mapping[str, npt.NDArray[Any]]) -> None:
+    def _check_later(self, bars: Mapping[str, Array]) -> None:
         for symbol, records in bars.items():
             if symbol not in self._number:
                 raise DataError(f"Unknown symbol {symbol!r}. {did_you_mean(symbol, self._number)}")
             self._streams[symbol].check_later(records)
 
-    def _feed(self, bars: Mapping[str, npt.NDArray[Any]]) -> dict[str, Floats]:
+    def _feed(self, bars: Mapping[str, Array]) -> dict[str, Floats]:
         if not bars:
             return {}
         symbols = [symbol for symbol in self._number if symbol in bars]
@@ -86,7 +84,7 @@ class PanelStream:
         for stream in self._streams.values():
             stream.know(name, row)
 
-    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
+    def snapshot(self) -> dict[str, Array]:
         """Copies of all state; `restore` continues from them to the same bits."""
         held = {f"market_{name}": array for name, array in self._market.arrays().items()}
         held["closed_at"] = np.array([self._closed_at])
@@ -95,7 +93,7 @@ class PanelStream:
             held |= {f"{symbol}/{name}": array for name, array in stream.snapshot().items()}
         return {name: array.copy() for name, array in held.items()}
 
-    def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    def restore(self, arrays: Mapping[str, Array]) -> None:
         """Take over the state of `snapshot`, of a stream of the same features and symbols.
 
         Raises `DataError`, and stays as it was, for the state of others.
@@ -116,7 +114,7 @@ class PanelStream:
             stream.restore(own[symbol])
 
 
-def _of_symbol(symbol: str, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+def _of_symbol(symbol: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
     prefix = f"{symbol}/"
     return {
         name.removeprefix(prefix): array

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from barstack.bars import Panel, Series, SeriesTable
+from barstack.core.arrays import Array, Floats
 from barstack.core.errors import ConfigError, DataError, did_you_mean
 from barstack.core.times import NEVER, DecidedAt, KnownAt, iso
 
@@ -72,7 +72,7 @@ class SeriesStream:
         """The newest decision; `NEVER` before the first."""
         return self._decided_at
 
-    def update(self, decided_at: DecidedAt) -> list[npt.NDArray[np.float64]]:
+    def update(self, decided_at: DecidedAt) -> list[Floats]:
         """For each series, (n, its columns) what the next decisions could know."""
         blocks = [
             spec.join(self._tables[name], self._symbol, decided_at)
@@ -104,16 +104,16 @@ class SeriesStream:
             )
         self._tables[name] = self._tables[name].with_rows(given.about(self._symbol), where)
 
-    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
+    def snapshot(self) -> dict[str, Array]:
         """Copies of all that is known, as plain arrays."""
-        arrays: dict[str, npt.NDArray[Any]] = {"decided_at": np.array([self._decided_at])}
+        arrays: dict[str, Array] = {"decided_at": np.array([self._decided_at])}
         for i, table in enumerate(self._tables.values()):
             arrays[f"known_at_{i}"] = table.known_at.copy()
             arrays[f"known_{i}"] = table.values.copy()
             arrays[f"began_at_{i}"] = np.array([table.began_at])
         return arrays
 
-    def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    def restore(self, arrays: Mapping[str, Array]) -> None:
         """Take over what `snapshot` gave."""
         self._decided_at = arrays["decided_at"][0]
         for i, (name, table) in enumerate(self._tables.items()):

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barstack.bars import BAR
+from barstack.core.arrays import Array, Floats
 from barstack.core.errors import DataError
 from barstack.core.times import ClosedAt, decide_at_close, format_duration, iso
 
@@ -19,8 +20,6 @@ from ._view import NO_MARKET
 
 if TYPE_CHECKING:
     from ._feature_set import FeatureSet
-
-Floats = npt.NDArray[np.float64]
 
 
 class FeatureStream:
@@ -34,7 +33,7 @@ class FeatureStream:
         self._bars = BarStream(features.features, bar_length_us)
         self._series = series
 
-    def update(self, records: npt.NDArray[Any], market: Floats = NO_MARKET) -> Floats:
+    def update(self, records: Array, market: Floats = NO_MARKET) -> Floats:
         """Features after each of the next bars.
 
         records  (n_bars,) of dtype `BAR`, later than all given before
@@ -49,7 +48,7 @@ class FeatureStream:
         fill_series(out[:, self._n_of_bars :], self._series, records)
         return out
 
-    def check_later(self, records: npt.NDArray[Any]) -> None:
+    def check_later(self, records: Array) -> None:
         """`DataError` unless these are bars, each newer than the one before."""
         dtype = getattr(records, "dtype", None)
         if (dtype is not BAR and dtype != BAR) or np.ndim(records) != 1:
@@ -77,12 +76,12 @@ class FeatureStream:
         """
         self._series.know(name, row)
 
-    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
+    def snapshot(self) -> dict[str, Array]:
         """Copies of all state, as plain arrays; `restore` continues from them to the same bits."""
         held = {name: array.copy() for name, array in self._bars.arrays().items()}
         return held | self._series.snapshot() | {"made_of": self._made_of()}
 
-    def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    def restore(self, arrays: Mapping[str, Array]) -> None:
         """Take over the state of `snapshot`, of a stream of the same features.
 
         Raises `DataError`, and stays as it was, for the state of others.
@@ -92,7 +91,7 @@ class FeatureStream:
             array[:] = arrays[name]
         self._series.restore(arrays)
 
-    def check_snapshot(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    def check_snapshot(self, arrays: Mapping[str, Array]) -> None:
         """`DataError` unless a snapshot is whole and of the same features of bars as long."""
         lacking = self.snapshot().keys() - arrays.keys()
         if lacking:
@@ -115,7 +114,7 @@ class FeatureStream:
         return np.array([f"{format_duration(self._length_us)} bars", *features, *series])
 
 
-def fill_series(out: Floats, series: SeriesStream, records: npt.NDArray[Any]) -> None:
+def fill_series(out: Floats, series: SeriesStream, records: Array) -> None:
     """Write the columns of series, (n_bars, their number), for the decisions at each close."""
     closed_at = np.ascontiguousarray(records["closed_at"]).view("datetime64[us]")
     start = 0

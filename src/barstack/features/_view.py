@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
+
+from barstack.core.arrays import Floats
 
 from ._market import MARKET
 from .pieces.logarithm import ln
@@ -47,7 +48,7 @@ FIELDS = (*WHOLE, *REAL)
 NO_MARKET = np.empty((0, len(MARKET)))
 
 
-def nothing_seen() -> npt.NDArray[np.float64]:
+def nothing_seen() -> Floats:
     """The state of `view` before its first bar: the last close and session."""
     return np.array([np.nan, np.nan])
 

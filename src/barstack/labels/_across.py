@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Bars
+from barstack.core.arrays import Bools
 from barstack.core.times import DAY_US, KnownAt, parse_duration
 
 from ._horizons import sessions_of
 
 
-def across_hole(
-    bars: Bars, horizon: str | int, known_at: KnownAt, max_gap: str | None
-) -> npt.NDArray[np.bool_]:
+def across_hole(bars: Bars, horizon: str | int, known_at: KnownAt, max_gap: str | None) -> Bools:
     """(n_bars,) whether a hole or a bad print lies between each decision and its holding's end.
 
     known_at  (n_bars,) when holdings end; NaT while open, and so not across anything yet

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Bars, Panel, as_panel
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Floats, Rows
 from barstack.core.parts import Calling, broken, built_in, numbers
 from barstack.core.times import KnownAt
 
@@ -91,8 +90,8 @@ def _moments(label: Label, what: str, found: Any, shape: tuple[int, ...]) -> Kno
 def _check_values(
     label: Label,
     bars: Bars,
-    value: npt.NDArray[np.float64],
-    returns: npt.NDArray[np.float64],
+    value: Floats,
+    returns: Floats,
     known_at: KnownAt,
 ) -> None:
     """Labels are open where nothing is known, known after the decision, and of their task."""

@@ -8,14 +8,14 @@ import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from barstack.bars import Bars, Panel, as_panel
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Bools, Floats, Ints, Rows
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.seeds import derive_seed
 from barstack.core.times import KnownAt
 
 from ._holding import HoldingLabel, bars_taken
-from ._horizons import Places, horizon_name
-from ._label import Column, Flags, Label, Outcome, register
+from ._horizons import horizon_name
+from ._label import Label, Outcome, register
 from ._paths import OBJECTIVES, WORST, log_return_squares, score_candidates
 from ._three_class import unfitted
 from ._triple_barrier import TripleBarrier
@@ -43,15 +43,15 @@ WholeRange = Annotated[tuple[int, int], BeforeValidator(_numbers), AfterValidato
 class _Holdings(NamedTuple):
     """What the search sees of the bars: the holdings of training rows, all symbols joined."""
 
-    opens: Column
-    highs: Column
-    lows: Column
-    closes: Column
-    squares: Column
-    starts: Flags
-    rows: Places
-    ends: Places
-    scales: Column
+    opens: Floats
+    highs: Floats
+    lows: Floats
+    closes: Floats
+    squares: Floats
+    starts: Bools
+    rows: Ints
+    ends: Ints
+    scales: Floats
 
 
 @register("genetic_barriers", task="three_class")
@@ -99,7 +99,7 @@ class GeneticBarriers(HoldingLabel):
     def outcome(self, bars: Bars, horizon: str | int) -> Outcome:
         raise unfitted("genetic_barriers")
 
-    def _search(self, panel: dict[str, Bars], horizon: str | int, rows: Rows) -> Column:
+    def _search(self, panel: dict[str, Bars], horizon: str | int, rows: Rows) -> Floats:
         """(4,) upper, lower, limit and span that score best."""
         from scipy.optimize import Bounds, differential_evolution  # noqa: PLC0415 (slow to import)
 
@@ -134,7 +134,7 @@ class GeneticBarriers(HoldingLabel):
                 f"No barriers can be told apart on {len(holdings.rows)} training holdings over "
                 f"{horizon}: prices do not move, or all holdings end alike. Train on other rows."
             )
-        found: Column = best.x
+        found: Floats = best.x
         return found
 
     def _holdings(self, panel: dict[str, Bars], horizon: str | int, rows: Rows) -> _Holdings:
@@ -153,7 +153,7 @@ class GeneticBarriers(HoldingLabel):
             )
         return joined
 
-    def _holdings_of(self, bars: Bars, horizon: str | int, rows: Places, start: int) -> _Holdings:
+    def _holdings_of(self, bars: Bars, horizon: str | int, rows: Ints, start: int) -> _Holdings:
         """Those of one symbol, whose first bar has number `start` among all."""
         exit_row, known_at = self.bound(bars, horizon)
         taught = (exit_row > np.arange(len(bars))) & ~np.isnat(known_at)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from barstack.bars import Bars, Panel, as_panel
+from barstack.core.arrays import Floats, Ints
 from barstack.core.errors import DataError
 from barstack.core.times import NEVER, DecidedAt, KnownAt, decide_at_close
 
-from ._horizons import Places, leave
-from ._label import Column, Label
+from ._horizons import leave
+from ._label import Label
 
 
 class HoldingLabel(Label):
@@ -21,7 +22,7 @@ class HoldingLabel(Label):
 
     overnight: bool = True
 
-    def bound(self, bars: Bars, horizon: str | int) -> tuple[Places, KnownAt]:
+    def bound(self, bars: Bars, horizon: str | int) -> tuple[Ints, KnownAt]:
         """As `leave` has it: where each decision is left at the latest, and when it is known."""
         exit_row, known_at = leave(bars, horizon, overnight=self.overnight)
         if not (self.overnight or (exit_row > np.arange(len(bars))).any()):
@@ -42,7 +43,7 @@ class HoldingLabel(Label):
         return KnownAt(np.concatenate(parts))
 
 
-def bars_taken(bars: Bars, exit_row: Places, known_at: KnownAt) -> Column:
+def bars_taken(bars: Bars, exit_row: Ints, known_at: KnownAt) -> Floats:
     """(n_bars,) how many bars the horizon has taken on average, of holdings known by each decision.
 
     NaN before the first is known. Of a horizon in bars that spans nights it is that number.

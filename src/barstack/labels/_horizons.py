@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Bars
+from barstack.core.arrays import Ints
 from barstack.core.errors import ConfigError
 from barstack.core.times import (
     NEVER,
@@ -18,8 +18,6 @@ from barstack.core.times import (
     microseconds,
     parse_duration,
 )
-
-Places = npt.NDArray[np.int64]
 
 _SESSIONS = re.compile(
     r"([0-9]{1,18})\s*sessions?"
@@ -77,7 +75,7 @@ def canonical_horizon(horizon: str | int) -> str | int:
     return canonical_duration(horizon)
 
 
-def leave(bars: Bars, horizon: str | int, *, overnight: bool = True) -> tuple[Places, KnownAt]:
+def leave(bars: Bars, horizon: str | int, *, overnight: bool = True) -> tuple[Ints, KnownAt]:
     """Where each decision is left, and when that is known.
 
     overnight  where false, a holding ends with its session at the latest, and the decision at a
@@ -114,7 +112,7 @@ def leave(bars: Bars, horizon: str | int, *, overnight: bool = True) -> tuple[Pl
     return exit_row, KnownAt(np.where(open_, NEVER, known.view("datetime64[us]")))
 
 
-def _session_ends(bars: Bars) -> tuple[Places, Places]:
+def _session_ends(bars: Bars) -> tuple[Ints, Ints]:
     """(n_bars,) the last row of each bar's session, and when that session is surely over."""
     session = bars.records["session"]
     ends = np.flatnonzero(np.append(session[1:] != session[:-1], True))

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import field_validator
 
 from barstack.bars import Bars, Panel, as_panel
-from barstack.core.decisions import Decisions, Rows
+from barstack.core.arrays import Array, Bools, Floats, Ints, Rows
+from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target, Task
 from barstack.core.registry import SpecRegistry
@@ -22,10 +22,6 @@ from barstack.features import decisions_of
 from . import _calls
 from ._across import across_hole
 from ._horizons import canonical_horizon, check_horizon, horizon_name
-
-Column = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
-Sides = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +44,12 @@ class LabelTable:
 
     decisions: Decisions
     target: Target
-    values: npt.NDArray[np.float64]
+    values: Floats
     known_at: KnownAt
-    returns: npt.NDArray[np.float64]
-    eligible: Flags
-    side: Sides | None = None
-    close: Column | None = None
+    returns: Floats
+    eligible: Bools
+    side: Ints | None = None
+    close: Floats | None = None
     latest: KnownAt | None = None
 
     @property
@@ -72,7 +68,7 @@ class LabelTable:
         return KnownAt(known_at.max(axis=1))  # numpy: one NaT makes the maximum NaT
 
     @property
-    def missing(self) -> Flags:
+    def missing(self) -> Bools:
         """(n_rows, n_horizons) holdings that ended without a label, across a hole or a bad print.
 
         They teach nothing and are not scored. No decision is spared for it, as none can know what
@@ -91,11 +87,11 @@ class Outcome(NamedTuple):
     side      1, 0 or -1 where a rule takes the side, see `LabelTable`
     """
 
-    value: Column
-    returns: Column
+    value: Floats
+    returns: Floats
     known_at: KnownAt
-    eligible: Flags
-    side: Sides | None = None
+    eligible: Bools
+    side: Ints | None = None
 
 
 class Label(Spec):
@@ -186,7 +182,7 @@ class Label(Spec):
             for each in panel.values()
         ]
 
-        def joined(name: str) -> npt.NDArray[Any]:
+        def joined(name: str) -> Array:
             columns = [[getattr(each, name) for each in part] for part in parts]
             return np.concatenate([np.column_stack(each) for each in columns])
 
@@ -222,7 +218,7 @@ class Label(Spec):
             )
         return outcome._replace(value=value, returns=returns)
 
-    def across_hole(self, bars: Bars, horizon: str | int, known_at: KnownAt) -> Flags:
+    def across_hole(self, bars: Bars, horizon: str | int, known_at: KnownAt) -> Bools:
         """(n_bars,) which holdings that end at `known_at` reach across a hole or a bad print."""
         return across_hole(bars, horizon, known_at, self.max_gap)
 

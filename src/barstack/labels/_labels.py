@@ -6,9 +6,10 @@ import numpy as np
 from pydantic import field_validator
 
 from barstack.bars import Bars
+from barstack.core.arrays import Floats
 from barstack.core.forecast import LEVELS, Target, check_levels
 
-from ._label import Column, register
+from ._label import register
 from ._returns import ReturnLabel
 
 
@@ -16,7 +17,7 @@ from ._returns import ReturnLabel
 class ForwardReturn(ReturnLabel):
     """The return from holding over the horizon, as a fraction of the price at the decision."""
 
-    def encode(self, returns: Column, bars: Bars, horizon: str | int) -> Column:
+    def encode(self, returns: Floats, bars: Bars, horizon: str | int) -> Floats:
         return returns
 
 
@@ -41,5 +42,5 @@ class Quantiles(ForwardReturn):
 class Direction(ReturnLabel):
     """1 where the price ends higher, 0 where it ends lower or unchanged."""
 
-    def encode(self, returns: Column, bars: Bars, horizon: str | int) -> Column:
+    def encode(self, returns: Floats, bars: Bars, horizon: str | int) -> Floats:
         return np.where(np.isnan(returns), np.nan, returns > 0.0)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field, WithJsonSchema, model_validator
 
 from barstack.bars import Bars, Panel
+from barstack.core.arrays import Floats, Ints
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.spec import Spec
 from barstack.core.times import NEVER, KnownAt
 from barstack.features import Feature, FeatureSet
 
 from . import _calls
-from ._label import LABELS, Column, Label, Outcome, register
+from ._label import LABELS, Label, Outcome, register
 from ._labels import ForwardReturn
 from ._triple_barrier import TripleBarrier
 
@@ -54,7 +54,7 @@ class Side(Spec):
     def _column(self) -> Feature:
         return Feature(feature=self.feature, params=self.params, timeframe=self.timeframe)
 
-    def compute(self, bars: Bars) -> npt.NDArray[np.int64]:
+    def compute(self, bars: Bars) -> Ints:
         """(n_bars,) 1 for long, -1 for short, 0 for none and while the feature is not known."""
         values = FeatureSet(features=(self._column,)).compute(bars).values[:, 0]
         side = (values > self.above).astype(np.int64) - (values < self.below)
@@ -145,8 +145,8 @@ class Meta(Label):
         )
 
     def _taken(
-        self, bars: Bars, horizon: str | int, held: Outcome, side: npt.NDArray[np.int64]
-    ) -> tuple[KnownAt, Column]:
+        self, bars: Bars, horizon: str | int, held: Outcome, side: Ints
+    ) -> tuple[KnownAt, Floats]:
         """When each holding is known, and the price's return over it."""
         if not isinstance(self._base, TripleBarrier):
             return held.known_at, held.returns

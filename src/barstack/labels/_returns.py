@@ -7,16 +7,17 @@ from abc import abstractmethod
 import numpy as np
 
 from barstack.bars import Bars
+from barstack.core.arrays import Floats
 from barstack.core.times import NEVER, KnownAt
 
 from ._holding import HoldingLabel
 from ._horizons import leave
-from ._label import Column, Outcome
+from ._label import Outcome
 
 
 def forward_return(
     bars: Bars, horizon: str | int, *, overnight: bool = True
-) -> tuple[Column, KnownAt]:
+) -> tuple[Floats, KnownAt]:
     """Return from holding over a horizon, and when it is known.
 
     horizon    a number of bars, a duration, or sessions
@@ -40,7 +41,7 @@ class ReturnLabel(HoldingLabel):
     """A label made of the return over the horizon."""
 
     @abstractmethod
-    def encode(self, returns: Column, bars: Bars, horizon: str | int) -> Column:
+    def encode(self, returns: Floats, bars: Bars, horizon: str | int) -> Floats:
         """(n_bars,) the label for each forward return; NaN stays NaN."""
 
     def outcome(self, bars: Bars, horizon: str | int) -> Outcome:

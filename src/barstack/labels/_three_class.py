@@ -9,12 +9,12 @@ import numpy as np
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from barstack.bars import Bars, Panel, as_panel
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Floats, Rows
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.times import NEVER, KnownAt
 
 from ._holding import HoldingLabel
-from ._label import Column, Label, Outcome, register
+from ._label import Label, Outcome, register
 from ._returns import ReturnLabel, forward_return
 from ._volatility import volatility_ahead
 
@@ -22,7 +22,7 @@ _FEWEST_RETURNS = 30  # from which quantiles are learned
 Pairs = tuple[tuple[float, float], ...]
 
 
-def three_classes(returns: Column, lower: Column | float, upper: Column | float) -> Column:
+def three_classes(returns: Floats, lower: Floats | float, upper: Floats | float) -> Floats:
     """BUY (2) above `upper`, SELL (0) below `lower`, HOLD (1) between; NaN where a return is.
 
     >>> three_classes(np.array([-0.02, 0.0, 0.03, np.nan]), -0.01, 0.01)
@@ -69,7 +69,7 @@ class ThreeClass(ReturnLabel):
             )
         return self
 
-    def encode(self, returns: Column, bars: Bars, horizon: str | int) -> Column:
+    def encode(self, returns: Floats, bars: Bars, horizon: str | int) -> Floats:
         if isinstance(self.threshold_bps, float):
             lower, upper = -self.threshold_bps, self.threshold_bps
         else:
@@ -141,7 +141,7 @@ class ThreeClassQuantiles(HoldingLabel):
             threshold_bps=tuple(pairs),
         )
 
-    def _returns(self, bars: Bars, horizon: str | int) -> Column:
+    def _returns(self, bars: Bars, horizon: str | int) -> Floats:
         returns, known_at = forward_return(bars, horizon, overnight=self.overnight)
         return np.where(self.across_hole(bars, horizon, known_at), np.nan, returns)
 

@@ -8,12 +8,12 @@ import numpy as np
 from pydantic import model_validator
 
 from barstack.bars import Bars
+from barstack.core.arrays import Floats, Ints
 from barstack.core.errors import ConfigError
 from barstack.core.times import NEVER, KnownAt
 
 from ._holding import HoldingLabel
-from ._horizons import Places
-from ._label import Column, Outcome, register
+from ._label import Outcome, register
 from ._paths import LIMIT, OPEN, follow_all
 from ._per_horizon import Numbers, Wholes, check_counts
 from ._volatility import volatility_ahead
@@ -51,12 +51,12 @@ class TripleBarrier(HoldingLabel):
             )
         return self
 
-    def bound(self, bars: Bars, horizon: str | int) -> tuple[Places, KnownAt]:
+    def bound(self, bars: Bars, horizon: str | int) -> tuple[Ints, KnownAt]:
         return self._cut(bars, horizon, *super().bound(bars, horizon))
 
     def _cut(
-        self, bars: Bars, horizon: str | int, exit_row: Places, known_at: KnownAt
-    ) -> tuple[Places, KnownAt]:
+        self, bars: Bars, horizon: str | int, exit_row: Ints, known_at: KnownAt
+    ) -> tuple[Ints, KnownAt]:
         """Where holdings end once `limit_bars` has its say too."""
         limit = self._setting("limit_bars", horizon)
         if limit is None:
@@ -104,8 +104,8 @@ class TripleBarrier(HoldingLabel):
         )
 
     def _widths(
-        self, bars: Bars, horizon: str | int, exit_row: Places, known_at: KnownAt
-    ) -> tuple[Column, Column]:
+        self, bars: Bars, horizon: str | int, exit_row: Ints, known_at: KnownAt
+    ) -> tuple[Floats, Floats]:
         """(n_bars,) distances of both barriers, as fractions of the price at the decision."""
         upper, lower = self._setting("upper", horizon), self._setting("lower", horizon)
         if self.unit == "bps":

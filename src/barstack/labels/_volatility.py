@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from barstack.bars import Bars
+from barstack.core.arrays import Floats, Ints
 from barstack.core.errors import DataError
 from barstack.core.times import KnownAt
 
 from ._holding import bars_taken
-from ._horizons import Places
-from ._label import Column
 from ._paths import exponential_variance, log_return_squares
 
 
-def trailing_volatility(bars: Bars, span: int) -> Column:
+def trailing_volatility(bars: Bars, span: int) -> Floats:
     """(n_bars,) exponential volatility of log returns up to each close, of one bar.
 
     The root of the exponential mean of squared log returns, each weighing 2 / (span + 1); NaN for
@@ -28,7 +27,7 @@ def trailing_volatility(bars: Bars, span: int) -> Column:
     return np.sqrt(variance)
 
 
-def volatility_ahead(bars: Bars, span: int, exit_row: Places, known_at: KnownAt) -> Column:
+def volatility_ahead(bars: Bars, span: int, exit_row: Ints, known_at: KnownAt) -> Floats:
     """(n_bars,) trailing volatility, scaled to the horizon; NaN where it is not known, or is zero.
 
     Scaled by the root of the bars that the horizon has taken on average so far. How many it will

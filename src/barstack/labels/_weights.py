@@ -7,13 +7,12 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Floats, Ints, Rows
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.spec import Spec
 from barstack.core.times import iso
 
-from ._horizons import Places
-from ._label import Column, LabelTable
+from ._label import LabelTable
 
 
 class SampleWeights(Spec):
@@ -33,7 +32,7 @@ class SampleWeights(Spec):
     by: Literal["uniform", "uniqueness", "return"] = "uniform"
     oldest: float = Field(1.0, ge=0, le=1)
 
-    def compute(self, labels: LabelTable, rows: Rows) -> Column:
+    def compute(self, labels: LabelTable, rows: Rows) -> Floats:
         """(len(rows),) weights with mean 1; `DataError` where a label is not known yet.
 
         >>> from barstack.labels import LABELS
@@ -60,32 +59,32 @@ class SampleWeights(Spec):
                 f"All {len(rows)} training rows would weigh nothing: none of their returns differs "
                 "from 0. Weigh by uniqueness instead."
             )
-        scaled: Column = weights / weights.mean()
+        scaled: Floats = weights / weights.mean()
         return scaled
 
-    def _fading(self, labels: LabelTable, rows: Rows, unique: Column) -> Column:
+    def _fading(self, labels: LabelTable, rows: Rows, unique: Floats) -> Floats:
         """(len(rows),) from `oldest` to 1; rows of one moment fade alike."""
         moments, place = np.unique(labels.decisions.decided_at[rows], return_inverse=True)
         gathered = np.cumsum(np.bincount(place, weights=unique, minlength=len(moments)))
         if len(moments) == 1:
             return np.ones(len(rows))
         share = (gathered - gathered[0]) / (gathered[-1] - gathered[0])
-        faded: Column = (self.oldest + (1.0 - self.oldest) * share)[place]
+        faded: Floats = (self.oldest + (1.0 - self.oldest) * share)[place]
         return faded
 
 
-def uniqueness(labels: LabelTable, rows: Rows) -> Column:
+def uniqueness(labels: LabelTable, rows: Rows) -> Floats:
     """(len(rows),) average uniqueness of the holdings of `rows`, among themselves.
 
     The mean of 1 / concurrency over the holding's bars, the holdings of its symbol counted.
     """
     begins, ends = _spans(labels, rows)
     total = _running_total(_shares(labels, begins, ends))
-    unique: Column = (total[ends] - total[begins]) / (ends - begins)
+    unique: Floats = (total[ends] - total[begins]) / (ends - begins)
     return unique
 
 
-def attributed_return(labels: LabelTable, rows: Rows) -> Column:
+def attributed_return(labels: LabelTable, rows: Rows) -> Floats:
     """(len(rows),) sum of log return / concurrency over the bars of each holding of `rows`."""
     if labels.close is None:
         raise ConfigError(
@@ -97,25 +96,25 @@ def attributed_return(labels: LabelTable, rows: Rows) -> Column:
     # From each bar to the next; from one symbol to another no holding reaches.
     moves = np.diff(log_close, append=log_close[-1:])
     total = _running_total(moves * _shares(labels, begins, ends))
-    attributed: Column = total[ends] - total[begins]
+    attributed: Floats = total[ends] - total[begins]
     return attributed
 
 
-def _shares(labels: LabelTable, begins: Places, ends: Places) -> Column:
+def _shares(labels: LabelTable, begins: Ints, ends: Ints) -> Floats:
     """(n_bars,) 1 / concurrency of the bar after each; 0 where no holding is open."""
     # Bars of different symbols have different numbers, so one sum serves all.
     n_bars = len(labels.decisions)
     changes = np.bincount(begins, minlength=n_bars) - np.bincount(ends, minlength=n_bars)
     open_holdings = np.cumsum(changes)
-    shares: Column = np.divide(1.0, open_holdings, out=np.zeros(n_bars), where=open_holdings > 0)
+    shares: Floats = np.divide(1.0, open_holdings, out=np.zeros(n_bars), where=open_holdings > 0)
     return shares
 
 
-def _running_total(values: Column) -> Column:
+def _running_total(values: Floats) -> Floats:
     return np.concatenate([[0.0], np.cumsum(values)])
 
 
-def _spans(labels: LabelTable, rows: Rows) -> tuple[Places, Places]:
+def _spans(labels: LabelTable, rows: Rows) -> tuple[Ints, Ints]:
     """(len(rows),) numbers of the first bar after each decision, less one, and of the last.
 
     Bars are numbered as the rows of the table: a holding spans those after its own up to the

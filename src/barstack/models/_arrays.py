@@ -10,17 +10,16 @@ import zipfile
 import zlib
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from barstack.core.arrays import Array
 from barstack.core.errors import ArtifactError, StorageError
 from barstack.core.files import check_seal, seal
 from barstack.core.forecast import Target
 from barstack.core.untrusted import opened, read_json
-
-Array = npt.NDArray[Any]
 
 # Beyond any weight, threshold or feature that training gives; sums of products stay finite.
 _LARGEST = 1e100

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from barstack.core.arrays import Floats
 from barstack.core.forecast import Target
 from barstack.core.parts import Calling, broken, built_in, forecasts
 from barstack.datasets import Inputs, Samples
 
-from ._model import Model, Values
+from ._model import Model
 
 
 def fit(
@@ -34,7 +35,7 @@ def update(
     return _something(model, "update", further)
 
 
-def predict(model: Model, learned: Any, inputs: Inputs, target: Target) -> Values:
+def predict(model: Model, learned: Any, inputs: Inputs, target: Target) -> Floats:
     """(n_rows, n_horizons, n_outputs) float64, finite."""
     if built_in(model):  # held to it by barstack's tests, and asked for single rows
         return np.asarray(model.predict(learned, inputs, target), np.float64)
@@ -43,12 +44,12 @@ def predict(model: Model, learned: Any, inputs: Inputs, target: Target) -> Value
 
 def checked(
     model: Model, run: Callable[[Inputs], Any], target: Target, what: str = "predict"
-) -> Callable[[Inputs], Values]:
+) -> Callable[[Inputs], Floats]:
     """The same forecasts, each of them checked; those of built-in models as they are."""
     if built_in(model):
         return run
 
-    def forecast(inputs: Inputs) -> Values:
+    def forecast(inputs: Inputs) -> Floats:
         with Calling(model, what):
             found = run(inputs)
         return forecasts(model, what, found, len(inputs), target)

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from barstack.core.arrays import Array, Bools, Floats
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target, Task
 from barstack.datasets import SCALERS, FittedScaler, Inputs, Samples
 
 from . import _calls
-from ._model import MODELS, Model, Values
+from ._model import MODELS, Model
 from .classical._naive import Naive
 
 _HORIZONS = ("1",)  # a column of labels says nothing of how far ahead it looks
@@ -28,8 +28,8 @@ _HORIZONS = ("1",)  # a column of labels says nothing of how far ahead it looks
 class _Rows(NamedTuple):
     """What an estimator is fitted on: X (n_rows, n_features) and weight (n_rows,)."""
 
-    X: Values
-    weight: Values
+    X: Floats
+    weight: Floats
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -107,7 +107,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             f"{name} does {', '.join(self.model_.tasks)}, not {tasks[-1]}. Choose another model."
         )
 
-    def _rows(self, X: Any, sample_weight: Any) -> tuple[_Rows, npt.NDArray[np.bool_]]:
+    def _rows(self, X: Any, sample_weight: Any) -> tuple[_Rows, Bools]:
         """The rows that count, and which they are; scales and seed are settled on the way."""
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         counts = weight > 0.0
@@ -127,7 +127,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         return kept, counts
 
-    def _learn(self, rows: _Rows, y: Values, task: Task) -> Any:
+    def _learn(self, rows: _Rows, y: Floats, task: Task) -> Any:
         """What the model learns of one column of labels."""
         first_stop = len(y) if not self.model_.stops_early else self._fit_rows + self.purge_rows
         fit = self._samples(rows, y, slice(0, self._fit_rows))
@@ -135,13 +135,13 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         stop = self._samples(rows, y, slice(first_stop, None)) if stops else None
         return _calls.fit(self.model_, fit, stop, Target(task, _HORIZONS), self._seed)
 
-    def _samples(self, rows: _Rows, y: Values, part: slice) -> Samples:
+    def _samples(self, rows: _Rows, y: Floats, part: slice) -> Samples:
         places = np.arange(len(y))[part]
         weight = rows.weight[part] / rows.weight[part].mean()
         alone = np.ones_like(places)
         return Samples(rows.X, places, self.scaler_, alone, y[part][:, None], weight)
 
-    def _answers(self, X: Any) -> list[Values]:
+    def _answers(self, X: Any) -> list[Floats]:
         """(n_rows, n_outputs) of each column of labels that was learned."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
@@ -197,9 +197,9 @@ class BarstackRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]  # as
         self.learned_ = [self._learn(rows, y / self.y_scale_, self.task_)]
         return self
 
-    def predict(self, X: Any) -> Values:
+    def predict(self, X: Any) -> Floats:
         """(n_rows,) forecasts, in the unit of `y`."""
-        found: Values = self._answers(X)[0][:, 0] * self.y_scale_
+        found: Floats = self._answers(X)[0][:, 0] * self.y_scale_
         return found
 
 
@@ -257,7 +257,7 @@ class BarstackClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]  # 
             self.learned_ = [self._learn(rows, (code == k) * 1.0, self.task_) for k in of]
         return self
 
-    def predict_proba(self, X: Any) -> Values:
+    def predict_proba(self, X: Any) -> Floats:
         """(n_rows, n_classes) in the order of `classes_`."""
         found = self._answers(X)
         if not found:
@@ -268,10 +268,10 @@ class BarstackClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]  # 
         total = share.sum(axis=1, keepdims=True)
         # Where each class is held to be impossible, none is likelier than another.
         alike = np.full_like(share, 1.0 / len(self.classes_))
-        found_share: Values = np.divide(share, total, out=alike, where=total > 0.0)
+        found_share: Floats = np.divide(share, total, out=alike, where=total > 0.0)
         return found_share
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: Any) -> Array:
         """(n_rows,) the likeliest class."""
         likeliest = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[likeliest])

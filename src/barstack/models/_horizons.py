@@ -10,13 +10,14 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import ArtifactError
 from barstack.core.forecast import Target
 from barstack.core.seeds import derive_seed
 from barstack.datasets import Inputs, Samples
 
 from ._arrays import check_files, read_numbers, require_answers, seal_files
-from ._model import Model, Values
+from ._model import Model
 from ._quantiles import weighted_quantiles
 
 
@@ -26,9 +27,9 @@ class Part(NamedTuple):
     made  what a library has made of X and weight, which all horizons of the same rows share
     """
 
-    X: Values
-    y: Values
-    weight: Values
+    X: Floats
+    y: Floats
+    weight: Floats
     made: dict[str, Any] | None = None
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
@@ -78,7 +79,7 @@ class PerHorizon(Model):
         raise self.cannot_update()
 
     @abstractmethod
-    def predict_one(self, learned: Any, X: Values, target: Target) -> Values:
+    def predict_one(self, learned: Any, X: Floats, target: Target) -> Floats:
         """(n_rows,) or (n_rows, n_outputs) forecasts of one horizon."""
 
     @abstractmethod
@@ -116,7 +117,7 @@ class PerHorizon(Model):
             )
         return updated
 
-    def predict(self, learned: list[Any], inputs: Inputs, target: Target) -> Values:
+    def predict(self, learned: list[Any], inputs: Inputs, target: Target) -> Floats:
         X = inputs.last()
         each = [
             one.predict(len(X)) if isinstance(one, Unchanging) else self.predict_one(one, X, target)
@@ -168,7 +169,7 @@ class Unchanging(NamedTuple):
         shares = counts / counts.sum()
         return cls(tuple(map(float, shares if len(target.outputs) > 1 else shares[1:])))
 
-    def predict(self, n_rows: int) -> Values:
+    def predict(self, n_rows: int) -> Floats:
         """(n_rows, n_outputs)."""
         return np.tile(np.array(self.values), (n_rows, 1))
 
@@ -188,7 +189,7 @@ def _by_horizon(
         yield name, Part(X, train.y[:, place], train.weight, made), stop_by
 
 
-def check_width(n_features: int, X: Values) -> None:
+def check_width(n_features: int, X: Floats) -> None:
     """`ArtifactError` where a model is asked with other features than it was learned from."""
     if X.shape[1] != n_features:
         raise ArtifactError(

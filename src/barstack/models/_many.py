@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.core.errors import BarstackError, ConfigError, TrainingError
 from barstack.core.progress import Progress
 from barstack.datasets import Dataset

@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import ConfigError
 from barstack.core.forecast import EVERY_TASK, Target, Task
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
 from barstack.datasets import Inputs, Samples
 
-__all__ = ["EVERY_TASK", "MODELS", "Model", "Values", "register"]
+__all__ = ["EVERY_TASK", "MODELS", "Model", "register"]
 
-Values = npt.NDArray[np.float64]
+
 # Along rows that come one after the other, with what it carries between them: one row, scaled and
 # finite, (1, n_columns), to (1, n_horizons, n_outputs).
-Carried = Callable[[Values], Values]
+Carried = Callable[[Floats], Floats]
 
 
 class Model(Spec):
@@ -72,7 +72,7 @@ class Model(Spec):
         )
 
     @abstractmethod
-    def predict(self, learned: Any, inputs: Inputs, target: Target) -> Values:
+    def predict(self, learned: Any, inputs: Inputs, target: Target) -> Floats:
         """(n_rows, n_horizons, n_outputs) forecasts; each row depends on its own inputs alone."""
 
     @abstractmethod
@@ -103,7 +103,7 @@ class Model(Spec):
         """How learning went, epoch by epoch, where there are any; by name what was measured."""
         return []
 
-    def compiled(self, learned: Any, target: Target) -> Callable[[Inputs], Values] | None:
+    def compiled(self, learned: Any, target: Target) -> Callable[[Inputs], Floats] | None:
         """What `predict` says of one row, made in seconds and quicker; None where it is quick.
 
         Raises `MissingPackageError` where it takes a package that is not here.

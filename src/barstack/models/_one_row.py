@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import FaultError, MissingPackageError
 from barstack.core.parts import Calling
 from barstack.datasets import Inputs, NewestRow, StandardScaler
 
 from . import _calls
-from ._model import Carried, Values
+from ._model import Carried
 from ._trainer import FittedModel
 
 _CHECKED = 32  # forecasts by which a quicker form is checked
@@ -31,7 +32,7 @@ class OneRow:
     """
 
     fitted: FittedModel
-    run: Callable[[Inputs], Values]
+    run: Callable[[Inputs], Floats]
     how: str
     begin: Callable[[], Carried] | None = None
 
@@ -57,7 +58,7 @@ class OneRow:
         _check(found)
         return found
 
-    def predict(self, table: Values) -> Values:
+    def predict(self, table: Floats) -> Floats:
         """(n_horizons, n_outputs) for the newest of consecutive rows.
 
         table  (n_rows, n_columns) features as computed, oldest first, finite; as many as the model
@@ -65,11 +66,11 @@ class OneRow:
         """
         return self.predict_newest(NewestRow.of(table, self.fitted.scaler))
 
-    def predict_newest(self, inputs: NewestRow) -> Values:
+    def predict_newest(self, inputs: NewestRow) -> Floats:
         """As `predict`; models with equal scalers may share the inputs."""
         return self._forecast(self.run(inputs))
 
-    def advance(self, carried: Carried, rows: Values) -> Values:
+    def advance(self, carried: Carried, rows: Floats) -> Floats:
         """As `predict`, by what was carried here: the rows since then, (n_rows, n_columns) scaled.
 
         As many rows as the model looks back must have come, these included, with no gap.
@@ -78,7 +79,7 @@ class OneRow:
             said = carried(rows[at : at + 1])
         return self._forecast(said)
 
-    def _forecast(self, said: Values) -> Values:
+    def _forecast(self, said: Floats) -> Floats:
         return self.fitted.scaled(said[0])
 
 
@@ -101,7 +102,7 @@ def _check(one: OneRow) -> None:
         _same(fitted, np.concatenate(steps[lookback - 1 :]), plain)
 
 
-def _same(fitted: FittedModel, quick: Values, plain: Values) -> None:
+def _same(fitted: FittedModel, quick: Floats, plain: Floats) -> None:
     """`FaultError` unless a quick form says what the model says."""
     allowed = _SAME_CHANCE
     if not fitted.target.n_classes:

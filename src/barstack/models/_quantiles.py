@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._model import Values
+from barstack.core.arrays import Floats
 
 
-def weighted_quantiles(y: Values, weight: Values, levels: tuple[float, ...]) -> Values:
+def weighted_quantiles(y: Floats, weight: Floats, levels: tuple[float, ...]) -> Floats:
     """(..., n_levels) the least label that so large a share of the weight lies at or below.
 
     y, weight  (..., n_labels), labels in any order; some of each row must weigh more than nothing

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Floats, Rows
 from barstack.core.errors import DataError
 from barstack.datasets import Dataset, rows_with_history
-
-from ._model import Values
 
 _ANY_GAP = "999999w"
 
@@ -32,7 +30,7 @@ def _too_few(dataset: Dataset, lookback: int, given: Rows, kept: Rows) -> str:
     return f"{few}. Give more bars, or let it look back less."
 
 
-def label_scale(dataset: Dataset, rows: Rows) -> Values:
+def label_scale(dataset: Dataset, rows: Rows) -> Floats:
     """(n_horizons,) by which labels are divided for training: 1 for classes."""
     if dataset.target.n_classes:
         return np.ones(len(dataset.target.horizons))

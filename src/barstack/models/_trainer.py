@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Floats, Rows
 from barstack.core.errors import ArtifactError, ConfigError, DataError, LeakError
 from barstack.core.forecast import Forecast, Kind, Target, uncrossed
 from barstack.core.times import DecidedAt, TrainedThrough, as_time, iso
@@ -27,7 +27,7 @@ from barstack.splits import early_stop_split
 
 from . import _calls
 from ._arrays import require
-from ._model import MODELS, Model, Values
+from ._model import MODELS, Model
 from ._rows import label_scale, rows_with_enough
 from ._stored import StoredModel
 
@@ -50,13 +50,13 @@ class FittedModel:
     target: Target
     columns: tuple[str, ...]
     scaler: FittedScaler
-    y_scale: Values
+    y_scale: Floats
     trained_through: np.datetime64
     max_gap: str
     fit_rows: Rows | None = None
     stop_rows: Rows | None = None
 
-    def predict(self, features: FeatureTable, rows: Rows | None = None) -> Values:
+    def predict(self, features: FeatureTable, rows: Rows | None = None) -> Floats:
         """(n_rows, n_horizons, n_outputs) for some rows of a feature table, by default all.
 
         Raises `ConfigError` or `DataError` where columns, types or values are not as in training.
@@ -71,7 +71,7 @@ class FittedModel:
         values = _calls.predict(self.model, self.learned, inputs, self.target)
         return self.scaled(values)
 
-    def scaled(self, values: Values) -> Values:
+    def scaled(self, values: Floats) -> Floats:
         """What the model says, in the labels' unit; `ArtifactError` for what is not finite."""
         found = uncrossed(values * self.y_scale[:, None], self.target)
         if not np.isfinite(found).all():
@@ -218,7 +218,7 @@ class Prepared:
     stop: Samples | None
     fit_rows: Rows
     stop_rows: Rows
-    y_scale: Values
+    y_scale: Floats
     trained_through: np.datetime64
 
     def fitted(self, model: Model, dataset: Dataset, learned: Any) -> FittedModel:

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from barstack.core.arrays import Array, Floats, Ints
+
 from ._arrays import read_arrays, require, write_arrays
 from ._horizons import check_width
-from ._model import Values
 
 Numbers = npt.NDArray[np.int32]
 
@@ -50,13 +51,13 @@ class Trees:
     left: Numbers
     right: Numbers
     feature: Numbers
-    threshold: Values
-    value: Values
-    start: Values
+    threshold: Floats
+    value: Floats
+    start: Floats
     n_features: Numbers
 
     @classmethod
-    def of(cls, trees: list[Tree], start: Values, n_features: int) -> Trees:
+    def of(cls, trees: list[Tree], start: Floats, n_features: int) -> Trees:
         """Several trees as one; of none, what the sum begins with."""
         empty: Tree = (
             *(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int32)),
@@ -107,7 +108,7 @@ class Trees:
             parts[0].n_features,
         )
 
-    def sums(self, X: Values) -> Values:
+    def sums(self, X: Floats) -> Floats:
         """(n_rows, n_outputs) what the leaves add up to, tree by tree."""
         check_width(int(self.n_features[0]), X)
         out = np.empty((len(X), len(self.start)))
@@ -183,29 +184,29 @@ class _Walk(NamedTuple):
     start  (n_outputs,)
     """
 
-    root: npt.NDArray[np.int64]
-    steps: npt.NDArray[np.int64]
-    nodes: npt.NDArray[Any]
-    value: Values
-    start: Values
+    root: Ints
+    steps: Ints
+    nodes: Array
+    value: Floats
+    start: Floats
 
 
 _NODE = np.dtype([("threshold", "f8"), ("feature", "i4"), ("left", "i4")], align=True)
 
 # Children (left and right, from the tree's root), feature, threshold, value (n_nodes, n_outputs).
-Tree = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], Values, Values]
+Tree = tuple[Array, Array, Array, Floats, Floats]
 
 
 # Four trees side by side: while a processor waits for a node of one it reads those of the others,
 # and as no step is a guess none is taken back. Three times as fast as one tree after the other.
 def _walked(
-    X: Values,
-    root: npt.NDArray[np.int64],
-    steps: npt.NDArray[np.int64],
-    nodes: npt.NDArray[Any],
-    value: Values,
-    start: Values,
-    out: Values,
+    X: Floats,
+    root: Ints,
+    steps: Ints,
+    nodes: Array,
+    value: Floats,
+    start: Floats,
+    out: Floats,
 ) -> None:
     for row in range(X.shape[0]):
         x = X[row]
@@ -226,7 +227,7 @@ def _walked(
 _add_leaves: Any = njit(cache=True)(_walked)
 
 
-def _depths(first: npt.NDArray[Any], left: Numbers, right: Numbers) -> npt.NDArray[np.int64]:
+def _depths(first: Array, left: Numbers, right: Numbers) -> Ints:
     """(n_nodes,) steps from the root, counted up to one more than the deepest allowed.
 
     In numpy: what is compiled would open the compiler's own pickled cache while files are read.

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.times import iso
 from barstack.datasets import Dataset, narrowed

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
+
+from barstack.core.arrays import Floats
 
 from ._theme import (
     BAND,
@@ -60,14 +61,14 @@ def equity(evaluation: Evaluation, horizon: str) -> go.Figure | None:
     return figure
 
 
-def _numbers(times: list[str]) -> npt.NDArray[np.float64]:
+def _numbers(times: list[str]) -> Floats:
     """Milliseconds since 1970 UTC: shorter than text, so that a page of many curves stays small."""
     plain = [time.removesuffix(" UTC").removesuffix("Z").split("+")[0] for time in times]
     return np.array(plain, dtype="datetime64[ms]").astype(np.float64)
 
 
 def _curve(
-    label: str, moments: npt.NDArray[np.float64], growth: list[float], look: Look, width: float
+    label: str, moments: Floats, growth: list[float], look: Look, width: float
 ) -> go.Scatter:
     return go.Scatter(
         x=moments,

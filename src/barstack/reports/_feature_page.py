@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import DataError
 
 from ._html import chart, page
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 _BINS = 60
 
 
-def render_feature(
-    feature: Feature, bars: Bars, values: npt.NDArray[np.float64], newest: int
-) -> str:
+def render_feature(feature: Feature, bars: Bars, values: Floats, newest: int) -> str:
     """The feature as one HTML page that loads nothing from anywhere.
 
     values  (n_bars,) the feature at every bar
@@ -43,7 +41,7 @@ def render_feature(
     return page("feature.html", parts, title=feature.name, run=run, facts=_facts(feature, known))
 
 
-def _facts(feature: Feature, known: npt.NDArray[np.float64]) -> list[tuple[str, str]]:
+def _facts(feature: Feature, known: Floats) -> list[tuple[str, str]]:
     kernel = feature.kernel
     low, middle, high = (float(each) for each in np.quantile(known, [0.01, 0.5, 0.99]))
     return [
@@ -56,7 +54,7 @@ def _facts(feature: Feature, known: npt.NDArray[np.float64]) -> list[tuple[str, 
     ]
 
 
-def _over_time(feature: Feature, bars: Bars, values: npt.NDArray[np.float64], newest: int) -> str:
+def _over_time(feature: Feature, bars: Bars, values: Floats, newest: int) -> str:
     import plotly.graph_objects as go  # noqa: PLC0415
 
     # Bars side by side, without the nights between: what a feature sees.
@@ -97,7 +95,7 @@ def _over_time(feature: Feature, bars: Bars, values: npt.NDArray[np.float64], ne
     return str(figure.to_json())
 
 
-def _spread(feature: Feature, known: npt.NDArray[np.float64]) -> str:
+def _spread(feature: Feature, known: Floats) -> str:
     import plotly.graph_objects as go  # noqa: PLC0415
 
     # The outermost half percent on either side would squeeze the rest into one bar.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.splits import SplitPicture, Splitter
 
 from ._html import chart, page, section

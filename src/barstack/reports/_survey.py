@@ -7,15 +7,14 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import ALWAYS, Bars
 from barstack.bars.checks import Finding, Subject
+from barstack.core.arrays import Floats, Ints
 from barstack.core.times import DAY_US
 
-Ints = npt.NDArray[np.int64]
 NO_TIMES = np.empty(0, np.int64)
-Floats = npt.NDArray[np.float64]
+
 
 PICTURES = 12  # symbols with a picture of their own
 _POINTS = 1500  # of a price line

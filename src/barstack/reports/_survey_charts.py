@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
+
+from barstack.core.arrays import Array, Floats, Ints
 
 from ._survey import Portrait, Survey
 from ._theme import BLUE, GRID, HUES, MUTED, OPPOSED, SYMBOLS, VERMILLION, axis, layout, say
@@ -162,9 +163,7 @@ def portrait(picture: Portrait) -> go.Figure:
     return figure
 
 
-def _marks(
-    check: str, at: npt.NDArray[np.int64], prices: npt.NDArray[np.float64], floor: float
-) -> go.Scatter:
+def _marks(check: str, at: Ints, prices: Floats, floor: float) -> go.Scatter:
     color, symbol = _MARKS.get(check, (HUES[-1], "triangle-down"))
     gap = symbol == "line-ns"
     line: dict[str, Any] = {"width": 1.5, "color": color} if symbol in ("line-ns", "x") else {}
@@ -184,5 +183,5 @@ def _marks(
     )
 
 
-def _milliseconds(at_us: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def _milliseconds(at_us: Array) -> Floats:
     return np.asarray(at_us, np.float64) / 1000

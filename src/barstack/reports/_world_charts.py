@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 
+from barstack.core.arrays import Floats
 from barstack.worlds import Likeness
 
 from ._theme import BLUE, GRID, HUES, axis, layout, say
 
 MOST_SHOWN = 6
-Points = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+Points = tuple[Floats, Floats]
 _SIZES = [0.2, 0.5, 1, 2, 5, 10, 20, 50]
 _SHARES = [0.001, 0.01, 0.1, 1, 10, 100]
 _SMOOTH = 5  # lags averaged into one point, so that lines can be told apart
@@ -79,7 +79,7 @@ def volume(world: list[Likeness], real: list[Likeness]) -> go.Figure:
 def _through_the_day(
     world: list[Likeness],
     real: list[Likeness],
-    of: Callable[[Likeness], npt.NDArray[np.float64]],
+    of: Callable[[Likeness], Floats],
     title: str,
 ) -> go.Figure:
     have = [[each for each in group if len(of(each))] for group in (world, real)]
@@ -118,7 +118,7 @@ def _lines(
     return go.Figure(traces)
 
 
-def _smoothed(acf: npt.NDArray[np.float64]) -> Points:
+def _smoothed(acf: Floats) -> Points:
     known = acf[np.isfinite(acf)]
     used = len(known) - len(known) % _SMOOTH
     lags = np.arange(1.0, used + 1)

@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import DataError, did_you_mean
 
-Values = npt.NDArray[np.float64]
 
-
-def feature_rows(given: Any, columns: Sequence[str], lookback_bars: int) -> Values:
+def feature_rows(given: Any, columns: Sequence[str], lookback_bars: int) -> Floats:
     """(lookback_bars, n_columns) the latest rows in the artifact's order of columns.
 
     given  one row: a mapping or pandas Series of name to value, or an array in the order of
@@ -44,7 +42,7 @@ def feature_rows(given: Any, columns: Sequence[str], lookback_bars: int) -> Valu
     return rows
 
 
-def _rows(given: Any, columns: Sequence[str]) -> Values:
+def _rows(given: Any, columns: Sequence[str]) -> Floats:
     if hasattr(given, "columns"):  # a frame of pandas or polars
         _check_names([str(name) for name in given.columns], columns)
         return np.column_stack([_numbers(given[name], name) for name in columns])
@@ -80,7 +78,7 @@ def _check_names(found: Sequence[str], columns: Sequence[str]) -> None:
         raise DataError(f"Feature {twice[0]!r} is there twice. Give each once.")
 
 
-def _numbers(given: Any, name: str, flat: bool = True) -> Values:
+def _numbers(given: Any, name: str, flat: bool = True) -> Floats:
     try:
         found = np.asarray(given, float)
     except (TypeError, ValueError):

@@ -6,9 +6,9 @@ import math
 import warnings
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import BAR, Bars
+from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
 from barstack.core.errors import DataError
 from barstack.core.forecast import Forecast
@@ -51,7 +51,7 @@ class Latest:
         self.why: str | None = None  # the newest bar has no forecast
 
     @property
-    def features(self) -> npt.NDArray[np.float64]:
+    def features(self) -> Floats:
         """(n, n_columns) the newest rows, as many as one forecast needs."""
         return self._live.rows
 
@@ -115,7 +115,7 @@ class Latest:
         if self._began_at is None:
             self._began_at = bars.opened_at[0]
 
-    def take(self, features: npt.NDArray[np.float64], decided_at: DecidedAt) -> None:
+    def take(self, features: Floats, decided_at: DecidedAt) -> None:
         """Rows of later decisions, (n, n_columns)."""
         times = np.concatenate([self._last, decided_at])
         begins = np.flatnonzero(np.diff(times) > self._max_gap) + 1 - len(self._last)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Bars, Panel, as_panel
+from barstack.core.arrays import Array, Ints
 from barstack.core.errors import ConfigError, DataError, LeakError
 from barstack.core.forecast import Forecast
 from barstack.core.times import iso
@@ -126,9 +126,7 @@ class Predictor:
         """The word of the study's verdict on an edge: none, unproven or supported."""
         return self.trained.verdict
 
-    def _warn_of_short_history(
-        self, panel: Panel, table: FeatureTable, rows: npt.NDArray[np.int64]
-    ) -> None:
+    def _warn_of_short_history(self, panel: Panel, table: FeatureTable, rows: Ints) -> None:
         """Say where fewer bars came before a forecast than features need to forget."""
         start = 0
         for symbol, bars in panel.items():
@@ -253,7 +251,7 @@ def _frame(forecasts: dict[str, Forecast]) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 (only for the caller's convenience)
 
     (_, ensemble), *members = forecasts.items()
-    columns: dict[str, npt.NDArray[Any]] = ensemble.columns()
+    columns: dict[str, Array] = ensemble.columns()
     del columns["trained_through"]
     for name, member in members:
         numbers = member.columns()

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from barstack.bars import Bars
+from barstack.core.arrays import Floats
 from barstack.core.errors import DataError
 from barstack.core.forecast import Forecast
 from barstack.core.times import decide_at_close
@@ -30,7 +28,7 @@ class Stream:
         self._latest = Latest(one_row, symbol)
 
     @property
-    def features(self) -> npt.NDArray[np.float64]:
+    def features(self) -> Floats:
         """(n, n_columns) the newest rows, as many as one forecast needs."""
         return self._latest.features
 

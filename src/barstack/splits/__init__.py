@@ -6,7 +6,7 @@ from ._inner import early_stop_split, inner_folds
 from ._memory import memory_bars
 from ._parts import PARTS, UNUSED, FoldParts, SplitPicture, fold_parts, picture
 from ._sklearn import SklearnFolds, for_sklearn
-from ._splitter import SPLITTERS, Flags, Fold, Span, Splitter, paths, register
+from ._splitter import SPLITTERS, Fold, Span, Splitter, paths, register
 
 __all__ = [
     "PARTS",

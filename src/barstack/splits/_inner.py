@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from barstack.core.decisions import Decisions, Rows
+from barstack.core.arrays import Rows
+from barstack.core.decisions import Decisions
 from barstack.core.errors import DataError
 from barstack.core.times import KnownAt, iso
 

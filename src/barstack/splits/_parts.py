@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from barstack.core.decisions import Decisions, Rows
+from barstack.core.arrays import Bools, Rows
+from barstack.core.decisions import Decisions
 from barstack.core.times import NEVER, KnownAt, Times
 
 from ._inner import early_stop_split
-from ._splitter import Flags, Splitter
+from ._splitter import Splitter
 
 PARTS = ("train", "stop", "purged", "embargoed", "test")  # later ones cover earlier, if both
 UNUSED = -1
@@ -40,7 +41,7 @@ def fold_parts(
     splitter: Splitter,
     decisions: Decisions,
     known_at: KnownAt,
-    usable: Flags | None = None,
+    usable: Bools | None = None,
     *,
     memory_bars: int | None = None,
     stop_share: float = 0.0,
@@ -113,7 +114,7 @@ class SplitPicture:
 
 
 def picture(
-    parts: Sequence[FoldParts], decisions: Decisions, usable: Flags | None = None
+    parts: Sequence[FoldParts], decisions: Decisions, usable: Bools | None = None
 ) -> SplitPicture:
     """The parts of every fold along the common clock of all symbols."""
     used = decisions.decided_at if usable is None else decisions.decided_at[usable]

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from barstack.core.decisions import Decisions, Rows
+from barstack.core.arrays import Rows
+from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.times import DecidedAt, KnownAt, Times, iso
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import field_validator
 
-from barstack.core.decisions import Decisions, Rows
+from barstack.core.arrays import Bools, Rows
+from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Kind
 from barstack.core.registry import SpecRegistry
@@ -19,8 +19,6 @@ from barstack.core.spec import Spec
 from barstack.core.times import NEVER, KnownAt, Times, canonical_duration, iso, parse_duration
 
 from ._calls import checked_spans
-
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +103,7 @@ class Splitter(Spec):
         self,
         decisions: Decisions,
         known_at: KnownAt,
-        usable: Flags | None = None,
+        usable: Bools | None = None,
         *,
         memory_bars: int | None = None,
     ) -> list[Fold]:

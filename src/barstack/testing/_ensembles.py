@@ -6,21 +6,19 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri
 
+from barstack.core.arrays import Floats
 from barstack.core.forecast import LEVELS, Target, Task
 from barstack.ensembles import Ensemble
 
-Values = npt.NDArray[np.float64]
 
-
-def member_forecasts(task: Task, rows: int = 500) -> tuple[Values, Values, Target]:
+def member_forecasts(task: Task, rows: int = 500) -> tuple[Floats, Floats, Target]:
     """Forecasts of four members, of which the first is good and the last is noise."""
     rng = np.random.default_rng(0)
     target = Target(task, ("1h", "4h"), LEVELS if task == "quantiles" else ())
-    truth: Values = rng.normal(size=(rows, 2))
-    y: Values = truth + rng.normal(size=(rows, 2))
+    truth: Floats = rng.normal(size=(rows, 2))
+    y: Floats = truth + rng.normal(size=(rows, 2))
     noise = np.array([0.3, 1.0, 2.0, 50.0])[:, None]
     signal = truth[:, None] + noise * rng.normal(size=(rows, 4, 2))
     signal /= 1.0 + noise
@@ -31,8 +29,8 @@ def member_forecasts(task: Task, rows: int = 500) -> tuple[Values, Values, Targe
         return 0.01 * (signal[..., None] + spread), 0.01 * y, target
     if task == "direction":
         return 1.0 / (1.0 + np.exp(-2.0 * signal[..., None])), (y > 0).astype(float), target
-    scores: Values = np.stack([-signal, np.zeros_like(signal), signal], axis=-1)
-    shares: Values = np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
+    scores: Floats = np.stack([-signal, np.zeros_like(signal), signal], axis=-1)
+    shares: Floats = np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
     classes = np.digitize(y, [-0.5, 0.5]).astype(np.float64)
     return shares, classes, target
 

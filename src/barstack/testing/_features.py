@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Bars
+from barstack.core.arrays import Array, Floats
 from barstack.core.errors import LeakError, PluginError
 from barstack.core.times import iso
 from barstack.evaluation import assert_causal
@@ -34,11 +33,11 @@ def company(bars: Bars) -> dict[str, Bars]:
     return panel
 
 
-def compute(feature: Feature, bars: Bars) -> npt.NDArray[np.float64]:
+def compute(feature: Feature, bars: Bars) -> Floats:
     """(n_bars,) the feature's values; in company, where it looks at others."""
     table = FeatureSet(features=(feature,)).compute(_panel(feature, bars))
     own = table.decisions.symbols.index(bars.symbol)
-    values: npt.NDArray[np.float64] = table.values[table.decisions.symbol_code == own, 0]
+    values: Floats = table.values[table.decisions.symbol_code == own, 0]
     return values
 
 
@@ -76,7 +75,7 @@ def _panel(feature: Feature, bars: Bars) -> dict[str, Bars]:
     return company(bars) if feature.needs_market else {bars.symbol: bars}
 
 
-def _moments(panel: dict[str, Bars]) -> Iterator[dict[str, npt.NDArray[Any]]]:
+def _moments(panel: dict[str, Bars]) -> Iterator[dict[str, Array]]:
     """By symbol, the bars that close at one moment; moment after moment."""
     rows = dict.fromkeys(panel, 0)
     times = {symbol: bars.records["closed_at"].tolist() for symbol, bars in panel.items()}
@@ -90,9 +89,7 @@ def _moments(panel: dict[str, Bars]) -> Iterator[dict[str, npt.NDArray[Any]]]:
         yield closing
 
 
-def _live(
-    feature: Feature, bars: Bars, moments: Iterator[dict[str, npt.NDArray[Any]]]
-) -> list[float]:
+def _live(feature: Feature, bars: Bars, moments: Iterator[dict[str, Array]]) -> list[float]:
     features = FeatureSet(features=(feature,))
     if not feature.needs_market:
         stream = features.stream(bars.length_us)
@@ -173,8 +170,8 @@ FEATURE_CHECKS = (
 
 
 def _same(
-    got: npt.NDArray[np.float64],
-    expected: npt.NDArray[np.float64],
+    got: Floats,
+    expected: Floats,
     feature: Feature,
     bars: Bars,
     when: str,

@@ -7,11 +7,11 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Bars
 from barstack.bars._bars import PRICES
-from barstack.core.decisions import Decisions, Rows
+from barstack.core.arrays import Ints, Rows
+from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError
 from barstack.core.times import DecidedAt, KnownAt
 from barstack.labels import LABELS, Label
@@ -201,9 +201,7 @@ def shared_steps(decisions: Decisions, known_at: KnownAt, train: Rows, test: Row
     return int((latest_end[started[touched] - 1] > own_begin[touched]).sum())
 
 
-def _intervals(
-    decisions: Decisions, known_at: KnownAt, rows: Rows
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _intervals(decisions: Decisions, known_at: KnownAt, rows: Rows) -> tuple[Ints, Ints]:
     known = rows[~np.isnat(known_at[rows])]
     decided_at = DecidedAt(decisions.decided_at[known])
     return decided_at.view(np.int64), known_at[known].view(np.int64)

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Floats, Rows
 from barstack.core.errors import BarstackError
 from barstack.core.forecast import Task
 from barstack.core.times import KnownAt
@@ -40,7 +39,7 @@ def small_dataset(task: Task, bars: int = 600, seed: int = 0) -> Dataset:
     return Dataset(table, replace(plain, values=_encoded(returns, task), returns=returns))
 
 
-def _encoded(returns: npt.NDArray[np.float64], task: Task) -> npt.NDArray[np.float64]:
+def _encoded(returns: Floats, task: Task) -> Floats:
     if task in ("return", "quantiles"):
         return returns
     threshold = 0.001 if task == "three_class" else 0.0
@@ -218,7 +217,7 @@ class _RisesWeigh(NamedTuple):
 
     times: float
 
-    def compute(self, labels: LabelTable, rows: Rows) -> npt.NDArray[np.float64]:
+    def compute(self, labels: LabelTable, rows: Rows) -> Floats:
         weights = np.where(labels.returns[rows, 0] > 0.0, self.times, 1.0)
         return np.asarray(weights / weights.mean())
 
@@ -241,5 +240,5 @@ def _predictable(model: Model, dataset: Dataset) -> Rows:
     return dataset.with_history(np.arange(len(dataset.decisions)), model.lookback_bars)
 
 
-def _forecasts(fitted: FittedModel, dataset: Dataset) -> npt.NDArray[np.float64]:
+def _forecasts(fitted: FittedModel, dataset: Dataset) -> Floats:
     return fitted.predict(dataset.features, _predictable(fitted.model, dataset))

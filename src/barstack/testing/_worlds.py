@@ -6,12 +6,11 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import bars_from_frame
+from barstack.core.arrays import Floats
 from barstack.worlds import Made, World
 
-Column = npt.NDArray[np.float64]
 _MOST_BLOCKS = 50
 _PRICES_AND_VOLUME = ("open", "high", "low", "close", "volume")
 
@@ -95,7 +94,7 @@ def z_scores(made: Made) -> dict[str, float]:
         longest = int((leave[rows] - rows).max())
         blocks = max(8, min(_MOST_BLOCKS, len(rows) // (10 * longest)))
 
-        def add(name: str, errors: Column, extra: float, blocks: int = blocks) -> None:
+        def add(name: str, errors: Floats, extra: float, blocks: int = blocks) -> None:
             by_block = [part.mean() for part in np.array_split(errors.mean(axis=0), blocks)]
             se = np.hypot(np.std(by_block, ddof=1) / np.sqrt(blocks), extra)
             found[name] = float(np.mean(by_block) / se)

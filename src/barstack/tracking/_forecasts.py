@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from barstack.core.arrays import Ints
 from barstack.core.decisions import Decisions
 from barstack.core.errors import StorageError
 from barstack.core.files import new_file, sha256_of
@@ -28,7 +28,7 @@ class OutOfFold:
     """
 
     forecast: Forecast
-    fold: npt.NDArray[np.int64]
+    fold: Ints
 
 
 class ForecastStore:

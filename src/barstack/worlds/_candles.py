@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
+
+from barstack.core.arrays import Array, Floats
 
 from ._clock import Clock
 from ._noise import Noise
 from ._streams import Streams
 
-Column = npt.NDArray[np.float64]
 WICK_SLOPE = 0.75  # of ln(lower wick / upper wick) against `wick`
 VOLUME_SPREAD = 0.4  # of ln(volume) against `volume`
 _REGIME_VOLUME = 0.7  # how far ln(volume) usually lies from its middle where regimes show in it
@@ -34,12 +34,12 @@ class Parts:
     usual    root mean square of `scale` over a usual session
     """
 
-    wick: Column
-    volume: Column
-    regime: Column
-    move: Column
-    v: Column
-    scale: Column
+    wick: Floats
+    volume: Floats
+    regime: Floats
+    move: Floats
+    v: Floats
+    scale: Floats
     usual: float
 
     def before(self, row: int) -> Parts:
@@ -80,7 +80,7 @@ def parts(
 
 def candles(
     made: Parts,
-    expected: Column,
+    expected: Floats,
     noise: Noise,
     times: Clock,
     streams: Streams,
@@ -88,7 +88,7 @@ def candles(
     price: float,
     shares: float,
     regimes_show: bool,
-) -> npt.NDArray[Any]:
+) -> Array:
     """(bars,) BAR.
 
     expected  (n_bars,) the part of each return that was known at the close before

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import ALWAYS, BAR, sessions
+from barstack.core.arrays import Array, Bools, Floats, Rows
 from barstack.core.errors import ConfigError
 from barstack.core.times import (
     DAY_US,
@@ -22,8 +21,6 @@ from barstack.core.times import (
 
 from ._noise import Noise
 
-Column = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
 _TYPICAL_SESSIONS = 250  # from the start on, to see how long a session usually is
 _LONG_SESSION_US = DAY_US // 2  # a market open by night too is busy in the middle, not at its ends
 
@@ -39,10 +36,10 @@ class Clock:
     session_us length of a usual session
     """
 
-    records: npt.NDArray[Any]
+    records: Array
     bars: int
     length_us: int
-    usual: Column
+    usual: Floats
     session_us: int
     calendar: str
 
@@ -52,14 +49,14 @@ class Clock:
         return ClosedAt(np.ascontiguousarray(self.records["closed_at"]).view("datetime64[us]"))
 
     @property
-    def progress(self) -> Column:
+    def progress(self) -> Floats:
         """(n_bars,) part of its session at which each bar has its middle."""
         r = self.records
         middle = 0.5 * (r["opened_at"] + r["closed_at"]) - r["session_open"]
         return np.asarray(middle / (r["session_close"] - r["session_open"]))
 
     @property
-    def first(self) -> npt.NDArray[np.bool_]:
+    def first(self) -> Bools:
         """(n_bars,) whether a night lies before each bar; never in a market that does not close."""
         if self.calendar == ALWAYS:
             return np.zeros(len(self.records), bool)
@@ -74,7 +71,7 @@ class Clock:
         ends = times[: self.bars] + parse_duration(horizon)
         return np.searchsorted(times, ends).astype(np.int64)
 
-    def scale(self, noise: Noise) -> tuple[Column, Column, float]:
+    def scale(self, noise: Noise) -> tuple[Floats, Floats, float]:
         """(standard deviation of each bar's move, share of its variance before the open, usual).
 
         `usual` is the root mean square of the first over a usual session. Half days have fewer
@@ -94,21 +91,21 @@ class Clock:
         usual = (variance * max(self.usual[-1, 1], 1.0)) / len(self.usual)
         return np.sqrt(whole), np.where(first, nights / whole, 0.0), float(np.sqrt(usual))
 
-    def volume_shape(self, strength: float) -> Column:
+    def volume_shape(self, strength: float) -> Floats:
         """(n_bars,) usual volume by the time of day, 1 at its quietest."""
         if self.session_us > _LONG_SESSION_US:
             return 1.0 + strength * 2.0 * _bump(self.progress)
         u = self.progress
         return 1.0 + strength * (2.0 * np.exp(-u / 0.08) + 5.0 * np.exp((u - 1.0) / 0.02))
 
-    def _shape(self, u: Column, strength: float) -> Column:
+    def _shape(self, u: Floats, strength: float) -> Floats:
         """Volatility by the part of the session that has passed, 1 at its quietest."""
         if self.session_us > _LONG_SESSION_US:
             return 1.0 + strength * 0.9 * _bump(u)
         return 1.0 + strength * (1.9 * np.exp(-u / 0.08) + 0.5 * np.exp((u - 1.0) / 0.04))
 
 
-def _bump(u: Column) -> Column:
+def _bump(u: Floats) -> Floats:
     """New York's morning, in markets that are open day and night."""
     return np.exp(-0.5 * ((u - 0.64) / 0.09) ** 2)
 
@@ -171,6 +168,6 @@ def _always(length_us: int, start_us: int, bars: int, reach_bars: int) -> Clock:
     return Clock(records, bars, length_us, usual, DAY_US, ALWAYS)
 
 
-def _usual(length_us: int, session_us: int) -> Column:
+def _usual(length_us: int, session_us: int) -> Floats:
     starts = np.arange(0, session_us, length_us)
     return np.column_stack([starts, np.minimum(starts + length_us, session_us)]) / session_us

@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import scipy.stats
+
+from barstack.core.arrays import Floats, Rows
 
 from ._noise import Noise, clipped_deviation
 from ._streams import Streams
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from ._signal import Signal
     from ._world import World
 
-Column = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
+
 _GOOD_ENOUGH = 2.5e-4  # standard error at which simulating ends
 _MOST_BARS = 16_000_000  # simulated at most
 _LONG_ENOUGH = 20_000  # bars at a time: beginning a world costs as much as thousands of them
@@ -92,7 +92,7 @@ def _can_integrate(noise: Noise, signal: Signal) -> bool:
     return noise.arch == 0 and signal.law != "noise"
 
 
-def _one_bar_accuracy(noise: Noise, signal: Signal, forecast: Column, rest: Column) -> float:
+def _one_bar_accuracy(noise: Noise, signal: Signal, forecast: Floats, rest: Floats) -> float:
     """E[1/2 + P(|move| < |forecast|) / 2], as moves are symmetric and do not know the forecast.
 
     forecast, rest  (n_rows,) variances of the forecast and of the move
@@ -112,7 +112,7 @@ def _one_bar_accuracy(noise: Noise, signal: Signal, forecast: Column, rest: Colu
     return float(0.5 + 0.5 * np.average(inside, weights=count))
 
 
-def _within(noise: Noise, reach: Column) -> Column:
+def _within(noise: Noise, reach: Floats) -> Floats:
     """P(|z| < reach)."""
     law: Any = scipy.stats.norm() if noise.tails is None else scipy.stats.t(noise.tails)
     unit = 1.0 if noise.tails is None else clipped_deviation(noise.tails)
@@ -133,7 +133,7 @@ def _simulated_accuracy(world: World, signal: Signal, exits: list[Rows]) -> list
     forecast f nor what was to be expected G. Averaged over both, the sign of f is right
     in 1/2 + 1/2 sign(f) sign(G) [|G| > |N|] of cases: far less scatter than counting one.
     """
-    found: list[Column] = []
+    found: list[Floats] = []
     n = len(world.clock().records)
     rounds = max(_LONG_ENOUGH // n, 1)
     while True:
@@ -157,7 +157,7 @@ def _simulated_accuracy(world: World, signal: Signal, exits: list[Rows]) -> list
     ]
 
 
-def _right(driver: Column, expected: Column, moved: Column, leave: Rows) -> float:
+def _right(driver: Floats, expected: Floats, moved: Floats, leave: Rows) -> float:
     """The share of right signs; the first three (rounds, n_bars)."""
     rows = len(leave)
     known = expected[:, leave] - expected[:, :rows]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Bars
+from barstack.core.arrays import Floats
 from barstack.core.errors import DataError
 
-Column = npt.NDArray[np.float64]
 LAGS = 400
 _FEWEST_BARS = 500
 _TAIL_SHARE = 0.01
@@ -39,14 +38,14 @@ class Likeness:
     symbol: str
     n_bars: int
     volatility: float
-    acf_size: Column
-    acf_return: Column
+    acf_size: Floats
+    acf_return: Floats
     tail_index: float
     excess_kurtosis: float
-    tail: Column
-    hour: Column
-    size_by_hour: Column
-    volume_by_hour: Column
+    tail: Floats
+    hour: Floats
+    size_by_hour: Floats
+    volume_by_hour: Floats
     range_over_move: float
     volume_with_size: float
 
@@ -114,7 +113,7 @@ def likeness(bars: Bars) -> Likeness:
     )
 
 
-def autocorrelation(values: Column, lags: int = LAGS) -> Column:
+def autocorrelation(values: Floats, lags: int = LAGS) -> Floats:
     """(lags,) at lags 1, 2, ...; NaN where the series is too short.
 
     >>> autocorrelation(np.array([1.0, -1.0, 1.0, -1.0]), 2)
@@ -129,7 +128,7 @@ def autocorrelation(values: Column, lags: int = LAGS) -> Column:
     return padded
 
 
-def hill(sizes: Column, share: float = _TAIL_SHARE) -> float:
+def hill(sizes: Floats, share: float = _TAIL_SHARE) -> float:
     """Tail index from the largest `share` of sizes: 1 / mean of ln(size / smallest). Hill (1975).
 
     >>> pareto = 1.0 / np.linspace(1e-6, 1.0, 100_000) ** (1 / 3)
@@ -140,7 +139,7 @@ def hill(sizes: Column, share: float = _TAIL_SHARE) -> float:
     return float(1.0 / np.log(largest[1:] / largest[0]).mean())
 
 
-def _by_hour(bars: Bars, size: Column) -> tuple[Column, Column, Column]:
+def _by_hour(bars: Bars, size: Floats) -> tuple[Floats, Floats, Floats]:
     r = bars.records[1:]
     begins = r["session_open"]
     day_us = int(np.median(r["session_close"] - begins))

@@ -6,17 +6,16 @@ from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import scipy.stats
 from numba import njit
 from pydantic import Field, model_validator
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.spec import Spec
 
 from ._streams import Streams
 
-Column = npt.NDArray[np.float64]
 _WIDEST = 20.0  # standard deviations at which Student's t is cut off
 _LARGEST_MOVE = 0.5  # of the price: a fall of more could end below zero
 _SETTLING = 1000  # bars before the first, in which volatility forgets where it began
@@ -84,15 +83,15 @@ class Noise(Spec):
         """Correlation of the regime, +1 or -1, with that of the bar before."""
         return 1.0 - 2.0 / self.regime_bars
 
-    def regimes(self, streams: Streams, bars: int) -> Column:
+    def regimes(self, streams: Streams, bars: int) -> Floats:
         """(bars,) -1 in calm, +1 in turbulent times, from a symmetric Markov chain."""
         draws = streams("regimes").random(bars + 1)
         switches = np.cumsum(draws[1:] < 1.0 / self.regime_bars)
         return np.where((switches + (draws[0] < 0.5)) % 2 == 0, 1.0, -1.0)
 
     def moves(
-        self, streams: Streams, scale: Column, regimes: Column, correlation: float = 0.0
-    ) -> tuple[Column, Column]:
+        self, streams: Streams, scale: Floats, regimes: Floats, correlation: float = 0.0
+    ) -> tuple[Floats, Floats]:
         """(move, v) of each bar.
 
         scale        (n_bars,) standard deviation of each bar's move

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field, model_validator
+
+from barstack.core.arrays import Floats
 
 from ._clock import Clock
 from ._noise import NOISES, Noise
 from ._signal import Signal, coefficient_for
 from ._world import World
-
-Column = npt.NDArray[np.float64]
 
 
 class Planted(World):
@@ -52,6 +51,6 @@ class Planted(World):
             law=self.law,
         )
 
-    def driver_variance(self, times: Clock, usual: float) -> Column:
+    def driver_variance(self, times: Clock, usual: float) -> Floats:
         """(n_bars,) variance of the driver."""
         return np.ones(len(times.records))

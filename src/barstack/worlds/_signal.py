@@ -7,13 +7,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
+from barstack.core.arrays import Floats, Rows
 from barstack.core.errors import ConfigError
-
-Column = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,16 +32,16 @@ class Signal:
 
     coefficient: float
     memory: float
-    variance: Column
+    variance: Floats
     fade: float = 1.0
     law: str = "gaussian"
 
-    def expected(self, driver: Column) -> Column:
+    def expected(self, driver: Floats) -> Floats:
         """(n_bars,) the part of each bar's return that was known at the close before."""
         terms = self._sizes(len(driver)) * driver
         return np.concatenate([[0.0], terms[:-1]])
 
-    def forecast(self, driver: Column, exits: list[Rows]) -> Column:
+    def forecast(self, driver: Floats, exits: list[Rows]) -> Floats:
         """(n_rows, n_horizons) expected return from each row's close to that of its exit."""
         rows = np.arange(len(driver))
         sizes = self._sizes(len(driver))
@@ -54,14 +51,14 @@ class Signal:
         ]
         return np.column_stack(columns)
 
-    def forecast_variance(self, leave: Rows) -> Column:
+    def forecast_variance(self, leave: Rows) -> Floats:
         """(n_rows,) variance of the forecast at each row."""
         rows = np.arange(len(leave))
         sizes = self._sizes(len(leave))
         variance = sizes**2 * self.variance[: len(leave)] * self._reach[leave - rows] ** 2
         return np.asarray(variance)
 
-    def path_variance(self, leave: Rows) -> Column:
+    def path_variance(self, leave: Rows) -> Floats:
         """(n_rows,) variance of the sum of expected returns from each row to its exit."""
         rows = np.arange(len(leave))
         if self.memory == 0.0:
@@ -70,27 +67,27 @@ class Signal:
             return np.asarray(total[leave] - total[rows])
         return np.asarray(self._sizes(len(leave)) ** 2 * self._spread[leave - rows])
 
-    def _sizes(self, n: int) -> Column:
+    def _sizes(self, n: int) -> Floats:
         return np.asarray(self.coefficient * self.fade ** np.arange(n))
 
     @cached_property
-    def _sums(self) -> tuple[Column, Column, Column]:
+    def _sums(self) -> tuple[Floats, Floats, Floats]:
         return weights(len(self.variance), self.memory, self.fade)
 
     @property
-    def _reach(self) -> Column:
+    def _reach(self) -> Floats:
         return self._sums[0]
 
     @property
-    def _spread(self) -> Column:
+    def _spread(self) -> Floats:
         return self._sums[1]
 
     @property
-    def _products(self) -> Column:
+    def _products(self) -> Floats:
         return self._sums[2]
 
 
-def weights(longest: int, memory: float, fade: float = 1.0) -> tuple[Column, Column, Column]:
+def weights(longest: int, memory: float, fade: float = 1.0) -> tuple[Floats, Floats, Floats]:
     """(reach, spread, products), each (longest + 1,), of sums of n terms fade**i * driver[i].
 
     The driver has variance 1 and correlation memory**|i - j|.

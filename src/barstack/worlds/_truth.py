@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Panel
+from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
 
 from ._figures import figures_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ._figures import Known
     from ._world import World
 
-Column = npt.NDArray[np.float64]
+
 How = Literal["exact", "simulated"]
 
 
@@ -62,7 +62,7 @@ class Truth:
     world: World
     decisions: Decisions
     horizons: tuple[str, ...]
-    forecast: Column
+    forecast: Floats
 
     def __len__(self) -> int:
         return len(self.decisions)
@@ -119,7 +119,7 @@ class Truth:
         }
 
 
-def _reached(horizon: str, forecast: Column, returns: Column) -> Realised:
+def _reached(horizon: str, forecast: Floats, returns: Floats) -> Realised:
     """Scores as in evaluation, against a forecast of 0."""
     if not len(returns) or not np.ptp(forecast):
         return Realised(horizon, len(returns), None, None, None)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field, field_validator, model_validator
 
 from barstack.bars import Bars
+from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError
 from barstack.core.registry import SpecRegistry
@@ -30,7 +30,6 @@ from ._signal import Signal
 from ._streams import Streams
 from ._truth import Truth
 
-Column = npt.NDArray[np.float64]
 _LARGEST_EXPECTED = 0.4  # of the price, in one bar; noise takes half of it at most
 
 
@@ -133,7 +132,7 @@ class World(Spec):
         """How the driver behaves and how strongly it moves returns; none in a world of noise."""
         return None
 
-    def driver(self, own: Parts, leader: Parts) -> Column:
+    def driver(self, own: Parts, leader: Parts) -> Floats:
         """(n_bars,) what moves the return of the bar that follows each; known at the close."""
         raise NotImplementedError
 
@@ -153,7 +152,7 @@ class World(Spec):
             rounds,
         )
 
-    def driver_of(self, symbol: str, own: Parts) -> Column | None:
+    def driver_of(self, symbol: str, own: Parts) -> Floats | None:
         """(n_bars,) the driver of a symbol; none where nothing can be forecast."""
         if self.signal(self.clock()) is None or symbol not in self.forecastable:
             return None
@@ -183,7 +182,7 @@ class World(Spec):
         """The truth about some of the symbols, of which no bars need to be made."""
         return self._truth({symbol: self._forecast(symbol)[1] for symbol in symbols})
 
-    def _make(self, symbol: str) -> tuple[Bars, Column]:
+    def _make(self, symbol: str) -> tuple[Bars, Floats]:
         own, forecast, expected = self._forecast(symbol)
         if (most := float(np.abs(expected).max())) >= _LARGEST_EXPECTED:
             raise ConfigError(
@@ -202,7 +201,7 @@ class World(Spec):
         )
         return Bars(symbol, parse_duration(self.bar), records), forecast
 
-    def _forecast(self, symbol: str) -> tuple[Parts, Column, Column]:
+    def _forecast(self, symbol: str) -> tuple[Parts, Floats, Floats]:
         """(parts, the best forecast at each decision, what was expected of each bar)."""
         if symbol not in self.names:
             raise ConfigError(f"The world has no symbol {symbol!r}, but {', '.join(self.names)}.")
@@ -214,7 +213,7 @@ class World(Spec):
         exits = [times.exits(horizon) for horizon in self.horizons]
         return own, signal.forecast(driver[: self.bars], exits), signal.expected(driver)
 
-    def _truth(self, forecasts: Mapping[str, Column]) -> Truth:
+    def _truth(self, forecasts: Mapping[str, Floats]) -> Truth:
         decided_at = decide_at_close(ClosedAt(self.clock().closed_at[: self.bars]))
         return Truth(
             world=self,

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import ConfigError
 
 from ._candles import Parts, autoregress
 from ._clock import Clock
 from ._planted import Planted
 from ._world import register
-
-Column = npt.NDArray[np.float64]
 
 
 @register("linear")
@@ -24,7 +22,7 @@ class Linear(Planted):
 
     about_signal = "wick"
 
-    def driver(self, own: Parts, leader: Parts) -> Column:
+    def driver(self, own: Parts, leader: Parts) -> Floats:
         return own.wick
 
 
@@ -38,7 +36,7 @@ class Interaction(Planted):
     def driver_memory(self) -> float:
         return self.memory * self.volume_memory
 
-    def driver(self, own: Parts, leader: Parts) -> Column:
+    def driver(self, own: Parts, leader: Parts) -> Floats:
         return own.wick * own.volume
 
 
@@ -53,7 +51,7 @@ class RegimeDependent(Planted):
     def driver_memory(self) -> float:
         return self.memory * self.noise.regime_memory
 
-    def driver(self, own: Parts, leader: Parts) -> Column:
+    def driver(self, own: Parts, leader: Parts) -> Floats:
         return own.wick * own.regime
 
 
@@ -73,7 +71,7 @@ class Order(Planted):
     def wick_memory(self) -> float:
         return 0.0
 
-    def driver(self, own: Parts, leader: Parts) -> Column:
+    def driver(self, own: Parts, leader: Parts) -> Floats:
         driver = own.wick.copy()
         autoregress(driver, self.memory)
         return driver
@@ -101,10 +99,10 @@ class LeadLag(Planted):
             )
         return self
 
-    def driver(self, own: Parts, leader: Parts) -> Column:
+    def driver(self, own: Parts, leader: Parts) -> Floats:
         return np.asarray(leader.move / leader.usual)
 
-    def driver_variance(self, times: Clock, usual: float) -> Column:
+    def driver_variance(self, times: Clock, usual: float) -> Floats:
         scale, _, _ = times.scale(self.noise)
         return np.asarray((scale / usual) ** 2)
 
@@ -120,5 +118,5 @@ class Decaying(Planted):
     def fade(self) -> float:
         return float(0.5 ** (1.0 / self.half_life_bars))
 
-    def driver(self, own: Parts, leader: Parts) -> Column:
+    def driver(self, own: Parts, leader: Parts) -> Floats:
         return own.wick

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from barstack.core.arrays import Ints
 from barstack.core.errors import StorageError
 from barstack.core.files import new_file
 
@@ -33,7 +33,7 @@ _MINUTE_US = 60_000_000
 _PERIODS = ((_MINUTE_US, "D"), (5 * _MINUTE_US, "M"), (60 * _MINUTE_US, "Y"))
 
 
-def periods(stamps: npt.NDArray[np.int64], length_us: int) -> Iterator[tuple[str, slice]]:
+def periods(stamps: Ints, length_us: int) -> Iterator[tuple[str, slice]]:
     """Names of the periods that rising `stamps` fall into, with the rows of each.
 
     Days for bars under a minute, months under 5 minutes, years under an hour, else decades.

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from barstack.core.arrays import Bools, Ints
 from barstack.core.errors import DataError
 from barstack.core.times import DAY_US, format_duration, iso
 
@@ -47,8 +47,8 @@ class Overlap:
     given    the given ones, row by row
     """
 
-    new: npt.NDArray[np.bool_]
-    differs: npt.NDArray[np.bool_]
+    new: Bools
+    differs: Bools
     stored: pl.DataFrame
     given: pl.DataFrame
 
@@ -96,9 +96,7 @@ def canonical(table: pl.DataFrame, symbol: str, facts: Facts, where: str) -> pl.
     return table.with_columns(pl.col("volume") + 0.0)  # a volume of -0.0 is 0.0
 
 
-def _refuse_longer_bars(
-    stamps: npt.NDArray[np.int64], symbol: str, length_us: int, where: str
-) -> None:
+def _refuse_longer_bars(stamps: Ints, symbol: str, length_us: int, where: str) -> None:
     # Hourly bars taken for bars of 5 minutes would each be known 55 minutes too early.
     if len(stamps) < _ENOUGH:
         return
@@ -161,7 +159,7 @@ def refuse_half_adjusted(
         )
 
 
-def refuse_tangles(stamps: npt.NDArray[np.int64], symbol: str, facts: Facts, where: str) -> None:
+def refuse_tangles(stamps: Ints, symbol: str, facts: Facts, where: str) -> None:
     """`DataError` where a stored bar and a given one share time without being the same bar."""
     length_us = facts.length_us
     clock = clock_of(stamps, length_us, facts.day_zone)
@@ -176,7 +174,7 @@ def refuse_tangles(stamps: npt.NDArray[np.int64], symbol: str, facts: Facts, whe
         )
 
 
-def stamps_of(table: pl.DataFrame) -> npt.NDArray[np.int64]:
+def stamps_of(table: pl.DataFrame) -> Ints:
     """(n_rows,) starts of the bars, microseconds UTC."""
     return table["timestamp"].to_physical().to_numpy()
 

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from barstack.core.arrays import Ints
 from barstack.core.errors import DataError
 
 from .._bars import Bars
-from .._checks import COLUMNS, Columns, Stamps, price_faults
+from .._checks import COLUMNS, Columns, price_faults
 from .._columns import as_polars, match_columns, numbers, utc_microseconds
 from .._frames import bars_from_table, table_from_frame
 from .._sessions import ALWAYS, sessions
 from ._find import find
-from ._finding import NO_TIMES, Defect, Finding, Moments
+from ._finding import NO_TIMES, Defect, Finding
 from ._structure import structural
 
 
@@ -79,7 +80,7 @@ def examine(
     return Examined(symbol, len(stamps), bars, findings + found)
 
 
-def _sound_rows(stamps: Stamps, columns: Columns) -> Any:
+def _sound_rows(stamps: Ints, columns: Columns) -> Any:
     """Rows without a fault of their own, in order of time, the first of those that share one."""
     wrong = np.logical_or.reduce([fault.rows for fault in price_faults(columns)])
     rows = np.flatnonzero(~wrong)
@@ -87,7 +88,7 @@ def _sound_rows(stamps: Stamps, columns: Columns) -> Any:
     return rows[first]
 
 
-def _outside(opened_at: Moments, length_us: int, calendar: str, hours: str) -> Moments:
+def _outside(opened_at: Ints, length_us: int, calendar: str, hours: str) -> Ints:
     *_, inside = sessions(calendar, hours).locate(opened_at, length_us)
     return opened_at[~inside] if len(opened_at) else NO_TIMES
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, get_args
 
+from barstack.core.arrays import Ints
 from barstack.core.errors import ConfigError, did_you_mean
 
 from .._bars import Bars, Panel, as_panel
 from .._sessions import ALWAYS
-from ._finding import NO_TIMES, Finding, Level, Moments
+from ._finding import NO_TIMES, Finding, Level
 from ._registry import CHECKS
 from ._structure import STRUCTURAL
 from ._subject import Subject
@@ -53,7 +54,7 @@ def find(
     calendar: str = ALWAYS,
     hours: str = "regular",
     levels: Mapping[str, str] | None = None,
-    outside_at: Mapping[str, Moments] | None = None,
+    outside_at: Mapping[str, Ints] | None = None,
 ) -> list[Finding]:
     """All findings, those that refuse first, then by symbol and check.
 

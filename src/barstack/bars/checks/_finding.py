@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
+
+from barstack.core.arrays import Ints
 
 Level = Literal["refuse", "warn"]
-Moments = npt.NDArray[np.int64]
+
 NO_TIMES = np.empty(0, np.int64)
 
 
@@ -28,7 +29,7 @@ class Defect:
     values: str
     what: str
     advice: str
-    at: Moments = field(default_factory=NO_TIMES.copy)
+    at: Ints = field(default_factory=NO_TIMES.copy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,7 @@ class Finding:
     values: str
     what: str
     advice: str
-    at: Moments = field(default_factory=NO_TIMES.copy, repr=False)
+    at: Ints = field(default_factory=NO_TIMES.copy, repr=False)
 
     @classmethod
     def of(cls, defect: Defect, check: str, symbol: str, level: Level) -> Finding:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from barstack.core.arrays import Bools, Floats, Ints
 from barstack.core.times import DAY_US, format_duration
 
-from ._subject import Flags, Floats, Ints, Subject
+from ._subject import Subject
 
 _REGULAR = 0.15  # of the time between two holes, within which most others lie
 _RHYTHMS = ((1, "daily"), (7, "weekly"), (30.4, "monthly"), (91.3, "quarterly"), (365.25, "yearly"))
@@ -102,6 +103,6 @@ def _ranks(sizes: Floats, rows: Ints) -> Floats:
     width = min(2 * _NEAR + 1, len(sizes))
     windows = np.lib.stride_tricks.sliding_window_view(sizes, width)
     own = windows[np.clip(rows - _NEAR, 0, len(windows) - 1)]
-    below: Flags = own < sizes[rows, None]
-    equal: Flags = own == sizes[rows, None]
+    below: Bools = own < sizes[rows, None]
+    equal: Bools = own == sizes[rows, None]
     return np.asarray((below.sum(axis=1) + 0.5 * (equal.sum(axis=1) - 1)) / (width - 1))

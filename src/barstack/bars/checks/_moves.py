@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._subject import Floats, Subject
+from barstack.core.arrays import Floats
+
+from ._subject import Subject
 
 _BUCKETS = 48  # of a session
 _AROUND = 50  # bars on either side that say how lively the market is

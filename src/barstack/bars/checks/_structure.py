@@ -7,6 +7,7 @@ from itertools import chain
 
 import numpy as np
 
+from barstack.core.arrays import Ints
 from barstack.core.errors import DataError
 from barstack.core.times import iso
 
@@ -14,7 +15,6 @@ from .._checks import (
     COLUMNS,
     Columns,
     Fault,
-    Stamps,
     commonest_spacing,
     first_row,
     length_faults,
@@ -40,7 +40,7 @@ STRUCTURAL = {
 
 
 def structural(
-    stamps: Stamps, columns: Columns, symbol: str, *, length_us: int | None = None
+    stamps: Ints, columns: Columns, symbol: str, *, length_us: int | None = None
 ) -> list[Finding]:
     """What is wrong with a raw table, one finding a kind; all of them refuse.
 
@@ -76,7 +76,7 @@ def structural(
     return [Finding.of(defect, name, symbol, "refuse") for name, defect in found]
 
 
-def _defect(fault: Fault, stamps: Stamps, columns: Columns) -> tuple[str, Defect]:
+def _defect(fault: Fault, stamps: Ints, columns: Columns) -> tuple[str, Defect]:
     row, count = first_row(fault.rows), int(fault.rows.sum())
     at = iso(np.datetime64(int(stamps[row]), "us"))
     values = values_at(columns, row) if fault.shows_values else f"row {row}"
@@ -85,7 +85,7 @@ def _defect(fault: Fault, stamps: Stamps, columns: Columns) -> tuple[str, Defect
     return fault.name, Defect(count, values, what, f"{fault.mend}.", stamps[fault.rows])
 
 
-def _repeats(stamps: Stamps, columns: Columns) -> Iterator[tuple[str, Defect]]:
+def _repeats(stamps: Ints, columns: Columns) -> Iterator[tuple[str, Defect]]:
     """Rows that repeat a time: with the values of the row before them, or with others."""
     repeats = np.diff(stamps, prepend=stamps[:1] - 1) == 0
     if not repeats.any():

@@ -8,17 +8,13 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Bools, Floats, Ints
 from barstack.core.times import DAY_US
 
 from .._bars import Bars
 from .._sessions import ALWAYS, Sessions, sessions
 from ._finding import NO_TIMES
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 _NEVER = 0.95  # a time of day that is empty on so many days is one the source does not cover
 _HARDLY = 0.9  # a session that lacks so much of what is due is as good as missing
@@ -42,8 +38,8 @@ class Gaps:
     at: Ints
     session: Ints
     stretch: Ints
-    whole: Flags
-    never: Flags
+    whole: Bools
+    never: Bools
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +169,7 @@ class Subject:
         whole |= self._hardly_there(row, whole | never)
         return Gaps(at, self.expected.day[row], stretch, whole, never)
 
-    def _empty_stretches(self) -> tuple[Ints, Ints, Ints, Flags, Flags]:
+    def _empty_stretches(self) -> tuple[Ints, Ints, Ints, Bools, Bools]:
         """(session row, begin, end, whole session, its head) of time in sessions without a bar.
 
         Told by what bars leave uncovered rather than by a grid, so that bars may start at any
@@ -211,7 +207,7 @@ class Subject:
         order = order[(end > begin)[order]]
         return row_of[order], begin[order], end[order], whole[order], head[order]
 
-    def _never_covered(self, at: Ints, row: Ints, whole: Flags) -> Flags:
+    def _never_covered(self, at: Ints, row: Ints, whole: Bools) -> Bools:
         due = self.expected
         slot = (at - due.open[row]) // self.bars.length_us
         there = np.isin(due.day, self.session[self.starts])
@@ -229,7 +225,7 @@ class Subject:
         never = ~whole & (slot < n_slots) & empty[np.minimum(slot, n_slots - 1)]
         return np.asarray(never, bool)
 
-    def _hardly_there(self, row: Ints, known: Flags) -> Flags:
+    def _hardly_there(self, row: Ints, known: Bools) -> Bools:
         """Missing bars of sessions that lack nine of ten bars, such as all but an hour at night."""
         n_sessions = len(self.expected.day)
         lost = np.bincount(row[~known], minlength=n_sessions)
@@ -239,7 +235,7 @@ class Subject:
         return np.asarray(hardly[row] & (lost[row] > 0), bool)
 
 
-def _long_enough(flags: Flags, least: int) -> Flags:
+def _long_enough(flags: Bools, least: int) -> Bools:
     """Only the runs of at least so many that are true."""
     edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
     kept = np.zeros(len(flags), bool)

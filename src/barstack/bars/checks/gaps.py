@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from barstack.core.arrays import Ints
 from barstack.core.times import iso
 
 from .._sessions import ALWAYS
 from ._finding import Defect
 from ._holes import left_out, of_bars, of_sessions
 from ._registry import check
-from ._subject import Ints, Subject
+from ._subject import Subject
 
 _NAMED = 4
 

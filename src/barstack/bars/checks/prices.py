@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 
+from barstack.core.arrays import Bools, Floats
 from barstack.core.times import DAY_US, iso
 
 from .._prints import LEAST as PRINT
 from ._finding import Defect
 from ._moves import usual_size
 from ._registry import check
-from ._subject import Flags, Floats, Subject
+from ._subject import Subject
 
 # Times the usual size, there and back, and of a high or low beyond open and close. The longer
 # the bar, the fewer true ones lie so far out: in a minute a single order may go and come back.
@@ -103,7 +104,7 @@ def spikes(subject: Subject) -> Defect | None:
     return _found(subject, rows, (seen, f"{what}{_at(subject, row)}.", advice))
 
 
-def _there_and_back(there: Floats, back: Floats, least: Floats, least_back: Floats) -> Flags:
+def _there_and_back(there: Floats, back: Floats, least: Floats, least_back: Floats) -> Bools:
     far = (np.abs(there) > least) & (np.abs(back) > least_back)
     return far & (np.abs(there + back) < _BACK * np.minimum(np.abs(there), np.abs(back)))
 
@@ -147,7 +148,7 @@ def jumps(subject: Subject) -> Defect | None:
     return _found(subject, rows, (change, what, advice))
 
 
-def _found(subject: Subject, rows: Flags, story: tuple[str, str, str]) -> Defect:
+def _found(subject: Subject, rows: Bools, story: tuple[str, str, str]) -> Defect:
     values, what, advice = story
     return Defect(int(rows.sum()), values, what, advice, subject.opened_at[rows])
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barstack.core.arrays import Floats
 from barstack.core.times import iso
 
 from ._finding import Defect
 from ._registry import check
-from ._subject import Floats, Subject
+from ._subject import Subject
 
 RATIOS = np.array([1.5, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100])
 _SMALLEST = np.log(1.4)

@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
+from barstack.core.arrays import Bools
 from barstack.core.times import format_duration, iso
 
 from ._finding import Defect
 from ._registry import check
-from ._subject import Flags, Subject
+from ._subject import Subject
 
 _LEAST = 5
 _MANY_RUNS = 30
@@ -52,7 +53,7 @@ def stale_prices(subject: Subject) -> Defect | None:
     )
 
 
-def _longest_usual(still: Flags, lengths: np.ndarray) -> float:
+def _longest_usual(still: Bools, lengths: np.ndarray) -> float:
     """Bars from which on a run is no longer chance."""
     if not len(lengths):
         return math.inf

@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
+from barstack.core.arrays import Bools, Floats, Ints
 from barstack.core.times import iso
 
 from ._finding import Defect
 from ._registry import check
-from ._subject import Flags, Floats, Ints, Subject
+from ._subject import Subject
 
 _WINDOW = 20  # days on either side; also two weeks and more, so that weekends even out
 _NEAR = 5
@@ -57,7 +58,7 @@ def zero_volume(subject: Subject) -> Defect | None:
     )
 
 
-def _flat(subject: Subject) -> Flags:
+def _flat(subject: Subject) -> Bools:
     return np.asarray(subject.logs["high"] == subject.logs["low"], bool)
 
 

@@ -9,9 +9,9 @@ from math import gcd
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from barstack.core.arrays import Bools, Ints
 from barstack.core.errors import BarstackError, DataError, SourceError
 from barstack.core.times import DAY_US, format_duration, iso
 
@@ -122,7 +122,7 @@ def _bars_of(remote: Remote, page: Page, symbol: str, asked: Stretch, where: str
 _QUARTER_US = 15 * 60_000_000
 
 
-def _refuse_off_grid(stamps: npt.NDArray[np.int64], length_us: int, where: str) -> None:
+def _refuse_off_grid(stamps: Ints, length_us: int, where: str) -> None:
     """Bars shorter than a day begin at multiples of what their length and a quarter hour share."""
     if length_us >= DAY_US:
         return
@@ -141,8 +141,8 @@ def _refuse_off_grid(stamps: npt.NDArray[np.int64], length_us: int, where: str) 
 def _refuse_contradictions(
     frame: pl.DataFrame,
     named: dict[str, str],
-    stamps: npt.NDArray[np.int64],
-    repeated: npt.NDArray[np.bool_],
+    stamps: Ints,
+    repeated: Bools,
     where: str,
 ) -> None:
     rows = np.flatnonzero(repeated)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.core.times import DAY_US
 
 from .._sessions import ALWAYS, sessions
 
 Stretch = tuple[int, int]  # from (inclusive) to (exclusive), microseconds UTC
-Ints = npt.NDArray[np.int64]
+
 _MINUTE_US = 60_000_000
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from barstack.core.arrays import Ints
 from barstack.core.errors import ConfigError, DataError, did_you_mean
 
 from .._checks import COLUMNS
@@ -23,7 +24,6 @@ from ._guess_text import guess_text
 from ._guess_times import guess_time
 from ._guess_unnamed import guess_unnamed
 from ._layout import Layout, Reading
-from ._markets import Stamps
 from ._named import named_table
 from ._samples import sample
 
@@ -196,9 +196,9 @@ def _with_clock(
     return Guess(tuple(found), named[0].head(5), where)
 
 
-def _series(named: list[pl.DataFrame], where: str) -> tuple[list[Stamps], bool]:
+def _series(named: list[pl.DataFrame], where: str) -> tuple[list[Ints], bool]:
     """Times of each symbol, in order, as they are written; and whether they are UTC."""
-    series: list[Stamps] = []
+    series: list[Ints] = []
     zoned = True
     for table in named:
         parts = table.partition_by("symbol") if "symbol" in table.columns else [table]

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from barstack.core.arrays import Ints
 from barstack.core.times import DAY_US, format_duration, parse_duration
 
 from .._sessions import ALWAYS, FX
 from .._zones import METATRADER
 from ._clue import Clue, Given, given
 from ._guess_days import day_zone, guess_days
-from ._markets import MARKETS, ZONES, Fit, Market, Stamps, fit, never_closes, trading, utc
+from ._markets import MARKETS, ZONES, Fit, Market, fit, never_closes, trading, utc
 
 _WEEKS_TELL = 3  # of a market that closes at weekends only
 
 OPEN_BY_NAME = "The column's name says so."
 
 
-def guess_length(series: list[Stamps], said: Given) -> tuple[Clue, int | None]:
+def guess_length(series: list[Ints], said: Given) -> tuple[Clue, int | None]:
     """How long a bar is."""
     if "bar" in said:
         return given("bar", said["bar"]), parse_duration(said["bar"])
@@ -37,7 +38,7 @@ def guess_length(series: list[Stamps], said: Given) -> tuple[Clue, int | None]:
 
 
 def guess_clock(
-    series: list[Stamps],
+    series: list[Ints],
     length_us: int,
     said: Given,
     *,
@@ -81,10 +82,10 @@ def guess_clock(
 
 
 def _fitting(
-    series: list[Stamps], length_us: int, stamps: tuple[str, ...], said: Given, zoned: bool
+    series: list[Ints], length_us: int, stamps: tuple[str, ...], said: Given, zoned: bool
 ) -> list[Fit]:
     """All readings under which bars lie in the shortest hours that they fit, twins included."""
-    starts: dict[tuple[str | None, str], list[Stamps]] = {}
+    starts: dict[tuple[str | None, str], list[Ints]] = {}
     fitting: list[Fit] = []
     for market in _markets(said):
         if fitting and _length_of(market) != _length_of(fitting[0].market):
@@ -213,7 +214,7 @@ def unknown_zone(because: str) -> Clue:
 
 
 def _around_the_clock(
-    series: list[Stamps],
+    series: list[Ints],
     length_us: int,
     full: int,
     n_saturdays: int,

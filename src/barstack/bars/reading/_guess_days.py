@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from barstack.core.arrays import Ints
 from barstack.core.times import DAY_US
 
 from .._ends import clock_of
 from .._sessions import ALWAYS, Sessions, sessions
 from ._clue import Clue, Given, given
-from ._markets import MARKETS, Stamps, utc
+from ._markets import MARKETS, utc
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class _Days:
 
 
 def guess_days(
-    series: list[Stamps],
+    series: list[Ints],
     length_us: int,
     said: Given,
     *,
@@ -63,7 +64,7 @@ def guess_days(
     return [*found, stamp]
 
 
-def day_zone(series: list[Stamps], length_us: int, calendar: str | None, said: Given) -> list[Clue]:
+def day_zone(series: list[Ints], length_us: int, calendar: str | None, said: Given) -> list[Clue]:
     """The clock on which bars longer than an hour begin, where it is not that of UTC."""
     if "day_zone" in said:
         return [given("day_zone", said["day_zone"])]
@@ -72,7 +73,7 @@ def day_zone(series: list[Stamps], length_us: int, calendar: str | None, said: G
     return [Clue("day_zone", zone, because, "sure")] if zone else []
 
 
-def _calendar(series: list[Stamps], said: Given) -> Clue:
+def _calendar(series: list[Ints], said: Given) -> Clue:
     if "calendar" in said:
         return given("calendar", said["calendar"])
     days = np.concatenate([stamps // DAY_US for stamps in series])
@@ -94,7 +95,7 @@ def _calendar(series: list[Stamps], said: Given) -> Clue:
     return Clue("calendar", best.calendar, because, "sure" if sure else "likely")
 
 
-def _compare(series: list[Stamps], calendar: str) -> _Days:
+def _compare(series: list[Ints], calendar: str) -> _Days:
     found = sessions(calendar)
     stray = absent = bars = 0
     for stamps in series:
@@ -109,7 +110,7 @@ def _compare(series: list[Stamps], calendar: str) -> _Days:
 
 
 def _stamp(
-    series: list[Stamps],
+    series: list[Ints],
     calendar: str | None,
     length_us: int,
     said: Given,
@@ -139,7 +140,7 @@ def _stamp(
     return zone, Clue("stamp", None, because, "unsure", ("open", "close"))
 
 
-def _end(series: list[Stamps], hours: Sessions, zone: str | None, midnight: bool) -> str | None:
+def _end(series: list[Ints], hours: Sessions, zone: str | None, midnight: bool) -> str | None:
     """Whether bars carry their session's date, or its open, or its close; None for neither."""
     if midnight:
         return "date"

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Bools, Ints
 from barstack.core.times import DAY_US
 
 from .._sessions import FX, Sessions, sessions
 from .._zones import METATRADER, to_utc
 
-Stamps = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 _HOUR_US = 3_600_000_000
 _SATURDAY = 2  # days since 1970
 _HALF_HOUR_US = _HOUR_US // 2
@@ -101,7 +99,7 @@ class Fit:
         return other.stray >= max(3, 0.01 * other.days) and other.stray >= 5 * self.stray
 
 
-def fit(starts: list[Stamps], length_us: int, market: Market, zone: str | None, stamp: str) -> Fit:
+def fit(starts: list[Ints], length_us: int, market: Market, zone: str | None, stamp: str) -> Fit:
     """How bars that start at these moments, UTC, fit a market's hours.
 
     zone, stamp  how their times were read, for the record
@@ -110,9 +108,9 @@ def fit(starts: list[Stamps], length_us: int, market: Market, zone: str | None, 
     spaced = np.r_[True, found.open[1:] > found.close[:-1]]
     before_pause = np.r_[spaced[1:], True]
     stray = days = absent = counted = odd_weeks = 0
-    slots: list[Stamps] = []
-    begins: list[Flags] = []
-    ends: list[Flags] = []
+    slots: list[Ints] = []
+    begins: list[Bools] = []
+    ends: list[Bools] = []
     for each in starts:
         if not len(each):
             continue
@@ -143,11 +141,11 @@ def fit(starts: list[Stamps], length_us: int, market: Market, zone: str | None, 
     )  # fmt: skip
 
 
-def _n_days(moments: Stamps) -> int:
+def _n_days(moments: Ints) -> int:
     return int(np.count_nonzero(np.diff(moments // DAY_US)) + 1) if len(moments) else 0
 
 
-def _n_odd_weeks(outside: Stamps, opens: Stamps) -> int:
+def _n_odd_weeks(outside: Ints, opens: Ints) -> int:
     """Weeks, from Saturday on, with as many days outside as half of their openings, or more."""
     days = np.unique(outside // DAY_US)
     weeks, counts = np.unique((days - _SATURDAY) // 7, return_counts=True)
@@ -156,7 +154,7 @@ def _n_odd_weeks(outside: Stamps, opens: Stamps) -> int:
     return int((2 * counts >= after - first).sum())
 
 
-def _counts(slots: list[Stamps]) -> Stamps:
+def _counts(slots: list[Ints]) -> Ints:
     """In how many sessions each half hour has bars."""
     if not slots:
         return np.empty(0, np.int64)
@@ -164,12 +162,12 @@ def _counts(slots: list[Stamps]) -> Stamps:
     return np.bincount(np.concatenate(apart) & 255)
 
 
-def _share(flags: list[Flags]) -> float:
+def _share(flags: list[Bools]) -> float:
     joined = np.concatenate(flags) if flags else np.empty(0, bool)
     return float(joined.mean()) if len(joined) else 0.0
 
 
-def _rests(counts: Stamps, *, whole: bool) -> bool:
+def _rests(counts: Ints, *, whole: bool) -> bool:
     """Whether some half hour, of the day or between the first and the last, has bars in hardly
     any session."""
     if not len(counts) or counts.max() < 3:
@@ -179,12 +177,12 @@ def _rests(counts: Stamps, *, whole: bool) -> bool:
     return bool(between.min() < 0.2 * counts.max())
 
 
-def utc(stamps: Stamps, zone: str | None) -> Stamps:
+def utc(stamps: Ints, zone: str | None) -> Ints:
     """UTC of times on a zone's clock; those that its clock never shows are left out."""
     return stamps if zone is None else to_utc(stamps, zone, skipped=False)
 
 
-def never_closes(series: list[Stamps], length_us: int) -> tuple[int, int]:
+def never_closes(series: list[Ints], length_us: int) -> tuple[int, int]:
     """Saturdays as full as other days, and Saturdays in all."""
     full = n_saturdays = 0
     for stamps in series:

@@ -9,18 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import SeriesTable
+from barstack.core.arrays import Floats, Ints
 from barstack.core.times import DAY_US, iso, microseconds
 from barstack.features import FeatureTable
 
 from ._leak import Leak
 from ._paths import Path
 from ._pipeline import Data
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 _MOST_BARS = 20_000  # of each symbol, the latest
 _FEWEST = 20  # moves

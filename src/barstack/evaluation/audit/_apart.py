@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Bools, Rows
 from barstack.core.times import KnownAt, iso, microseconds
 from barstack.labels import LabelTable
 from barstack.splits import Fold
@@ -18,7 +17,7 @@ from ._pipeline import Stage
 _FOREVER = np.iinfo(np.int64).max
 
 
-def overlapping(labels: LabelTable, rows: Rows, others: Rows) -> npt.NDArray[np.bool_]:
+def overlapping(labels: LabelTable, rows: Rows, others: Rows) -> Bools:
     """(len(rows),) whether each row's time from decision to answer overlaps any of the others'.
 
     Of all symbols together: two of them move with the same news. A label that is still open has
@@ -36,7 +35,7 @@ def overlapping(labels: LabelTable, rows: Rows, others: Rows) -> npt.NDArray[np.
     return np.asarray(reached > decided[rows])
 
 
-def misplaced(labels: LabelTable, fold: Fold, rows: Rows) -> npt.NDArray[np.bool_]:
+def misplaced(labels: LabelTable, fold: Fold, rows: Rows) -> Bools:
     """(len(rows),) which rows a fold must not learn from.
 
     Forward: those whose label is not known by the first decision of the test. Crossed: those

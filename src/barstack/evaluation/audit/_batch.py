@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Bools, Floats
 from barstack.core.times import iso
 from barstack.features import FeatureTable
 from barstack.splits import Fold
@@ -44,7 +44,7 @@ def cuts_of(base: Fit, features: FeatureTable, fold: Fold, most: int) -> list[np
     return [np.datetime64(at, "us") for at in found if at < last][:most]
 
 
-def _extremes(column: npt.NDArray[np.float64]) -> list[int]:
+def _extremes(column: Floats) -> list[int]:
     there = np.flatnonzero(np.isfinite(column))
     if len(there) < 2:
         return []
@@ -80,7 +80,7 @@ def hunt_batch(base: Fit, features: FeatureTable, fold: Fold, number: int) -> It
             return
 
 
-def _differs(before: Any, after: Any, allowed: Any) -> npt.NDArray[np.bool_]:
+def _differs(before: Any, after: Any, allowed: Any) -> Bools:
     """(n_rows,) whether any number of a row differs."""
     with np.errstate(invalid="ignore"):
         wrong = ~(np.abs(before - after) <= allowed) & ~(np.isnan(before) & np.isnan(after))

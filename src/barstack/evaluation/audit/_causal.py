@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Bars, Panel, SeriesTable, as_panel
+from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
 from barstack.core.errors import LeakError
 from barstack.features import FeatureSet, FeatureTable, read_series
@@ -100,7 +100,7 @@ def _hunt(
                     told.add(leak.column)
                     yield leak
 
-    def made(other: Data) -> tuple[Decisions, npt.NDArray[np.float64]]:
+    def made(other: Data) -> tuple[Decisions, Floats]:
         table = table_of(other)
         return table.decisions, table.values
 

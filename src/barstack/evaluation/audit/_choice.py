@@ -11,9 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Bools, Rows
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.times import KnownAt, iso, microseconds
 from barstack.features import FeatureTable
@@ -79,9 +78,7 @@ def _moved(fold: Fold, again: Fold | None, purged: bool) -> Rows:
     return np.concatenate(parts)
 
 
-def _other_returns(
-    labels: LabelTable, rows: npt.NDArray[np.bool_], rng: np.random.Generator
-) -> LabelTable:
+def _other_returns(labels: LabelTable, rows: Bools, rng: np.random.Generator) -> LabelTable:
     """Answers of these rows in another order, their returns turned round."""
     order = rng.permutation(np.flatnonzero(rows))
     changed: dict[str, Any] = {}
@@ -95,9 +92,7 @@ def _other_returns(
     return replace(labels, **changed)
 
 
-def _other_times(
-    labels: LabelTable, rows: npt.NDArray[np.bool_], rng: np.random.Generator
-) -> LabelTable:
+def _other_times(labels: LabelTable, rows: Bools, rng: np.random.Generator) -> LabelTable:
     """Answers of some of these rows come sooner than they did; none later, as gaps follow those."""
     known_at = labels.known_at.copy()
     decided = microseconds(labels.decisions.decided_at)[:, None]

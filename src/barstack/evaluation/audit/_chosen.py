@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Panel
+from barstack.core.arrays import Bools
 from barstack.core.times import iso
 from barstack.labels import LabelTable
 
@@ -16,7 +16,6 @@ from ._holdings import who
 from ._leak import Leak
 from ._pipeline import Data
 
-Flags = npt.NDArray[np.bool_]
 Made = Callable[[Data], LabelTable]
 
 _RISE, _FALL = 2.5, 0.4  # all prices after a moment, by these
@@ -64,7 +63,7 @@ def hunt_chosen(
             return
 
 
-def _unbroken(labels: LabelTable, panel: Panel) -> Flags:
+def _unbroken(labels: LabelTable, panel: Panel) -> Bools:
     """(n_rows,) decisions whose longest holding ends within the bars and meets none missing.
 
     No holding reaches across missing bars, while one that is left before them has its answer.
@@ -88,7 +87,7 @@ def _unbroken(labels: LabelTable, panel: Panel) -> Flags:
     return found
 
 
-def _answered(labels: LabelTable) -> Flags:
+def _answered(labels: LabelTable) -> Bools:
     return np.asarray(
         np.isfinite(labels.values).all(axis=1)
         & np.isfinite(labels.returns).all(axis=1)

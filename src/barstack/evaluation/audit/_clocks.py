@@ -10,19 +10,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy.signal import correlate
 
 from barstack.bars import Panel
+from barstack.core.arrays import Bools, Floats, Ints
 from barstack.core.times import format_duration, iso
 
 from ._leak import Leak
 from ._past import correlation
 from ._paths import Path
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 _MOST_BARS = 20_000  # of each symbol, the latest
 _PAIRS = 6  # symbols up to which each is held against each, and not against the others' mean
@@ -225,7 +221,7 @@ def _market(paths: dict[str, Path], name: str) -> Floats:
     return np.asarray(np.mean(prices, axis=0))
 
 
-def _runs(flags: Flags, least: int) -> tuple[Ints, Ints]:
+def _runs(flags: Bools, least: int) -> tuple[Ints, Ints]:
     """Begins and ends of runs of so many or more."""
     edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
     begins, ends = edges[::2], edges[1::2]

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Bars
+from barstack.core.arrays import Bools, Floats
 from barstack.core.decisions import Decisions
 from barstack.core.errors import BarstackError, ConfigError, DataError
 from barstack.core.times import DAY_US, KnownAt, iso
@@ -25,8 +25,6 @@ from ._leak import Leak
 from ._pipeline import Data
 from ._prefix import Known, differs, place_in, spread
 
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 Table = TypeVar("Table", FeatureTable, LabelTable)
 Again = Callable[[Data], tuple[Decisions, Floats]]
 
@@ -53,7 +51,7 @@ class Control:
     decisions: Decisions
     columns: Sequence[str]
     values: Floats
-    responded: Flags = field(init=False)
+    responded: Bools = field(init=False)
     failed: list[Leak] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -153,7 +151,7 @@ class Control:
             found.append(self._blind(self.columns[int(place)], why))
         return found
 
-    def _varies(self) -> Flags:
+    def _varies(self) -> Bools:
         """Whether a column changes within any symbol: a constant tells no future."""
         varies = np.zeros(len(self.columns), bool)
         for code in range(len(self.decisions.symbols)):
@@ -163,7 +161,7 @@ class Control:
                 varies[place] |= len(seen) > 1 and bool((seen != seen[0]).any())
         return varies
 
-    def _by_place(self, decisions: Decisions, values: Floats) -> Flags:
+    def _by_place(self, decisions: Decisions, values: Floats) -> Bools:
         """Whether the values of each symbol's rows are those of the same places as before."""
         same = np.ones(len(self.columns), bool)
         if values.shape[1:] != self.values.shape[1:]:
@@ -195,7 +193,7 @@ class Control:
         )
 
 
-def _looked_up(before: Floats, after: Floats) -> Flags:
+def _looked_up(before: Floats, after: Floats) -> Bools:
     """(n_columns,) whether a column of the same bars at other dates is another one.
 
     A calendar's may differ in few rows, as clocks are put forward on other days, and what counts

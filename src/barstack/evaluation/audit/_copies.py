@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Bars, Panel
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Bools, Floats, Ints, Rows
 from barstack.core.times import DAY_US
 from barstack.features import FeatureTable
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 _FEWEST = 30  # rows that can tell anything
 _DISTINCT = 3  # values, as a day's number is the same all day
@@ -77,7 +72,7 @@ class Later:
         return found[rows]
 
 
-def _same(column: Floats, then: Floats) -> Flags:
+def _same(column: Floats, then: Floats) -> Bools:
     return np.asarray(np.abs(column - then) <= _EQUAL * np.abs(then))
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Floats, Ints
 from barstack.core.decisions import Decisions
 from barstack.core.errors import DataError
 from barstack.core.forecast import Target
@@ -103,7 +103,7 @@ def read_folds(pipeline: Pipeline, features: FeatureTable, labels: LabelTable) -
 
 def _decisions(
     given: Any, symbols: Sequence[str], where: str
-) -> tuple[Decisions, npt.NDArray[np.int64], dict[str, Any]]:
+) -> tuple[Decisions, Ints, dict[str, Any]]:
     """The rows, the order in which they come, and the other columns."""
     if hasattr(given, "reset_index"):
         named = [name for name in given.index.names if name is not None]
@@ -147,7 +147,7 @@ def _times(column: Any, name: str) -> Times:
     return np.asarray(values.astype("datetime64[us]"))
 
 
-def _numbers(column: Any, name: str) -> npt.NDArray[np.float64]:
+def _numbers(column: Any, name: str) -> Floats:
     values = np.asarray(column)
     if values.dtype.kind not in "fiub":
         raise DataError(f"Column {name!r} holds {values.dtype}, not numbers. Convert it.")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from barstack.core.arrays import Ints
 from barstack.core.times import iso
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
@@ -48,9 +49,7 @@ def hunt_duplicates(
         return
 
 
-def _kinds(
-    features: FeatureTable, labels: LabelTable
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _kinds(features: FeatureTable, labels: LabelTable) -> tuple[Ints, Ints]:
     """(n_rows,) equal for equal rows, -1 for incomplete ones; (n_rows,) place in its symbol."""
     hashed = np.zeros(len(features.decisions), np.uint64)
     complete = np.ones(len(hashed), bool)
@@ -74,8 +73,8 @@ def _mixed(bits: npt.NDArray[np.uint64], number: int) -> npt.NDArray[np.uint64]:
 
 
 def _repeated(
-    kind: npt.NDArray[np.int64],
-    place: npt.NDArray[np.int64],
+    kind: Ints,
+    place: Ints,
     code: npt.NDArray[np.int32],
     fold: Fold,
 ) -> tuple[int, int, int] | None:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Bools
 from barstack.core.errors import DataError
 from barstack.core.times import iso
 from barstack.labels import LabelTable
@@ -17,9 +17,6 @@ from ._leak import Leak
 from ._origins import made_of
 from ._pipeline import Data
 
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 Made = Callable[[Data], LabelTable]
 
 _AFTER = 64  # bars
@@ -68,7 +65,7 @@ def hunt_returns(
         )
 
 
-def _chased(labels: LabelTable, made: Made, data: Data, held: Holdings, place: int) -> Flags:
+def _chased(labels: LabelTable, made: Made, data: Data, held: Holdings, place: int) -> Bools:
     """Which of some holdings are left elsewhere when the price moves otherwise after their exit.
 
     An order at a level stays where it is; the best price of a time, or of a bar, does not, nor

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Bars, SeriesTable
+from barstack.core.arrays import Array
 from barstack.core.times import KnownAt
 
 from ._pipeline import Data
@@ -88,15 +88,13 @@ def _known(bars: Bars, moment: np.datetime64) -> int:
     return int(np.searchsorted(bars.closed_at, moment, side="right"))
 
 
-def _scale(records: npt.NDArray[Any], now: int, rng: np.random.Generator) -> None:
+def _scale(records: Array, now: int, rng: np.random.Generator) -> None:
     for price in _PRICES:
         records[price][now:] *= 1.7
     records["volume"][now:] *= 3.0
 
 
-def _shuffle(
-    records: npt.NDArray[Any], now: int, rng: np.random.Generator, until: int | None = None
-) -> None:
+def _shuffle(records: Array, now: int, rng: np.random.Generator, until: int | None = None) -> None:
     """Bars from `now` on in another order, each with its own shape beside the close before."""
     later = records[now:until]
     before = np.concatenate([records["close"][max(now - 1, 0)][None], later["close"][:-1]])
@@ -109,7 +107,7 @@ def _shuffle(
     later["volume"] = later["volume"][order]
 
 
-def _noise(records: npt.NDArray[Any], now: int, rng: np.random.Generator) -> None:
+def _noise(records: Array, now: int, rng: np.random.Generator) -> None:
     """A walk on top of the prices and, of each symbol, another size of its volume."""
     later = records[now:]
     steps = rng.normal(rng.normal() / len(later), _DAILY / np.sqrt(len(later)), len(later))
@@ -119,7 +117,7 @@ def _noise(records: npt.NDArray[Any], now: int, rng: np.random.Generator) -> Non
     later["volume"] = np.round(later["volume"] * rng.lognormal(2.0 * rng.normal(), 1.0, len(later)))
 
 
-def _mirror(records: npt.NDArray[Any], now: int, rng: np.random.Generator) -> None:
+def _mirror(records: Array, now: int, rng: np.random.Generator) -> None:
     """Rises become falls of the same log size; volumes come in the other order."""
     later = records[now:]
     at = records["close"][max(now - 1, 0)]

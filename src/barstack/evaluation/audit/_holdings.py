@@ -6,13 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Bars, Panel
+from barstack.core.arrays import Floats, Ints
 from barstack.labels import LabelTable
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 EQUAL = 2e-7  # of a price, as single precision has it
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import as_panel
+from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError, LeakError
 from barstack.features import FeatureTable
@@ -197,11 +197,11 @@ class _Looks:
     def controls(self) -> Iterator[Leak]:
         """What answers to nothing, and what is looked up by date."""
 
-        def features(data: Data) -> tuple[Decisions, npt.NDArray[np.float64]]:
+        def features(data: Data) -> tuple[Decisions, Floats]:
             table = self._read_features(data)
             return table.decisions, table.values
 
-        def labels(data: Data) -> tuple[Decisions, npt.NDArray[np.float64]]:
+        def labels(data: Data) -> tuple[Decisions, Floats]:
             table = self._read_labels(data)
             return table.decisions, table.values
 

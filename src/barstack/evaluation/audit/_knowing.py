@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import rankdata
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Bools, Floats, Ints, Rows
 from barstack.features import FeatureTable
 
 from ._past import Past
@@ -19,10 +18,6 @@ _DEVIATIONS = 2.0  # how surely a correlation must lie above its limit
 _SURE = 5.5  # and above zero: many columns are held against many futures
 _ROUNDING = 1e-5  # of a column
 _WIDEST = 4.0  # deviations, beyond which a number counts no further
-
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +161,7 @@ def _forms(raw: Floats, symbol: Ints) -> list[Floats]:
     return [plain, ranks]
 
 
-def _left(values: Floats, there: Flags, basis: Floats) -> Floats:
+def _left(values: Floats, there: Bools, basis: Floats) -> Floats:
     """What the basis does not explain, less its wildest; zero where there is nothing."""
     filled = np.where(there, values, 0.0)
     mean = filled.sum(axis=0) / np.maximum(there.sum(axis=0), 1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Ints
 from barstack.core.times import iso
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
@@ -56,7 +56,7 @@ def hunt_memory(
 def _reaching(
     whole: FeatureTable,
     again: FeatureTable,
-    after: npt.NDArray[np.int64],
+    after: Ints,
     until: np.datetime64,
     number: int,
 ) -> Leak | None:

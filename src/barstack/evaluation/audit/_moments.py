@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Floats, Ints
 from barstack.core.decisions import Decisions
 from barstack.core.times import Times
 from barstack.features import FeatureTable
@@ -80,7 +80,7 @@ def rare(data: Data, features: FeatureTable, limit: int) -> list[np.datetime64]:
     return list(dict.fromkeys(found))[:limit]
 
 
-def _few_of(column: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def _few_of(column: Floats) -> Ints:
     """Rows of a column's highest and lowest value, or of its rarest where it has few."""
     there = np.flatnonzero(np.isfinite(column))
     if not len(there):
@@ -99,7 +99,7 @@ def _before(times: Times, moments: Times) -> Times:
     return times[_few(row)]
 
 
-def _few(items: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _few(items: Ints) -> Ints:
     """Some of them, spread, neither the first nor the last of many."""
     if len(items) <= _AWKWARD:
         return items

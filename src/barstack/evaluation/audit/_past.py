@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.signal import lfilter
 
 from barstack.bars import Bars, Panel
-from barstack.core.decisions import Decisions, Rows
+from barstack.core.arrays import Floats, Ints, Rows
+from barstack.core.decisions import Decisions
 from barstack.core.times import DAY_US, microseconds
-
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 
 AHEAD = 48  # bars
 _SPANS = (3, 10, 40, 160)  # bars of exponential means

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.signal import lfilter
 
 from barstack.bars import Bars
+from barstack.core.arrays import Floats, Ints
 from barstack.core.times import microseconds
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 _WILDEST = 8.0  # deviations, beyond which a move counts no further
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from barstack.bars import Panel, SeriesTable
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Array, Floats, Rows
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 from barstack.splits import Fold
@@ -41,7 +40,7 @@ class Stage:
     """
 
     name: str
-    learned: Mapping[str, npt.NDArray[Any]]
+    learned: Mapping[str, Array]
     rows: Rows | None = None
     apart_from: Mapping[str, Rows] = field(default_factory=dict)
     trained_through: np.datetime64 | None = None
@@ -62,8 +61,8 @@ class Fit:
     """
 
     stages: Sequence[Stage]
-    forecast: npt.NDArray[np.float64] | None = None
-    predict: Callable[[FeatureTable, Rows], npt.NDArray[np.float64]] | None = None
+    forecast: Floats | None = None
+    predict: Callable[[FeatureTable, Rows], Floats] | None = None
     afresh: Callable[[], Fit] | None = None
     weights: Sequence[str] = ()
 

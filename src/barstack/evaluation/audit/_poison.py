@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Bools, Floats
 from barstack.core.times import NEVER, KnownAt
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
@@ -16,9 +16,6 @@ from barstack.splits import Fold
 from ._apart import misplaced, overlapping
 from ._futures import Kind, altered
 from ._pipeline import Data, Fit
-
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 Dose = Literal["driven", "drowned", "answers", "cut"]
 _FEW = 24  # values of a column that is read as classes
@@ -35,10 +32,10 @@ class Poisoned:
     data: Data
     features: FeatureTable
     labels: LabelTable
-    compared: Flags
+    compared: Bools
 
 
-def unseen(labels: LabelTable, fold: Fold, base: Fit) -> Flags:
+def unseen(labels: LabelTable, fold: Fold, base: Fit) -> Bools:
     """(n_rows,) rows whose labels the fold may not learn from.
 
     Forward: all that are not known by the first decision of the test. Crossed: all but those
@@ -62,7 +59,7 @@ def poison(
     features: FeatureTable,
     labels: LabelTable,
     fold: Fold,
-    hidden: Flags,
+    hidden: Bools,
     dose: Dose,
     at: np.datetime64 | None = None,
 ) -> Poisoned:
@@ -126,7 +123,7 @@ def retrained(
 
 
 def _other_times(
-    labels: LabelTable, begins: np.datetime64, rows: Flags, rng: np.random.Generator
+    labels: LabelTable, begins: np.datetime64, rows: Bools, rng: np.random.Generator
 ) -> LabelTable:
     """Hidden answers come up to twice as late: what is not known by the test's begin stays so."""
     known_at = labels.known_at.copy()
@@ -135,7 +132,7 @@ def _other_times(
     return replace(labels, known_at=KnownAt(known_at))
 
 
-def _wild_features(values: Floats, rows: Flags, rng: np.random.Generator) -> Floats:
+def _wild_features(values: Floats, rows: Bools, rng: np.random.Generator) -> Floats:
     found = values.copy()
     for place in range(values.shape[1]):
         column = values[:, place]
@@ -154,7 +151,7 @@ def _wild_features(values: Floats, rows: Flags, rng: np.random.Generator) -> Flo
 
 
 def _wild_labels(
-    labels: LabelTable, features: Floats, rows: Flags, dose: Dose, rng: np.random.Generator
+    labels: LabelTable, features: Floats, rows: Bools, dose: Dose, rng: np.random.Generator
 ) -> LabelTable:
     column = features[:, int(rng.integers(features.shape[1]))]
     seen = np.where(np.isfinite(column), column, np.nanmedian(column))
@@ -170,7 +167,7 @@ def _wild_labels(
     return replace(labels, values=values, returns=returns, known_at=KnownAt(known_at))
 
 
-def _wild(column: Floats, rows: Flags, driver: Floats, dose: Dose) -> Floats:
+def _wild(column: Floats, rows: Bools, driver: Floats, dose: Dose) -> Floats:
     own = column[rows]
     seen = column[np.isfinite(column)]
     classes = np.unique(seen)

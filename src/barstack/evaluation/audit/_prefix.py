@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from barstack.core.decisions import Decisions, Rows
+from barstack.core.arrays import Bools, Floats, Rows
+from barstack.core.decisions import Decisions
 from barstack.core.times import KnownAt, iso
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 
 from ._leak import Leak
-
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 FEATURE_MEND = "Use only bars and rows known by the decision, and numbers learned from those."
 _ROUNDING = 1e-9  # of the deviation of a column
@@ -103,7 +100,7 @@ def compare_labels(whole: LabelTable, again: LabelTable, known: Known) -> Iterat
         )
 
 
-def differs(before: Floats, after: Floats, deviation: Floats | None = None) -> Flags:
+def differs(before: Floats, after: Floats, deviation: Floats | None = None) -> Bools:
     """Where two tables are not the same; with the deviation of columns, but for rounding."""
     wrong = (before != after) & ~(np.isnan(before) & np.isnan(after))
     if deviation is not None and wrong.any():
@@ -146,8 +143,8 @@ def _compare_rows(
 
 
 def _still_open(
-    decisions: Decisions, gone: Flags, moment: np.datetime64, answered_at: KnownAt
-) -> Flags:
+    decisions: Decisions, gone: Bools, moment: np.datetime64, answered_at: KnownAt
+) -> Bools:
     """Of the rows that are gone, those at each symbol's end whose label is still to come."""
     tail = np.zeros(len(gone), bool)
     for code in range(len(decisions.symbols)):

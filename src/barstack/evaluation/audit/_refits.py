@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Array, Bools, Floats
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.times import DecidedAt, KnownAt, iso
 from barstack.features import FeatureTable
@@ -260,7 +260,7 @@ class Fits:
         base: Fit,
         number: int,
         given: Poisoned,
-        hidden: npt.NDArray[np.bool_],
+        hidden: Bools,
         found: Difference,
     ) -> Leak:
         def refit(*args: Any) -> Fit:
@@ -292,7 +292,7 @@ def _unseeded(moved: Difference, number: int) -> ConfigError:
     )
 
 
-def _varies(forecast: npt.NDArray[np.float64]) -> bool:
+def _varies(forecast: Floats) -> bool:
     seen = forecast[np.isfinite(forecast)]
     return len(seen) > 1 and bool((seen != seen[0]).any())
 
@@ -320,7 +320,7 @@ def difference(
     base: Fit,
     again: Fit,
     columns: Sequence[str],
-    compared: npt.NDArray[np.bool_],
+    compared: Bools,
     *,
     close: bool = False,
 ) -> Difference | None:
@@ -376,9 +376,7 @@ def _number(value: Any) -> float:
     return float(value) if np.asarray(value).dtype.kind in "fiub" else np.nan
 
 
-def unequal(
-    before: npt.NDArray[Any], after: npt.NDArray[Any], *, close: bool = False
-) -> npt.NDArray[np.bool_]:
+def unequal(before: Array, after: Array, *, close: bool = False) -> Bools:
     """Where two arrays are not the same to the last bit, or but for rounding."""
     before, after = np.asarray(before), np.asarray(after)
     if before.shape != after.shape:
@@ -412,7 +410,7 @@ def _told(
     fold: Fold,
     number: int,
     given: Poisoned,
-    hidden: npt.NDArray[np.bool_],
+    hidden: Bools,
     found: Difference,
 ) -> Leak:
     """With whose numbers were altered: labels, features, or the bars themselves."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import rankdata
 
 from barstack.bars import Panel
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Floats, Rows
 from barstack.core.times import counted, iso
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
@@ -35,10 +34,6 @@ _WINDOWS = (
 )
 
 _MEND = "Find out when it was known: it may be stamped too early, or made of the label."
-
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 
 
 def hunt_targets(

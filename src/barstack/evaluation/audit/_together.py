@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+
+from barstack.core.arrays import Floats, Ints
 
 from ._past import correlation
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 Surely = Callable[[float, Floats, Ints, int], float]
 
 _ROWS, _STRETCH = 4_000, 400

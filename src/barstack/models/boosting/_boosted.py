@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import FaultError
 from barstack.core.forecast import Target
 from barstack.core.untrusted import opened, read_bytes
@@ -17,7 +18,6 @@ from barstack.datasets import Inputs
 
 from .._horizons import Part, Unchanging
 from .._links import LINKS
-from .._model import Values
 from .._trees import Trees
 from ._horizons import Boosting
 
@@ -74,7 +74,7 @@ class NativeBoosting(Boosting):
         """The booster's trees as plain arrays."""
 
     @abstractmethod
-    def predict_native(self, boosters: list[Any], X: Values, target: Target) -> Values:
+    def predict_native(self, boosters: list[Any], X: Floats, target: Target) -> Floats:
         """(n_rows,) or (n_rows, n_outputs) what the library itself says, to check ours by."""
 
     def n_boosters(self, target: Target) -> int:
@@ -96,13 +96,13 @@ class NativeBoosting(Boosting):
         grown = self.grow(train, stop, target, seed, self.revive(learned))
         return self._boosted(grown, train, target)
 
-    def predict_one(self, learned: Boosted, X: Values, target: Target) -> Values:
+    def predict_one(self, learned: Boosted, X: Floats, target: Target) -> Floats:
         rows = X.astype(np.float32).astype(float) if self.single else X
         return LINKS[target.task](learned.trees.sums(rows))
 
     def compiled(
         self, learned: list[Boosted | Unchanging], target: Target
-    ) -> Callable[[Inputs], Values] | None:
+    ) -> Callable[[Inputs], Floats] | None:
         """All horizons in one walk, to the same bits."""
         boosted = [one for one in learned if isinstance(one, Boosted)]
         if len(boosted) < len(learned):
@@ -111,7 +111,7 @@ class NativeBoosting(Boosting):
         shape = (1, len(target.horizons), len(target.outputs))
         link = LINKS[target.task]
 
-        def forecast(inputs: Inputs) -> Values:
+        def forecast(inputs: Inputs) -> Floats:
             row = inputs.last()
             if self.single:
                 row = row.astype(np.float32).astype(float)

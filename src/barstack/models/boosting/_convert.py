@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from barstack.core.arrays import Array
 
 from .._trees import Tree, Trees
 
@@ -67,7 +68,7 @@ def _lines(text: str) -> dict[str, str]:
 def _of_text(facts: dict[str, str], place: int, width: int) -> Tree:
     """Inner nodes as they are numbered, then leaves, which LightGBM counts as -1, -2 ..."""
 
-    def numbers(name: str, dtype: type = np.int64) -> npt.NDArray[Any]:
+    def numbers(name: str, dtype: type = np.int64) -> Array:
         return np.array(facts.get(name, "").split(), dtype)
 
     leaves, n_inner = numbers("leaf_value", float), int(facts["num_leaves"]) - 1

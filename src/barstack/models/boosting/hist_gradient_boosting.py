@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import DataError
 from barstack.core.forecast import Target
 
 from .._horizons import Part
 from .._links import LINKS
-from .._model import EVERY_TASK, Values, register
+from .._model import EVERY_TASK, register
 from .._scikit import bounded_threads, scikit
 from .._trees import Tree, Trees
 from ._horizons import Boosting
@@ -74,7 +75,7 @@ class HistGradientBoosting(Boosting):
             )
         return booster
 
-    def predict_one(self, learned: Trees, X: Values, target: Target) -> Values:
+    def predict_one(self, learned: Trees, X: Floats, target: Target) -> Floats:
         return LINKS[target.task](learned.sums(X))
 
     def save_one(self, learned: Trees, file: Path) -> None:
@@ -84,7 +85,7 @@ class HistGradientBoosting(Boosting):
         return Trees.load(file, len(target.outputs))
 
 
-def _unless_alike(weight: Values) -> Values | None:
+def _unless_alike(weight: Floats) -> Floats | None:
     """Weights that differ: by them the library looks for each border of a bin by itself, which
     takes several times as long as all the trees."""
     return None if np.ptp(weight) == 0.0 else weight

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from barstack.core.arrays import Floats
 from barstack.core.forecast import Target, Task
 
-from .._model import EVERY_TASK, Values, register
+from .._model import EVERY_TASK, register
 from .._trees import Trees
 from ._boosted import NativeBoosting
 from ._convert import from_lightgbm
@@ -98,7 +99,7 @@ class LightGBM(NativeBoosting):
     def n_boosters(self, target: Target) -> int:
         return max(len(target.levels), 1)
 
-    def predict_native(self, boosters: list[Any], X: Values, target: Target) -> Values:
+    def predict_native(self, boosters: list[Any], X: Floats, target: Target) -> Floats:
         return np.column_stack([each.predict(X, num_threads=1) for each in boosters])
 
     def to_native(self, booster: Any) -> bytes:

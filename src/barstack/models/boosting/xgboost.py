@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from barstack.core.arrays import Floats
 from barstack.core.forecast import Target, Task
 
-from .._model import EVERY_TASK, Values, register
+from .._model import EVERY_TASK, register
 from .._trees import Trees
 from ._boosted import NativeBoosting
 from ._convert import from_xgboost
@@ -79,7 +80,7 @@ class XGBoost(NativeBoosting):
         )
         return [booster[: booster.best_iteration + 1]]
 
-    def predict_native(self, boosters: list[Any], X: Values, target: Target) -> Values:
+    def predict_native(self, boosters: list[Any], X: Floats, target: Target) -> Floats:
         (booster,) = boosters
         return np.asarray(booster.inplace_predict(X), np.float64)
 

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from barstack.core.decisions import Rows
-
-Member = npt.NDArray[np.bool_]
+from barstack.core.arrays import Bools, Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +21,7 @@ class Blocks:
 
     rows: Rows
     edges: Rows
-    member: Member
+    member: Bools
 
     @classmethod
     def cut(cls, folds: Sequence[Rows], n_rows: int, most: int) -> Blocks:
@@ -48,7 +45,7 @@ class Blocks:
             runs[number] = held[starts]
         # Stretches of several symbols, or beside several tests, may have the very same folds.
         packed, block_of = np.unique(np.packbits(runs, axis=0), axis=1, return_inverse=True)
-        member: Member = np.unpackbits(packed, axis=0, count=len(folds)).astype(bool)
+        member: Bools = np.unpackbits(packed, axis=0, count=len(folds)).astype(bool)
         used = np.any(member, axis=0)
         own = np.repeat(block_of.ravel(), np.diff(starts, append=n_rows))
         sizes = np.bincount(own, minlength=member.shape[1])

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from barstack.core.arrays import Floats
+
 from .._arrays import read_arrays, require, write_arrays
-from .._model import Values
 from .._quantiles import weighted_quantiles
 from .._trees import Trees
 
@@ -27,9 +28,9 @@ class Spread(NamedTuple):
     """
 
     trees: Trees
-    grid: Values
+    grid: Floats
 
-    def quantiles(self, X: Values, levels: tuple[float, ...]) -> Values:
+    def quantiles(self, X: Floats, levels: tuple[float, ...]) -> Floats:
         """(n_rows, n_levels), a straight line between neighbours of the grid."""
         shares = self.trees.sums(X) / (len(self.trees.first) - 1)
         rows = np.arange(len(X))
@@ -63,7 +64,7 @@ class Spread(NamedTuple):
         return cls(trees, grid)
 
 
-def grid_of(y: Values, weight: Values) -> Values:
+def grid_of(y: Floats, weight: Floats) -> Floats:
     """(n_grid,) distinct labels between which all lie."""
     return np.unique(weighted_quantiles(y, weight, _SHARES))
 

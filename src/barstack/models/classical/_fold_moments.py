@@ -11,18 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Bools, Floats, Rows
 from barstack.datasets import Dataset, FittedScaler, LinearScaler, RobustScaler, StandardScaler
 
-from .._model import Values
 from ._blocks import Blocks
 from ._moments import Moments
 from ._proportions import Proportions, proportions
 from ._spread import Spread
-
-Flags = npt.NDArray[np.bool_]
 
 _VALUES_AT_ONCE = 2**22
 _FEWEST_A_BLOCK = 8  # rows, on average: with fewer, folds have next to nothing in common
@@ -39,15 +35,15 @@ class Sums:
     of       (n_apart,) the block of each
     """
 
-    weight: Values
-    mean: Values
-    scatter: Values
+    weight: Floats
+    mean: Floats
+    scatter: Floats
     apart: Rows
     of: Rows
 
     @classmethod
     def of_blocks(
-        cls, dataset: Dataset, blocks: Blocks, weight: Values, kept: Sequence[Flags]
+        cls, dataset: Dataset, blocks: Blocks, weight: Floats, kept: Sequence[Bools]
     ) -> Sums:
         """One pass over the table; `kept` are each block's rows that do not stand apart."""
         values, labels = dataset.features.values, dataset.labels.values
@@ -112,7 +108,7 @@ class FoldMoments:
         sums = Sums.of_blocks(dataset, blocks, weights.weight, kept)
         return cls(dataset, folds, blocks, spread, scalers, weights, sums)
 
-    def moments(self, fold: int, y_scale: Values) -> Moments:
+    def moments(self, fold: int, y_scale: Floats) -> Moments:
         """Of one fold, its features and labels scaled as in it alone; exact where it is settled."""
         table, labels = self.dataset.features.values, self.dataset.labels.values
         scaler, sums = self.scalers[fold], self.sums
@@ -140,7 +136,7 @@ class FoldMoments:
             np.ascontiguousarray(gram), cross.copy(), mean[:n_features], mean[n_features:]
         )
 
-    def _weight(self, fold: int) -> Values:
+    def _weight(self, fold: int) -> Floats:
         """(n_all_rows,) what a fold weighs its rows, and 0 for others."""
         found = np.zeros(len(self.dataset.decisions))
         found[self.folds[fold]] = self.dataset.weight(self.folds[fold])
@@ -152,8 +148,8 @@ def _kept(
     blocks: Blocks,
     spread: Spread,
     scalers: Sequence[FittedScaler],
-    alike: Flags,
-) -> list[Flags]:
+    alike: Bools,
+) -> list[Bools]:
     """Of each block, the rows that no fold clips and all weigh in proportion, if these are many."""
     assert isinstance(dataset.scaler, LinearScaler)
     centre = np.array([each.learned["centre"] for each in scalers])

@@ -9,11 +9,11 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from pydantic import Field
 
+from barstack.core.arrays import Floats
 from barstack.core.forecast import Target
 
 from .._arrays import require, require_answers
 from .._horizons import Part, PerHorizon
-from .._model import Values
 from .._scikit import bounded_threads, scikit, threads_for
 from .._trees import Tree, Trees
 from ._distribution import Spread, grid_of
@@ -62,12 +62,12 @@ class Forest(PerHorizon):
         grown = Trees.of(trees, np.zeros(trees[0][-1].shape[1]), train.X.shape[1])
         return Spread(grown, grid) if target.levels else grown
 
-    def predict_one(self, learned: Any, X: Values, target: Target) -> Values:
+    def predict_one(self, learned: Any, X: Floats, target: Target) -> Floats:
         # The trees were grown on float32, and their thresholds lie between such numbers.
         X = X.astype(np.float32).astype(float)
         if target.levels:
-            return cast(Values, learned.quantiles(X, target.levels))
-        return cast(Values, learned.sums(X) / (len(learned.first) - 1))
+            return cast(Floats, learned.quantiles(X, target.levels))
+        return cast(Floats, learned.sums(X) / (len(learned.first) - 1))
 
     def save_one(self, learned: Any, file: Path) -> None:
         learned.save(file)

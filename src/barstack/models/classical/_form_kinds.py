@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logsumexp
 
+from barstack.core.arrays import Floats
+
 from .._arrays import require
-from .._model import Values
 from .._trees import Trees
 
 Places = npt.NDArray[np.int32]
@@ -40,7 +41,7 @@ class Form(ABC):
         """Columns of what it gives."""
 
     @abstractmethod
-    def apply(self, X: Values) -> Values:
+    def apply(self, X: Floats) -> Floats:
         """(n_rows, inputs) to (n_rows, outputs), each row by itself."""
 
     def check(self, file: Path) -> None:  # noqa: B027 (most have no rules of their own)
@@ -59,8 +60,8 @@ class Linear(Form):
         "weights": "float64 inputs,outputs",
         "intercept": "float64 outputs",
     }
-    weights: Values
-    intercept: Values
+    weights: Floats
+    intercept: Floats
 
     @property
     def inputs(self) -> int:
@@ -70,7 +71,7 @@ class Linear(Form):
     def outputs(self) -> int:
         return len(self.intercept)
 
-    def apply(self, X: Values) -> Values:
+    def apply(self, X: Floats) -> Floats:
         return np.asarray(X @ self.weights + self.intercept)
 
 
@@ -79,8 +80,8 @@ class Scale(Form):
     """Each column less its centre, divided by its scale."""
 
     arrays: ClassVar[dict[str, str]] = {"centre": "float64 inputs", "scale": "float64 inputs"}
-    centre: Values
-    scale: Values
+    centre: Floats
+    scale: Floats
 
     @property
     def inputs(self) -> int:
@@ -88,7 +89,7 @@ class Scale(Form):
 
     outputs = inputs
 
-    def apply(self, X: Values) -> Values:
+    def apply(self, X: Floats) -> Floats:
         return np.asarray((X - self.centre) / self.scale)
 
     def check(self, file: Path) -> None:
@@ -111,7 +112,7 @@ class Columns(Form):
     def outputs(self) -> int:
         return len(self.places)
 
-    def apply(self, X: Values) -> Values:
+    def apply(self, X: Floats) -> Floats:
         return np.asarray(X[:, self.places])
 
     def check(self, file: Path) -> None:
@@ -134,7 +135,7 @@ class Products(Form):
     def outputs(self) -> int:
         return len(self.powers)
 
-    def apply(self, X: Values) -> Values:
+    def apply(self, X: Floats) -> Floats:
         return np.column_stack([np.prod(X**each, axis=1) for each in self.powers])
 
     def check(self, file: Path) -> None:
@@ -157,11 +158,11 @@ class Kernels(Form):
         "shift": "float64 1",
         "degree": "int32 1",
     }
-    centres: Values
-    coefficients: Values
-    intercept: Values
-    gamma: Values
-    shift: Values
+    centres: Floats
+    coefficients: Floats
+    intercept: Floats
+    gamma: Floats
+    shift: Floats
     degree: Places
 
     @property
@@ -172,7 +173,7 @@ class Kernels(Form):
     def outputs(self) -> int:
         return len(self.intercept)
 
-    def apply(self, X: Values) -> Values:
+    def apply(self, X: Floats) -> Floats:
         out = np.empty((len(X), self.outputs))
         size = max(1, _AT_ONCE // max(len(self.centres), 1))
         for begin in range(0, len(X), size):
@@ -180,7 +181,7 @@ class Kernels(Form):
             out[begin : begin + size] = kernels @ self.coefficients + self.intercept
         return out
 
-    def _kernels(self, X: Values) -> Values:
+    def _kernels(self, X: Floats) -> Floats:
         gamma, shift, degree = self.gamma[0], self.shift[0], int(self.degree[0])
         products = X @ self.centres.T
         if degree == 0:
@@ -204,9 +205,9 @@ class Gaussians(Form):
         "variance": "float64 outputs,inputs",
         "log_prior": "float64 outputs",
     }
-    mean: Values
-    variance: Values
-    log_prior: Values
+    mean: Floats
+    variance: Floats
+    log_prior: Floats
 
     @property
     def inputs(self) -> int:
@@ -216,7 +217,7 @@ class Gaussians(Form):
     def outputs(self) -> int:
         return len(self.mean)
 
-    def apply(self, X: Values) -> Values:
+    def apply(self, X: Floats) -> Floats:
         apart = ((X[:, None] - self.mean) ** 2 / self.variance).sum(axis=2)
         return np.asarray(
             self.log_prior - 0.5 * np.log(2.0 * np.pi * self.variance).sum(axis=1) - 0.5 * apart
@@ -242,18 +243,18 @@ class Grown(Form):
     def outputs(self) -> int:
         return len(self.trees.start)
 
-    def apply(self, X: Values) -> Values:
+    def apply(self, X: Floats) -> Floats:
         return self.trees.sums(X)
 
     def check(self, file: Path) -> None:
         self.trees.checked(file)
 
 
-def _softmax(X: Values) -> Values:
+def _softmax(X: Floats) -> Floats:
     return np.asarray(np.exp(X - logsumexp(X, axis=1, keepdims=True)))
 
 
-def _shares(X: Values, least: float = 0.0) -> Values:
+def _shares(X: Floats, least: float = 0.0) -> Floats:
     """Probabilities that sum to one; of nothing but zeros, all alike. Of one column, as it is."""
     held = np.clip(X, least, 1.0)
     if X.shape[1] == 1:
@@ -264,7 +265,7 @@ def _shares(X: Values, least: float = 0.0) -> Values:
 
 
 # What is done to each column by itself, or to all of a row.
-FUNCTIONS: dict[str, Callable[[Values], Values]] = {
+FUNCTIONS: dict[str, Callable[[Floats], Floats]] = {
     "exp": lambda X: np.asarray(np.exp(X)),
     "float32": lambda X: X.astype(np.float32).astype(float),  # as trees of scikit-learn compare
     "logistic": lambda X: np.asarray(expit(X)),
@@ -292,7 +293,7 @@ class Function(Form):
 
     outputs = inputs
 
-    def apply(self, X: Values) -> Values:
+    def apply(self, X: Floats) -> Floats:
         return FUNCTIONS[self.name](X)
 
     def plan(self) -> dict[str, Any]:

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import ArtifactError
 from barstack.core.untrusted import read_json
 
 from .._arrays import read_arrays, require, write_arrays
 from .._horizons import check_width
-from .._model import Values
 from .._trees import Trees
 from ._form_kinds import (
     FUNCTIONS,
@@ -54,7 +54,7 @@ class Chain(Form):
     def outputs(self) -> int:
         return self.parts[-1].outputs
 
-    def apply(self, X: Values) -> Values:
+    def apply(self, X: Floats) -> Floats:
         for part in self.parts:
             X = part.apply(X)
         return X
@@ -82,7 +82,7 @@ class Beside(Form):
     def outputs(self) -> int:
         return sum(each.outputs for each in self.parts)
 
-    def apply(self, X: Values) -> Values:
+    def apply(self, X: Floats) -> Floats:
         return np.hstack([each.apply(X) for each in self.parts])
 
     def check(self, file: Path) -> None:
@@ -101,7 +101,7 @@ _FORMS: dict[str, type[Form]] = {
 }
 
 
-def applied(form: Form, X: Values) -> Values:
+def applied(form: Form, X: Floats) -> Floats:
     """(n_rows, outputs); `ArtifactError` for rows of another width, or what is not finite."""
     check_width(form.inputs, X)
     with np.errstate(all="ignore"):

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from barstack.core.arrays import Floats
+
 from .._arrays import read_arrays, require, write_arrays
 from .._horizons import check_width
-from .._model import Values
 
 # Rows times centres whose kernels are computed together.
 _AT_ONCE = 2**22
@@ -25,14 +26,14 @@ class Kernel(NamedTuple):
     slope, shift  (n_sums,) of Platt's sigmoid, which makes a probability of a sum
     """
 
-    centres: Values
-    coefficients: Values
-    intercept: Values
-    gamma: Values
-    slope: Values
-    shift: Values
+    centres: Floats
+    coefficients: Floats
+    intercept: Floats
+    gamma: Floats
+    slope: Floats
+    shift: Floats
 
-    def sums(self, X: Values) -> Values:
+    def sums(self, X: Floats) -> Floats:
         """(n_rows, n_sums)."""
         check_width(self.centres.shape[1], X)
         out = np.empty((len(X), len(self.intercept)))

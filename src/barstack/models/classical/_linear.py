@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import ConfigError
 from barstack.core.forecast import Target
 from barstack.datasets import Inputs, Samples
@@ -15,7 +16,7 @@ from barstack.datasets import Inputs, Samples
 from .._arrays import read_arrays, require, write_arrays
 from .._horizons import check_width
 from .._links import LINKS
-from .._model import Model, Values
+from .._model import Model
 from ._moments import Moments
 
 _SEEN = "moments.npz"
@@ -40,15 +41,15 @@ class Linear(NamedTuple):
     seen  what models keep that learn on from later rows
     """
 
-    weights: Values
-    intercept: Values
+    weights: Floats
+    intercept: Floats
     seen: Seen | None = None
 
 
 class LinearModel(Model):
     """A model whose scores are a weighted sum of the newest bar's features."""
 
-    def predict(self, learned: Linear, inputs: Inputs, target: Target) -> Values:
+    def predict(self, learned: Linear, inputs: Inputs, target: Target) -> Floats:
         X = inputs.last()
         check_width(len(learned.weights), X)
         scores = X @ learned.weights + learned.intercept

@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from barstack.core.arrays import Floats
 from barstack.datasets import Samples
-
-from .._model import Values
 
 # Solutions of two orders of summation differ by rounding times the condition number of what is
 # solved: up to this one by at most 1e-10, as measured with a margin of ten.
@@ -25,9 +24,9 @@ class Eigen(NamedTuple):
     cross    (n_features, n_horizons) moments along each vector
     """
 
-    values: Values
-    vectors: Values
-    cross: Values
+    values: Floats
+    vectors: Floats
+    cross: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +39,10 @@ class Moments:
     mean    (n_horizons,) mean label
     """
 
-    gram: Values
-    cross: Values
-    centre: Values
-    mean: Values
+    gram: Floats
+    cross: Floats
+    centre: Floats
+    mean: Floats
 
     @classmethod
     def of(cls, train: Samples) -> Moments:

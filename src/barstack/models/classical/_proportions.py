@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Bools, Floats, Rows
 from barstack.datasets import Dataset
 
-from .._model import Values
 from ._blocks import Blocks
 
 # Weights may be quotients and differences of sums over all rows, and so exact to fewer digits.
@@ -26,9 +24,9 @@ class Proportions(NamedTuple):
     alike   (n_all_rows,) whether the row is in proportion to its block in every fold
     """
 
-    weight: Values
-    share: Values
-    alike: npt.NDArray[np.bool_]
+    weight: Floats
+    share: Floats
+    alike: Bools
 
 
 def proportions(dataset: Dataset, folds: Sequence[Rows], blocks: Blocks) -> Proportions:

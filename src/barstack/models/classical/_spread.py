@@ -6,15 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Bools, Floats, Rows
 from barstack.datasets import Dataset, FittedScaler, StandardScaler
 
-from .._model import Values
 from ._blocks import Blocks
-
-Flags = npt.NDArray[np.bool_]
 
 # Where a column's mean is so many of its deviations, rounding of the mean tells in what is learned.
 _MOST_AWAY = 1e3
@@ -27,14 +23,14 @@ class Spread:
     squares  summed, about the mean
     """
 
-    count: Values
-    mean: Values
-    squares: Values
-    low: Values
-    high: Values
+    count: Floats
+    mean: Floats
+    squares: Floats
+    low: Floats
+    high: Floats
 
     @classmethod
-    def of_blocks(cls, values: Values, blocks: Blocks) -> Spread:
+    def of_blocks(cls, values: Floats, blocks: Blocks) -> Spread:
         """One pass over the table, block by block."""
         shape = (len(blocks), values.shape[1])
         mean, squares, low, high = (np.empty(shape) for _ in range(4))
@@ -63,16 +59,16 @@ class Spread:
         return Spread(blocks.member @ self.count, mean, squares, low, high)
 
     @cached_property
-    def constant(self) -> Flags:
+    def constant(self) -> Bools:
         """(n, n_features) whether a feature never differs."""
         return np.equal(self.low, self.high)
 
     @cached_property
-    def settled(self) -> Flags:
+    def settled(self) -> Bools:
         """(n,) whether rounding of no feature's mean tells in what is learned."""
         deviation = np.sqrt(self.squares / self.count[:, None])
         near = np.abs(self.mean) <= _MOST_AWAY * deviation
-        settled: Flags = np.all(self.constant | near, axis=1)
+        settled: Bools = np.all(self.constant | near, axis=1)
         return settled
 
     def scaler(self, dataset: Dataset, fold: int, rows: Rows) -> FittedScaler:

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 from pydantic import Field
 
+from barstack.core.arrays import Floats, Ints
 from barstack.core.forecast import Target
 from barstack.datasets import Inputs, Samples
 
 from .._arrays import read_arrays, require, write_arrays
 from .._horizons import check_width
-from .._model import EVERY_TASK, Model, Values, register
+from .._model import EVERY_TASK, Model, register
 from .._quantiles import weighted_quantiles
 
 # Rows asked about times training rows whose distances are computed together.
@@ -25,9 +25,9 @@ _AT_ONCE = 2**22
 class Neighbours(NamedTuple):
     """X (n_rows, n_features), y (n_rows, n_horizons) and weight (n_rows,) of training rows."""
 
-    X: Values
-    y: Values
-    weight: Values
+    X: Floats
+    y: Floats
+    weight: Floats
 
 
 @register("knn", family="classical", tasks=EVERY_TASK)
@@ -56,7 +56,7 @@ class KNN(Model):
         both = zip(learned, self.fit(train, stop, target, seed), strict=True)
         return Neighbours(*(np.concatenate(pair)[-self.most_rows :] for pair in both))
 
-    def predict(self, learned: Neighbours, inputs: Inputs, target: Target) -> Values:
+    def predict(self, learned: Neighbours, inputs: Inputs, target: Target) -> Floats:
         X = inputs.last()
         check_width(learned.X.shape[1], X)
         count = min(self.neighbours, len(learned.X))
@@ -91,7 +91,7 @@ class KNN(Model):
         return read
 
 
-def _told(y: Values, weight: Values, target: Target) -> Values:
+def _told(y: Floats, weight: Floats, target: Target) -> Floats:
     """(n_rows, n_horizons, n_outputs) what neighbours say: y and weight (n_rows, count, ...)."""
     if target.levels:
         each = np.moveaxis(y, 1, 2)
@@ -103,7 +103,7 @@ def _told(y: Values, weight: Values, target: Target) -> Values:
     return np.asarray((votes * share).sum(axis=1) / share.sum(axis=1))
 
 
-def _nearest(rows: Values, X: Values, lengths: Values, count: int) -> npt.NDArray[np.int64]:
+def _nearest(rows: Floats, X: Floats, lengths: Floats, count: int) -> Ints:
     """(n_rows, count) places of the nearest of X, nearest first.
 
     Distances by a product of matrices are quick and off by rounding, which depends on how many
@@ -118,9 +118,7 @@ def _nearest(rows: Values, X: Values, lengths: Values, count: int) -> npt.NDArra
     return found
 
 
-def _choose_nearest(
-    rows: Values, X: Values, apart: Values, limit: Values, found: npt.NDArray[np.int64]
-) -> None:
+def _choose_nearest(rows: Floats, X: Floats, apart: Floats, limit: Floats, found: Ints) -> None:
     for row in range(len(rows)):
         near = np.flatnonzero(apart[row] <= limit[row])
         exact = np.empty(len(near))

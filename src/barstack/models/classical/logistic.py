@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from barstack.core.arrays import Floats
 from barstack.core.forecast import Target
 from barstack.datasets import Samples
 
 from .._horizons import Part, Unchanging
-from .._model import Values, register
+from .._model import register
 from .._scikit import bounded_threads, scikit
 from ._linear import Linear, LinearModel
 
@@ -47,11 +48,11 @@ class Logistic(LinearModel):
         return Linear(np.hstack(weights), np.concatenate(intercept))
 
 
-def _weights(regression: Any) -> tuple[Values, Values]:
+def _weights(regression: Any) -> tuple[Floats, Floats]:
     return regression.coef_.T, regression.intercept_
 
 
-def _of_shares(part: Part, target: Target) -> tuple[Values, Values]:
+def _of_shares(part: Part, target: Target) -> tuple[Floats, Floats]:
     """Where one class is all there is, its share whatever the features say."""
     shares = np.array(Unchanging.fit(part, target).values)
     scores = np.log(shares) if len(shares) > 1 else np.log(shares / (1.0 - shares))

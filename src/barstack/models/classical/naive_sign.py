@@ -7,10 +7,11 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import ConfigError
 from barstack.datasets import Inputs
 
-from .._model import EVERY_TASK, Values, register
+from .._model import EVERY_TASK, register
 from ._naive import Naive
 
 
@@ -26,7 +27,7 @@ class NaiveSign(Naive):
         0, ge=0, le=100_000, description="place of the feature among the columns, counted from 0"
     )
 
-    def state(self, inputs: Inputs) -> Values:
+    def state(self, inputs: Inputs) -> Floats:
         if self.feature >= inputs.n_features:
             raise ConfigError(
                 f"naive_sign looks at feature {self.feature}, counted from 0, and there are "

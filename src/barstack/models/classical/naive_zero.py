@@ -6,10 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from barstack.core.arrays import Floats
 from barstack.core.forecast import Target
 from barstack.datasets import Samples
 
-from .._model import Values, register
+from .._model import register
 from ._naive import Naive
 
 
@@ -24,6 +25,6 @@ class NaiveZero(Naive):
         "labels that never differ": "it learns nothing",
     }
 
-    def means(self, train: Samples, target: Target) -> Values:
+    def means(self, train: Samples, target: Target) -> Floats:
         share = {"return": 0.0, "direction": 0.5, "three_class": 1 / 3}[target.task]
         return np.full((1, len(target.horizons), len(target.outputs)), share)

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field, field_validator
 
+from barstack.core.arrays import Array, Floats
 from barstack.core.errors import ConfigError, FaultError
 from barstack.core.forecast import Target
 
-from .._arrays import Array, read_arrays, require, write_arrays
+from .._arrays import read_arrays, require, write_arrays
 from .._horizons import Part, PerHorizon
-from .._model import EVERY_TASK, Values, register
+from .._model import EVERY_TASK, register
 from .._scikit import bounded_threads, scikit
 from . import _by_name as by_name
 from . import _forms as forms
@@ -120,7 +120,7 @@ class ScikitLearn(PerHorizon):
             fitted.append(each)
         return self._named(fitted, own, target)
 
-    def predict_one(self, learned: Named, X: Values, target: Target) -> Values:
+    def predict_one(self, learned: Named, X: Floats, target: Target) -> Floats:
         return forms.applied(learned.form, X)
 
     def save_one(self, learned: Named, file: Path) -> None:
@@ -159,7 +159,7 @@ class ScikitLearn(PerHorizon):
         return [estimator]
 
     @staticmethod
-    def _targets(own: Part, target: Target, estimator: Any) -> list[npt.NDArray[Any]]:
+    def _targets(own: Part, target: Target, estimator: Any) -> list[Array]:
         """What each estimator learns: classes, or numbers, of three classes one each."""
         if scikit("base").is_classifier(estimator):
             return [own.y.astype(np.int64)]
@@ -167,7 +167,7 @@ class ScikitLearn(PerHorizon):
             return [(own.y == each) * 1.0 for each in range(3)]
         return [own.y]
 
-    def _weights(self, estimator: Any, own: Part, method: str) -> dict[str, Values]:
+    def _weights(self, estimator: Any, own: Part, method: str) -> dict[str, Floats]:
         """The keyword for weights, if the method takes them or rows weigh differently."""
         if "sample_weight" in signature(getattr(estimator, method)).parameters:
             return {"sample_weight": own.weight}
@@ -179,7 +179,7 @@ class ScikitLearn(PerHorizon):
             "choose another estimator."
         )
 
-    def _fitted(self, estimator: Any, own: Part, y: npt.NDArray[Any]) -> Any:
+    def _fitted(self, estimator: Any, own: Part, y: Array) -> Any:
         weights = self._weights(estimator, own, "fit")
         try:
             return scikit("base").clone(estimator).fit(own.X, y, **weights)
@@ -199,7 +199,7 @@ class ScikitLearn(PerHorizon):
         return Named(_form(fitted, own.X[:_CHECKED_ROWS], target, self.estimator), states)
 
 
-def _form(fitted: list[Any], X: Values, target: Target, name: str) -> Form:
+def _form(fitted: list[Any], X: Floats, target: Target, name: str) -> Form:
     classifier = bool(scikit("base").is_classifier(fitted[0]))
     if classifier:
         form = probabilities(fitted[0])

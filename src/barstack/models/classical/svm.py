@@ -9,10 +9,11 @@ import numpy as np
 from pydantic import Field
 from scipy.special import expit
 
+from barstack.core.arrays import Floats
 from barstack.core.forecast import Target
 
 from .._horizons import Part, PerHorizon
-from .._model import Values, register
+from .._model import register
 from .._scikit import bounded_threads, scikit
 from ._kernel import Kernel
 
@@ -104,7 +105,7 @@ class SVM(PerHorizon):
         intercept = np.ravel(machine.intercept_)[0]
         return _kernel(nystroem.components_, coefficients, intercept, gamma)
 
-    def predict_one(self, learned: Kernel, X: Values, target: Target) -> Values:
+    def predict_one(self, learned: Kernel, X: Floats, target: Target) -> Floats:
         sums = learned.sums(X)
         if not target.n_classes:
             return sums
@@ -118,7 +119,7 @@ class SVM(PerHorizon):
         return Kernel.load(file, len(target.outputs))
 
 
-def _kernel(centres: Values, coefficients: Values, intercept: float, gamma: float) -> Kernel:
+def _kernel(centres: Floats, coefficients: Floats, intercept: float, gamma: float) -> Kernel:
     return Kernel(
         np.array(centres),
         np.array(coefficients)[:, None],

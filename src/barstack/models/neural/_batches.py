@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from barstack.core.decisions import Rows
+from barstack.core.arrays import Rows
 from barstack.datasets import Samples
 
 # A table of at most so many values is kept scaled; of a larger one only what a step takes.

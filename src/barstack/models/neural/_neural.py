@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import ConfigError
 from barstack.core.forecast import Target
 from barstack.datasets import Inputs, Samples
 
-from .._model import Carried, Model, Values
+from .._model import Carried, Model
 from ._torch import compiler, trainer
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class Neural(Model):
         assert stop is not None  # stops_early
         return trainer().fit(self, train, stop, target, seed, None, None, learned)  # type: ignore[no-any-return]
 
-    def predict(self, learned: Learned, inputs: Inputs, target: Target) -> Values:
+    def predict(self, learned: Learned, inputs: Inputs, target: Target) -> Floats:
         return trainer().predict(self, learned, inputs, target)  # type: ignore[no-any-return]
 
     def save(self, learned: Learned, folder: Path) -> None:
@@ -172,7 +173,7 @@ class Neural(Model):
     def curves(self, learned: Learned) -> list[dict[str, float]]:
         return [asdict(epoch) for epoch in learned.curves]
 
-    def compiled(self, learned: Learned, target: Target) -> Callable[[Inputs], Values]:
+    def compiled(self, learned: Learned, target: Target) -> Callable[[Inputs], Floats]:
         return compiler().compiled(self, learned, target)  # type: ignore[no-any-return]
 
     def carried(self, learned: Learned, target: Target) -> Callable[[], Carried] | None:

@@ -15,26 +15,27 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import FaultError
 from barstack.core.forecast import Target
 from barstack.datasets import Inputs
 
 from .._links import LINKS
-from .._model import Carried, Values
+from .._model import Carried
 
 if TYPE_CHECKING:
     from ._learned import Learned
     from ._neural import Neural
 
 
-def compiled(model: Neural, learned: Learned, target: Target) -> Callable[[Inputs], Values]:
+def compiled(model: Neural, learned: Learned, target: Target) -> Callable[[Inputs], Floats]:
     """The network's forecast of one window: (1, n_horizons, n_outputs)."""
     window = torch.zeros(1, model.lookback, learned.n_features)
     session = _session(_graph(model, learned.network, (window,)))
     (asked,) = [each.name for each in session.get_inputs()]
     finish = _finish(learned, target)
 
-    def forecast(inputs: Inputs) -> Values:
+    def forecast(inputs: Inputs) -> Floats:
         # Its caller knows that the window is whole; to ask again takes longer than to scale it.
         window = inputs.scaler.windows(inputs.table, inputs.rows, model.lookback)
         return finish(session.run(None, {asked: window})[0])
@@ -75,7 +76,7 @@ class _Carried:
         session: Any,
         n_features: int,
         shapes: list[tuple[int, ...]],
-        finish: Callable[[Any], Values],
+        finish: Callable[[Any], Floats],
     ) -> None:
         bar_name, *state_names = [each.name for each in session.get_inputs()]
         said_name, *later_names = [each.name for each in session.get_outputs()]
@@ -94,7 +95,7 @@ class _Carried:
                 turn.bind_ortvalue_output(name, buffer)
             self._turns.append(turn)
 
-    def __call__(self, row: Values) -> Values:
+    def __call__(self, row: Floats) -> Floats:
         """(1, n_features) scaled -> (1, n_horizons, n_outputs)."""
         self._bar.update_inplace(row.astype(np.float32))
         turn, other = self._turns
@@ -109,13 +110,13 @@ def _buffer(shape: tuple[int, ...]) -> Any:
     return onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32))
 
 
-def _finish(learned: Learned, target: Target) -> Callable[[Any], Values]:
+def _finish(learned: Learned, target: Target) -> Callable[[Any], Floats]:
     """From what the network says to (1, n_horizons, n_outputs) in what the task forecasts."""
     start = learned.start.numpy()
     shape = (1, len(target.horizons), len(target.outputs))
     link = LINKS[target.task]
 
-    def finish(said: Any) -> Values:
+    def finish(said: Any) -> Floats:
         # The start is added in float32, as in training.
         raw = (said.reshape(-1) + start).astype(float)
         return link(raw.reshape(shape))

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import DataError
 from barstack.core.forecast import Target
 from barstack.datasets import Inputs, Samples
@@ -180,9 +180,7 @@ def learning_rate(model: Neural, progress: float) -> float:
     return top * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * fallen)))
 
 
-def predict(
-    model: Neural, learned: Learned, inputs: Inputs, target: Target
-) -> npt.NDArray[np.float64]:
+def predict(model: Neural, learned: Learned, inputs: Inputs, target: Target) -> Floats:
     """(n_rows, n_horizons, n_outputs): returns in training deviations, or probabilities."""
     found = np.empty((len(inputs), len(target.horizons), len(target.outputs)))
     with torch.inference_mode(), one_thread():

@@ -15,6 +15,7 @@ from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import ArtifactError, ConfigError
 from barstack.core.files import sha256_of
 from barstack.core.forecast import Target
@@ -23,7 +24,6 @@ from barstack.core.untrusted import read_json
 from barstack.datasets import Inputs, Samples
 
 from .._arrays import check_files, read_arrays, require, seal_files, write_arrays
-from .._model import Values
 from ..neural._training import one_thread, seeded
 from ._checkpoint import path, read_network
 from ._weights import TOLD, WEIGHTS
@@ -54,9 +54,9 @@ class Tuned:
     """
 
     network: nn.Module
-    scale: Values
-    head: Values
-    intercept: Values
+    scale: Floats
+    head: Floats
+    intercept: Floats
     sha256: str
 
 
@@ -79,7 +79,7 @@ def fit(model: TimesFM, train: Samples, seed: int) -> Tuned:
     return Tuned(network, scale, head, intercept, sha256)
 
 
-def predict(model: TimesFM, learned: Tuned, inputs: Inputs) -> Values:
+def predict(model: TimesFM, learned: Tuned, inputs: Inputs) -> Floats:
     """(n_rows, n_horizons, 1) in training deviations."""
     _check(model, learned.network, inputs)
     read = _read(learned.network, _series(model, inputs, np.arange(len(inputs))))
@@ -136,7 +136,7 @@ def _series(model: TimesFM, inputs: Inputs, places: Any) -> Tensor:
     return torch.from_numpy((prices - prices[:, -1:]).astype(np.float32))
 
 
-def _read(network: nn.Module, series: Tensor) -> Values:
+def _read(network: nn.Module, series: Tensor) -> Floats:
     """(n_rows, n_steps) the forecast change of the log price after each of `_STEPS` bars."""
     with torch.inference_mode(), one_thread():
         parts = [
@@ -151,7 +151,7 @@ def _steps(network: Any) -> list[int]:
 
 
 def _tune(
-    model: TimesFM, network: nn.Module, series: Tensor, y: Values, weight: Values, seed: int
+    model: TimesFM, network: nn.Module, series: Tensor, y: Floats, weight: Floats, seed: int
 ) -> None:
     """Huber's loss through a head that is learned along, which the caller replaces by the best."""
     random = np.random.default_rng(seed)
@@ -186,7 +186,7 @@ def _shuffled(
             yield order[start : start + batch]
 
 
-def _ridge(X: Values, y: Values, weight: Values, penalty: float) -> tuple[Values, Values]:
+def _ridge(X: Floats, y: Floats, weight: Floats, penalty: float) -> tuple[Floats, Floats]:
     share = weight[:, None] / weight.sum()
     centre, mean = (share * X).sum(axis=0), (share * y).sum(axis=0)
     moved = X - centre

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import ConfigError, MissingPackageError
 from barstack.core.files import sha256_of
 from barstack.core.forecast import Target
 from barstack.core.times import as_time
 from barstack.datasets import Inputs, Samples
 
-from .._model import Model, Values, register
+from .._model import Model, register
 from ..neural._torch import trainer
 from ._weights import TOLD
 
@@ -103,7 +104,7 @@ class TimesFM(Model):
     def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Tuned:
         return _tuned().fit(self, train, seed)  # type: ignore[no-any-return]  # loaded by name
 
-    def predict(self, learned: Tuned, inputs: Inputs, target: Target) -> Values:
+    def predict(self, learned: Tuned, inputs: Inputs, target: Target) -> Floats:
         return _tuned().predict(self, learned, inputs)  # type: ignore[no-any-return]  # as above
 
     def save(self, learned: Tuned, folder: Path) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from barstack.core.arrays import Floats, Ints
 from barstack.core.forecast import Target
 from barstack.datasets import Samples
-
-from .._model import Values
 
 _FEWEST = 20  # days in common, below which a correlation of them says nothing
 _DAY, _HOUR = "datetime64[D]", "datetime64[h]"
@@ -24,9 +22,9 @@ class Profile(NamedTuple):
     by_hour  (24,) mean size of labels decided in each hour of the UTC day, 0 where none was
     """
 
-    days: npt.NDArray[np.int64]
-    daily: Values
-    by_hour: Values
+    days: Ints
+    daily: Floats
+    by_hour: Floats
 
     @classmethod
     def of(cls, samples: Samples, target: Target) -> Profile:
@@ -66,13 +64,13 @@ def likeness(one: Profile, other: Profile) -> float:
     return sum(told) / len(told) if told else 0.0
 
 
-def _correlation(one: Values, other: Values) -> float | None:
+def _correlation(one: Floats, other: Floats) -> float | None:
     if len(one) < 3 or np.ptp(one) == 0.0 or np.ptp(other) == 0.0:
         return None
     return round(float(np.corrcoef(one, other)[0, 1]), 12)  # so that rounding breaks no tie
 
 
-def _mean(values: Values, group: npt.NDArray[np.int64], count: int) -> Values:
+def _mean(values: Floats, group: Ints, count: int) -> Floats:
     size = np.bincount(group, minlength=count)
     total = np.bincount(group, values, minlength=count)
     return np.asarray(np.divide(total, size, out=np.zeros(count), where=size > 0))

@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from pydantic import Field, WithJsonSchema
 
+from barstack.core.arrays import Floats
 from barstack.core.decisions import Rows as Places
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target
@@ -23,7 +24,7 @@ from barstack.splits import early_stop_split
 from .._arrays import check_files, require, seal_files
 from .._calls import load, predict, save, update
 from .._horizons import check_width
-from .._model import MODELS, Model, Values
+from .._model import MODELS, Model
 
 _INDEX = "tickers.json"
 
@@ -46,7 +47,7 @@ class Ticker:
 
     learned: Any
     scaler: FittedScaler
-    y_scale: Values
+    y_scale: Floats
 
 
 class _Entry(Stored):
@@ -76,7 +77,7 @@ class Rows(NamedTuple):
 
     train: Samples
     stop: Samples | None
-    y_scale: Values
+    y_scale: Floats
 
     def ticker(self, learned: Any) -> Ticker:
         """What was learned from these rows, with their scales."""
@@ -147,7 +148,7 @@ class ByTicker(Model):
         found = replace(learned, own=own)
         return self.fit_tickers(new, target, seed, found) if new else found
 
-    def predict(self, learned: Tickers, inputs: Inputs, target: Target) -> Values:
+    def predict(self, learned: Tickers, inputs: Inputs, target: Target) -> Floats:
         found = np.empty((len(inputs), len(target.horizons), len(target.outputs)))
         for symbol, places in inputs.places_by_symbol().items():
             if symbol not in learned.own:
@@ -278,7 +279,7 @@ def _taken(samples: Samples, places: Places) -> Samples:
     )
 
 
-def _deviation(y: Values, target: Target) -> Values:
+def _deviation(y: Floats, target: Target) -> Floats:
     """(n_horizons,) of labels that are numbers, 1 where they are classes or never differ."""
     if target.task in ("direction", "three_class"):
         return np.ones(y.shape[1])
@@ -286,6 +287,6 @@ def _deviation(y: Values, target: Target) -> Values:
     return np.where(deviation > 0.0, deviation, 1.0)
 
 
-def _in_scales(samples: Samples, scaler: FittedScaler, y_scale: Values) -> Samples:
+def _in_scales(samples: Samples, scaler: FittedScaler, y_scale: Floats) -> Samples:
     """The same samples as features and labels look in other scales."""
     return replace(samples, scaler=scaler, y=samples.y / y_scale)

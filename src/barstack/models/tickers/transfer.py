@@ -11,12 +11,13 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from barstack.core.arrays import Floats
 from barstack.core.forecast import Target
 from barstack.core.seeds import derive_seed
 
 from .._arrays import damaged, require
 from .._calls import fit, update
-from .._model import EVERY_TASK, Values, register
+from .._model import EVERY_TASK, register
 from ._alike import Profile, likeness
 from ._by_ticker import ByTicker, Rows, Tickers
 
@@ -30,7 +31,7 @@ class Alike:
     profiles: Mapping[str, Profile]
     begun_from: Mapping[str, str | None]
 
-    def table(self) -> tuple[tuple[str, ...], Values]:
+    def table(self) -> tuple[tuple[str, ...], Floats]:
         """The tickers, and (n_tickers, n_tickers) how alike any two of them are."""
         symbols = tuple(self.profiles)
         every = self.profiles.values()
