@@ -24,8 +24,9 @@ import numpy as np
 from barstack.core.files import new_folder
 from barstack.core.forecast import Task
 from barstack.core.spec import content_id
-from barstack.ensembles import ENSEMBLES, FittedEnsemble, TrainedEnsemble
+from barstack.ensembles import ENSEMBLES, FittedEnsemble
 from barstack.features import Feature, FeatureSet
+from barstack.forecasting import TrainedEnsemble
 from barstack.models import MODELS, Model, train
 from barstack.testing import small_dataset, training_rows
 

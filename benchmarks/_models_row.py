@@ -23,14 +23,9 @@ from barstack.core.decisions import Decisions
 from barstack.core.forecast import Forecast
 from barstack.core.times import DecidedAt
 from barstack.datasets import Dataset
-from barstack.ensembles import (
-    ENSEMBLES,
-    FittedEnsemble,
-    LiveEnsemble,
-    OneRowEnsemble,
-    TrainedEnsemble,
-)
+from barstack.ensembles import ENSEMBLES, FittedEnsemble
 from barstack.features import FeatureTable, named_set
+from barstack.forecasting import LiveEnsemble, OneRowEnsemble, TrainedEnsemble
 from barstack.labels import LABELS
 from barstack.models import MODELS, FittedModel, OneRow, train
 from barstack.worlds import WORLDS

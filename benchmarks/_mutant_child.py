@@ -22,7 +22,7 @@ from _mutations import mutate, reseal
 import barstack
 from barstack.core.errors import ArtifactError, BarstackError
 from barstack.core.forecast import Task
-from barstack.ensembles import TrainedEnsemble
+from barstack.forecasting import TrainedEnsemble
 from barstack.testing import small_dataset
 
 ROWS = np.arange(400, 420)

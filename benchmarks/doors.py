@@ -36,7 +36,7 @@ ROOM = 6 * 2**30  # address space; resident memory is what is measured
 KINDS = ("studies", "bars", "sources")
 _ROOMS = (
     *("core", "tracking", "bars", "worlds", "features", "labels", "splits", "datasets", "models"),
-    *("ensembles", "evaluation", "experiments", "reports", "serving", "cli"),
+    *("ensembles", "forecasting", "evaluation", "experiments", "reports", "cli"),
 )
 
 

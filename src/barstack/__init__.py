@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from .features import Feature as Feature
     from .features import FeatureSet as FeatureSet
     from .features import feature as feature
-    from .serving import Models as Models
-    from .serving import Predictor as Predictor
-    from .serving import load as load
+    from .forecasting import Models as Models
+    from .forecasting import Predictor as Predictor
+    from .forecasting import load as load
 
     __version__: str
 
@@ -36,15 +36,15 @@ _WHERE = {
     "Evaluation": "evaluation",
     "Feature": "features",
     "FeatureSet": "features",
-    "Models": "serving",
-    "Predictor": "serving",
+    "Models": "forecasting",
+    "Predictor": "forecasting",
     "Run": "experiments",
     "Study": "experiments",
     "Verdict": "evaluation",
     "assert_causal": "evaluation",
     "bars_from_frame": "bars",
     "feature": "features",
-    "load": "serving",
+    "load": "forecasting",
     "run": "_api",
 }
 

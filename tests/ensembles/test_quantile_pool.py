@@ -6,7 +6,7 @@ from scipy.special import ndtri
 
 from barstack.core.forecast import LEVELS, Target
 from barstack.ensembles import ENSEMBLES, FittedEnsemble
-from barstack.ensembles._quantile_pool import quantile_pool
+from barstack.ensembles._weighted import quantile_pool
 from barstack.evaluation._metrics import pinball_losses
 
 RNG = np.random.default_rng(6)

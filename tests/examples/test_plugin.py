@@ -16,7 +16,7 @@ USED = """
 import sys
 import numpy as np
 import barstack as bs
-from barstack.ensembles import TrainedEnsemble
+from barstack.forecasting import TrainedEnsemble
 
 study = bs.Study(
     bars={"provider": "sample", "start": "2025-09-01"},

@@ -32,7 +32,7 @@ Runs = Annotated[Path, typer.Option(help="Folder that receives a folder for each
 def demo(runs: Runs = Path("runs"), as_json: Json = False) -> None:
     """The main job on bundled real bars: learn, judge, report, and forecast the newest bar."""
     run = _run(Path(__file__).with_name("demo.yaml"), runs, as_json)
-    from barstack.serving import load  # noqa: PLC0415
+    from barstack.forecasting import load  # noqa: PLC0415
 
     predictor = load(run.folder)
     newest = next(iter(predictor.forecasts(run.bars).values()))
@@ -78,7 +78,7 @@ def predict(
 ) -> None:
     """Forecast the newest bar of each symbol; with --json, every bar newer than the training."""
     from barstack.bars import PROVIDERS, READING  # noqa: PLC0415
-    from barstack.serving import load  # noqa: PLC0415
+    from barstack.forecasting import load  # noqa: PLC0415
 
     if not bars.exists():
         raise DataError(f"{bars} is neither a file nor a folder. Give one of bars.")

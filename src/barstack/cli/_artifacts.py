@@ -22,7 +22,7 @@ Folder = Annotated[Path, typer.Argument(help="Of runs or artifacts.")]
 @artifacts.command(name="list", epilog="Example: barstack artifacts list runs --json")
 def list_(folder: Folder = Path("runs"), as_json: Json = False) -> None:
     """Every artifact in a folder, once its bytes are checked; what is damaged with its error."""
-    from barstack.serving import Models  # noqa: PLC0415 (numpy is slow to import)
+    from barstack.forecasting import Models  # noqa: PLC0415 (numpy is slow to import)
 
     found = Models(folder).list_available_models()
     if as_json:
@@ -71,7 +71,7 @@ def info(
     as_json: Json = False,
 ) -> None:
     """All that is known of the model that answers for a ticker: the one trained the latest."""
-    from barstack.serving import Models  # noqa: PLC0415
+    from barstack.forecasting import Models  # noqa: PLC0415
 
     found = Models(folder).get_model_info(ticker, bar=bar)
     if as_json:

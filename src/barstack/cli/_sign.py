@@ -19,7 +19,7 @@ def new_key(
     as_json: Json = False,
 ) -> None:
     """Make a key to sign artifacts with: the private one stays secret, the public one goes out."""
-    from barstack.ensembles import new_key as make  # noqa: PLC0415 (numpy is slow to import)
+    from barstack.forecasting import new_key as make  # noqa: PLC0415 (numpy is slow to import)
 
     public = make(file)
     if as_json:
@@ -39,7 +39,7 @@ def sign(
     as_json: Json = False,
 ) -> None:
     """Sign an artifact, so that others can see that it is yours."""
-    from barstack.ensembles import sign as sign_it  # noqa: PLC0415
+    from barstack.forecasting import sign as sign_it  # noqa: PLC0415
 
     file = sign_it(_artifact(artifact), key)
     if as_json:
@@ -55,7 +55,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """See whether the owner of a key signed an artifact as it is now; exit code 1 where not."""
-    from barstack.ensembles import verify as verify_it  # noqa: PLC0415
+    from barstack.forecasting import verify as verify_it  # noqa: PLC0415
 
     folder = _artifact(artifact)
     manifest = verify_it(folder, key)

@@ -15,13 +15,12 @@ from barstack.core.arrays import Floats, Ints, Rows
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Forecast, Target, Task, concatenate, uncrossed
+from barstack.core.parts import Calling, broken, built_in, forecasts, numbers
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
 from barstack.core.times import KnownAt, TrainedThrough, iso
 from barstack.labels import LabelTable
 from barstack.tracking import OutOfFold
-
-from . import _calls
 
 
 class Ensemble(Spec):
@@ -139,7 +138,7 @@ class FittedEnsemble:
 
     def predict(self, forecasts: Floats, target: Target) -> Floats:
         """(n_rows, n_horizons, n_outputs) from (n_rows, n_members, n_horizons, n_outputs)."""
-        found = _calls.predict(self.ensemble, self.learned, forecasts, target)
+        found = _predict(self.ensemble, self.learned, forecasts, target)
         return uncrossed(found, target)
 
     def weights(self, target: Target) -> dict[str, dict[str, float]]:
@@ -152,11 +151,22 @@ class FittedEnsemble:
 
     def weight_matrix(self, target: Target) -> Floats:
         """(n_horizons, n_members) the same as an array."""
-        return _calls.weights(self.ensemble, self.learned, len(self.members), target)
+        return _weights(self.ensemble, self.learned, len(self.members), target)
 
     def save(self, file: Path) -> None:
         """Write what was learned as data."""
-        _calls.save(self.ensemble, self.learned, file)
+        _save(self.ensemble, self.learned, file)
+
+    @classmethod
+    def load(
+        cls,
+        ensemble: Ensemble,
+        file: Path,
+        members: tuple[str, ...],
+        trained_through: np.datetime64,
+    ) -> FittedEnsemble:
+        """Read back what `save` wrote."""
+        return cls(ensemble, _load(ensemble, file), members, trained_through)
 
 
 def fit_known(
@@ -167,7 +177,7 @@ def fit_known(
     known_at = KnownAt(labels.all_known_at[at])
     if rows is None:
         rows = np.flatnonzero(~np.isnat(known_at))
-    learned = _calls.fit(ensemble, members.values[rows], labels.values[at][rows], members.target)
+    learned = _fit(ensemble, members.values[rows], labels.values[at][rows], members.target)
     through = max(known_at[rows].max(), members.trained_through[rows].max())
     return FittedEnsemble(ensemble, learned, members.names, through)
 
@@ -210,3 +220,49 @@ def walk_forward(
 
 ENSEMBLES: SpecRegistry[Ensemble] = SpecRegistry("ensemble", "barstack.ensembles")
 register = ENSEMBLES.register
+
+
+def _fit(ensemble: Ensemble, members: Floats, y: Floats, target: Target) -> Any:
+    """What the ensemble learned, which is never None."""
+    with Calling(ensemble, "fit"):
+        learned = ensemble.fit(members, y, target)
+    return _something(ensemble, "fit", learned)
+
+
+def _predict(ensemble: Ensemble, learned: Any, members: Floats, target: Target) -> Floats:
+    """(n_rows, n_horizons, n_outputs) float64, finite."""
+    with Calling(ensemble, "predict"):
+        found = ensemble.predict(learned, members, target)
+    if built_in(ensemble):  # held to it by barstack's tests, and asked for single rows
+        return found
+    return forecasts(ensemble, "predict", found, len(members), target)
+
+
+def _weights(ensemble: Ensemble, learned: Any, n_members: int, target: Target) -> Floats:
+    """(n_horizons, n_members) finite."""
+    with Calling(ensemble, "weights"):
+        found = ensemble.weights(learned)
+    shape = (len(target.horizons), n_members)
+    matrix = numbers(ensemble, "weights", found, shape)
+    if not np.isfinite(matrix).all():
+        raise broken(ensemble, f"weights returns {matrix.tolist()}. Return finite numbers.")
+    return matrix
+
+
+def _save(ensemble: Ensemble, learned: Any, file: Path) -> None:
+    """Let the ensemble write what it learned."""
+    with Calling(ensemble, "save"):
+        ensemble.save(learned, file)
+
+
+def _load(ensemble: Ensemble, file: Path) -> Any:
+    """What the ensemble reads back, which is never None."""
+    with Calling(ensemble, "load"):
+        learned = ensemble.load(file)
+    return _something(ensemble, "load", learned)
+
+
+def _something(ensemble: Ensemble, what: str, learned: Any) -> Any:
+    if learned is None and not built_in(ensemble):
+        raise broken(ensemble, f"{what} returns None. Return what was learned.")
+    return learned

@@ -17,9 +17,9 @@ from barstack.core.stored import Stored
 from barstack.core.untrusted import read_json
 
 from ._ensemble import Ensemble, register
-from ._quantile_pool import quantile_pool
 
 _POOL_STEPS = 200
+_QUANTILE_STEPS = 400
 Weight = Annotated[float, Field(ge=0.0, le=1e6)]
 
 
@@ -89,7 +89,7 @@ class Stack(Weighted):
             return np.stack(
                 [quantile_pool(forecasts[:, :, h], y[:, h], target.levels) for h in by_horizon]
             )
-        chances = _chance_of_what_came(forecasts, y, target)
+        chances = _realised_chances(forecasts, y, target)
         return np.stack([_opinion_pool(chances[:, :, h]) for h in by_horizon])
 
     def _least_squares(self, forecasts: Floats, y: Floats) -> Floats:
@@ -103,7 +103,7 @@ class Stack(Weighted):
         return np.asarray(scipy.optimize.nnls(left, right)[0])
 
 
-def _chance_of_what_came(forecasts: Floats, y: Floats, target: Target) -> Floats:
+def _realised_chances(forecasts: Floats, y: Floats, target: Target) -> Floats:
     """(n_rows, n_members, n_horizons) the probability each member gave to what then happened."""
     if target.task == "direction":
         up = forecasts[:, :, :, 0]
@@ -120,3 +120,36 @@ def _opinion_pool(chances: Floats) -> Floats:
         share = floor * weights
         weights = (share / share.sum(axis=1, keepdims=True)).mean(axis=0)
     return weights
+
+
+def quantile_pool(forecasts: Floats, y: Floats, levels: tuple[float, ...]) -> Floats:
+    """(n_members,) weights of 0 or more that sum to one, of nearly the least pinball loss.
+
+    forecasts  (n_rows, n_members, n_levels)
+    y          (n_rows,) what came
+
+    Exponentiated gradients from equal weights (Kivinen, Warmuth 1997), the mean of the later
+    half of the steps. The loss is convex in the weights, so that there is nowhere to get stuck.
+
+    >>> good, poor = np.array([-1.0, 0.0, 1.0]), np.array([3.0, 4.0, 5.0])
+    >>> y = np.linspace(-1.2, 1.2, 25)
+    >>> quantile_pool(np.tile([good, poor], (25, 1, 1)), y, (0.1, 0.5, 0.9)).round(2)
+    array([1., 0.])
+    """
+    n_members = forecasts.shape[1]
+    tau = np.array(levels)
+    # Only differences between members move weights; taking out what they share keeps sums exact.
+    centred = forecasts - forecasts.mean(axis=1, keepdims=True)
+    logs, kept, steepness = np.zeros(n_members), np.zeros(n_members), 0.0
+    for step in range(_QUANTILE_STEPS):
+        weights = np.exp(logs - logs.max())
+        weights /= weights.sum()
+        if step >= _QUANTILE_STEPS // 2:
+            kept += weights
+        above = np.einsum("m,nmk->nk", weights, forecasts) > y[:, None]
+        slope = np.einsum("nk,nmk->m", above - tau, centred) / len(y)
+        steepness += float(np.abs(slope).max()) ** 2
+        if steepness == 0.0:  # members never differ
+            return np.asarray(weights)
+        logs -= np.sqrt(np.log(n_members) / steepness) * slope
+    return np.asarray(kept / kept.sum())

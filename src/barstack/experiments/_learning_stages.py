@@ -15,18 +15,11 @@ import numpy as np
 from barstack.bars import Panel
 from barstack.core.forecast import Forecast, concatenate
 from barstack.core.times import as_time
-from barstack.ensembles import (
-    FittedEnsemble,
-    TrainedEnsemble,
-    align,
-    check_reloads,
-    fit_known,
-    load_ensemble,
-    walk_forward,
-)
+from barstack.ensembles import FittedEnsemble, align, fit_known, walk_forward
 from barstack.evaluation import Evaluation, evaluate
 from barstack.evaluation.audit import Data
 from barstack.features import FeatureTable, history_bars
+from barstack.forecasting import TrainedEnsemble, check_reloads
 from barstack.models import FittedModel, Model
 from barstack.splits import Fold
 from barstack.tracking import OutOfFold
@@ -156,9 +149,9 @@ def ensemble(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
             by_fold = {int(file.name.split(".")[1]): file for file in files}
             for fold in sorted(by_fold, key=lambda number: (number == FINAL, number)):
                 about = json.loads(by_fold[fold].read_text())
-                fitted.setdefault(name, {})[fold] = FittedEnsemble(
+                fitted.setdefault(name, {})[fold] = FittedEnsemble.load(
                     spec,
-                    load_ensemble(spec, folder / f"{name}.{fold}.learned"),
+                    folder / f"{name}.{fold}.learned",
                     tuple(about["members"]),
                     as_time(about["trained_through"]),
                 )

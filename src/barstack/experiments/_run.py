@@ -13,8 +13,8 @@ from barstack.bars import Bars, SeriesTable
 from barstack.bars.checks import Finding
 from barstack.core.files import new_folder
 from barstack.core.progress import Progress
-from barstack.ensembles import TrainedEnsemble
 from barstack.evaluation import Evaluation, Verdict
+from barstack.forecasting import TrainedEnsemble
 
 from ._chain import Done, Workplace, chain_of
 from ._series_stage import data_fingerprint, series_of

@@ -1,0 +1,267 @@
+"""A loaded artifact: forecasts for many bars at once, or bar by bar."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from barstack.bars import Bars, Panel, as_panel
+from barstack.core.arrays import Array, Ints
+from barstack.core.errors import ConfigError, DataError, LeakError
+from barstack.core.forecast import Forecast
+from barstack.core.times import iso
+from barstack.features import FeatureTable, check_known, read_series
+
+from ._artifact import TrainedEnsemble
+from ._inputs import (
+    check_as_study,
+    check_length,
+    feature_rows,
+    table_of,
+    warn_of_strangers,
+)
+from ._one_row import OneRowEnsemble
+from ._signature import verify
+from ._streams import PanelStream, Stream
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Predictor:
+    """Forecasts from one artifact. Holds no arithmetic of its own."""
+
+    def __init__(self, trained: TrainedEnsemble, one_row: OneRowEnsemble | None = None) -> None:
+        self.trained = trained
+        self._one_row = one_row or OneRowEnsemble.plain(trained)
+
+    def __repr__(self) -> str:
+        members = ", ".join(self.trained.members)
+        through = iso(self.trained.trained_through)
+        return f"Predictor({members}; trained through {through})"
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Where the artifact comes from: study, data fingerprint, scores, verdict."""
+        return self.trained.about
+
+    @property
+    def compiled(self) -> dict[str, str]:
+        """How each member makes one forecast at a time: "compiled", or by its "predict"."""
+        return {name: member.how for name, member in self._one_row.members.items()}
+
+    def fast(self) -> Predictor:
+        """The same, quicker in streams and for single rows.
+
+        Networks are written for ONNX Runtime, which takes some seconds each and the extra `fast`;
+        without it they run as before, and `compiled` says so. Each is compared with what it was
+        made of, and `FaultError` is raised where the two differ by more than rounding. Other
+        members are quick already.
+        """
+        return Predictor(self.trained, OneRowEnsemble.fast(self.trained))
+
+    def forecasts(
+        self, bars: Any, *, symbol: str | None = None, series: Mapping[str, Any] | None = None
+    ) -> dict[str, Forecast]:
+        """Forward forecasts of the ensemble and of every member, by name.
+
+        bars    `Bars`, or a pandas or polars table of one symbol, or several of either by symbol
+        symbol  of a table; by default the only one the artifact was trained on
+        series  a table for each series that the artifact was trained with, by name, read as its
+                study said
+
+        Forecasts the rows decided at or after the last training label was known, past every
+        warm-up and with every series known. Raises `LeakError` when there is none of the
+        former, `DataError` of the latter. Warns of a symbol that the artifact was not trained on:
+        how good it is there, nobody has measured.
+        """
+        features = self.trained.features
+        panel, known = self._panel(bars, symbol), read_series(features.series, series)
+        self._check_company(panel)
+        warn_of_strangers(panel, self.trained.bars["symbols"])
+        check_known(features.series, known, panel)
+        check_as_study(panel, self.trained)
+        table = features.compute(panel, known)
+        unseen = table.decisions.decided_at >= self.trained.trained_through
+        if not unseen.any():
+            raise LeakError(
+                f"The newest of these bars closed at {iso(table.decisions.decided_at.max())}; the "
+                f"artifact was trained through {iso(self.trained.trained_through)} and has seen "
+                "what followed them. Give newer bars, or train on older ones."
+            )
+        rows = self.trained.with_history(table, np.flatnonzero(unseen))
+        if not len(rows):
+            raise DataError(
+                f"All {unseen.sum():,} bars to forecast lie within the warm-up of the features, or "
+                "too soon after a gap"
+                + (f", or {', '.join(known)} says nothing at them" if known else "")
+                + f". Give the bars before them too, {self.trained.history_bars:,} in all or more."
+            )
+        self._warn_of_short_history(panel, table, rows)
+        return self.trained.forecast(table, rows)
+
+    def predict(
+        self, bars: Any, *, symbol: str | None = None, series: Mapping[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Forecasts as a pandas frame, one row for each decision.
+
+        Columns decided_at, symbol, the ensemble's forecasts such as return_4h, then those of
+        each member such as ridge.return_4h; `attrs["verdict"]` is the verdict's word. Arguments
+        and errors as in `forecasts`. Warns where the bars end with those that were trained on,
+        so that only the newest can be forecast.
+        """
+        found = self.forecasts(bars, symbol=symbol, series=series)
+        decided_at = next(iter(found.values())).decisions.decided_at
+        if (decided_at == self.trained.trained_through).all():
+            warnings.warn(
+                f"These bars end at {iso(decided_at.max())}, through which the artifact was "
+                "trained: only the newest is forecast. Give newer bars to forecast more.",
+                stacklevel=2,
+            )
+        frame = _frame(found)
+        frame.attrs["verdict"] = self.verdict
+        return frame
+
+    @property
+    def verdict(self) -> str:
+        """The word of the study's verdict on an edge: none, unproven or supported."""
+        return self.trained.verdict
+
+    def _warn_of_short_history(self, panel: Panel, table: FeatureTable, rows: Ints) -> None:
+        """Say where fewer bars came before a forecast than features need to forget."""
+        start = 0
+        for symbol, bars in panel.items():
+            own = rows[(rows >= start) & (rows < start + len(bars))] - start
+            start += len(bars)
+            if len(own):
+                before = int(own[0]) + 1
+                if lack := self.trained.lacks_history(symbol, bars.opened_at[0], before):
+                    warnings.warn(lack, stacklevel=4)
+
+    def predict_row(
+        self, feature_row: Any, *, symbol: str | None = None
+    ) -> dict[str, dict[str, float]]:
+        """One forecast from features that you computed: by name, of the ensemble, then each member.
+
+        feature_row  a mapping or pandas Series of name to value, or an array in the order of
+                     `trained.features.columns`; where members look back, a table of the latest
+                     `trained.lookback_bars` rows, oldest first, with no gap between them
+        symbol       whose row it is, for members that tell symbols apart; by default the only one
+                     the artifact was trained on
+
+        The row bears no time, so it is for you to see that it was decided when training had
+        ended. Raises `DataError` for names, numbers and rows that are not what is needed.
+        """
+        trained = self.trained
+        table = feature_rows(feature_row, trained.features.columns, trained.lookback_bars)
+        columns, symbols = trained.target.columns, trained.bars["symbols"]
+        only = symbols[0] if len(symbols) == 1 else None
+        return {
+            name: dict(zip(columns, map(float, numbers.ravel()), strict=True))
+            for name, numbers in self._one_row.predict(table, symbol or only).items()
+        }
+
+    def stream(
+        self,
+        history: Any = None,
+        *,
+        symbol: str | None = None,
+        series: Mapping[str, Any] | None = None,
+    ) -> Stream:
+        """A stream of one symbol, warmed up by `history` where given.
+
+        series  what is known so far of each series, as in `forecasts`; hand in the rest with
+                `know` as it becomes known
+        """
+        if symbol is None and isinstance(history, Bars):
+            symbol = history.symbol
+        symbol = symbol or self._only_symbol()
+        stream = Stream(self._one_row, symbol, series)
+        if history is not None:
+            panel = self._panel(history, symbol)
+            if symbol not in panel:
+                raise DataError(f"The history has no bars of {symbol}, but of {', '.join(panel)}.")
+            stream.warm_up(panel[symbol])
+        warn_of_strangers([symbol], self.trained.bars["symbols"])
+        return stream
+
+    def panel_stream(
+        self, history: Panel | None = None, *, series: Mapping[str, Any] | None = None
+    ) -> PanelStream:
+        """A stream of all symbols of the artifact, which may look at one another.
+
+        history  bars of each symbol to warm up with
+        series   as in `stream`
+        """
+        stream = PanelStream(self._one_row, series)
+        if history is not None:
+            stream.warm_up(self._panel(history, None))
+        return stream
+
+    def _panel(self, bars: Any, symbol: str | None) -> dict[str, Bars]:
+        """Bars by symbol, all of the training's length."""
+        about = self.trained.bars
+        if isinstance(bars, Bars):
+            panel = {bars.symbol: bars}
+        elif isinstance(bars, Mapping) and not hasattr(bars, "columns"):
+            panel = as_panel(
+                {
+                    name: each if isinstance(each, Bars) else table_of(each, name, about)
+                    for name, each in bars.items()
+                }
+            )
+        else:
+            name = symbol or self._only_symbol()
+            panel = {name: table_of(bars, name, about)}
+        check_length(panel, about["length_us"])
+        return panel
+
+    def _check_company(self, panel: Panel) -> None:
+        """Where symbols look at one another, those of the training, no more and no fewer."""
+        trained = self.trained.bars["symbols"]
+        if self.trained.features.needs_market and sorted(panel) != sorted(trained):
+            raise ConfigError(
+                f"The features of this artifact compare {', '.join(trained)} with one another, and "
+                f"here are bars of {', '.join(panel)}. Give bars of all of them, and no others."
+            )
+
+    def _only_symbol(self) -> str:
+        symbols = self.trained.bars["symbols"]
+        if len(symbols) != 1:
+            raise ConfigError(f"Which symbol? Trained on {', '.join(symbols)}. Give symbol=...")
+        return str(symbols[0])
+
+
+def load(folder: Path | str, *, signed_by: Path | str | None = None) -> Predictor:
+    """A predictor from an artifact's folder, or from a run's folder that holds one.
+
+    signed_by  public key of whoever must have signed it; by default what the environment names in
+               BARSTACK_SIGNED_BY, and without that nobody
+
+    Raises `ArtifactError` unless every byte of it is as it was saved, and signed where asked for.
+    """
+    folder = Path(folder)
+    if (folder / "artifact").is_dir():
+        folder = folder / "artifact"
+    if key := signed_by or os.environ.get("BARSTACK_SIGNED_BY"):
+        verify(folder, Path(key))
+    return Predictor(TrainedEnsemble.load(folder))
+
+
+def _frame(forecasts: dict[str, Forecast]) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 (only for the caller's convenience)
+
+    (_, ensemble), *members = forecasts.items()
+    columns: dict[str, Array] = ensemble.columns()
+    del columns["trained_through"]
+    for name, member in members:
+        numbers = member.columns()
+        columns |= {f"{name}.{column}": numbers[column] for column in ensemble.target.columns}
+    frame = pd.DataFrame(columns)
+    frame["decided_at"] = frame["decided_at"].dt.tz_localize("UTC")
+    return frame.sort_values(["decided_at", "symbol"], ignore_index=True)
