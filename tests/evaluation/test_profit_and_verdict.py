@@ -7,15 +7,16 @@ import pytest
 
 from barstack.bars import BAR, Bars
 from barstack.core.decisions import Decisions
-from barstack.core.forecast import Forecast, Target, signal_of
+from barstack.core.forecast import Forecast
 from barstack.core.times import DecidedAt, KnownAt, TrainedThrough, decide_at_close
 from barstack.evaluation import Evidence
-from barstack.evaluation._case import _side, make_case
+from barstack.evaluation._case import make_case
 from barstack.evaluation._naive import naive_forecasts
 from barstack.evaluation._profit import follow
 from barstack.evaluation._verdict import _sentence, net_edge, verdict
 from barstack.labels import LABELS
 from barstack.labels._meta import Side
+from barstack.portfolio import side_of
 from barstack.testing import walk
 from barstack.tracking import OutOfFold
 
@@ -89,12 +90,6 @@ def test_a_pause_of_one_symbol_leaves_the_others_their_errors() -> None:
     assert case.blocks[0].count == 20
 
 
-def test_of_three_classes_a_tie_takes_no_side() -> None:
-    shares = np.array([[0.4, 0.2, 0.4], [1 / 3] * 3, [0.3, 0.3, 0.4], [0.5, 0.3, 0.2]])[:, None]
-    side = _side(signal_of(shares, Target("three_class", ("1h",))), None)
-    np.testing.assert_array_equal(side[:, 0], [0.0, 0.0, 1.0, -1.0])
-
-
 def test_believing_a_rule_takes_its_side_and_doubting_it_none() -> None:
     rule = Side(feature="rsi", above=60, below=40, against=True)
     bars = walk(600)
@@ -103,7 +98,7 @@ def test_believing_a_rule_takes_its_side_and_doubting_it_none() -> None:
     rows = np.flatnonzero(labels.eligible & ~np.isnat(labels.all_known_at))
     believed = labels.values[rows]  # as if one knew
     assert labels.side is not None
-    side = _side(2.0 * believed - 1.0, labels.side[rows])
+    side = side_of(2.0 * believed - 1.0, labels.side[rows])
     np.testing.assert_array_equal(
         side[:, 0], np.where(believed[:, 0] == 1, rule.compute(bars)[rows], 0)
     )

@@ -16,6 +16,7 @@ from barstack.core.forecast import Forecast, Target
 from barstack.core.times import KnownAt, TrainedThrough
 from barstack.ensembles import MemberForecasts
 from barstack.labels import LabelTable
+from barstack.portfolio import side_of
 from barstack.tracking import OutOfFold
 
 from ._findings import Role
@@ -117,19 +118,11 @@ def all_forecasters(
         forecast = Forecast(decisions, members.target, values, through)
         made.append(_learner(name, "member", forecast, rule))
     for naive in naive_forecasts(labels, rows):
-        side = _side(naive.signal, rule)
+        side = side_of(naive.signal, rule)
         made.append(Forecaster(naive.name, "naive", naive.signal, naive.values, side))
     return made
 
 
 def _learner(name: str, role: Role, forecast: Forecast, rule: Rows | None) -> Forecaster:
-    side = _side(forecast.signal, rule)
+    side = side_of(forecast.signal, rule)
     return Forecaster(name, role, forecast.signal, forecast.values, side)
-
-
-def _side(signal: Floats, rule: Rows | None) -> Floats:
-    """The sign of the signal.
-
-    rule  (n_rows,) the side that is taken where the signal is for it, and none where it is not
-    """
-    return np.sign(signal) if rule is None else np.where(signal > 0.0, rule[:, None], 0.0)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from barstack.bars import Panel
-from barstack.core.arrays import Floats, Rows
+from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
-from barstack.core.times import KnownAt, Times
+from barstack.core.times import DecidedAt, KnownAt, Times
+from barstack.portfolio import holdings_of, unit_positions
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,29 +101,15 @@ def _follow_one(
     own = np.flatnonzero(decisions.symbol_code == code)
     bars = panel[decisions.symbols[code]]
     closed_at, close = bars.closed_at, bars.close
-    enters = np.searchsorted(closed_at, decisions.decided_at[own])
-    # The last bar closed by then: the end of a session may be known later than its last bar closes.
-    leaves = np.searchsorted(closed_at, known_at[own], side="right") - 1
-    leaves = np.where(np.isnat(known_at[own]), len(closed_at) - 1, leaves)
-    if leaves.max() <= enters.min():
+    held = holdings_of(closed_at, DecidedAt(decisions.decided_at[own]), KnownAt(known_at[own]))
+    if held.exit.max() <= held.entry.min():
         return None
     # Bar t + 1 is held with the position taken at the close of bar t.
-    held = np.arange(enters.min(), leaves.max())
-    total, count = _open(enters, leaves, side[own]), _open(enters, leaves, np.ones(len(own)))
-    position = np.where(count > 0, total / np.maximum(count, 1), 0.0)
-    returns = close[held + 1] / close[held] - 1.0
+    bar = np.arange(held.entry.min(), held.exit.max())
+    position = unit_positions(held, side[own])
+    returns = close[bar + 1] / close[bar] - 1.0
     turnover = np.abs(np.diff(position, prepend=0.0))
     turnover[-1] += abs(position[-1])
     cost = turnover * cost_bps * 1e-4
     gross, timing = position * returns, timing_of(position, returns)
-    return Profit(closed_at[held + 1], gross, cost, returns, timing, position, turnover)
-
-
-def _open(enters: Rows, leaves: Rows, amount: Floats) -> Floats:
-    """Sum of the amounts that are open over each bar, from the first entered to the last left."""
-    first, last = enters.min(), leaves.max()
-    taken, ended = (
-        np.bincount(places - first, amount, minlength=last - first + 1)
-        for places in (enters, leaves)
-    )
-    return np.asarray(np.cumsum(taken - ended)[:-1])
+    return Profit(closed_at[bar + 1], gross, cost, returns, timing, position, turnover)

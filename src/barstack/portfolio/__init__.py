@@ -1,0 +1,6 @@
+"""Portfolio: from forecasts to positions, the same in evaluation, simulation and live trading."""
+
+from .signals import side_of
+from .unit_rule import Holdings, UnitPosition, holdings_of, unit_positions
+
+__all__ = ["Holdings", "UnitPosition", "holdings_of", "side_of", "unit_positions"]
