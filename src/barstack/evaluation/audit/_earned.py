@@ -12,7 +12,7 @@ from barstack.core.errors import DataError
 from barstack.core.times import iso
 from barstack.labels import LabelTable
 
-from ._holdings import EQUAL, Holdings, holdings_of, who
+from ._holdings import EQUAL, LabelHoldings, label_holdings, who
 from ._leak import Leak
 from ._origins import made_of
 from ._pipeline import Data
@@ -39,7 +39,7 @@ def hunt_returns(
     """
     said = traded or not np.array_equal(labels.values, labels.returns, equal_nan=True)
     for place, horizon in enumerate(labels.target.horizons):
-        held = holdings_of(labels, data.panel, place)
+        held = label_holdings(labels, data.panel, place)
         if not len(held.rows):
             continue
         wrong = held.left < 0 if said else held.left != held.last
@@ -65,7 +65,7 @@ def hunt_returns(
         )
 
 
-def _chased(labels: LabelTable, made: Made, data: Data, held: Holdings, place: int) -> Bools:
+def _chased(labels: LabelTable, made: Made, data: Data, held: LabelHoldings, place: int) -> Bools:
     """Which of some holdings are left elsewhere when the price moves otherwise after their exit.
 
     An order at a level stays where it is; the best price of a time, or of a bar, does not, nor
@@ -99,7 +99,7 @@ def _chased(labels: LabelTable, made: Made, data: Data, held: Holdings, place: i
     return wrong
 
 
-def _gone_on(data: Data, held: Holdings, each: int, symbol: str, *, onwards: bool) -> Data:
+def _gone_on(data: Data, held: LabelHoldings, each: int, symbol: str, *, onwards: bool) -> Data:
     """Bars until soon after the label is known, others from the bar of the exit on.
 
     onwards  the price goes on beyond the exit within that bar and after it, else it turns back

@@ -15,7 +15,7 @@ EQUAL = 2e-7  # of a price, as single precision has it
 
 
 @dataclass(frozen=True, eq=False)
-class Holdings:
+class LabelHoldings:
     """Answered labels of one horizon as holdings of their symbols' bars.
 
     rows         (n,) of the table
@@ -35,8 +35,8 @@ class Holdings:
     exit: Floats
     left: Ints
 
-    def take(self, chosen: Ints) -> Holdings:
-        return Holdings(
+    def take(self, chosen: Ints) -> LabelHoldings:
+        return LabelHoldings(
             self.symbols,
             self.rows[chosen],
             self.symbol[chosen],
@@ -54,7 +54,7 @@ class Holdings:
                 yield own, panel[name]
 
 
-def holdings_of(labels: LabelTable, panel: Panel, place: int) -> Holdings:
+def label_holdings(labels: LabelTable, panel: Panel, place: int) -> LabelHoldings:
     decisions = labels.decisions
     returns, known_at = labels.returns[:, place], labels.known_at[:, place]
     there = np.isfinite(returns) & ~np.isnat(known_at)
@@ -78,7 +78,7 @@ def holdings_of(labels: LabelTable, panel: Panel, place: int) -> Holdings:
         if parts
         else [np.empty(0, np.int64)] * 7
     )
-    return Holdings(decisions.symbols, *joined)
+    return LabelHoldings(decisions.symbols, *joined)
 
 
 def _left(bars: Bars, first: Ints, last: Ints, entry: Floats, leave: Floats) -> Ints:

@@ -6,7 +6,7 @@ import numpy as np
 
 from barstack.bars import Panel
 
-from ._holdings import EQUAL, Holdings
+from ._holdings import EQUAL, LabelHoldings
 
 _FEWEST = 30  # rows from which a label is measured
 _MOST = 3_000  # rows that are
@@ -15,7 +15,7 @@ _BEFORE, _AFTER = 24, 64  # bars
 _PART = 0.05  # of an earlier move
 
 
-def made_of(held: Holdings, panel: Panel, *, said: bool) -> str | None:
+def made_of(held: LabelHoldings, panel: Panel, *, said: bool) -> str | None:
     """What a label is made of, where that can be told: an earlier price, or the best one."""
     if len(held.rows) < _FEWEST:
         return None
@@ -24,7 +24,7 @@ def made_of(held: Holdings, panel: Panel, *, said: bool) -> str | None:
     return found or (_logarithm(held, panel) if said else None)
 
 
-def _from_before(held: Holdings, panel: Panel) -> str | None:
+def _from_before(held: LabelHoldings, panel: Panel) -> str | None:
     """Whether moves of bars up to the decision are part of the return."""
     X = np.zeros((len(held.rows), 3 + _BEFORE + _AFTER))
     y = np.log(np.maximum(held.exit, 1e-300))
@@ -51,7 +51,7 @@ def _from_before(held: Holdings, panel: Panel) -> str | None:
     return "Moves that are over by the decision are part of it: it begins at an earlier price."
 
 
-def _best(held: Holdings, panel: Panel) -> str | None:
+def _best(held: LabelHoldings, panel: Panel) -> str | None:
     """Whether it is left at the best or the worst price of its time."""
     for what, name, best in (
         ("highest close", "close", np.maximum),
@@ -71,7 +71,7 @@ def _best(held: Holdings, panel: Panel) -> str | None:
     return None
 
 
-def _logarithm(held: Holdings, panel: Panel) -> str | None:
+def _logarithm(held: LabelHoldings, panel: Panel) -> str | None:
     same = np.zeros(len(held.rows), bool)
     for own, bars in held.by_symbol(panel):
         left = held.entry[own] * np.exp(held.exit[own] / held.entry[own] - 1.0)
