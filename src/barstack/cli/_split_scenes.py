@@ -13,9 +13,10 @@ from ._settings import settings_of
 from ._terminal import stderr
 
 if TYPE_CHECKING:
+    from barstack.core.arrays import Bools
     from barstack.core.decisions import Decisions
     from barstack.core.times import KnownAt
-    from barstack.splits import Flags, Splitter
+    from barstack.splits import Splitter
 
 DECISIONS, HORIZON, MEMORY, STOP = 240, 12, 24, 0.15  # where nothing else is said
 
@@ -28,7 +29,7 @@ class Scene:
     splitter: Splitter
     decisions: Decisions
     known_at: KnownAt
-    usable: Flags | None
+    usable: Bools | None
     memory_bars: int
     stop_share: float
     facts: list[tuple[str, str]]

@@ -1,8 +1,8 @@
 """Features: incremental kernels, the columns made of them, and named sets."""
 
-from ._answers import check_answers
+from ._checks import check_answers
+from ._feature import Feature
 from ._feature_set import (
-    Feature,
     FeatureSet,
     FeatureTable,
     decisions_of,
@@ -10,21 +10,20 @@ from ._feature_set import (
 )
 from ._history import TOLERANCE, history_bars
 from ._kernel import FEATURES, Kernel, feature
-from ._panel_stream import PanelStream
-from ._series_stream import check_known, read_series
-from ._sets import FEATURE_SETS, named_set
-from ._stream import FeatureStream
+from ._named_sets import FEATURE_SETS, named_set
+from ._series import check_known, read_series
+from ._streams import FeaturePanelStream, FeatureStream
 
 __all__ = [
     "FEATURES",
     "FEATURE_SETS",
     "TOLERANCE",
     "Feature",
+    "FeaturePanelStream",
     "FeatureSet",
     "FeatureStream",
     "FeatureTable",
     "Kernel",
-    "PanelStream",
     "check_answers",
     "check_known",
     "decisions_of",

@@ -1,10 +1,9 @@
-"""Which features, with which parameters, on which timeframes: a spec, its columns, its stream."""
+"""A set of features and series as a spec: its columns, its streams, its table over history."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
@@ -15,75 +14,16 @@ from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError
 from barstack.core.spec import Spec
 from barstack.core.times import (
-    canonical_duration,
     decide_at_close,
     format_duration,
     parse_duration,
 )
 
-from ._compute import compute
-from ._kernel import FEATURES, Kernel
-from ._market import MARKET, market_of
-from ._panel_stream import PanelStream
-from ._params import check_params, shortest
-from ._series_stream import SeriesStream, read_series
-from ._stream import FeatureStream
-
-
-class Feature(Spec):
-    """One column: a registered feature, its parameters, and the timeframe it looks at."""
-
-    feature: str
-    params: dict[str, int | float] = Field(default_factory=dict)
-    timeframe: str | None = None  # such as 4h or 1d; by default the bars' own
-
-    @field_validator("timeframe")
-    @classmethod
-    def _canonical(cls, text: str | None) -> str | None:
-        return text if text is None else canonical_duration(text)
-
-    @model_validator(mode="after")
-    def _check(self) -> Feature:
-        check_params(self.kernel, self.params)
-        if self.timeframe is not None and self.needs_market:
-            raise ConfigError(
-                f"Feature {self.feature!r} looks at other symbols and has no timeframe "
-                f"{self.timeframe}: leave it out, or resample all bars."
-            )
-        return self
-
-    def identity(self) -> list[Any]:
-        """The formula itself and all parameters: an edited kernel is another feature, while a
-        default written out is not."""
-        return [self.kernel.name, self.kernel.code_id, list(self.values), self.timeframe]
-
-    @cached_property
-    def kernel(self) -> Kernel:
-        return FEATURES.get(self.feature)
-
-    @cached_property
-    def values(self) -> tuple[int | float, ...]:
-        """Parameters in the kernel's order, each in the type of its default."""
-        return tuple(
-            type(default)(self.params.get(name, default))
-            for name, default in self.kernel.params.items()
-        )
-
-    @property
-    def name(self) -> str:
-        """Column name, such as `rsi_14` or `rsi_14@1d`."""
-        text = "_".join([self.feature, *map(shortest, self.values)])
-        return f"{text}@{self.timeframe}" if self.timeframe else text
-
-    @property
-    def needs_market(self) -> bool:
-        """Whether it looks at other symbols."""
-        return not set(self.kernel.inputs).isdisjoint(MARKET)
-
-    @property
-    def warmup(self) -> int:
-        """Bars of its timeframe before the first value."""
-        return self.kernel.warmup_for(self.values)
+from ._engine import compute
+from ._feature import Feature
+from ._market import market_of
+from ._series import SeriesStream, read_series
+from ._streams import FeaturePanelStream, FeatureStream
 
 
 class FeatureSet(Spec):
@@ -145,10 +85,10 @@ class FeatureSet(Spec):
 
     def panel_stream(
         self, symbols: Sequence[str], bar_length_us: int, series: Mapping[str, Any] | None = None
-    ) -> PanelStream:
+    ) -> FeaturePanelStream:
         """A stream of several symbols before their first bars; arguments as in `stream`."""
         known = read_series(self.series, series)
-        return PanelStream(
+        return FeaturePanelStream(
             {symbol: self._stream(bar_length_us, symbol, known) for symbol in symbols}
         )
 
@@ -182,7 +122,7 @@ class FeatureSet(Spec):
         self, bar_length_us: int, symbol: str, known: Mapping[str, SeriesTable]
     ) -> FeatureStream:
         series = SeriesStream(self.series, known, symbol)
-        return FeatureStream(self, bar_length_us, series)
+        return FeatureStream(self.features, bar_length_us, series)
 
     def _market(self, panel: Panel) -> dict[str, Floats]:
         if not self.needs_market:

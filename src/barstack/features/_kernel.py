@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
+import sys
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Any
 import numba
 
 from barstack.bars import aggregate
-from barstack.core.errors import ConfigError, PluginError
+from barstack.core.errors import ConfigError, PluginError, did_you_mean
 from barstack.core.parts import built_in, package_of
 from barstack.core.registry import Registry
 
@@ -30,11 +31,18 @@ from ._formula import (
 )
 from ._market import market_update
 from ._native import UNWRAPPED, native
-from ._params import Bound, Size, check_params, size_of
 from ._view import REAL, WHOLE, view
 from .pieces.rolling import COMPILED
 
 Step = Callable[..., float]
+Size = int | Callable[..., int]
+Params = Mapping[str, int | float]
+Bound = float | str  # a number, or the name of the parameter that bounds this one
+
+# Beyond these lies a slip of the keyboard, not a window: a million minutes are ten years of shares.
+_LARGEST_WHOLE = 1_000_000
+_LARGEST_MEMORY = 10_000_000
+_LARGEST = sys.float_info.max
 
 _WHOLE, _REAL, _FLOATS = numba.int64[:, ::1], numba.float64[:, ::1], numba.float64[::1]
 _LOOP = (_FLOATS, _WHOLE, _REAL, _FLOATS, _FLOATS)  # state, whole, real, out, params
@@ -67,19 +75,47 @@ class Kernel:
     bounds: Mapping[str, tuple[Bound, Bound]] = field(default_factory=dict)  # of other parameters
 
     def __post_init__(self) -> None:
-        check_params(self, {})
+        self.check_params({})
+
+    def check_params(self, given: Params) -> None:
+        """`ConfigError` unless these parameters are known and within their bounds."""
+        for name in given:
+            if name not in self.params:
+                raise ConfigError(
+                    f"Feature {self.name!r} has no parameter {name!r}. "
+                    f"{did_you_mean(name, self.params)}"
+                )
+        values = {**self.params, **given}
+        for name, value in values.items():
+            whole = isinstance(self.params[name], int)
+            usual = (self.least, _LARGEST_WHOLE) if whole else (-_LARGEST, _LARGEST)
+            low, high = self.bounds.get(name, usual)
+            who, got = f"Feature {self.name!r}: {name}", f"got {shortest(value)}."
+            if value < _number(low, values) or (whole and value != int(value)):
+                kind = "a whole number of " if whole else ""
+                raise ConfigError(f"{who} must be {kind}at least {_told(low, values)}, {got}")
+            if value > _number(high, values):
+                raise ConfigError(f"{who} must be at most {_told(high, values)}, {got}")
+        params = tuple(type(self.params[name])(value) for name, value in values.items())
+        memory, _, _ = self.memory_for(params), self.warmup_for(params), self.sessions_for(params)
+        if memory > _LARGEST_MEMORY:
+            told = ", ".join(f"{name} {shortest(value)}" for name, value in values.items())
+            raise ConfigError(
+                f"Feature {self.name!r} with {told} would keep {memory:,} numbers of state, and "
+                f"may keep {_LARGEST_MEMORY:,}. Choose other parameters."
+            )
 
     def memory_for(self, params: tuple[int | float, ...]) -> int:
         """Floats of state that `step` needs for these parameters."""
-        return size_of(self.name, "memory", self.memory, params)
+        return _size_of(self.name, "memory", self.memory, params)
 
     def warmup_for(self, params: tuple[int | float, ...]) -> int:
         """Bars before the first value for these parameters."""
-        return size_of(self.name, "warmup", self.warmup, params)
+        return _size_of(self.name, "warmup", self.warmup, params)
 
     def sessions_for(self, params: tuple[int | float, ...]) -> int:
         """Sessions that must have ended before the first value for these parameters."""
-        return size_of(self.name, "sessions", self.sessions, params)
+        return _size_of(self.name, "sessions", self.sessions, params)
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -248,6 +284,39 @@ def feature(
         return step
 
     return decorate
+
+
+def _size_of(feature: str, what: str, size: Size, params: tuple[int | float, ...]) -> int:
+    """The number that `size` is, or gives for these parameters."""
+    try:
+        number = int(size(*params)) if callable(size) else int(size)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise ConfigError(
+            f"Feature {feature!r}: {what} cannot be worked out: {error}. Give a whole number, or a "
+            "function of all the feature's parameters."
+        ) from None
+    if number < 0:
+        raise ConfigError(f"Feature {feature!r}: {what} must be 0 or more, got {number}.")
+    return number
+
+
+def shortest(value: float) -> str:
+    """As few digits as tell it from any other number.
+
+    >>> shortest(0.02), shortest(0.02000001), shortest(3.0), shortest(1234567)
+    ('0.02', '0.02000001', '3', '1234567')
+    """
+    return repr(value).removesuffix(".0")
+
+
+def _number(bound: Bound, values: Params) -> float:
+    return values[bound] if isinstance(bound, str) else bound
+
+
+def _told(bound: Bound, values: Params) -> str:
+    number = _number(bound, values)
+    text = f"{number:,}" if isinstance(number, int) else shortest(number)
+    return f"{bound}, {text}" if isinstance(bound, str) else text
 
 
 @cache

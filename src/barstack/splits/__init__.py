@@ -6,7 +6,8 @@ from ._inner import early_stop_split, inner_folds
 from ._memory import memory_bars
 from ._parts import PARTS, UNUSED, FoldParts, SplitPicture, fold_parts, picture
 from ._sklearn import SklearnFolds, for_sklearn
-from ._splitter import SPLITTERS, Fold, Span, Splitter, paths, register
+from ._spans import Span
+from ._splitter import SPLITTERS, Fold, Splitter, paths, register
 
 __all__ = [
     "PARTS",
@@ -14,7 +15,6 @@ __all__ = [
     "UNUSED",
     "Chronological",
     "CombinatorialPurged",
-    "Flags",
     "Fold",
     "FoldParts",
     "PurgedKFold",

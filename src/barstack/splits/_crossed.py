@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from barstack.core.errors import ConfigError
 
-from ._splitter import Span, Splitter, check_count, register
+from ._spans import Span
+from ._splitter import Splitter, check_count, register
 
 _MOST_FOLDS = 10_000  # each is a fit of every member
 

@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from barstack.core.errors import ConfigError, DataError
 
-from ._splitter import Span, Splitter, check_count, check_share, register
+from ._spans import Span
+from ._splitter import Splitter, check_count, check_share, register
 
 
 @register("walk_forward")

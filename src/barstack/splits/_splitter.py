@@ -14,11 +14,12 @@ from barstack.core.arrays import Bools, Rows
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Kind
+from barstack.core.parts import Calling
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
 from barstack.core.times import NEVER, KnownAt, Times, canonical_duration, iso, parse_duration
 
-from ._calls import checked_spans
+from ._spans import Span, check_spans
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,25 +41,6 @@ class Fold:
     def stretches(self) -> list[Rows]:
         """The rows of each stretch that is tested, in time order."""
         return np.split(self.test, self.starts[1:])
-
-
-@dataclass(frozen=True)
-class Span:
-    """A stretch of decision times to test, and which times before it may be trained on.
-
-    All are places in the sorted unique decision times; ends are exclusive.
-    """
-
-    test_start: int
-    test_end: int
-    train_start: int = 0
-    train_end: int | None = None  # by default everything the kind of splitter allows
-    further: tuple[tuple[int, int], ...] = ()  # (start, end) of later stretches tested with it
-
-    @property
-    def tests(self) -> tuple[tuple[int, int], ...]:
-        """(start, end) of all stretches to test, in time order."""
-        return ((self.test_start, self.test_end), *self.further)
 
 
 class Splitter(Spec):
@@ -125,8 +107,11 @@ class Splitter(Spec):
         rows = in_time[usable[in_time]]
         clear_from = self._clear_from(decisions, memory_bars)[rows]
         decided_at, known = decisions.decided_at[rows], known_at[rows]
+        with Calling(self, "spans"):
+            spans = list(self.spans(len(times)))
+        check_spans(self, self.kind, spans, len(times))
         folds = []
-        for span in checked_spans(self, len(times)):
+        for span in spans:
             stretches = [
                 (decided_at >= times[start]) & (decided_at <= times[end - 1])
                 for start, end in span.tests

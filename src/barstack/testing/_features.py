@@ -12,7 +12,7 @@ from barstack.core.errors import LeakError, PluginError
 from barstack.core.times import iso
 from barstack.evaluation import assert_causal
 from barstack.features import Feature, FeatureSet
-from barstack.features._bar_stream import BarStream
+from barstack.features._engine import BarStream
 from barstack.features._market import market_of
 from barstack.features._view import NO_MARKET
 

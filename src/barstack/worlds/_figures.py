@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import scipy.stats
 
 from barstack.core.arrays import Floats, Rows
 
+from ._clock import Clock
 from ._noise import Noise, clipped_deviation
+from ._process import Process
+from ._signal import Signal
 from ._streams import Streams
-
-if TYPE_CHECKING:
-    from ._clock import Clock
-    from ._signal import Signal
-    from ._world import World
-
 
 _GOOD_ENOUGH = 2.5e-4  # standard error at which simulating ends
 _MOST_BARS = 16_000_000  # simulated at most
@@ -36,7 +33,7 @@ class Known:
     se: float = 0.0
 
 
-def figures_of(world: World) -> list[tuple[Known, Known, Known]]:
+def figures_of(world: Process) -> list[tuple[Known, Known, Known]]:
     """(R², directional accuracy, information coefficient) of the best forecast at each horizon.
 
     They average over the decisions of this calendar whose holding ends within the bars. With f
@@ -52,7 +49,7 @@ def figures_of(world: World) -> list[tuple[Known, Known, Known]]:
 
 
 @lru_cache(maxsize=512)
-def _figures(world: World) -> tuple[tuple[Known, Known, Known], ...]:
+def _figures(world: Process) -> tuple[tuple[Known, Known, Known], ...]:
     times = world.clock()
     signal = world.signal(times)
     if signal is None:
@@ -123,7 +120,7 @@ def _within(noise: Noise, reach: Floats) -> Floats:
     return np.asarray(chance)
 
 
-def _simulated_accuracy(world: World, signal: Signal, exits: list[Rows]) -> list[Known]:
+def _simulated_accuracy(world: Process, signal: Signal, exits: list[Rows]) -> list[Known]:
     """From worlds of other seeds on the same calendar, each one draw of every horizon's accuracy.
 
     A short world runs through its times in many rounds, of which the draw is the mean: one round

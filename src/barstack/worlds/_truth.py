@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,16 +12,11 @@ from barstack.bars import Panel
 from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
 
-from ._figures import figures_of
+from ._figures import Known, figures_of
+from ._process import Process
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from ._figures import Known
-    from ._world import World
-
-
-How = Literal["exact", "simulated"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,7 @@ class Truth:
     forecast   (n_rows, n_horizons) expected return given all bars so far, as a fraction
     """
 
-    world: World
+    world: Process
     decisions: Decisions
     horizons: tuple[str, ...]
     forecast: Floats

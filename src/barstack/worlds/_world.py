@@ -4,29 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
 
 from barstack.bars import Bars
 from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError
 from barstack.core.registry import SpecRegistry
-from barstack.core.spec import Spec
-from barstack.core.times import (
-    ClosedAt,
-    as_time,
-    canonical_duration,
-    decide_at_close,
-    parse_duration,
-)
+from barstack.core.times import ClosedAt, decide_at_close, parse_duration
 
-from ._candles import Parts, candles, parts
-from ._clock import Clock, clock
-from ._noise import NOISES, Noise, named_noise
-from ._signal import Signal
+from ._candles import candles
+from ._process import Process
 from ._streams import Streams
 from ._truth import Truth
 
@@ -41,122 +30,13 @@ class Made:
     truth: Truth
 
 
-class World(Spec):
+class World(Process):
     """Bars of one or many symbols whose best forecast is known. Subclass it and `register`.
-
-    The return of each bar is `expected + move`. The move is noise, see `Noise`. What is expected
-    was known at the close before: it is `coefficient * driver`, where the driver has mean 0 and
-    variance 1 and can be worked out from the bars so far. In the kinds that are only noise there
-    is no driver, prices are martingales, and the best forecast is 0 at every horizon.
 
     Everything follows from the fields: the same world has the same bytes wherever it is made with
     the same versions of the libraries. Symbols have streams of random numbers of their own, so
     that adding symbols or bars leaves what was there before as it is.
     """
-
-    symbols: int | tuple[str, ...] = 1  # how many, named W0001 and so on, or their names
-    bars: int = Field(20_000, ge=2, le=20_000_000)  # for each symbol
-    bar: str = "5min"
-    calendar: str = "XNYS"  # exchange code such as XNYS, or 24/7
-    start: str = "2016-01-01"  # the first session opens on this UTC day or later
-    seed: int = Field(0, ge=0)
-    horizons: tuple[str | int, ...] = (1, "1h", "1d")  # durations, or numbers of bars
-    noise: Noise = NOISES["gaussian"]  # or the name of one, such as market
-    correlation: float = Field(0.0, ge=0, lt=1)  # of the noise of any two symbols
-    volume_memory: float = Field(0.8, ge=0, lt=1)  # correlation of volume with the bar before
-    price: float = Field(100.0, gt=0)  # before the first bar
-    volume: float = Field(50_000.0, gt=0)  # traded in a usual quiet bar
-
-    about_signal: ClassVar[str] = "none"
-    regimes_show: ClassVar[bool] = False  # whether volume tells the regime, noise regimes or not
-    follows_leader: ClassVar[bool] = False  # whether the first symbol leads the others
-
-    @field_validator("noise", mode="before")
-    @classmethod
-    def _named(cls, value: Any) -> Any:
-        return named_noise(value)
-
-    @field_validator("horizons")
-    @classmethod
-    def _canonical(cls, horizons: tuple[str | int, ...]) -> tuple[str | int, ...]:
-        """As labels have them, so that the truth's columns are called as the forecasts' are."""
-        return tuple(
-            canonical_duration(each) if isinstance(each, str) else each for each in horizons
-        )
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        length_us = parse_duration(self.bar)
-        try:
-            as_time(self.start)
-        except ValueError:
-            raise ConfigError(f"start {self.start!r} is not a day. Write 2016-01-01.") from None
-        if not self.names or len(set(self.names)) < len(self.names):
-            raise ConfigError(f"symbols {self.symbols!r}: give one at least, each once.")
-        if not self.horizons:
-            raise ConfigError("Give at least one horizon, such as 1h.")
-        for horizon in self.horizons:
-            if isinstance(horizon, bool) or (isinstance(horizon, int) and horizon < 1):
-                raise ConfigError(f"A horizon of {horizon!r} bars does not lie ahead.")
-            if isinstance(horizon, str) and parse_duration(horizon) < length_us:
-                raise ConfigError(f"Horizon {horizon} is shorter than a bar of {self.bar}.")
-        return self
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The symbols' names."""
-        if isinstance(self.symbols, int):
-            return tuple(f"W{number:04d}" for number in range(1, self.symbols + 1))
-        return self.symbols
-
-    @property
-    def horizon_names(self) -> tuple[str, ...]:
-        """As labels call them: `1h`, `12bars`."""
-        return tuple(f"{each}bars" if isinstance(each, int) else each for each in self.horizons)
-
-    @property
-    def forecastable(self) -> tuple[str, ...]:
-        """Symbols whose returns the signal moves; in a world of noise, all."""
-        return self.names[1:] if self.follows_leader else self.names
-
-    def clock(self) -> Clock:
-        """When the bars open and close, horizons past the end included."""
-        length_us = parse_duration(self.bar)
-        reach = (
-            each if isinstance(each, int) else parse_duration(each) // length_us + 2
-            for each in self.horizons
-        )
-        return clock(self.calendar, length_us, self.start, self.bars, max(reach))
-
-    def signal(self, times: Clock) -> Signal | None:
-        """How the driver behaves and how strongly it moves returns; none in a world of noise."""
-        return None
-
-    def driver(self, own: Parts, leader: Parts) -> Floats:
-        """(n_bars,) what moves the return of the bar that follows each; known at the close."""
-        raise NotImplementedError
-
-    def wick_memory(self) -> float:
-        """Correlation of the wicks' balance with that of the bar before."""
-        return 0.0
-
-    def parts_of(self, symbol: str, streams: Streams | None = None, rounds: int = 1) -> Parts:
-        """What a symbol is made of; `rounds` runs through the world's times so often."""
-        return parts(
-            self.noise,
-            self.clock(),
-            streams or Streams(self.seed, symbol),
-            self.wick_memory(),
-            self.volume_memory,
-            self.correlation if streams is None else 0.0,
-            rounds,
-        )
-
-    def driver_of(self, symbol: str, own: Parts) -> Floats | None:
-        """(n_bars,) the driver of a symbol; none where nothing can be forecast."""
-        if self.signal(self.clock()) is None or symbol not in self.forecastable:
-            return None
-        return self.driver(own, self.parts_of(self.names[0]) if self.follows_leader else own)
 
     def bars_of(self, symbol: str) -> Bars:
         """The bars of one symbol. Others need not be made."""
@@ -180,10 +60,10 @@ class World(Spec):
 
     def truth_of(self, *symbols: str) -> Truth:
         """The truth about some of the symbols, of which no bars need to be made."""
-        return self._truth({symbol: self._forecast(symbol)[1] for symbol in symbols})
+        return self._truth({symbol: self.forecast_of(symbol)[1] for symbol in symbols})
 
     def _make(self, symbol: str) -> tuple[Bars, Floats]:
-        own, forecast, expected = self._forecast(symbol)
+        own, forecast, expected = self.forecast_of(symbol)
         if (most := float(np.abs(expected).max())) >= _LARGEST_EXPECTED:
             raise ConfigError(
                 f"A bar of {symbol} is expected to return {most:.2g}: with its noise the price "
@@ -200,18 +80,6 @@ class World(Spec):
             regimes_show=self.regimes_show or self.noise.regime_ratio > 1,
         )
         return Bars(symbol, parse_duration(self.bar), records), forecast
-
-    def _forecast(self, symbol: str) -> tuple[Parts, Floats, Floats]:
-        """(parts, the best forecast at each decision, what was expected of each bar)."""
-        if symbol not in self.names:
-            raise ConfigError(f"The world has no symbol {symbol!r}, but {', '.join(self.names)}.")
-        times = self.clock()
-        own = self.parts_of(symbol)
-        driver, signal = self.driver_of(symbol, own), self.signal(times)
-        if driver is None or signal is None:
-            return own, np.zeros((self.bars, len(self.horizons))), np.zeros(len(times.records))
-        exits = [times.exits(horizon) for horizon in self.horizons]
-        return own, signal.forecast(driver[: self.bars], exits), signal.expected(driver)
 
     def _truth(self, forecasts: Mapping[str, Floats]) -> Truth:
         decided_at = decide_at_close(ClosedAt(self.clock().closed_at[: self.bars]))

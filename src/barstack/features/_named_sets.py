@@ -7,7 +7,8 @@ from collections.abc import Callable
 from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.times import format_duration, parse_duration
 
-from ._feature_set import Feature, FeatureSet, higher_timeframe
+from ._feature import Feature
+from ._feature_set import FeatureSet, higher_timeframe
 
 # Columns are written as a feature's name and, where they are not the usual ones, its parameters.
 _FAST = """

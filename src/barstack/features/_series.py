@@ -62,10 +62,17 @@ class SeriesStream:
     """The series columns of one symbol, decision by decision."""
 
     def __init__(self, specs: Specs, tables: Tables, symbol: str) -> None:
-        self._specs = specs
+        self.specs = dict(specs)
         self._symbol = symbol
         self._tables = {name: tables[name].about(symbol) for name in specs}
         self._decided_at = NEVER
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names such as `news.sentiment`, in order."""
+        return tuple(
+            f"{name}.{column}" for name, spec in self.specs.items() for column in spec.column_names
+        )
 
     @property
     def decided_at(self) -> np.datetime64:
@@ -76,7 +83,7 @@ class SeriesStream:
         """For each series, (n, its columns) what the next decisions could know."""
         blocks = [
             spec.join(self._tables[name], self._symbol, decided_at)
-            for name, spec in self._specs.items()
+            for name, spec in self.specs.items()
         ]
         if len(decided_at):
             self._decided_at = decided_at[-1]
@@ -92,10 +99,10 @@ class SeriesStream:
         Decisions from its `known_at` on see it. Raises `DataError` for a row known at or before
         a decision already made: that decision would have had to see it.
         """
-        if name not in self._specs:
-            raise ConfigError(f"No series {name!r} is asked for. {did_you_mean(name, self._specs)}")
+        if name not in self.specs:
+            raise ConfigError(f"No series {name!r} is asked for. {did_you_mean(name, self.specs)}")
         where = f"row of series {name}"
-        given = self._specs[name].read(pl.DataFrame([dict(row)]), where)
+        given = self.specs[name].read(pl.DataFrame([dict(row)]), where)
         if given.known_at[0] <= self._decided_at:
             raise DataError(
                 f"{where}: it says that it was known at {iso(given.known_at[0])}, and the "

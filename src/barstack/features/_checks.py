@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from barstack.core.arrays import Floats
 from barstack.core.parts import broken, built_in
 
-if TYPE_CHECKING:
-    from ._feature_set import Feature, FeatureSet, FeatureTable, Floats
+from ._feature import Feature
+from ._feature_set import FeatureSet, FeatureTable
 
 _MOST_MISSING = 0.5  # share of rows past the warm-up; rows that lack any feature are not used
 _ENOUGH = 50  # rows past the warm-up, to judge by

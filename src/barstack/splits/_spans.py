@@ -1,30 +1,45 @@
-"""What a splitter says it tests, checked before anything is cut by it."""
+"""Spans of decision times: what a splitter gives, checked before any fold is cut by it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from barstack.core.errors import DataError
-from barstack.core.parts import Calling, broken, part_name
+from barstack.core.forecast import Kind
+from barstack.core.parts import broken, part_name
+from barstack.core.spec import Spec
 
-if TYPE_CHECKING:
-    from ._splitter import Span, Splitter
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of decision times to test, and which times before it may be trained on.
+
+    All are places in the sorted unique decision times; ends are exclusive.
+    """
+
+    test_start: int
+    test_end: int
+    train_start: int = 0
+    train_end: int | None = None  # by default everything the kind of splitter allows
+    further: tuple[tuple[int, int], ...] = ()  # (start, end) of later stretches tested with it
+
+    @property
+    def tests(self) -> tuple[tuple[int, int], ...]:
+        """(start, end) of all stretches to test, in time order."""
+        return ((self.test_start, self.test_end), *self.further)
 
 
-def checked_spans(splitter: Splitter, n_times: int) -> list[Span]:
-    """The splitter's spans of `n_times` decision times.
+def check_spans(splitter: Spec, kind: Kind, spans: list[Span], n_times: int) -> None:
+    """Refuse spans of `n_times` decision times that a splitter must not give.
 
     Raises `DataError` where there is none, and `PluginError` for spans that are empty, reversed,
     beyond the decision times, out of order or overlapping. Folds of a crossed splitter may test
     the same stretch, all stretches equally often.
     """
-    from ._splitter import Span  # noqa: PLC0415 (which calls this)
-
-    with Calling(splitter, "spans"):
-        spans = list(splitter.spans(n_times))
     if not spans:
         raise DataError(
             f"The {part_name(splitter)} tests none of {n_times:,} decision times with "
@@ -35,7 +50,7 @@ def checked_spans(splitter: Splitter, n_times: int) -> list[Span]:
             raise broken(splitter, f"spans gives a {type(span).__name__}. Give a list of Span.")
         _check_one(splitter, span, n_times)
     tested = [stretch for span in spans for stretch in span.tests]
-    if splitter.kind == "crossed":
+    if kind == "crossed":
         times_tested = {stretch: tested.count(stretch) for stretch in tested}
         if len(set(times_tested.values())) > 1:
             raise broken(
@@ -51,10 +66,9 @@ def checked_spans(splitter: Splitter, n_times: int) -> list[Span]:
                 f"decision times {before[0]:,} to {before[1]:,} and {after[0]:,} to {after[1]:,} "
                 "are tested, which overlap or are out of order. Test each once, earlier first.",
             )
-    return spans
 
 
-def _check_one(splitter: Splitter, span: Span, n_times: int) -> None:
+def _check_one(splitter: Spec, span: Span, n_times: int) -> None:
     ends: list[Any] = [span.train_start, *(end for stretch in span.tests for end in stretch)]
     if span.train_end is not None:
         ends.append(span.train_end)
