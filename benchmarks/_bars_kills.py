@@ -16,7 +16,7 @@ from tests.bars.kills import CONTEXT, Damage, Killer, Moment, Truth, add_pieces,
 from tests.bars.vendor import MOODS, Vendor, environment, market_of
 
 from barstack.bars import PROVIDERS, Collection, Facts, table_from_frame
-from barstack.bars.fetching import Patience, Remote, fetch
+from barstack.bars.sources import PagedProvider, Patience, fetch
 from barstack.core.times import format_duration, parse_duration
 
 KILLS_EACH = 100  # during import, and as many during fetch
@@ -51,7 +51,7 @@ class Outcome:
 
 def kill_all(folder: Path, data: Path | None, seed: int) -> dict[str, Outcome]:
     """Both kinds of work side by side, each killed `KILLS_EACH` times."""
-    CONTEXT.set_forkserver_preload(["barstack.bars", "barstack.bars.fetching", "ccxt"])
+    CONTEXT.set_forkserver_preload(["barstack.bars", "barstack.bars.sources", "ccxt"])
     with ThreadPoolExecutor(2) as pool:
         works = {"import": pool.submit(_kill_imports, folder / "import", data, seed)}
         works["fetch"] = pool.submit(_kill_fetches, folder / "fetch", data, seed)
@@ -100,7 +100,7 @@ def fetch_all(collection: Collection, settings: dict[str, Any], env: dict[str, s
     """Work: fetch what is missing, with the real client."""
     os.environ.update(env)
     remote = PROVIDERS.parse(settings)
-    assert isinstance(remote, Remote)
+    assert isinstance(remote, PagedProvider)
     fetched = fetch(remote, collection, patience=Patience(first_wait_s=0.02, timeout_s=5))
     assert not fetched.errors, fetched.errors
 

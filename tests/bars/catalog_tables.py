@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from barstack.bars import Catalog, Collection, Facts, sessions
-from barstack.bars.catalog._names import folder_of
+from barstack.bars.catalog._folders import folder_of
 
 MINUTE_US = 60_000_000
 START_US = 1_767_052_800_000_000  # 2025-12-30 00:00, so that half-hourly bars span two years

@@ -28,7 +28,7 @@ from tests.bars.vendor import MOODS, Vendor, environment, market_of
 
 from barstack.bars import PROVIDERS
 from barstack.bars.catalog import Catalog, Collection
-from barstack.bars.fetching import Patience, Remote, fetch
+from barstack.bars.sources import PagedProvider, Patience, fetch
 from barstack.core.errors import BarstackError
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "XRP/USDT", "ADA/USDT")
@@ -107,7 +107,7 @@ def completed(vendor: Vendor, folder: Path) -> Completed:
             "end": END,
         }
     )
-    assert isinstance(remote, Remote)
+    assert isinstance(remote, PagedProvider)
     collection = remote.collection_in(Catalog(folder))
     lost = unreadable = 0
     covered = {symbol: collection.covered(symbol) for symbol in SYMBOLS}

@@ -12,7 +12,7 @@ import polars as pl
 from tests.bars.vendor import market_of
 
 from barstack.bars import PROVIDERS
-from barstack.bars.fetching import Patience, Remote
+from barstack.bars.sources import PagedProvider, Patience
 from barstack.core.times import parse_duration
 
 _LATELY = datetime.now(UTC).date() - timedelta(days=40)  # Yahoo keeps no long history
@@ -36,7 +36,7 @@ class Source:
         first = np.datetime64(self.start, "us")
         return str(first + np.timedelta64(number * self.length_us, "us"))
 
-    def remote(self, bars: int = 2500, start_bar: int = 0, **changes: Any) -> Remote:
+    def remote(self, bars: int = 2500, start_bar: int = 0, **changes: Any) -> PagedProvider:
         """The provider, asking for `bars` bars from number `start_bar` on."""
         asked = {
             "symbols": self.symbols,
@@ -45,7 +45,7 @@ class Source:
             "end": self.at_bar(start_bar + bars),
         }
         found = PROVIDERS.parse(self.settings | asked | changes)
-        assert isinstance(found, Remote)
+        assert isinstance(found, PagedProvider)
         return found
 
     def market(self, bars: int = 3000, **changes: Any) -> dict[str, pl.DataFrame]:

@@ -16,7 +16,7 @@ from tests.bars.test_shared_data import FOLDERS
 from tests.conftest import Barstack
 
 from barstack.bars import PROVIDERS, Catalog, Series, bars_from_frame, sessions
-from barstack.bars.reading import find_files, guess
+from barstack.bars.importing import find_files, guess
 from barstack.core.errors import BarstackError, ConfigError, DataError
 
 HOUR_US, DAY_US = 3_600_000_000, 86_400_000_000

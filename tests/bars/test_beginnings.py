@@ -8,8 +8,7 @@ import pytest
 from tests.bars.catalog_tables import MINUTE_US, made
 
 from barstack.bars import Catalog, Collection
-from barstack.bars.importing import Import, run_import
-from barstack.bars.reading import Reading
+from barstack.bars.importing import Import, Reading, run_import
 from barstack.core.times import DAY_US
 from barstack.worlds import WORLDS, store
 

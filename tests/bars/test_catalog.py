@@ -26,7 +26,7 @@ from tests.bars.catalog_tables import (
 
 from barstack.bars import Catalog, Collection, bars_from_table
 from barstack.bars.catalog import _writing
-from barstack.bars.catalog._names import folder_of, symbol_of
+from barstack.bars.catalog._folders import folder_of, symbol_of
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.times import DAY_US
 

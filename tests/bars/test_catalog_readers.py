@@ -23,7 +23,7 @@ from tests.bars.catalog_tables import (
 
 import barstack as bs
 from barstack.bars import PROVIDERS, Collection
-from barstack.bars.catalog import _lock, _parts, _reading, _writing
+from barstack.bars.catalog import _folders, _parts, _reading, _writing
 from barstack.core.errors import ConfigError, DataError, StorageError
 
 WHOLE = made(240)
@@ -94,8 +94,8 @@ def test_a_lock_that_is_never_let_go(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     collection.add("A", WHOLE[:50])
-    monkeypatch.setattr(_lock, "WAIT_S", 0.02)
-    with _lock.locked(collection.folder / "A" / ".lock"):
+    monkeypatch.setattr(_folders, "WAIT_S", 0.02)
+    with _folders.locked(collection.folder / "A" / ".lock"):
         with pytest.raises(StorageError, match=r"Another process has been writing in .*/A for"):
             collection.add("A", WHOLE)
         assert len(collection.table("A")) == 50, "readers never wait"

@@ -28,7 +28,7 @@ from barstack.bars.checks import (
     refuse,
     structural,
 )
-from barstack.bars.checks._moves import usual_size
+from barstack.bars.checks.prices import usual_size
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.times import DAY_US
 from barstack.testing import walk

@@ -16,8 +16,8 @@ from tests.bars.sources import SOURCES, Source, impatient
 from tests.bars.vendor import Vendor
 
 from barstack.bars.catalog import Catalog, Facts
-from barstack.bars.fetching import Page, Remote, fetch
-from barstack.bars.fetching._stretches import missing
+from barstack.bars.sources import Page, Remote, fetch
+from barstack.bars.sources._paged import missing
 from barstack.core.errors import ConfigError, SourceError
 from barstack.core.progress import Progress
 
@@ -430,7 +430,7 @@ def test_a_study_reads_from_the_catalog_what_it_covers(
         name: bars.fingerprint for name, bars in offline.items()
     }
     assert len(online["SPY"]) == len(vendor.between("SPY", *ALPACA.remote(1000).wanted(2**62)))
-    monkeypatch.setattr("barstack.bars.fetching._fetch.Patience", lambda: impatient(attempts=1))
+    monkeypatch.setattr("barstack.bars.sources._fetch.Patience", lambda: impatient(attempts=1))
     with pytest.raises(SourceError, match="With an end that the catalog reaches"):
         ALPACA.remote(1100).load()
 

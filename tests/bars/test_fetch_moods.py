@@ -11,8 +11,7 @@ from tests.bars.sources import SOURCES, Source, impatient
 from tests.bars.vendor import HARMLESS, MOODS, Vendor
 
 from barstack.bars.catalog import Catalog, Collection
-from barstack.bars.fetching import Remote, fetch
-from barstack.bars.providers import alpaca
+from barstack.bars.sources import PagedProvider, alpaca, fetch
 
 pytestmark = pytest.mark.usefixtures("yahoo_forgets")
 each_source = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
@@ -23,7 +22,7 @@ def catalog(tmp_path: Path) -> Catalog:
     return Catalog(tmp_path / "catalog")
 
 
-def truth(vendor: Vendor, remote: Remote, symbol: str) -> list[tuple[float, ...]]:
+def truth(vendor: Vendor, remote: PagedProvider, symbol: str) -> list[tuple[float, ...]]:
     return [tuple(row) for row in vendor.between(symbol, *remote.wanted(2**62))]
 
 

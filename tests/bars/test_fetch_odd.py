@@ -14,8 +14,7 @@ import pytest
 from tests.bars.sources import SOURCES, impatient
 
 from barstack.bars.catalog import Catalog
-from barstack.bars.fetching import _bounded as bounded
-from barstack.bars.fetching import fetch
+from barstack.bars.sources import _http, fetch
 
 KEY, SECRET = "AKEXAMPLEKEY", "S3CRET/of+nobody="
 BAR = {"t": "2024-01-01T10:00:00Z", "o": 10.0, "h": 11.0, "l": 9.0, "c": 10.5, "v": 100}
@@ -104,7 +103,7 @@ def test_a_token_that_never_ends_does(odd: Odd, tmp_path: Path, rows: list[Any])
 def test_a_body_that_unpacks_without_end_is_refused(
     odd: Odd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounded, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(_http, "MOST_BYTES", 2**20)
     odd.body, odd.headers = gzip.compress(b" " * 2**25), {"Content-Encoding": "gzip"}
     assert "the answer is larger than 1 MiB" in error_of(tmp_path)
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barstack.bars.fetching import Fault, Patience, status_fault
-from barstack.bars.fetching._faults import wait_s
-from barstack.bars.fetching._patience import Asker, Tries
+from barstack.bars.sources import Fault, Patience, status_fault
+from barstack.bars.sources._http import wait_s
+from barstack.bars.sources._retry import Asker, Tries
 from barstack.core.errors import ConfigError, SourceError
 
 AGAIN = Fault("cut off", again=True)

@@ -20,8 +20,7 @@ from tests.bars.vendor import Row, Vendor, market_of
 
 from barstack.bars import PROVIDERS
 from barstack.bars.catalog import Catalog
-from barstack.bars.fetching import Remote, fetch
-from barstack.bars.providers import sql
+from barstack.bars.sources import PagedProvider, fetch, sql
 from barstack.core.errors import ConfigError, DataError, MissingPackageError, SourceError
 
 HOUR_US = 3_600_000_000
@@ -72,7 +71,7 @@ def values(symbol: str, row: Row, zone: str) -> dict[str, Any]:
     return dict(zip("tsohlcv", (moment[0], symbol, *row[1:]), strict=True))
 
 
-def remote(monkeypatch: pytest.MonkeyPatch, url: object, **changes: Any) -> Remote:
+def remote(monkeypatch: pytest.MonkeyPatch, url: object, **changes: Any) -> PagedProvider:
     text = url.render_as_string(hide_password=False) if isinstance(url, sa.URL) else str(url)
     monkeypatch.setenv("BARSTACK_SQL_URL", text)
     settings = {
@@ -85,7 +84,7 @@ def remote(monkeypatch: pytest.MonkeyPatch, url: object, **changes: Any) -> Remo
         "table": "bars",
     }
     found = PROVIDERS.parse(settings | changes)
-    assert isinstance(found, Remote)
+    assert isinstance(found, PagedProvider)
     return found
 
 
@@ -96,7 +95,7 @@ def held(tables: dict[str, pl.DataFrame]) -> dict[str, list[tuple[Any, ...]]]:
     }
 
 
-def expected(source: Remote) -> dict[str, list[Row]]:
+def expected(source: PagedProvider) -> dict[str, list[Row]]:
     begin, end = source.wanted(2**62)
     return {symbol: [r for r in TRUTH[symbol] if begin <= r[0] < end] for symbol in SYMBOLS}
 

@@ -21,8 +21,16 @@ from tests.conftest import SHARED_DATA
 
 from barstack.bars import PROVIDERS, Catalog
 from barstack.bars._columns import parse_text
-from barstack.bars.importing import Import, Outcome, plan_import, run_import
-from barstack.bars.reading import MARKETS, Guess, fit, guess
+from barstack.bars.importing import (
+    MARKETS,
+    Guess,
+    Import,
+    Outcome,
+    fit,
+    guess,
+    plan_import,
+    run_import,
+)
 from barstack.core.errors import ConfigError, DataError
 
 MINUTE = 60_000_000

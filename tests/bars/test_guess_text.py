@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from barstack.bars import PROVIDERS
-from barstack.bars.reading import Guess, guess
+from barstack.bars.importing import Guess, guess
 from barstack.core.errors import ConfigError, DataError
 
 

@@ -22,8 +22,7 @@ from tests.bars.test_shared_data import FOLDERS
 from tests.conftest import Barstack, table_of
 
 from barstack.bars import Catalog
-from barstack.bars.importing import LOG, Import, Repairs, run_import
-from barstack.bars.reading import Reading
+from barstack.bars.importing import LOG, Import, Reading, Repairs, run_import
 from barstack.testing import walk
 
 GUESSED = FOLDERS | {

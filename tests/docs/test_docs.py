@@ -18,7 +18,7 @@ from tests.docs.generate_docs import barstack, command_names, regenerated
 
 import barstack as bs
 from barstack.bars import PROVIDERS, Provider, SeriesFile
-from barstack.bars.fetching import Remote
+from barstack.bars.sources import PagedProvider
 from barstack.core import errors
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
@@ -152,7 +152,7 @@ def test_every_feature_is_documented() -> None:
 
 # For each registry: the page with its settings, and what base classes share, with its heading.
 SETTINGS: list[tuple[SpecRegistry[Any], str, dict[type[Spec], str]]] = [
-    (PROVIDERS, "study.md", {Remote: "Sources that are fetched from", Provider: "bars"}),
+    (PROVIDERS, "study.md", {PagedProvider: "Sources that are fetched from", Provider: "bars"}),
     (LABELS, "study.md", {Label: "label"}),
     (SPLITTERS, "study.md", {Splitter: "split"}),
     (SCALERS, "study.md", {}),

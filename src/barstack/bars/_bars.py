@@ -13,8 +13,7 @@ from barstack.core.arrays import Array, Bools, Floats, Ints
 from barstack.core.errors import DataError
 from barstack.core.times import ClosedAt, Times, format_duration, iso
 
-from ._holes import holes_before, missing_before
-from ._prints import far_prints
+from ._anomalies import far_prints, holes_before, missing_before
 
 # One bar as kernels see it. Times are microseconds UTC, `session` counts days since 1970.
 # `session_open` and `session_close` are known in advance from the calendar, so a kernel may use
@@ -97,7 +96,7 @@ class Bars:
     @cached_property
     def missing(self) -> Ints:
         """(n_bars,) bars missing before each, beyond what calendar and habit explain."""
-        return missing_before(self)
+        return missing_before(self.records, self.length_us, self.calendar, self.hours)
 
     @cached_property
     def prints(self) -> Bools:

@@ -15,8 +15,8 @@ from barstack.core.arrays import Floats, Ints
 from barstack.core.errors import DataError, did_you_mean
 from barstack.core.times import DAY_US
 
-from ._checks import COLUMNS, first_row
-from ._zones import split_zone
+from ._clocks import split_zone
+from ._validation import COLUMNS, first_row
 
 _FIRST_S, _END_S = -2_208_988_800, 4_133_980_800  # the years 1900 to 2100, in seconds
 TIME_NAMES = ("timestamp", "datetime", "date", "time", "ts")

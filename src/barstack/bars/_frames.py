@@ -12,18 +12,19 @@ from barstack.core.errors import ConfigError, DataError, did_you_mean
 from barstack.core.times import DAY_US, iso
 
 from ._bars import BAR, Bars
-from ._checks import (
+from ._clocks import clock_of, ends_of, starts_of
+from ._columns import TIME_NAMES, as_polars, match_columns, numbers, utc_microseconds
+from ._sessions import ALWAYS, Sessions, sessions
+from ._validation import (
     COLUMNS,
     check_length,
     check_order,
     check_prices,
     commonest_spacing,
     first_row,
+    refuse_forming,
+    refuse_live_row,
 )
-from ._columns import TIME_NAMES, as_polars, match_columns, numbers, utc_microseconds
-from ._ends import clock_of, ends_of, starts_of
-from ._live_row import refuse_forming, refuse_live_row
-from ._sessions import ALWAYS, Sessions, sessions
 
 STAMPS = ("open", "close")
 HOURS = ("regular", "extended")

@@ -15,7 +15,7 @@ from ._terminal import Json, print_json, stderr, stdout
 
 if TYPE_CHECKING:
     from barstack.bars.catalog import Collection
-    from barstack.bars.fetching import Fetched, Remote
+    from barstack.bars.sources import Fetched, PagedProvider
 
 Source = Annotated[str, typer.Argument(help="alpaca, ccxt, sql, yfinance; or a study file.")]
 Symbols = Annotated[list[str] | None, typer.Argument(help="Such as SPY AAPL, or BTC/USDT.")]
@@ -55,8 +55,8 @@ def fetch(
     continues.
     """
     from barstack.bars.catalog import Catalog  # noqa: PLC0415 (numpy is slow to import)
-    from barstack.bars.fetching import Patience  # noqa: PLC0415
-    from barstack.bars.fetching import fetch as fetch_missing  # noqa: PLC0415
+    from barstack.bars.sources import Patience  # noqa: PLC0415
+    from barstack.bars.sources import fetch as fetch_missing  # noqa: PLC0415
 
     from ._progress import ShownProgress  # noqa: PLC0415
     from ._settings import settings_of  # noqa: PLC0415
@@ -86,21 +86,21 @@ def fetch(
         raise typer.Exit(SourceError.exit_code)
 
 
-def _remote(source: str, given: dict[str, Any]) -> Remote:
+def _remote(source: str, given: dict[str, Any]) -> PagedProvider:
     from barstack.bars import PROVIDERS  # noqa: PLC0415
-    from barstack.bars.fetching import Remote  # noqa: PLC0415
+    from barstack.bars.sources import PagedProvider  # noqa: PLC0415
 
     if source.endswith((".yaml", ".yml")):
         from barstack.experiments import Study  # noqa: PLC0415
 
         bars = Study.from_yaml(Path(source)).bars
-        if isinstance(bars, Remote):
+        if isinstance(bars, PagedProvider):
             return bars.model_copy(update=given)
-    elif issubclass(PROVIDERS.get(source), Remote):
+    elif issubclass(PROVIDERS.get(source), PagedProvider):
         found = PROVIDERS.parse({"provider": source} | given)
-        assert isinstance(found, Remote)
+        assert isinstance(found, PagedProvider)
         return found
-    known = [name for name in PROVIDERS.names() if issubclass(PROVIDERS.get(name), Remote)]
+    known = [name for name in PROVIDERS.names() if issubclass(PROVIDERS.get(name), PagedProvider)]
     raise ConfigError(
         f"The bars of {source} are not fetched from anywhere. Sources to fetch from: "
         f"{', '.join(known)}."

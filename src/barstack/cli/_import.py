@@ -156,7 +156,7 @@ def _confirmed(plans: list[Plan], said: dict[str, Any], yes: bool) -> tuple[list
 
     `ConfigError` where nobody can answer. What is answered of one folder holds for no other.
     """
-    from barstack.bars.reading import sentence  # noqa: PLC0415
+    from barstack.bars.importing import sentence  # noqa: PLC0415
 
     if sys.stdin.isatty() and not yes:
         plans = [_answered(plan, said, alone=len(plans) == 1) for plan in plans]

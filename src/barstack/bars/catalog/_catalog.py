@@ -10,7 +10,7 @@ from barstack.core.errors import ConfigError, did_you_mean
 from .._sessions import sessions
 from ._collection import Collection
 from ._facts import ABOUT, Facts
-from ._names import check_collection_name
+from ._folders import check_collection_name
 
 
 def catalog_folder() -> Path:

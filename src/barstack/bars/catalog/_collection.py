@@ -15,9 +15,8 @@ from barstack.core.files import make_folder, sync_folder
 from .._bars import Bars
 from .._frames import HOURS, bars_from_table
 from ._facts import Facts
-from ._lock import locked
+from ._folders import folder_of, locked
 from ._manifest import MANIFEST, UNLISTED, WAY_OUT, Manifest, Summary, sha256_of_json
-from ._names import folder_of
 from ._parts import STORED, checked_size, fingerprint, read_part
 from ._reading import load_manifest, no_such, read_rows, read_whole, symbols_in
 from ._rows import Added, canonical

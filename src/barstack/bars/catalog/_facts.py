@@ -15,8 +15,7 @@ from barstack.core.spec import Spec
 from barstack.core.times import parse_duration
 
 from .._sessions import ALWAYS
-from ._faults import bytes_of
-from ._lock import locked
+from ._folders import bytes_of, locked
 
 ABOUT = "about.json"
 

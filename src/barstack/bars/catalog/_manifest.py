@@ -13,7 +13,7 @@ from typing import Any
 from barstack.core.errors import StorageError
 from barstack.core.files import new_file
 
-from ._faults import bytes_of
+from ._folders import bytes_of
 
 MANIFEST = "manifest.json"
 _FORMAT = 1

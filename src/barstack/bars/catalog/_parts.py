@@ -16,7 +16,7 @@ from barstack.core.arrays import Ints
 from barstack.core.errors import StorageError
 from barstack.core.files import new_file
 
-from .._checks import COLUMNS
+from .._validation import COLUMNS
 from ._manifest import WAY_OUT, Part
 
 TIME = pl.Datetime("us", "UTC")

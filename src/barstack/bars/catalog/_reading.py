@@ -11,9 +11,8 @@ import polars as pl
 
 from barstack.core.errors import DataError, did_you_mean
 
-from ._faults import cannot_read
+from ._folders import cannot_read, symbol_of
 from ._manifest import MANIFEST, Manifest, Part, refuse_lost
-from ._names import symbol_of
 from ._parts import CANONICAL, missing, read_part, read_tail
 
 T = TypeVar("T")

@@ -13,10 +13,10 @@ from barstack.core.errors import DataError
 from barstack.core.times import DAY_US, format_duration, iso
 
 from .._bars import PRICES
-from .._checks import COLUMNS, check_length, check_order, check_prices, first_row
+from .._clocks import clock_of, ends_of
 from .._columns import check_years
-from .._ends import clock_of, ends_of
 from .._sessions import ALWAYS
+from .._validation import COLUMNS, check_length, check_order, check_prices, first_row
 from ._facts import Facts
 from ._parts import CANONICAL
 

@@ -1,10 +1,8 @@
 """What may be wrong with whole bars: small functions that look, findings that say what to do."""
 
 from ._examine import Examined, examine
-from ._find import LEVELS, find, levels_of
-from ._finding import Defect, Finding, Level
-from ._registry import CHECKS, Check, check
-from ._saying import in_short, refuse
+from ._finding import Defect, Finding, Level, in_short, refuse
+from ._registry import CHECKS, LEVELS, Check, check, find, levels_of
 from ._structure import STRUCTURAL, structural
 from ._subject import Gaps, Subject
 

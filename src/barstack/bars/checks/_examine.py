@@ -13,12 +13,12 @@ from barstack.core.arrays import Ints
 from barstack.core.errors import DataError
 
 from .._bars import Bars
-from .._checks import COLUMNS, Columns, price_faults
 from .._columns import as_polars, match_columns, numbers, utc_microseconds
 from .._frames import bars_from_table, table_from_frame
 from .._sessions import ALWAYS, sessions
-from ._find import find
+from .._validation import COLUMNS, Columns, price_faults
 from ._finding import NO_TIMES, Defect, Finding
+from ._registry import find
 from ._structure import structural
 
 

@@ -11,7 +11,7 @@ from barstack.core.arrays import Ints
 from barstack.core.errors import DataError
 from barstack.core.times import iso
 
-from .._checks import (
+from .._validation import (
     COLUMNS,
     Columns,
     Fault,

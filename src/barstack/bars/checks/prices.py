@@ -1,4 +1,4 @@
-"""Single prices that do not fit: prints that revert at once, and moves far beyond the usual."""
+"""Prices that do not fit: bad prints, spikes, jumps, and prices that stand still."""
 
 from __future__ import annotations
 
@@ -7,13 +7,58 @@ import math
 import numpy as np
 
 from barstack.core.arrays import Bools, Floats
-from barstack.core.times import DAY_US, iso
+from barstack.core.times import DAY_US, format_duration, iso
 
-from .._prints import LEAST as PRINT
+from .._anomalies import LEAST_PRINT
 from ._finding import Defect
-from ._moves import usual_size
 from ._registry import check
 from ._subject import Subject
+
+_BUCKETS = 48  # of a session
+_AROUND = 50  # bars on either side that say how lively the market is
+_MOST = 30.0  # so many times the usual is all that one bar can add to the liveliness
+
+
+def usual_size(subject: Subject, moves: Floats) -> Floats:
+    """What |moves| could be expected to be: their mean by time of day, times liveliness nearby.
+
+    moves    (n_bars,) NaN where there is none
+    returns  (n_bars,) above zero unless nothing moves at all
+
+    The bar itself and its two neighbours say nothing about their own liveliness.
+    """
+    sizes = np.nan_to_num(np.abs(moves))
+    usual = _by_time_of_day(subject, sizes)
+    lively = np.minimum(sizes / np.where(usual > 0, usual, 1.0), _MOST)
+    sums = np.concatenate([[0.0], np.cumsum(lively)])
+    rows = np.arange(len(sizes))
+    low, high = np.maximum(rows - _AROUND, 0), np.minimum(rows + _AROUND + 1, len(sizes))
+    inner_low, inner_high = np.maximum(rows - 1, 0), np.minimum(rows + 2, len(sizes))
+    total = sums[high] - sums[low] - (sums[inner_high] - sums[inner_low])
+    count = np.maximum((high - low) - (inner_high - inner_low), 1)
+    return np.asarray(usual * np.maximum(total / count, 0.5))
+
+
+def _by_time_of_day(subject: Subject, sizes: Floats) -> Floats:
+    """Mean size in each part of the session; the night before its first bar is a part too."""
+    some = sizes[sizes > 0]
+    if not len(some):
+        return sizes
+    capped = np.minimum(sizes, 8 * np.median(some))
+    records = subject.bars.records
+    offset = subject.opened_at - records["session_open"]
+    length = np.maximum(records["session_close"] - records["session_open"], 1)
+    per_session = max(len(sizes) / max(len(subject.starts), 1), 1)
+    buckets = int(np.clip(per_session, 1, _BUCKETS))
+    bucket = np.clip(offset * buckets // length, 0, buckets - 1) + 1
+    bucket[subject.starts] = 0
+    counts = np.bincount(bucket, minlength=buckets + 1)
+    means = np.bincount(bucket, capped, minlength=buckets + 1) / np.maximum(counts, 1)
+    whole = float(capped.mean())
+    # A part of the day with few bars or hardly a move borrows from the whole.
+    means = (means * counts + whole * 20) / (counts + 20)
+    return np.asarray(means[bucket])
+
 
 # Times the usual size, there and back, and of a high or low beyond open and close. The longer
 # the bar, the fewer true ones lie so far out: in a minute a single order may go and come back.
@@ -51,7 +96,7 @@ def bad_prints(subject: Subject) -> Defect | None:
     }
     told = np.logical_or.reduce(list(prints.values()))
     for name, reaching in (("open", np.abs(gap)), ("high", above), ("low", below)):
-        prints[name] |= subject.bars.prints & ~told & (reaching >= PRINT)
+        prints[name] |= subject.bars.prints & ~told & (reaching >= LEAST_PRINT)
     rows = np.logical_or.reduce(list(prints.values()))
     if not rows.any():
         return None
@@ -159,3 +204,54 @@ def _positive(sizes: Floats) -> Floats:
 
 def _at(subject: Subject, row: int) -> str:
     return iso(np.datetime64(int(subject.opened_at[row]), "us"))
+
+
+_LEAST = 5
+_MANY_RUNS = 30
+
+
+@check("warn", "the same price for suspiciously many bars in a row")
+def stale_prices(subject: Subject) -> Defect | None:
+    """Bars with no range that repeat the close before them, in runs too long for their habit.
+
+    The habit is how often such a bar follows a bar that moved, and how long such runs usually
+    are; a run is too long when it is twice the longest that this habit makes likely.
+    """
+    opens, high, low, close = (subject.logs[name] for name in ("open", "high", "low", "close"))
+    still = (high == low) & (opens == close)
+    still[1:] &= close[1:] == close[:-1]
+    still[0] = False
+    edges = np.flatnonzero(np.diff(still, prepend=False, append=False))
+    begins, ends = edges[::2], edges[1::2]
+    lengths = ends - begins
+    long = lengths >= _longest_usual(still, lengths)
+    if not long.any():
+        return None
+    begins, ends, lengths = begins[long], ends[long], lengths[long]
+    count = int(lengths.sum())
+    longest = int(np.argmax(lengths))
+    from_us, price = subject.opened_at[begins[longest]], math.exp(close[begins[longest]])
+    rows = np.concatenate([np.arange(a, b) for a, b in zip(begins, ends, strict=True)])
+    lasts = format_duration(int(lengths[longest]) * subject.bars.length_us)
+    return Defect(
+        count=count,
+        values=f"{len(lengths):,} runs, longest {lengths[longest]:,} bars at {price:.6g}",
+        what=(
+            f"{count:,} bars in {len(lengths):,} run(s) repeat the price before them; the longest, "
+            f"{lengths[longest]:,} bars ({lasts}) at {price:.6g}, begins at "
+            f"{iso(np.datetime64(int(from_us), 'us'))}."
+        ),
+        advice="Compare with another source: the feed may have stood still, or trading was halted.",
+        at=subject.opened_at[rows],
+    )
+
+
+def _longest_usual(still: Bools, lengths: np.ndarray) -> float:
+    """Bars from which on a run is no longer chance."""
+    if not len(lengths):
+        return math.inf
+    moving = max(len(still) - int(still.sum()), 1)
+    again = min(len(lengths) / moving, 0.99)  # how often a still bar follows one that moved
+    if len(lengths) >= _MANY_RUNS:
+        again = max(again, 1 - 1 / float(np.mean(np.minimum(lengths, 4 * np.median(lengths)))))
+    return max(_LEAST, 2 * math.log(len(lengths) + 1) / math.log(1 / max(again, 1e-9)))

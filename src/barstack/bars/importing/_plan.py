@@ -13,7 +13,9 @@ from barstack.core.times import parse_duration
 
 from .._bars import Bars
 from .._frames import bars_from_frame
-from ..reading import Given, Guess, find_files, guess, is_pattern
+from ._files import find_files, is_pattern
+from ._guess import Guess, guess
+from ._layout import Given
 
 
 @dataclass(frozen=True)

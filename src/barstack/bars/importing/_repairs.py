@@ -11,7 +11,7 @@ import polars as pl
 from barstack.core.errors import DataError
 from barstack.core.spec import Spec
 
-from .._checks import COLUMNS, length_faults, order_faults, price_faults
+from .._validation import COLUMNS, length_faults, order_faults, price_faults
 from ..checks import structural
 
 

@@ -1,1 +1,0 @@
-"""Sources of bars, one file each."""

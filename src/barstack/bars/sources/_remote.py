@@ -1,0 +1,32 @@
+"""Remote sources whose bars are kept in a collection of the catalog."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from barstack.core.errors import SourceError
+
+from ..catalog import Catalog
+from ._fetch import fetch
+from ._paged import PagedProvider, first_start
+from ._provider import moment_us
+
+
+class Remote(PagedProvider):
+    """Bars that are fetched into a collection of the catalog, and read from there.
+
+    Subclass it, write `connect` and `page`, and decorate with `register`. Retries, waits, order,
+    duplicates and missing ranges are not the subclass's business.
+    """
+
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """What the catalog holds, after what is missing there has been fetched."""
+        collection = self.collection_in(Catalog())
+        failed = fetch(self, collection).errors
+        if failed:
+            raise SourceError(
+                "\n".join(failed.values())
+                + "\nWith an end that the catalog reaches, a study asks the source nothing."
+            )
+        begin = first_start(moment_us(self.start), self.length_us, self.calendar)
+        return {symbol: collection.table(symbol, start_us=begin) for symbol in self.symbols}

@@ -1,0 +1,75 @@
+"""Bars from the user's own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from barstack.core.errors import BarstackError, DataError, did_you_mean
+
+from ..importing import Layout, Reading, batches, find_files, guess, named_table, sentence, together
+from ._provider import Provider, register
+
+
+@register("files")
+class Files(Layout, Provider):
+    """CSV or parquet files, by symbol or with many symbols in one; also a folder or a pattern."""
+
+    path: str  # a file, a folder of files, or a pattern such as data/*_5min.csv
+    symbols: tuple[str, ...] | None = None  # only these
+
+    def read(self, folder: Path) -> dict[str, Any]:
+        tables: dict[str, list[tuple[str, pl.DataFrame]]] = {}
+        files = find_files(self.path, folder)
+        for symbol, paths in files.items():
+            if self.symbols and self.symbol_column is None and symbol not in self.symbols:
+                continue
+            for file in paths:
+                for name, part in self._by_symbol(self._table(file), symbol).items():
+                    tables.setdefault(name, []).append((file.name, part))
+        for symbol in self.symbols or ():
+            if symbol not in tables:
+                found = tables if self.symbol_column else files
+                hint = did_you_mean(symbol, found)
+                raise DataError(f"No file for {symbol} in {folder / self.path}. {hint}")
+        return {
+            symbol: together(parts, symbol, self.timezone)
+            for symbol, parts in sorted(tables.items())
+            if symbol in (self.symbols or tables)
+        }
+
+    def _table(self, file: Path) -> pl.DataFrame:
+        layout = Layout(**{name: getattr(self, name) for name in Layout.model_fields})
+        try:
+            return pl.concat(
+                [named_table(batch, layout, file.name) for batch in batches(file, layout)]
+            )
+        except DataError as refused:
+            raise DataError(f"{refused}{self._suggestion(file)}") from None
+
+    def _by_symbol(self, table: pl.DataFrame, symbol: str) -> dict[str, pl.DataFrame]:
+        if self.symbol_column is None:
+            return {symbol: table}
+        parts = table.partition_by("symbol", as_dict=True, include_key=False)
+        return {str(name): part for (name,), part in parts.items()}
+
+    def _suggestion(self, file: Path) -> str:
+        """How the file looks to be laid out, as settings to write down."""
+        import yaml  # noqa: PLC0415 (only to show)
+
+        defaults = Reading().content()
+        said = {name: getattr(self, name) for name in defaults}
+        said = {name: value for name, value in said.items() if value != defaults[name]}
+        try:
+            guessed = guess(file, said)
+        except BarstackError:  # no table at all: the sentence before has said so
+            return ""
+        settings = guessed.likeliest.settings()
+        if not settings or settings == {key: said[key] for key in settings if key in said}:
+            return ""
+        shown = {"bars": {"provider": "files", "path": self.path} | settings}
+        text = yaml.safe_dump(shown, sort_keys=False, default_flow_style=None, width=88)
+        unanswered = f"\n{sentence(guessed.open)}" if guessed.open else ""
+        return f"\nIt looks laid out so; check it and write it down:\n{text}{unanswered}"
