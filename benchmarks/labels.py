@@ -85,12 +85,12 @@ def pandas_classes(bars: Bars, horizon: int) -> Any:
 def speeds(bars: Bars, horizon: int) -> tuple[float, float, int]:
     """How many times faster than the loop and than pandas, and classes that pandas differs in."""
     label = TripleBarrier(horizons=(horizon,), upper=WIDTH, lower=WIDTH, span=SPAN)
-    fast_s = min(seconds(lambda: label.outcome(bars, horizon)) for _ in range(7))
+    fast_s = min(seconds(lambda: label.outcome(bars, label.horizons[0])) for _ in range(7))
     slow_s = seconds(
         lambda: slow_triple_barrier(bars, horizon, upper=WIDTH, lower=WIDTH, span=SPAN)
     )
     pandas_s = min(seconds(lambda: pandas_classes(bars, horizon)) for _ in range(3))
-    ours, theirs = label.outcome(bars, horizon).value, pandas_classes(bars, horizon)
+    ours, theirs = label.outcome(bars, label.horizons[0]).value, pandas_classes(bars, horizon)
     unequal = ~((ours == theirs) | (np.isnan(ours) & np.isnan(theirs)))
     print(
         f"{bars!r}, {horizon} bars ahead: {fast_s * 1e3:.0f} ms, {slow_s / fast_s:.0f} x the loop, "

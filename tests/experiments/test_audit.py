@@ -11,6 +11,7 @@ import pytest
 from barstack import Study, run
 from barstack.bars import Bars
 from barstack.core.errors import LeakError
+from barstack.core.horizon import Horizon
 from barstack.core.times import KnownAt
 from barstack.datasets import SCALERS, StandardScaler
 from barstack.ensembles import ENSEMBLES
@@ -28,7 +29,7 @@ from barstack.splits import SPLITTERS, Fold, WalkForward
 class KnownAtOnce(ForwardReturn):
     """Says that it is known an hour before it is."""
 
-    def outcome(self, bars: Bars, horizon: str | int) -> Any:
+    def outcome(self, bars: Bars, horizon: Horizon) -> Any:
         found = super().outcome(bars, horizon)
         early = found.known_at - np.timedelta64(1, "h")
         return found._replace(known_at=KnownAt(early))

@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from barstack.bars import BAR, Bars
+from barstack.core.horizon import Horizon
 from barstack.core.times import parse_duration
 
 
@@ -135,7 +136,7 @@ def _touched(
 
 def differing(label: Any, bars: Bars, horizon: int | str, **settings: Any) -> int:
     """How many decisions a label and the slow reference tell apart, in anything, bit for bit."""
-    outcome = label.outcome(bars, horizon)
+    outcome = label.outcome(bars, Horizon.parse(horizon))
     times = outcome.known_at.view("int64")
     fast = zip(
         outcome.value.tolist(),

@@ -49,7 +49,12 @@ def slow_score(label: GeneticBarriers, candidate: Any) -> Any:
     """Mean, deviation and entropy of holdings that count by their uniqueness, step by step."""
     upper, lower, limit, span = candidate
     outcomes = slow_triple_barrier(
-        BARS, label.horizons[0], upper=upper, lower=lower, span=int(span), limit_bars=int(limit)
+        BARS,
+        label.horizons[0].content(),
+        upper=upper,
+        lower=lower,
+        span=int(span),
+        limit_bars=int(limit),
     )
     closed = BARS.records["closed_at"].tolist()
     first = label.span[1]
@@ -124,7 +129,7 @@ def test_symbols_are_searched_together_and_kept_apart() -> None:
     panel = {"OTHER": other, "WALK": BARS}
     label = search(objective="mean_net")
     rows = np.concatenate([TRAINING, len(other) + TRAINING])
-    joined = label._holdings(panel, 12, rows)
+    joined = label._holdings(panel, label.horizons[0], rows)
     alone = [holdings_of(label, bars) for bars in (other, BARS)]
     assert len(joined.rows) == sum(len(each.rows) for each in alone)
     np.testing.assert_array_equal(np.flatnonzero(joined.starts), [0, len(other)])
@@ -149,7 +154,7 @@ def test_where_nothing_moves_nothing_is_found_out() -> None:
 
 
 def test_rows_that_are_too_few_are_refused() -> None:
-    with pytest.raises(DataError, match="Only 10 of 40 training rows have a holding over 12 and"):
+    with pytest.raises(DataError, match="Only 10 of 40 training rows have a holding over 12 bars"):
         search().fit(BARS, np.arange(40))
 
 

@@ -74,7 +74,7 @@ def test_a_rule_that_never_takes_a_side_is_refused() -> None:
     [
         ({"base": "genetic_barriers"}, "genetic_barriers, is fitted. Choose return or"),
         ({"base": {"label": "meta", "side": RULE}}, "meta, is one of its own kind"),
-        ({"base": {"label": "return", "horizons": [3]}}, r"has horizons \[3\], not \[4, '1d'\]"),
+        ({"base": {"label": "return", "horizons": [3]}}, "has horizons 3bars, not 4bars, 1d"),
         ({"base": "nothing"}, "Unknown label 'nothing'"),
         ({"side": {"feature": "rsi", "above": 1, "below": 2}}, "must not lie under below"),
         ({"side": {"feature": "rsj"}}, "Did you mean 'rsi'"),

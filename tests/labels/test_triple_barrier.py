@@ -56,7 +56,7 @@ def test_how_a_holding_is_left(
 ) -> None:
     bars = drawn(QUIET, QUIET, second, (100.0, 100.5, 99.5, 100.25))
     label = TripleBarrier(horizons=(3,), unit="bps", upper=200, lower=200)
-    outcome = label.outcome(bars, 3)
+    outcome = label.outcome(bars, label.horizons[0])
     assert outcome.value[0] == value
     assert outcome.returns[0] == pytest.approx(price / 100.0 - 1.0, abs=1e-15)
     assert outcome.known_at[0] == bars.closed_at[closes]
@@ -66,10 +66,10 @@ def test_how_a_holding_is_left(
 def test_a_short_holding_is_left_with_its_own_loss() -> None:
     both = (100.0, 102.5, 97.5, 100.0)
     label = TripleBarrier(horizons=(1,), unit="bps", upper=200, lower=100)
-    short = label.outcome_short(drawn(QUIET, both, QUIET), 1)
+    short = label.outcome_short(drawn(QUIET, both, QUIET), label.horizons[0])
     assert short.value[0] == 0
     assert short.returns[0] == pytest.approx(0.01)  # the price rose to the loss
-    gain = label.outcome_short(drawn(QUIET, (100.0, 100.5, 97.5, 99.0), QUIET), 1)
+    gain = label.outcome_short(drawn(QUIET, (100.0, 100.5, 97.5, 99.0), QUIET), label.horizons[0])
     assert (gain.value[0], gain.returns[0]) == (2, pytest.approx(-0.02))
 
 
@@ -137,8 +137,9 @@ def test_short_is_long_of_the_price_turned_over(
     about = {"horizons": (horizon,), "unit": "bps", "overnight": overnight}
     up, down = upper * 1e-4, lower * 1e-4
     long = TripleBarrier(upper=(1 / (1 - up) - 1) * 1e4, lower=(1 - 1 / (1 + down)) * 1e4, **about)
-    short = TripleBarrier(upper=upper, lower=lower, **about).outcome_short(bars, horizon)
-    other = long.outcome(turned, horizon)
+    ahead = long.horizons[0]
+    short = TripleBarrier(upper=upper, lower=lower, **about).outcome_short(bars, ahead)
+    other = long.outcome(turned, ahead)
     np.testing.assert_array_equal(short.value, other.value)
     np.testing.assert_array_equal(short.known_at, other.known_at)
     np.testing.assert_allclose(1 + short.returns, 1 / (1 + other.returns), rtol=1e-9)

@@ -56,7 +56,7 @@ def test_holdings_end_when_labels_say() -> None:
     labels = LABELS.parse({"label": "return", "horizons": horizons}).compute(made.panel)
     assert labels.target.horizons == made.truth.horizons
     assert (labels.decisions.decided_at == made.truth.decisions.decided_at).all()
-    for place, horizon in enumerate(horizons):
+    for place, horizon in enumerate(world.horizons):
         leave = world.clock().exits(horizon)
         known = leave < len(leave)
         own = KnownAt(made.panel["W0001"].closed_at[leave[known]])

@@ -54,7 +54,7 @@ def compare(
 def _show(found: list[Comparison], named: dict[str, str]) -> None:
     from rich.table import Table  # noqa: PLC0415
 
-    from barstack.core.times import counted  # noqa: PLC0415
+    from barstack.core.horizon import Horizon  # noqa: PLC0415
 
     from ._show import plus_minus  # noqa: PLC0415
 
@@ -65,7 +65,7 @@ def _show(found: list[Comparison], named: dict[str, str]) -> None:
         console.print()
     for each in found:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-        table.add_column(f"{counted(each.horizon)} ahead", overflow="fold")
+        table.add_column(f"{Horizon.parse(each.horizon).in_words} ahead", overflow="fold")
         for heading in ("right %", "IC", "behind"):
             table.add_column(heading, justify="right", no_wrap=True)
         for place, entry in enumerate(each.entries):

@@ -10,7 +10,8 @@ from rich.panel import Panel
 from rich.table import Table
 
 from barstack.core.forecast import Forecast
-from barstack.core.times import counted, iso
+from barstack.core.horizon import Horizon
+from barstack.core.times import iso
 from barstack.evaluation import Evaluation, Score, Verdict
 from barstack.experiments import Run
 
@@ -64,7 +65,7 @@ def leaderboard_table(evaluation: Evaluation, horizon: str | None = None) -> Tab
         if horizon not in (None, each):
             continue
         known = max((s.n_decisions for s in evaluation.scores if s.horizon == each), default=0)
-        table.add_row(f"[bold cyan]{counted(each)} ahead[/]", f"{known:,}")
+        table.add_row(f"[bold cyan]{Horizon.parse(each).in_words} ahead[/]", f"{known:,}")
         for score in evaluation.scores:
             if score.horizon == each:
                 table.add_row(*_row(score, fit), style=_style(score))

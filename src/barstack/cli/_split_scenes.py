@@ -77,7 +77,6 @@ def of_study(
     file: Path, split: str | None, settings: list[str], memory: int | None, stop: float | None
 ) -> Scene:
     """The rows that a run would split, made as a run makes them."""
-    from barstack.core.times import counted  # noqa: PLC0415
     from barstack.datasets import usable_rows  # noqa: PLC0415
     from barstack.experiments import Study, Workplace, chain_of  # noqa: PLC0415
     from barstack.splits import memory_bars  # noqa: PLC0415
@@ -98,7 +97,7 @@ def of_study(
     lookback = max(each.lookback_bars for each in members)
     if memory is None:
         memory = memory_bars(study.feature_set(bars.length_us), panel, lookback)
-    horizons = ", ".join(map(counted, study.label.target.horizons))
+    horizons = ", ".join(each.in_words for each in study.label.horizons)
     symbols = ", ".join(panel) if len(panel) < 4 else f"{len(panel):,}"
     return Scene(
         title=study.title or file.stem,

@@ -64,7 +64,7 @@ def make(
         "bar": bar,
         "calendar": calendar,
         "noise": noise,
-        "horizons": [int(each) if each.isdigit() else each for each in horizon or ()] or None,
+        "horizons": list(horizon or ()) or None,
         "seed": seed,
     }
     fields = {name: value for name, value in given.items() if value is not None}

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import ConfigError, PluginError, did_you_mean
+from .horizon import Horizon
 from .text import forbidden_character, printable
 
 
@@ -127,7 +128,7 @@ def _check_plain(spec: type[Spec], value: Any, where: tuple[str, ...] = ()) -> N
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Spec):
+    if isinstance(value, Spec | Horizon):
         return value.content()
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
@@ -139,6 +140,8 @@ def _plain(value: Any) -> Any:
 def _identity(value: Any) -> Any:
     if isinstance(value, Spec):
         return value.id
+    if isinstance(value, Horizon):
+        return value.content()
     if isinstance(value, dict):
         return {str(key): _identity(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):

@@ -10,11 +10,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from .errors import ArtifactError
 from .forecast import Target, Task
+from .horizon import Horizon
 from .text import forbidden_character, printable
 from .times import as_time, parse_duration
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?")
-_BARS = re.compile(r"[1-9]\d{0,5}bars?")
 _LARGEST = 1e100  # sums and products of a few such numbers stay finite
 _LONGEST_NAME = 1_000
 
@@ -32,8 +32,7 @@ def _duration(text: str) -> str:
 
 
 def _horizon(text: str) -> str:
-    if not _BARS.fullmatch(text):
-        parse_duration(text)
+    Horizon.parse(text)
     return text
 
 

@@ -103,12 +103,3 @@ def canonical_duration(text: str) -> str:
     ('1h', '1d')
     """
     return format_duration(parse_duration(text))
-
-
-def counted(horizon: str) -> str:
-    """A horizon as a length of time.
-
-    >>> counted("4h"), counted("1bars"), counted("12bars")
-    ('4h', '1 bar', '12 bars')
-    """
-    return "1 bar" if horizon == "1bars" else horizon.replace("bars", " bars")

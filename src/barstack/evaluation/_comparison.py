@@ -13,7 +13,7 @@ import polars as pl
 from barstack.core.arrays import Bools, Floats
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target, level_name, signal_of
-from barstack.core.times import counted
+from barstack.core.horizon import Horizon
 
 from . import _metrics as metrics
 from ._findings import Correlation
@@ -64,7 +64,7 @@ class Comparison:
     @property
     def sentence(self) -> str:
         """Who is best, and whether that can be told."""
-        best, when = self.entries[0], counted(self.horizon)
+        best, when = self.entries[0], Horizon.parse(self.horizon).in_words
         if best.ic is None:
             return f"{when} ahead nobody's forecasts change, so nobody is best."
         rest = self.entries[1:]

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from barstack.core.errors import ConfigError, did_you_mean
-from barstack.core.times import canonical_duration
+from barstack.core.horizon import Horizon
 
 from ._judgement import Doubt, Evidence, Verdict
 from .audit._record import AuditRecord
@@ -232,14 +232,13 @@ class Evaluation:
     audits: list[AuditRecord] = field(default_factory=list)
 
     def horizon_called(self, text: str) -> str:
-        """The horizon of this name, or of another text of the same duration, such as `60min`."""
+        """The name of the run's horizon that a text means, such as `1h` for `60min`."""
         with suppress(ConfigError):
-            if canonical_duration(text) in self.horizons:
-                return canonical_duration(text)
-        if text not in self.horizons:
-            hint = did_you_mean(text, self.horizons)
-            raise ConfigError(f"The run has no horizon {text!r}. {hint}")
-        return text
+            name = Horizon.parse(text).name
+            if name in self.horizons:
+                return name
+        hint = did_you_mean(text, self.horizons)
+        raise ConfigError(f"The run has no horizon {text!r}. {hint}")
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; `from_json` reads it back."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from barstack.core.horizon import Horizon
+
 Edge = Literal["none", "unproven", "supported"]
 
 
@@ -49,7 +51,7 @@ class Doubt:
     @property
     def sentence(self) -> str:
         """What is too good, and what has most likely been seen."""
-        ahead = self.horizon.replace("bars", "-bar")
+        ahead = Horizon.parse(self.horizon).adjective
         told = (
             f"the {ahead} forecasts of {self.name} have a {self.figure} of {self.value:.2f} "
             f"with what came, where {self.bound:.2f} is the most that is plausible"

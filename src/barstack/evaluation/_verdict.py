@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from barstack.core.horizon import Horizon
 from barstack.core.times import Times
 
 from ._findings import Score
@@ -138,7 +139,7 @@ def _sentence(best: Evidence, trials: int, looks: int, bars_a_year: float) -> st
             "No edge is proven: there are too few bars to tell skill from luck; give at least "
             "several times as many."
         )
-    followed = f"following the {ahead(best.horizon)} forecasts would have earned"
+    followed = f"following the {Horizon.parse(best.horizon).adjective} forecasts would have earned"
     luck = often(best.p_adjusted)
     tried = f"{trials} things tried"
     if looks > 1:
@@ -187,15 +188,6 @@ def _doubted(doubts: Sequence[Doubt]) -> str:
 
 def _expected(why: str) -> str:
     return f"Forecasts are better than real markets allow, which the study expects: {why}"
-
-
-def ahead(horizon: str) -> str:
-    """A horizon as an adjective.
-
-    >>> ahead("4h"), ahead("12bars")
-    ('4h', '12-bar')
-    """
-    return horizon.replace("bars", "-bar")
 
 
 def often(chance: float) -> str:

@@ -6,12 +6,11 @@ import numpy as np
 
 from barstack.bars import Bars
 from barstack.core.arrays import Bools
+from barstack.core.horizon import Horizon
 from barstack.core.times import DAY_US, KnownAt, parse_duration
 
-from ._horizons import sessions_of
 
-
-def across_hole(bars: Bars, horizon: str | int, known_at: KnownAt, max_gap: str | None) -> Bools:
+def across_hole(bars: Bars, horizon: Horizon, known_at: KnownAt, max_gap: str | None) -> Bools:
     """(n_bars,) whether a hole or a bad print lies between each decision and its holding's end.
 
     known_at  (n_bars,) when holdings end; NaT while open, and so not across anything yet
@@ -31,12 +30,11 @@ def across_hole(bars: Bars, horizon: str | int, known_at: KnownAt, max_gap: str 
     return found
 
 
-def _bars_in(bars: Bars, horizon: str | int) -> int:
+def _bars_in(bars: Bars, horizon: Horizon) -> int:
     """How many bars a horizon has where none is missing, by the first bar's session."""
-    if isinstance(horizon, int):
-        return horizon
-    count = sessions_of(horizon)
-    span_us = parse_duration(horizon) if count is None else count * DAY_US
+    if horizon.unit == "bars":
+        return horizon.count
+    span_us = horizon.count * (DAY_US if horizon.unit == "sessions" else 1)
     if bars.length_us < DAY_US:
         first = bars.records[0]
         session_us = min(int(first["session_close"] - first["session_open"]), DAY_US)

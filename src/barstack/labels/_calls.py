@@ -8,6 +8,7 @@ import numpy as np
 
 from barstack.bars import Bars, Panel, as_panel
 from barstack.core.arrays import Floats, Rows
+from barstack.core.horizon import Horizon
 from barstack.core.parts import Calling, broken, built_in, numbers
 from barstack.core.times import KnownAt
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ._label import Label, Outcome
 
 
-def outcome(label: Label, bars: Bars, horizon: str | int) -> Outcome:
+def outcome(label: Label, bars: Bars, horizon: Horizon) -> Outcome:
     """What came of every decision, as `Outcome` says."""
     from ._label import Outcome  # noqa: PLC0415 (which calls this)
 

@@ -10,11 +10,11 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from barstack.bars import Bars, Panel, as_panel
 from barstack.core.arrays import Bools, Floats, Ints, Rows
 from barstack.core.errors import ConfigError, DataError
+from barstack.core.horizon import Horizon
 from barstack.core.seeds import derive_seed
 from barstack.core.times import KnownAt
 
 from ._holding import HoldingLabel, bars_taken
-from ._horizons import horizon_name
 from ._label import Label, Outcome, register
 from ._paths import OBJECTIVES, WORST, log_return_squares, score_candidates
 from ._three_class import unfitted
@@ -96,10 +96,10 @@ class GeneticBarriers(HoldingLabel):
             span=tuple(map(int, span)),
         )
 
-    def outcome(self, bars: Bars, horizon: str | int) -> Outcome:
+    def outcome(self, bars: Bars, horizon: Horizon) -> Outcome:
         raise unfitted("genetic_barriers")
 
-    def _search(self, panel: dict[str, Bars], horizon: str | int, rows: Rows) -> Floats:
+    def _search(self, panel: dict[str, Bars], horizon: Horizon, rows: Rows) -> Floats:
         """(4,) upper, lower, limit and span that score best."""
         from scipy.optimize import Bounds, differential_evolution  # noqa: PLC0415 (slow to import)
 
@@ -127,17 +127,18 @@ class GeneticBarriers(HoldingLabel):
             maxiter=self.candidates // _POPULATION - 1,
             tol=0.0,  # as long as asked for
             polish=False,
-            seed=derive_seed(self.seed, "genetic_barriers", horizon_name(horizon)),
+            seed=derive_seed(self.seed, "genetic_barriers", horizon.name),
         )
         if -best.fun <= WORST:
             raise DataError(
                 f"No barriers can be told apart on {len(holdings.rows)} training holdings over "
-                f"{horizon}: prices do not move, or all holdings end alike. Train on other rows."
+                f"{horizon.in_words}: prices do not move, or all holdings end alike. "
+                "Train on other rows."
             )
         found: Floats = best.x
         return found
 
-    def _holdings(self, panel: dict[str, Bars], horizon: str | int, rows: Rows) -> _Holdings:
+    def _holdings(self, panel: dict[str, Bars], horizon: Horizon, rows: Rows) -> _Holdings:
         parts, start, own = [], 0, np.unique(rows)
         for bars in panel.values():
             at = own[(own >= start) & (own < start + len(bars))] - start
@@ -147,13 +148,13 @@ class GeneticBarriers(HoldingLabel):
         if len(joined.rows) < _FEWEST_HOLDINGS:
             raise DataError(
                 f"Only {len(joined.rows)} of {len(own)} training rows have a holding over "
-                f"{horizon} and {self.span[1]} training bars of volatility before it; "
+                f"{horizon.in_words} and {self.span[1]} training bars of volatility before it; "
                 f"genetic_barriers needs {_FEWEST_HOLDINGS} or more. Train on more rows, or lower "
                 "span."
             )
         return joined
 
-    def _holdings_of(self, bars: Bars, horizon: str | int, rows: Ints, start: int) -> _Holdings:
+    def _holdings_of(self, bars: Bars, horizon: Horizon, rows: Ints, start: int) -> _Holdings:
         """Those of one symbol, whose first bar has number `start` among all."""
         exit_row, known_at = self.bound(bars, horizon)
         taught = (exit_row > np.arange(len(bars))) & ~np.isnat(known_at)

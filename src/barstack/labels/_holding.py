@@ -7,6 +7,7 @@ import numpy as np
 from barstack.bars import Bars, Panel, as_panel
 from barstack.core.arrays import Floats, Ints
 from barstack.core.errors import DataError
+from barstack.core.horizon import Horizon
 from barstack.core.times import NEVER, DecidedAt, KnownAt, decide_at_close
 
 from ._horizons import leave
@@ -22,7 +23,7 @@ class HoldingLabel(Label):
 
     overnight: bool = True
 
-    def bound(self, bars: Bars, horizon: str | int) -> tuple[Ints, KnownAt]:
+    def bound(self, bars: Bars, horizon: Horizon) -> tuple[Ints, KnownAt]:
         """As `leave` has it: where each decision is left at the latest, and when it is known."""
         exit_row, known_at = leave(bars, horizon, overnight=self.overnight)
         if not (self.overnight or (exit_row > np.arange(len(bars))).any()):
@@ -50,7 +51,7 @@ def bars_taken(bars: Bars, exit_row: Ints, known_at: KnownAt) -> Floats:
 
     >>> from barstack.testing import walk
     >>> bars = walk(bars=5)
-    >>> bars_taken(bars, *leave(bars, "1h"))
+    >>> bars_taken(bars, *leave(bars, Horizon.parse("1h")))
     array([nan, nan,  2.,  2.,  2.])
     """
     rows = np.arange(len(bars))

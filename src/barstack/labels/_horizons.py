@@ -1,81 +1,16 @@
-"""Horizons: how long a decision is held, and at which bar it is left."""
+"""At which bar a holding over a horizon ends."""
 
 from __future__ import annotations
-
-import re
 
 import numpy as np
 
 from barstack.bars import Bars
 from barstack.core.arrays import Ints
-from barstack.core.errors import ConfigError
-from barstack.core.times import (
-    NEVER,
-    KnownAt,
-    canonical_duration,
-    decide_at_close,
-    format_duration,
-    microseconds,
-    parse_duration,
-)
-
-_SESSIONS = re.compile(
-    r"([0-9]{1,18})\s*sessions?"
-)  # more digits than an integer holds are refused
+from barstack.core.horizon import Horizon
+from barstack.core.times import NEVER, KnownAt, decide_at_close, microseconds
 
 
-def sessions_of(horizon: str | int) -> int | None:
-    """How many sessions a horizon such as `2sessions` spans; None where it is of another kind."""
-    match = _SESSIONS.fullmatch(horizon) if isinstance(horizon, str) else None
-    return int(match.group(1)) if match else None
-
-
-def check_horizon(horizon: str | int, bars: Bars | None = None) -> None:
-    """`ConfigError` unless a horizon lies ahead and, given bars, is a whole number of them."""
-    sessions = sessions_of(horizon)
-    if isinstance(horizon, int):
-        if horizon < 1:
-            raise ConfigError(f"A horizon of {horizon} bars does not lie ahead; give 1 or more.")
-    elif sessions is not None:
-        if sessions < 1:
-            raise ConfigError(f"A horizon of {horizon} does not lie ahead; give 1session or more.")
-    else:
-        length_us = parse_duration(horizon)
-        if bars is not None and length_us < bars.length_us:
-            raise ConfigError(
-                f"Horizon {horizon} is shorter than a bar of {bars.symbol} "
-                f"({format_duration(bars.length_us)}). Ask for one bar or more."
-            )
-        if bars is not None and length_us % bars.length_us:
-            below = length_us - length_us % bars.length_us
-            raise ConfigError(
-                f"Horizon {horizon} is no whole number of bars of {bars.symbol}, "
-                f"{format_duration(bars.length_us)} each: it would end at a close later than it "
-                f"says. Ask for {format_duration(below)} or "
-                f"{format_duration(below + bars.length_us)}."
-            )
-
-
-def horizon_name(horizon: str | int) -> str:
-    """As columns are called: `12bars`, `4h`, `1session`."""
-    return f"{horizon}bars" if isinstance(horizon, int) else horizon
-
-
-def canonical_horizon(horizon: str | int) -> str | int:
-    """The one form of a horizon, so that `60min` and `1h` are one trial and one column.
-
-    >>> canonical_horizon("60min"), canonical_horizon("24h"), canonical_horizon("1sessions")
-    ('1h', '1d', '1session')
-    """
-    sessions = sessions_of(horizon)
-    if isinstance(horizon, int):
-        return horizon
-    if sessions is not None:
-        return "1session" if sessions == 1 else f"{sessions}sessions"
-    return canonical_duration(horizon)
-
-
-def leave(bars: Bars, horizon: str | int, *, overnight: bool = True) -> tuple[Ints, KnownAt]:
+def leave(bars: Bars, horizon: Horizon, *, overnight: bool = True) -> tuple[Ints, KnownAt]:
     """Where each decision is left, and when that is known.
 
     overnight  where false, a holding ends with its session at the latest, and the decision at a
@@ -88,17 +23,16 @@ def leave(bars: Bars, horizon: str | int, *, overnight: bool = True) -> tuple[In
     rows = np.arange(len(bars))
     times = microseconds(decide_at_close(bars.closed_at))
     last, ends = _session_ends(bars)
-    sessions = sessions_of(horizon)
-    if isinstance(horizon, int):
-        exit_row = np.minimum(rows + min(horizon, len(bars)), len(bars))
-    elif sessions is not None:
+    if horizon.unit == "bars":
+        exit_row = np.minimum(rows + min(horizon.count, len(bars)), len(bars))
+    elif horizon.unit == "sessions":
         number = np.cumsum(np.diff(bars.records["session"], prepend=-1) != 0) - 1
-        ahead = min(sessions, len(bars))  # bars are as many sessions as they are at most
+        ahead = min(horizon.count, len(bars))  # bars are as many sessions as they are at most
         lasts = np.append(np.unique(last), [len(bars)] * ahead)
         exit_row = lasts[number + ahead]
     else:
-        exit_row = np.searchsorted(times, times + parse_duration(horizon))
-    by_session = np.full(len(bars), sessions is not None)
+        exit_row = np.searchsorted(times, times + horizon.count)
+    by_session = np.full(len(bars), horizon.unit == "sessions")
     if not overnight:
         cut = exit_row > last
         exit_row = np.where(cut, last, exit_row)

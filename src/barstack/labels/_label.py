@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from pydantic import field_validator
@@ -14,6 +14,7 @@ from barstack.core.arrays import Array, Bools, Floats, Ints, Rows
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target, Task
+from barstack.core.horizon import Horizon
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
 from barstack.core.times import NEVER, KnownAt, canonical_duration
@@ -21,7 +22,6 @@ from barstack.features import decisions_of
 
 from . import _calls
 from ._across import across_hole
-from ._horizons import canonical_horizon, check_horizon, horizon_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,7 @@ class Label(Spec):
 
     task: ClassVar[Task]
     fitted: ClassVar[bool] = False  # whether `fit` learns numbers from training rows
-    horizons: tuple[str | int, ...]
+    horizons: tuple[Horizon, ...]
     max_gap: str | None = None  # neighbouring bars of one holding lie no further apart than this
 
     @field_validator("max_gap")
@@ -117,31 +117,20 @@ class Label(Spec):
     def _gap(cls, text: str | None) -> str | None:
         return None if text is None else canonical_duration(text)
 
-    @field_validator("horizons", mode="before")
-    @classmethod
-    def _read(cls, value: Any) -> Any:
-        """Horizons as given; true is no number of bars."""
-        if isinstance(value, list | tuple) and any(isinstance(item, bool) for item in value):
-            raise ConfigError(f"Horizons {list(value)}: write durations or numbers of bars.")
-        return value
-
     @field_validator("horizons")
     @classmethod
-    def _check(cls, horizons: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    def _check(cls, horizons: tuple[Horizon, ...]) -> tuple[Horizon, ...]:
         if not horizons:
             raise ConfigError("Give at least one horizon, such as 4h.")
-        for horizon in horizons:
-            check_horizon(horizon)
-        canonical = tuple(map(canonical_horizon, horizons))
-        if len(set(canonical)) < len(canonical):
+        if len(set(horizons)) < len(horizons):
             raise ConfigError(
-                f"Horizons {list(horizons)} repeat one, which would count its trials twice. Give "
-                "each once."
+                f"Horizons {', '.join(map(str, horizons))} repeat one, which would count its "
+                "trials twice. Give each once."
             )
-        return canonical
+        return horizons
 
     @abstractmethod
-    def outcome(self, bars: Bars, horizon: str | int) -> Outcome:
+    def outcome(self, bars: Bars, horizon: Horizon) -> Outcome:
         """What came of the decision at every bar's close."""
 
     def fit(self, bars: Bars | Panel, rows: Rows) -> Label:
@@ -172,7 +161,7 @@ class Label(Spec):
     @property
     def horizon_names(self) -> tuple[str, ...]:
         """As columns are called, such as `4h` or `12bars`."""
-        return tuple(horizon_name(each) for each in self.horizons)
+        return tuple(each.name for each in self.horizons)
 
     def compute(self, bars: Bars | Panel) -> LabelTable:
         """Labels of the decision at every bar's close."""
@@ -198,8 +187,8 @@ class Label(Spec):
             np.concatenate([each.close for each in panel.values()]),
         )
 
-    def _known_outcome(self, bars: Bars, horizon: str | int) -> Outcome:
-        check_horizon(horizon, bars)
+    def _known_outcome(self, bars: Bars, horizon: Horizon) -> Outcome:
+        horizon.check_bar_length(bars.length_us, bars.symbol)
         outcome = _calls.outcome(self, bars, horizon)
         if np.isnat(outcome.known_at).all():
             raise DataError(
@@ -218,7 +207,7 @@ class Label(Spec):
             )
         return outcome._replace(value=value, returns=returns)
 
-    def across_hole(self, bars: Bars, horizon: str | int, known_at: KnownAt) -> Bools:
+    def across_hole(self, bars: Bars, horizon: Horizon, known_at: KnownAt) -> Bools:
         """(n_bars,) which holdings that end at `known_at` reach across a hole or a bad print."""
         return across_hole(bars, horizon, known_at, self.max_gap)
 

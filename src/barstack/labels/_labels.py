@@ -8,6 +8,7 @@ from pydantic import field_validator
 from barstack.bars import Bars
 from barstack.core.arrays import Floats
 from barstack.core.forecast import LEVELS, Target, check_levels
+from barstack.core.horizon import Horizon
 
 from ._label import register
 from ._returns import ReturnLabel
@@ -17,7 +18,7 @@ from ._returns import ReturnLabel
 class ForwardReturn(ReturnLabel):
     """The return from holding over the horizon, as a fraction of the price at the decision."""
 
-    def encode(self, returns: Floats, bars: Bars, horizon: str | int) -> Floats:
+    def encode(self, returns: Floats, bars: Bars, horizon: Horizon) -> Floats:
         return returns
 
 
@@ -42,5 +43,5 @@ class Quantiles(ForwardReturn):
 class Direction(ReturnLabel):
     """1 where the price ends higher, 0 where it ends lower or unchanged."""
 
-    def encode(self, returns: Floats, bars: Bars, horizon: str | int) -> Floats:
+    def encode(self, returns: Floats, bars: Bars, horizon: Horizon) -> Floats:
         return np.where(np.isnan(returns), np.nan, returns > 0.0)

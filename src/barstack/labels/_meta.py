@@ -10,6 +10,7 @@ from pydantic import Field, WithJsonSchema, model_validator
 from barstack.bars import Bars, Panel
 from barstack.core.arrays import Floats, Ints
 from barstack.core.errors import ConfigError, DataError
+from barstack.core.horizon import Horizon
 from barstack.core.spec import Spec
 from barstack.core.times import NEVER, KnownAt
 from barstack.features import Feature, FeatureSet
@@ -18,6 +19,10 @@ from . import _calls
 from ._label import LABELS, Label, Outcome, register
 from ._labels import ForwardReturn
 from ._triple_barrier import TripleBarrier
+
+
+def _names(label: Label) -> str:
+    return ", ".join(label.horizon_names)
 
 
 class Side(Spec):
@@ -109,8 +114,8 @@ class Meta(Label):
             )
         if self._base.horizons != self.horizons:
             raise ConfigError(
-                f"The base label, {name}, has horizons {list(self._base.horizons)}, not "
-                f"{list(self.horizons)}. Leave them out of base."
+                f"The base label, {name}, has horizons {_names(self._base)}, not "
+                f"{_names(self)}. Leave them out of base."
             )
         return self
 
@@ -124,7 +129,7 @@ class Meta(Label):
     def newest_side(self, bars: Bars) -> int:
         return int(self.side.compute(bars)[-1])
 
-    def outcome(self, bars: Bars, horizon: str | int) -> Outcome:
+    def outcome(self, bars: Bars, horizon: Horizon) -> Outcome:
         side = self.side.compute(bars)
         if not side.any():
             raise DataError(
@@ -145,7 +150,7 @@ class Meta(Label):
         )
 
     def _taken(
-        self, bars: Bars, horizon: str | int, held: Outcome, side: Ints
+        self, bars: Bars, horizon: Horizon, held: Outcome, side: Ints
     ) -> tuple[KnownAt, Floats]:
         """When each holding is known, and the price's return over it."""
         if not isinstance(self._base, TripleBarrier):

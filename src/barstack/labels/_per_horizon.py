@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from barstack.core.errors import ConfigError
+from barstack.core.horizon import Horizon
 
 
 def _one_or_each(value: Any, kinds: Any, what: str) -> Any:
@@ -31,7 +32,7 @@ Wholes = Annotated[
 ]
 
 
-def check_counts(horizons: Sequence[str | int], **settings: Any) -> None:
+def check_counts(horizons: Sequence[Horizon], **settings: Any) -> None:
     """`ConfigError` where a list has not one number for each horizon."""
     for setting, value in settings.items():
         if isinstance(value, tuple) and len(value) != len(horizons):

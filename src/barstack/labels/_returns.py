@@ -8,6 +8,7 @@ import numpy as np
 
 from barstack.bars import Bars
 from barstack.core.arrays import Floats
+from barstack.core.horizon import Horizon
 from barstack.core.times import NEVER, KnownAt
 
 from ._holding import HoldingLabel
@@ -16,7 +17,7 @@ from ._label import Outcome
 
 
 def forward_return(
-    bars: Bars, horizon: str | int, *, overnight: bool = True
+    bars: Bars, horizon: Horizon | str | int, *, overnight: bool = True
 ) -> tuple[Floats, KnownAt]:
     """Return from holding over a horizon, and when it is known.
 
@@ -30,7 +31,7 @@ def forward_return(
     >>> np.datetime_as_string(known_at, unit="m").tolist()
     ['2026-01-05T15:30', '2026-01-05T16:00', '2026-01-05T16:30', 'NaT']
     """
-    exit_row, known_at = leave(bars, horizon, overnight=overnight)
+    exit_row, known_at = leave(bars, Horizon.parse(horizon), overnight=overnight)
     held = (exit_row > np.arange(len(bars))) & (exit_row < len(bars))
     value = np.full(len(bars), np.nan)
     value[held] = bars.close[exit_row[held]] / bars.close[held] - 1.0
@@ -41,10 +42,10 @@ class ReturnLabel(HoldingLabel):
     """A label made of the return over the horizon."""
 
     @abstractmethod
-    def encode(self, returns: Floats, bars: Bars, horizon: str | int) -> Floats:
+    def encode(self, returns: Floats, bars: Bars, horizon: Horizon) -> Floats:
         """(n_bars,) the label for each forward return; NaN stays NaN."""
 
-    def outcome(self, bars: Bars, horizon: str | int) -> Outcome:
+    def outcome(self, bars: Bars, horizon: Horizon) -> Outcome:
         returns, known_at = forward_return(bars, horizon, overnight=self.overnight)
         exit_row, _ = self.bound(bars, horizon)
         eligible = exit_row > np.arange(len(bars))

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from barstack.bars import Bars, Panel, as_panel
 from barstack.core.arrays import Floats, Rows
 from barstack.core.errors import ConfigError, DataError
+from barstack.core.horizon import Horizon
 from barstack.core.times import NEVER, KnownAt
 
 from ._holding import HoldingLabel
@@ -69,7 +70,7 @@ class ThreeClass(ReturnLabel):
             )
         return self
 
-    def encode(self, returns: Floats, bars: Bars, horizon: str | int) -> Floats:
+    def encode(self, returns: Floats, bars: Bars, horizon: Horizon) -> Floats:
         if isinstance(self.threshold_bps, float):
             lower, upper = -self.threshold_bps, self.threshold_bps
         else:
@@ -88,7 +89,7 @@ class ThreeClassVolatility(HoldingLabel):
     threshold: float = Field(0.5, gt=0)  # in volatilities over the horizon
     span: int = Field(100, ge=2, le=1_000_000)  # of the exponential volatility, bars
 
-    def outcome(self, bars: Bars, horizon: str | int) -> Outcome:
+    def outcome(self, bars: Bars, horizon: Horizon) -> Outcome:
         returns, known_at = forward_return(bars, horizon, overnight=self.overnight)
         exit_row, bound = self.bound(bars, horizon)
         threshold = self.threshold * volatility_ahead(bars, self.span, exit_row, bound)
@@ -129,8 +130,8 @@ class ThreeClassQuantiles(HoldingLabel):
             if len(held) < _FEWEST_RETURNS:
                 raise DataError(
                     f"Only {len(held)} of {len(rows)} training rows have a known return over "
-                    f"{horizon}; three_class_quantiles learns from {_FEWEST_RETURNS} or more. "
-                    "Train on more rows, or choose a shorter horizon."
+                    f"{horizon.in_words}; three_class_quantiles learns from {_FEWEST_RETURNS} or "
+                    "more. Train on more rows, or choose a shorter horizon."
                 )
             lower, upper = np.quantile(held, [self.lower, self.upper])
             pairs.append((float(lower) * 1e4, float(upper) * 1e4))
@@ -141,11 +142,11 @@ class ThreeClassQuantiles(HoldingLabel):
             threshold_bps=tuple(pairs),
         )
 
-    def _returns(self, bars: Bars, horizon: str | int) -> Floats:
+    def _returns(self, bars: Bars, horizon: Horizon) -> Floats:
         returns, known_at = forward_return(bars, horizon, overnight=self.overnight)
         return np.where(self.across_hole(bars, horizon, known_at), np.nan, returns)
 
-    def outcome(self, bars: Bars, horizon: str | int) -> Outcome:
+    def outcome(self, bars: Bars, horizon: Horizon) -> Outcome:
         raise unfitted("three_class_quantiles")
 
 

@@ -10,6 +10,7 @@ from pydantic import model_validator
 from barstack.bars import Bars
 from barstack.core.arrays import Floats, Ints
 from barstack.core.errors import ConfigError
+from barstack.core.horizon import Horizon
 from barstack.core.times import NEVER, KnownAt
 
 from ._holding import HoldingLabel
@@ -51,11 +52,11 @@ class TripleBarrier(HoldingLabel):
             )
         return self
 
-    def bound(self, bars: Bars, horizon: str | int) -> tuple[Ints, KnownAt]:
+    def bound(self, bars: Bars, horizon: Horizon) -> tuple[Ints, KnownAt]:
         return self._cut(bars, horizon, *super().bound(bars, horizon))
 
     def _cut(
-        self, bars: Bars, horizon: str | int, exit_row: Ints, known_at: KnownAt
+        self, bars: Bars, horizon: Horizon, exit_row: Ints, known_at: KnownAt
     ) -> tuple[Ints, KnownAt]:
         """Where holdings end once `limit_bars` has its say too."""
         limit = self._setting("limit_bars", horizon)
@@ -66,10 +67,10 @@ class TripleBarrier(HoldingLabel):
         closes = np.append(bars.closed_at, NEVER)[limits]
         return np.where(sooner, limits, exit_row), KnownAt(np.where(sooner, closes, known_at))
 
-    def outcome(self, bars: Bars, horizon: str | int) -> Outcome:
+    def outcome(self, bars: Bars, horizon: Horizon) -> Outcome:
         return self._leave(bars, horizon, long=True)
 
-    def outcome_short(self, bars: Bars, horizon: str | int) -> Outcome:
+    def outcome_short(self, bars: Bars, horizon: Horizon) -> Outcome:
         """As `outcome`, of holding short: BUY where its gain is touched first, SELL its loss.
 
         `upper` is how far the price may fall to the gain, `lower` how far it may rise to the
@@ -77,7 +78,7 @@ class TripleBarrier(HoldingLabel):
         """
         return self._leave(bars, horizon, long=False)
 
-    def _leave(self, bars: Bars, horizon: str | int, *, long: bool) -> Outcome:
+    def _leave(self, bars: Bars, horizon: Horizon, *, long: bool) -> Outcome:
         horizon_ends = super().bound(bars, horizon)
         exit_row, bound = self._cut(bars, horizon, *horizon_ends)
         # Scaled to the horizon whatever `limit_bars` says, so that a limit moves no barrier.
@@ -104,7 +105,7 @@ class TripleBarrier(HoldingLabel):
         )
 
     def _widths(
-        self, bars: Bars, horizon: str | int, exit_row: Ints, known_at: KnownAt
+        self, bars: Bars, horizon: Horizon, exit_row: Ints, known_at: KnownAt
     ) -> tuple[Floats, Floats]:
         """(n_bars,) distances of both barriers, as fractions of the price at the decision."""
         upper, lower = self._setting("upper", horizon), self._setting("lower", horizon)
@@ -114,7 +115,7 @@ class TripleBarrier(HoldingLabel):
             one = volatility_ahead(bars, self._setting("span", horizon), exit_row, known_at)
         return upper * one, lower * one
 
-    def _setting(self, name: str, horizon: str | int) -> Any:
+    def _setting(self, name: str, horizon: Horizon) -> Any:
         """A setting as it is for one horizon."""
         value = getattr(self, name)
         return value[self.horizons.index(horizon)] if isinstance(value, tuple) else value

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from barstack.core.times import counted
+from barstack.core.horizon import Horizon
 
 from ._class_tables import class_tables
 from ._findings import findings_table
@@ -234,7 +234,7 @@ def _judged(evaluation: Evaluation) -> str:
     named = ", ".join(symbols[:NAMES_SHOWN])
     more = len(symbols) - NAMES_SHOWN
     rest = f" and {more} more" if more > 0 else ""
-    when = counted(evaluation.verdict.horizon)
+    when = Horizon.parse(evaluation.verdict.horizon).in_words
     return say(
         f"{judged_decisions(evaluation):,} decisions {when} ahead on "
         f"{named}{rest}, bars of {evaluation.bar}, {evaluation.first_at} to {evaluation.last_at}"
@@ -255,6 +255,6 @@ def _tried(evaluation: Evaluation) -> str:
     if verdict.looks > 1:
         trials += f", {verdict.looks:,} looks of this study at growing or changed data among them"
     return (
-        f"{verdict.ensemble}, {counted(verdict.horizon)} ahead, after costs of {cost} bps and "
-        f"counting {trials}"
+        f"{verdict.ensemble}, {Horizon.parse(verdict.horizon).in_words} ahead, after costs of "
+        f"{cost} bps and counting {trials}"
     )

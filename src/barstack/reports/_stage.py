@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from barstack.core.times import counted, format_duration, iso
+from barstack.core.horizon import Horizon
+from barstack.core.times import format_duration, iso
 from barstack.experiments import Chain, Step, Study, Workplace, data_fingerprint, stage
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ def _facts(study: Study, panel: Panel, found: Evaluation, calendar: str) -> list
         ("from, to", f"{iso(first)[:10]}, {iso(last)[:10]}"),
         (
             "judged by",
-            f"{judged_decisions(found):,} decisions {counted(found.verdict.horizon)} ahead "
-            f"from {found.first_at[:10]}",
+            f"{judged_decisions(found):,} decisions "
+            f"{Horizon.parse(found.verdict.horizon).in_words} ahead from {found.first_at[:10]}",
         ),
         ("calendar", calendar),
         ("features", ", ".join([own, *(f"series {name}" for name in study.series)])),

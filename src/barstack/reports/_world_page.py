@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from barstack.core.times import counted
+from barstack.core.horizon import Horizon
 from barstack.worlds import Likeness, World
 
 from ._html import chart, page, section
@@ -57,7 +57,7 @@ def _sentence(figures: list[dict[str, Any]]) -> str:
     right = 100 * best["directional_accuracy"]["value"]
     return (
         f"The best possible forecast gets {right:.1f} % of signs right "
-        f"{counted(best['horizon'])} ahead. No model can do better on average."
+        f"{Horizon.parse(best['horizon']).in_words} ahead. No model can do better on average."
     )
 
 

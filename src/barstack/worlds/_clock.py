@@ -10,13 +10,13 @@ import numpy as np
 from barstack.bars import ALWAYS, BAR, sessions
 from barstack.core.arrays import Array, Bools, Floats, Rows
 from barstack.core.errors import ConfigError
+from barstack.core.horizon import Horizon
 from barstack.core.times import (
     DAY_US,
     ClosedAt,
     as_time,
     format_duration,
     microseconds,
-    parse_duration,
 )
 
 from ._noise import Noise
@@ -62,13 +62,13 @@ class Clock:
             return np.zeros(len(self.records), bool)
         return np.asarray(np.diff(self.records["session"], prepend=-1) != 0)
 
-    def exits(self, horizon: str | int) -> Rows:
+    def exits(self, horizon: Horizon) -> Rows:
         """(bars,) the row at whose close a holding over the horizon ends, as labels count it."""
         rows = np.arange(self.bars)
-        if isinstance(horizon, int):
-            return rows + horizon
+        if horizon.unit == "bars":
+            return rows + horizon.count
         times = microseconds(self.closed_at)
-        ends = times[: self.bars] + parse_duration(horizon)
+        ends = times[: self.bars] + horizon.count
         return np.searchsorted(times, ends).astype(np.int64)
 
     def scale(self, noise: Noise) -> tuple[Floats, Floats, float]:

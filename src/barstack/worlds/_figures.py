@@ -10,6 +10,7 @@ import numpy as np
 import scipy.stats
 
 from barstack.core.arrays import Floats, Rows
+from barstack.core.horizon import Horizon
 
 from ._clock import Clock
 from ._noise import Noise, clipped_deviation
@@ -78,7 +79,7 @@ def _figures(world: Process) -> tuple[tuple[Known, Known, Known], ...]:
     )
 
 
-def _exits(times: Clock, horizon: str | int) -> Rows:
+def _exits(times: Clock, horizon: Horizon) -> Rows:
     """Exits of the decisions that see theirs; of all, where none does."""
     leave = times.exits(horizon)
     known = leave[leave < times.bars]

@@ -9,8 +9,9 @@ from pydantic import Field, field_validator, model_validator
 
 from barstack.core.arrays import Floats
 from barstack.core.errors import ConfigError
+from barstack.core.horizon import Horizon
 from barstack.core.spec import Spec
-from barstack.core.times import as_time, canonical_duration, parse_duration
+from barstack.core.times import as_time, parse_duration
 
 from ._candles import Parts, parts
 from ._clock import Clock, clock
@@ -34,7 +35,7 @@ class Process(Spec):
     calendar: str = "XNYS"  # exchange code such as XNYS, or 24/7
     start: str = "2016-01-01"  # the first session opens on this UTC day or later
     seed: int = Field(0, ge=0)
-    horizons: tuple[str | int, ...] = (1, "1h", "1d")  # durations, or numbers of bars
+    horizons: tuple[Horizon, ...] = tuple(map(Horizon.parse, (1, "1h", "1d")))  # no sessions
     noise: Noise = NOISES["gaussian"]  # or the name of one, such as market
     correlation: float = Field(0.0, ge=0, lt=1)  # of the noise of any two symbols
     volume_memory: float = Field(0.8, ge=0, lt=1)  # correlation of volume with the bar before
@@ -50,14 +51,6 @@ class Process(Spec):
     def _named(cls, value: Any) -> Any:
         return named_noise(value)
 
-    @field_validator("horizons")
-    @classmethod
-    def _canonical(cls, horizons: tuple[str | int, ...]) -> tuple[str | int, ...]:
-        """As labels have them, so that the truth's columns are called as the forecasts' are."""
-        return tuple(
-            canonical_duration(each) if isinstance(each, str) else each for each in horizons
-        )
-
     @model_validator(mode="after")
     def _check(self) -> Self:
         length_us = parse_duration(self.bar)
@@ -70,9 +63,9 @@ class Process(Spec):
         if not self.horizons:
             raise ConfigError("Give at least one horizon, such as 1h.")
         for horizon in self.horizons:
-            if isinstance(horizon, bool) or (isinstance(horizon, int) and horizon < 1):
-                raise ConfigError(f"A horizon of {horizon!r} bars does not lie ahead.")
-            if isinstance(horizon, str) and parse_duration(horizon) < length_us:
+            if horizon.unit == "sessions":
+                raise ConfigError(f"Horizon {horizon}: write a duration or a number of bars.")
+            if horizon.unit == "us" and horizon.count < length_us:
                 raise ConfigError(f"Horizon {horizon} is shorter than a bar of {self.bar}.")
         return self
 
@@ -86,7 +79,7 @@ class Process(Spec):
     @property
     def horizon_names(self) -> tuple[str, ...]:
         """As labels call them: `1h`, `12bars`."""
-        return tuple(f"{each}bars" if isinstance(each, int) else each for each in self.horizons)
+        return tuple(each.name for each in self.horizons)
 
     @property
     def forecastable(self) -> tuple[str, ...]:
@@ -97,7 +90,7 @@ class Process(Spec):
         """When the bars open and close, horizons past the end included."""
         length_us = parse_duration(self.bar)
         reach = (
-            each if isinstance(each, int) else parse_duration(each) // length_us + 2
+            each.count if each.unit == "bars" else each.count // length_us + 2
             for each in self.horizons
         )
         return clock(self.calendar, length_us, self.start, self.bars, max(reach))

@@ -9,7 +9,8 @@ from scipy.stats import rankdata
 
 from barstack.bars import Panel
 from barstack.core.arrays import Floats, Rows
-from barstack.core.times import counted, iso
+from barstack.core.horizon import Horizon
+from barstack.core.times import iso
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 
@@ -117,7 +118,7 @@ def _futures(labels: LabelTable, past: Past, rows: Rows, table: Table) -> Iterat
     for place, horizon in enumerate(labels.target.horizons):
         held = _bars_held(labels, rows, place)
         returns, values = labels.returns[rows, place], labels.values[rows, place]
-        what = f"the label {counted(horizon)} ahead"
+        what = f"the label {Horizon.parse(horizon).in_words} ahead"
         if _is_return(returns, values, past, held):
             scaled = returns / (past.scale * np.sqrt(held))
             yield from table.future(what, np.clip(scaled, -8.0, 8.0), held, times, main=True)
