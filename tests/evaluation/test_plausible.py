@@ -5,33 +5,43 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.stats import norm
+from tests.evaluation.evaluations import SUPPORTED, evaluation_with
 
-from barstack.evaluation._judgement import Doubt, Evidence
+from barstack.evaluation import Doubt, Verdict, judge
 from barstack.evaluation._plausible import plausible_ic
-from barstack.evaluation._proof import bars_to_prove
-from barstack.evaluation._verdict import verdict
+from barstack.evaluation._verdict import bars_to_prove
 
-TIME = np.arange(100).astype("datetime64[h]").astype("datetime64[us]")
-SUPPORTED = Evidence("1h", "supported", 1.0, 0.1, 10.0, 1e-9, 1e-8, 0.9, 0.01, 1000, None)
 DOUBT = Doubt("ridge", "1h", "correlation", 0.95, 0.2, "news.leak", 0.94)
 
 
+def judged(doubts: list[Doubt], expected: str = "", leaks: int = 0) -> Verdict:
+    """The verdict on bars that support an edge beyond all luck."""
+    found = evaluation_with([SUPPORTED], doubts)
+    return judge(found, trials=10, expected=expected, leaks=leaks)
+
+
 def test_what_is_too_good_is_not_supported_and_the_leak_is_named() -> None:
-    found = verdict("stack", [SUPPORTED], 10, 1.0, TIME, doubts=[DOUBT])
+    assert judged([]).edge == "supported"
+    found = judged([DOUBT])
     assert found.edge == "unproven"
     assert "too good to be true" in found.sentence
     assert "news.leak" in found.sentence
     unexplained = replace(DOUBT, column=None, column_skill=None)
-    found = verdict("stack", [SUPPORTED], 10, 1.0, TIME, doubts=[unexplained])
-    assert "look first at the label" in found.sentence
+    assert "look first at the label" in judged([unexplained]).sentence
+
+
+def test_after_a_leak_that_is_allowed_nothing_is_supported() -> None:
+    found = judged([], leaks=2)
+    assert found.edge == "unproven"
+    assert "found 2 leaks, which this study allows" in found.sentence
 
 
 def test_a_study_may_say_why_so_large_an_effect_is_expected() -> None:
     why = "a world with a planted signal"
-    found = verdict("stack", [SUPPORTED], 10, 1.0, TIME, doubts=[DOUBT], expected=why)
+    found = judged([DOUBT], expected=why)
     assert found.edge == "supported"
     assert why in found.sentence
-    assert verdict("stack", [SUPPORTED], 10, 1.0, TIME, expected=why).expected == ""
+    assert judged([], expected=why).expected == ""
 
 
 @pytest.mark.parametrize("labels_a_year", [100_000, 19_656, 1764, 252, 52, 12, 1])

@@ -4,16 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.evaluation.evaluations import SUPPORTED, evaluation_with
 
 from barstack.bars import BAR, Bars
 from barstack.core.decisions import Decisions
 from barstack.core.forecast import Forecast
 from barstack.core.times import DecidedAt, KnownAt, TrainedThrough, decide_at_close
-from barstack.evaluation import Evidence
+from barstack.evaluation import HorizonVerdict, judge
 from barstack.evaluation._case import make_case
 from barstack.evaluation._naive import naive_forecasts
-from barstack.evaluation._profit import follow
-from barstack.evaluation._verdict import _sentence, net_edge, verdict
+from barstack.evaluation._profit import follow, net_edge
+from barstack.evaluation._verdict import _sentence
 from barstack.labels import LABELS
 from barstack.labels._meta import Side
 from barstack.portfolio import side_of
@@ -85,7 +86,7 @@ def test_a_pause_of_one_symbol_leaves_the_others_their_errors() -> None:
     zeros = np.zeros((len(every), 1, 1))
     forecast = Forecast(labels.decisions, labels.target, zeros, through)
     judged = OutOfFold(forecast, np.zeros(len(every), np.int64))
-    case = make_case(panel, labels, judged, every, cost_bps=1.0, trials=1)
+    case = make_case(panel, labels, judged, every, cost_bps=1.0)
     assert case.overlap(0) == 1
     assert case.blocks[0].count == 20
 
@@ -144,7 +145,7 @@ def test_naive_forecasts_use_what_was_known() -> None:
     assert (naive["zero"].signal == 0.0).all()
 
 
-EVIDENCE = Evidence(
+EVIDENCE = HorizonVerdict(
     horizon="4h",
     edge="unproven",
     net_edge_bps=1.0,
@@ -155,6 +156,7 @@ EVIDENCE = Evidence(
     ic=None,
     ic_se=None,
     n_bars=1000,
+    trades=True,
     bars_to_prove=[2_000, 12_000],
 )
 
@@ -179,9 +181,12 @@ def test_the_verdict_is_one_sentence_without_statistics() -> None:
 
 
 def test_a_horizon_without_an_error_does_not_hide_behind_a_losing_one() -> None:
-    losing = replace(EVIDENCE, horizon="1h", edge="none", net_edge_bps=-0.1, p_value=0.55)
-    unknown = replace(EVIDENCE, horizon="1d", t_value=None, net_edge_bps_se=None, p_value=1.0)
-    time = np.arange(100).astype("datetime64[h]").astype("datetime64[us]")
-    found = verdict("stack", [losing, unknown], 10, 1.0, time)
+    losing = replace(SUPPORTED, net_edge_bps=-0.1, p_value=0.55)
+    unknown = replace(SUPPORTED, horizon="1d", t_value=None, net_edge_bps_se=None, p_value=1.0)
+    found = judge(evaluation_with([losing, unknown], []), trials=10)
     assert (found.edge, found.horizon) == ("unproven", "1d")
     assert "too few bars" in found.sentence
+
+
+def test_forecasts_that_never_trade_have_no_edge() -> None:
+    assert judge(evaluation_with([replace(SUPPORTED, trades=False)], []), trials=1).edge == "none"

@@ -1,6 +1,6 @@
 """Quantiles are judged by what came: against scikit-learn, by hand, and by the naive ones."""
 
-from dataclasses import replace
+import json
 from typing import Any
 
 import numpy as np
@@ -9,13 +9,15 @@ import sklearn.metrics
 from scipy.special import ndtri
 
 from barstack.bars import Bars
+from barstack.core.errors import StorageError
 from barstack.core.forecast import LEVELS, Forecast, signal_of
 from barstack.core.times import TrainedThrough
 from barstack.ensembles import FittedEnsemble, MemberForecasts
 from barstack.ensembles._weighted import Average
-from barstack.evaluation import Evaluation, evaluate
+from barstack.evaluation import Evaluation, Verdict, evaluate, judge, leaderboard
 from barstack.evaluation import _metrics as metrics
 from barstack.evaluation._naive import naive_forecasts
+from barstack.evaluation.audit import AuditRecord
 from barstack.labels import LABELS, LabelTable
 from barstack.testing import walk
 from barstack.tracking import OutOfFold
@@ -52,7 +54,7 @@ def test_past_quantiles_are_of_labels_known_by_then_and_no_others() -> None:
             np.testing.assert_allclose(found[row, horizon], expected, atol=1e-15)
 
 
-def judge(labels: LabelTable, values: np.ndarray, bars: Bars) -> Evaluation:
+def evaluation_of(labels: LabelTable, values: np.ndarray, bars: Bars) -> Evaluation:
     """One member, in one ensemble, over all rows but the first hundred."""
     rows = np.arange(100, len(bars))
     decisions = labels.decisions.take(rows)
@@ -70,7 +72,6 @@ def judge(labels: LabelTable, values: np.ndarray, bars: Bars) -> Evaluation:
         {"average": OutOfFold(forecast, fold)},
         {"average": {1: weights}},
         cost_bps=1.0,
-        trials=1,
     )
 
 
@@ -85,7 +86,7 @@ def test_intervals_twice_too_wide_and_right_ones_are_told_apart() -> None:
     labels = labels_of("quantiles", bars, levels=[0.1, 0.3, 0.5, 0.7, 0.9])
     came = np.nanquantile(labels.values[100:], labels.target.levels, axis=0).T
     exact = np.tile(came, (3000, 1, 1)) + 1e-7 * RNG.normal(size=(3000, 1, 1))
-    right, wide = (judge(labels, times * exact, bars) for times in (1.0, 2.0))
+    right, wide = (evaluation_of(labels, times * exact, bars) for times in (1.0, 2.0))
     covered = []
     for found in (right, wide):
         (one,) = (
@@ -123,8 +124,11 @@ def test_the_verdict_and_the_signal_are_those_of_the_median() -> None:
     values = spread_of(quantiles, 0.004)
     middle = signal_of(values, quantiles.target)
     np.testing.assert_array_equal(middle, values[:, :, 2])
-    spread, plain = judge(quantiles, values, bars), judge(returns, middle[:, :, None], bars)
-    assert spread.verdict == plain.verdict
+    spread, plain = (
+        evaluation_of(quantiles, values, bars),
+        evaluation_of(returns, middle[:, :, None], bars),
+    )
+    assert spread.evidence == plain.evidence
     assert spread.equity == plain.equity
     assert spread.folds == plain.folds
     for one, other in zip(spread.calibration, plain.calibration, strict=True):
@@ -138,7 +142,7 @@ def test_the_verdict_and_the_signal_are_those_of_the_median() -> None:
 def test_three_levels_are_not_taken_for_three_classes() -> None:
     bars = walk(1500)
     labels = labels_of("quantiles", bars, levels=[0.1, 0.5, 0.9])
-    found = judge(labels, spread_of(labels, 0.004), bars)
+    found = evaluation_of(labels, spread_of(labels, 0.004), bars)
     assert abs(found.equity[0].mean_position) < 0.5  # of a likeliest class it would be 1
     assert score_of(found, "average").log_loss is None
 
@@ -147,7 +151,7 @@ def test_a_fan_shows_the_newest_and_what_is_open() -> None:
     bars = walk(700)
     labels = labels_of("quantiles", bars)
     values = spread_of(labels, 0.004)
-    fans = judge(labels, values, bars).fans
+    fans = evaluation_of(labels, values, bars).fans
     assert [(fan.symbol, fan.horizon) for fan in fans] == [("WALK", "1bars"), ("WALK", "6bars")]
     for place, fan in enumerate(fans):
         assert len(fan.time) == 120
@@ -157,18 +161,25 @@ def test_a_fan_shows_the_newest_and_what_is_open() -> None:
         np.testing.assert_allclose(came, labels.returns[-120:, place], atol=1e-7)
 
 
-def test_findings_are_read_back_and_those_without_quantiles_too() -> None:
+def test_evaluations_and_verdicts_are_read_back_each_by_itself() -> None:
     bars = walk(700)
     labels = labels_of("quantiles", bars)
-    found = judge(labels, spread_of(labels, 0.004), bars)
-    assert Evaluation.from_json(found.to_json()) == found
-    before = found.to_json()
-    for name in ("levels", "shares", "coverages", "fans"):
-        del before[name]
-    for score in before["scores"]:
-        for name in ("pinball", "pinball_se", "pinball_skill", "pinball_skill_se"):
-            del score[name]
-    old = Evaluation.from_json(before)
-    assert old.levels == []
-    assert old.scores[0].pinball is None
-    assert replace(old, task="return").verdict == found.verdict
+    found = evaluation_of(labels, spread_of(labels, 0.004), bars)
+    assert Evaluation.from_json(json.loads(json.dumps(found.to_json()))) == found
+    verdict = judge(found, trials=7, looks=2, leaks=1, audits=[AuditRecord(leaks=1)])
+    assert Verdict.from_json(json.loads(json.dumps(verdict.to_json()))) == verdict
+    with pytest.raises(StorageError, match="older version"):
+        Evaluation.from_json({"verdict": {}, "scores": []})
+
+
+def test_more_trials_raise_p_values_and_nothing_else() -> None:
+    bars = walk(700)
+    labels = labels_of("return", bars)
+    found = evaluation_of(labels, 0.001 * RNG.normal(size=(*labels.values.shape, 1)), bars)
+    few, many = leaderboard(found, 1), leaderboard(found, 30)
+    for score, one, other in zip(found.scores, few, many, strict=True):
+        p_value = score.p_value
+        assert one["p_adjusted"] == (None if p_value is None else pytest.approx(p_value))
+        assert {**one, "p_adjusted": other["p_adjusted"]} == other
+        if p_value is not None:
+            assert other["p_adjusted"] == pytest.approx(1.0 - (1.0 - p_value) ** 30)

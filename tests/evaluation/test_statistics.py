@@ -6,11 +6,11 @@ import scipy.stats
 import sklearn.metrics
 
 from barstack.evaluation import _metrics as metrics
+from barstack.evaluation import adjusted_p_value
 from barstack.evaluation._jackknife import (
     Blocks,
     blocks_of,
     chance_of_luck,
-    for_all_trials,
     jackknife_se,
 )
 
@@ -96,5 +96,5 @@ def test_without_edge_luck_is_called_luck() -> None:
 
 def test_best_of_many_worthless_trials_is_priced() -> None:
     best = np.random.default_rng(0).uniform(size=(20_000, 30)).min(axis=1)
-    adjusted = np.array([for_all_trials(p, 30) for p in best])
+    adjusted = np.array([adjusted_p_value(p, 30) for p in best])
     assert (adjusted < 0.05).mean() == pytest.approx(0.05, abs=0.005)

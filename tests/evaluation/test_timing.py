@@ -12,8 +12,7 @@ from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
 from barstack.core.times import DecidedAt, KnownAt
 from barstack.evaluation._jackknife import timing_se
-from barstack.evaluation._profit import Profit, follow, timing_of
-from barstack.evaluation._verdict import NetEdge, net_edge
+from barstack.evaluation._profit import NetEdge, Profit, follow, net_edge, timing_of
 
 HOUR = 3_600_000_000
 

@@ -90,7 +90,8 @@ def test_they_are_said_in_the_terminal(quantiles: Run) -> None:
     (line,) = forecast_lines(newest)
     told = " ".join(rf"{name} [+-]\d\.\d{{3}}" for name in newest.target.outputs)
     assert re.fullmatch(f"WALK at .* UTC: 1bars {told} %, 4bars {told} %", line)
-    headings = [str(column.header) for column in leaderboard_table(quantiles.evaluation).columns]
+    table = leaderboard_table(quantiles.evaluation, quantiles.verdict.trials)
+    headings = [str(column.header) for column in table.columns]
     assert "skill %" in headings
 
 

@@ -23,14 +23,14 @@ from barstack.evaluation import (
     Correlation,
     Equity,
     Evaluation,
-    Evidence,
     FoldAccuracy,
+    HorizonVerdict,
     Score,
     Verdict,
     Weights,
 )
 from barstack.evaluation._findings import Role
-from barstack.evaluation._judgement import Edge
+from barstack.evaluation._verdict import Edge
 from barstack.reports import render, render_comparison
 from barstack.reports._leaderboard import leaderboard
 
@@ -56,7 +56,6 @@ FIGURES: dict[str, float | None] = {
     "net_edge_bps": 0.21,
     "net_edge_bps_se": 0.4,
     "p_value": 0.3,
-    "p_adjusted": 0.99,
 }
 
 
@@ -75,6 +74,12 @@ def an_evaluation(members: tuple[str, ...] = ("ridge", "lstm"), n_folds: int = 3
         n_decisions=1234,
         first_at="2024-01-02 15:30 UTC",
         last_at="2024-12-30 21:00 UTC",
+        ensemble="stack",
+        cost_bps=2.0,
+        bars_a_year=1750.0,
+        evidence=[],
+        doubts=[],
+        contradictions=[],
         scores=[
             score
             for horizon in HORIZONS
@@ -105,19 +110,47 @@ def an_evaluation(members: tuple[str, ...] = ("ridge", "lstm"), n_folds: int = 3
             for horizon in HORIZONS
             for fold in (2, 3, -1)
         ],
-        verdict=Verdict(
-            edge="unproven",
-            sentence="It could well be luck.",
-            horizon="4h",
-            ensemble="stack",
-            trials=12,
-            cost_bps=2.0,
-            evidence=[
-                Evidence("1h", "none", -0.2, 0.3, -0.7, 0.7, 1.0, None, None, 1234, None),
-                Evidence("4h", "unproven", 0.2, 0.4, 0.5, 0.3, 0.99, 0.01, 0.02, 99, [900, 81_234]),
-            ],
-        ),
     )
+
+
+VERDICT = Verdict(
+    edge="unproven",
+    sentence="It could well be luck.",
+    horizon="4h",
+    ensemble="stack",
+    trials=12,
+    cost_bps=2.0,
+    evidence=[
+        HorizonVerdict(
+            horizon="1h",
+            edge="none",
+            trades=True,
+            net_edge_bps=-0.2,
+            net_edge_bps_se=0.3,
+            t_value=-0.7,
+            p_value=0.7,
+            p_adjusted=1.0,
+            ic=None,
+            ic_se=None,
+            n_bars=1234,
+            bars_to_prove=None,
+        ),
+        HorizonVerdict(
+            horizon="4h",
+            edge="unproven",
+            trades=True,
+            net_edge_bps=0.2,
+            net_edge_bps_se=0.4,
+            t_value=0.5,
+            p_value=0.3,
+            p_adjusted=0.99,
+            ic=0.01,
+            ic_se=0.02,
+            n_bars=99,
+            bars_to_prove=[900, 81_234],
+        ),
+    ],
+)
 
 
 def an_equity(name: str, horizon: str) -> Equity:
@@ -150,7 +183,6 @@ def nothing_found() -> Evaluation:
         correlations=[],
         weights=[],
         symbols=[],
-        verdict=replace(found.verdict, evidence=[]),
     )
 
 
@@ -178,19 +210,25 @@ def nothing_known() -> Evaluation:
         correlations=[
             replace(item, matrix=[[1.0, None], [None, 1.0]]) for item in found.correlations
         ],
-        verdict=replace(
-            found.verdict,
-            evidence=[
-                replace(row, net_edge_bps=nan, net_edge_bps_se=None, p_value=nan, p_adjusted=nan)
-                for row in found.verdict.evidence
-            ],
-        ),
     )
 
 
-def page_of(evaluation: Evaluation, title: str = "A report") -> str:
+def verdict_with_nothing_known() -> Verdict:
+    """A verdict in which every figure that may be missing is."""
+    nan = float("nan")
+    return replace(
+        VERDICT,
+        evidence=[
+            replace(row, net_edge_bps=nan, net_edge_bps_se=None, p_value=nan, p_adjusted=nan)
+            for row in VERDICT.evidence
+        ],
+    )
+
+
+def page_of(evaluation: Evaluation, verdict: Verdict = VERDICT, title: str = "A report") -> str:
     return render(
         evaluation,
+        verdict,
         title=title,
         run_id="r-1",
         facts=[("Bars", "AAPL, 3,478 × 1h")],
@@ -285,8 +323,7 @@ def test_every_section_is_there_in_order() -> None:
 
 @pytest.mark.parametrize("edge", ["none", "unproven", "supported"])
 def test_verdict_is_coloured_by_its_edge(edge: Edge) -> None:
-    found = an_evaluation()
-    page = own_part(page_of(replace(found, verdict=replace(found.verdict, edge=edge))))
+    page = own_part(page_of(an_evaluation(), replace(VERDICT, edge=edge)))
     assert f'<section id="verdict" class="card edge-{edge}">' in page
     assert f".edge-{edge} {{" in page
 
@@ -297,9 +334,8 @@ def test_text_from_outside_stays_text() -> None:
         found,
         symbols=[HOSTILE],
         horizons=[*HORIZONS, f'"{HOSTILE}'],
-        verdict=replace(found.verdict, sentence=HOSTILE),
     )
-    page = own_part(page_of(found, title=HOSTILE))
+    page = own_part(page_of(found, replace(VERDICT, sentence=HOSTILE), title=HOSTILE))
     assert "owned" in page
     assert "<script>document.title" not in page
     names = {
@@ -309,17 +345,17 @@ def test_text_from_outside_stays_text() -> None:
 
 
 def test_what_is_missing_is_a_dash() -> None:
-    page = own_part(page_of(nothing_known()))
+    page = own_part(page_of(nothing_known(), verdict_with_nothing_known()))
     cells = re.findall(r"<(?:td|dd)[^>]*>(.*?)</(?:td|dd)>", page)
     assert not re.search(r"\b(?:nan|None|inf)\b", " ".join(cells))
     scores = [a_score("stack", "ensemble", "1h", ic=None), a_score("ridge", "member", "1h")]
-    table = leaderboard(replace(an_evaluation(), scores=scores), "1h")
+    table = leaderboard(replace(an_evaluation(), scores=scores), "1h", trials=12)
     assert table is not None
     assert "<td>–</td>" in table
 
 
 def test_nothing_to_show_is_said_in_a_sentence() -> None:
-    page = own_part(page_of(nothing_found()))
+    page = own_part(page_of(nothing_found(), replace(VERDICT, evidence=[])))
     assert re.findall(r'<section id="(\w+)"', page) == SECTIONS
     assert figures(page) == []
     assert page.count('<p class="nothing">') >= (len(CHARTS) + 1) * len(HORIZONS)
@@ -353,7 +389,7 @@ def test_a_winner_is_named_only_when_clear_of_the_naive(
         a_score("stack", "ensemble", "1h", directional_accuracy=accuracy),
         a_score("up", "naive", "1h", directional_accuracy=naive, directional_accuracy_se=0.0),
     ]
-    table = leaderboard(replace(an_evaluation(), scores=scores), "1h")
+    table = leaderboard(replace(an_evaluation(), scores=scores), "1h", trials=12)
     assert table is not None
     assert (f"<td><strong>{100 * accuracy:.1f}</strong>" in table) == bold
 
@@ -364,7 +400,7 @@ def test_no_skill_is_a_rival_though_no_naive_forecast_is() -> None:
         a_score("stack", "ensemble", "1h", directional_accuracy=0.51),
         a_score("down", "naive", "1h", directional_accuracy=0.4),
     ]
-    table = leaderboard(replace(an_evaluation(), scores=scores), "1h")
+    table = leaderboard(replace(an_evaluation(), scores=scores), "1h", trials=12)
     assert table is not None
     assert "<strong>51.0</strong>" not in table
 

@@ -147,7 +147,7 @@ def leaderboard(
     as_json: Json = False,
 ) -> None:
     """Scores of everything a run tried, with standard errors, and its verdict."""
-    from barstack.evaluation import Evaluation  # noqa: PLC0415
+    from barstack.experiments import Judged  # noqa: PLC0415
 
     from ._show import leaderboard_table, show_verdict  # noqa: PLC0415
 
@@ -155,12 +155,12 @@ def leaderboard(
     if not file.is_file():
         raise ConfigError(f"{run} is not the folder of a run: it has no evaluation.json.")
     try:
-        found = Evaluation.from_json(json.loads(file.read_text()))
+        found = Judged.from_json(json.loads(file.read_text()))
     except (ValueError, KeyError, TypeError) as error:
         raise StorageError(
             f"{file} is damaged: {error!r}. Run the study again; finished steps are reused."
         ) from error
-    horizon = None if horizon is None else found.horizon_called(horizon)
+    horizon = None if horizon is None else found.evaluation.horizon_called(horizon)
     if as_json:
         content = found.to_json()
         told = {name: content[name] for name in ("verdict", "audits", "contradictions")}
@@ -168,7 +168,7 @@ def leaderboard(
             told[name] = [each for each in content[name] if horizon in (None, each["horizon"])]
         print_json(told)
         return
-    stdout().print(leaderboard_table(found, horizon))
+    stdout().print(leaderboard_table(found.evaluation, found.verdict.trials, horizon))
     show_verdict(found.verdict, stdout())
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from barstack.core.forecast import Forecast
 from barstack.core.horizon import Horizon
 from barstack.core.times import iso
-from barstack.evaluation import Evaluation, Score, Verdict
+from barstack.evaluation import Evaluation, Score, Verdict, adjusted_p_value
 from barstack.experiments import Run
 
 _COLOURS = {"none": "white", "unproven": "yellow", "supported": "green"}
@@ -23,7 +23,7 @@ _TITLES = {"none": "No edge", "unproven": "No edge proven", "supported": "Edge s
 def show_run(run: Run, console: Console) -> None:
     """Leaderboard, verdict and where the report lies."""
     console.print()
-    console.print(leaderboard_table(run.evaluation))
+    console.print(leaderboard_table(run.evaluation, run.verdict.trials))
     if run.evaluation.levels:
         console.print("skill  pinball loss below that of the historical quantiles", highlight=False)
     console.print(
@@ -45,7 +45,7 @@ def show_verdict(verdict: Verdict, console: Console) -> None:
     console.print(Panel(verdict.sentence, title=title, border_style=colour, padding=(1, 2)))
 
 
-def leaderboard_table(evaluation: Evaluation, horizon: str | None = None) -> Table:
+def leaderboard_table(evaluation: Evaluation, trials: int, horizon: str | None = None) -> Table:
     """All forecasters at each horizon: ensembles, members, then naive forecasts."""
     fit = _FITS.get(evaluation.task, "log loss")
     table = Table(
@@ -68,7 +68,7 @@ def leaderboard_table(evaluation: Evaluation, horizon: str | None = None) -> Tab
         table.add_row(f"[bold cyan]{Horizon.parse(each).in_words} ahead[/]", f"{known:,}")
         for score in evaluation.scores:
             if score.horizon == each:
-                table.add_row(*_row(score, fit), style=_style(score))
+                table.add_row(*_row(score, fit, trials), style=_style(score))
         table.add_row()
     return table
 
@@ -77,7 +77,7 @@ def _named(symbols: list[str]) -> str:
     return ", ".join(symbols) if len(symbols) <= 3 else f"{len(symbols)} symbols"
 
 
-def _row(score: Score, fit: str) -> tuple[str, ...]:
+def _row(score: Score, fit: str, trials: int) -> tuple[str, ...]:
     fitted = {
         "R² %": plus_minus(score.r2, score.r2_se, 100, 2),
         "skill %": plus_minus(score.pinball_skill, score.pinball_skill_se, 100, 2),
@@ -89,7 +89,7 @@ def _row(score: Score, fit: str) -> tuple[str, ...]:
         plus_minus(score.ic, score.ic_se, 1, 3),
         fitted[fit],
         plus_minus(score.net_edge_bps, score.net_edge_bps_se, 1, 2),
-        "–" if score.p_adjusted is None else f"{score.p_adjusted:.3f}",
+        "–" if score.p_value is None else f"{adjusted_p_value(score.p_value, trials):.3f}",
     )
 
 

@@ -7,15 +7,17 @@ from ._findings import (
     Confusion,
     Correlation,
     Coverage,
+    Doubt,
     Equity,
     Evaluation,
+    Evidence,
     Fan,
     FoldAccuracy,
     LevelShare,
     Score,
     Weights,
 )
-from ._judgement import Doubt, Evidence, Verdict
+from ._verdict import HorizonVerdict, Verdict, adjusted_p_value, judge, leaderboard
 from .audit import Leak, assert_causal, find_leaks
 
 __all__ = [
@@ -31,13 +33,17 @@ __all__ = [
     "Evidence",
     "Fan",
     "FoldAccuracy",
+    "HorizonVerdict",
     "Leak",
     "LevelShare",
     "Score",
     "Verdict",
     "Weights",
+    "adjusted_p_value",
     "assert_causal",
     "compare",
     "evaluate",
     "find_leaks",
+    "judge",
+    "leaderboard",
 ]

@@ -53,7 +53,6 @@ class Case:
     baseline: Floats  # the historical mean or quantiles, (n_rows, n_horizons, n_outputs)
     fold: Ints
     cost_bps: float
-    trials: int
 
     def known(self, horizon: int) -> Bools:
         """Rows whose label of this horizon is known, and not missing."""
@@ -77,7 +76,7 @@ class Case:
 
 
 def make_case(
-    panel: Panel, labels: LabelTable, first: OutOfFold, rows: Rows, cost_bps: float, trials: int
+    panel: Panel, labels: LabelTable, first: OutOfFold, rows: Rows, cost_bps: float
 ) -> Case:
     """The rows of the first ensemble, with what came of them; `DataError` when too few."""
     case = Case(
@@ -90,7 +89,6 @@ def make_case(
         baseline(labels, rows),
         first.fold,
         cost_bps,
-        trials,
     )
     for place, horizon in enumerate(labels.target.horizons):
         if case.known(place).sum() < 2:

@@ -10,7 +10,7 @@ import numpy as np
 from barstack.bars import Panel
 from barstack.core.arrays import Bools, Floats
 from barstack.core.forecast import Target
-from barstack.core.times import KnownAt, format_duration, iso
+from barstack.core.times import KnownAt, Times, format_duration, iso
 from barstack.ensembles import FittedEnsemble, MemberForecasts
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
@@ -24,16 +24,19 @@ from ._findings import (
     CalibrationBin,
     Correlation,
     Evaluation,
+    Evidence,
     FoldAccuracy,
+    Score,
     Weights,
 )
 from ._interval import reach
 from ._jackknife import blocks_of, jackknife_se
 from ._plausible import contradictions, doubts
-from ._profit import Profit, follow
+from ._profit import NetEdge, Profit, follow, net_edge
 from ._quantiles import coverages, fans, level_shares
 from ._scores import classifies, confusion_of, score_of
-from ._verdict import evidence, net_edge, verdict
+
+_YEAR_DAYS = 365.25
 
 
 def evaluate(
@@ -44,26 +47,34 @@ def evaluate(
     fitted: Mapping[str, Mapping[int, FittedEnsemble]],
     *,
     cost_bps: float,
-    trials: int,
     features: FeatureTable | None = None,
-    expected: str = "",
-    looks: int = 1,
-    leaks: int = 0,
 ) -> Evaluation:
     """Findings on members, ensembles and naive forecasts over the rows that all share.
 
-    ensembles  walk-forward forecasts by name; the first is the one that the verdict is on
-    fitted     for each ensemble, what it learned before each fold, the final fit as fold -1
-    cost_bps   cost of buying or selling one unit of position
-    trials     how many things have been tried on these symbols, all runs counted
-    features   of which one may have seen the answers, where forecasts are too good
-    expected   why forecasts may be better than real markets allow; empty where they may not
-    looks      states of its data that the first ensemble has been judged on, this one included
-    leaks      found by the audit and allowed by the study
+    A function of its arguments alone: `judge` makes the verdict of it.
+
+    Parameters
+    ----------
+    panel, labels, members
+        Bars that positions are held over, labels of the decisions, and the members' forecasts.
+    ensembles
+        Walk-forward forecasts by name; the first is the one that is judged.
+    fitted
+        For each ensemble, what it learned before each fold, the final fit as fold -1.
+    cost_bps
+        Cost of buying or selling one unit of position, in hundredths of a percent.
+    features
+        Among which a cause is looked for where forecasts are too good; without them there are no
+        doubts.
+
+    Raises
+    ------
+    DataError
+        Where fewer than two labels of a horizon are known.
     """
     first = next(iter(ensembles.values()))
     rows = labels.decisions.find(first.forecast.decisions)
-    case = make_case(panel, labels, first, rows, cost_bps, trials)
+    case = make_case(panel, labels, first, rows, cost_bps)
     forecasters = all_forecasters(labels, members, ensembles, first.forecast.decisions, rows)
     horizons = range(len(case.target.horizons))
     profits = {
@@ -78,9 +89,6 @@ def evaluate(
         for each in forecasters
     }
     judged = next(iter(ensembles))
-    found = [
-        evidence(scores[judged, h], nets[judged, h], profits[judged, h], trials) for h in horizons
-    ]
     learners = [each for each in forecasters if each.role != "naive"]
     too_good = doubts(case, learners, scores.values(), features) if features is not None else []
     decided_at = case.decisions.decided_at
@@ -92,6 +100,13 @@ def evaluate(
         n_decisions=len(rows),
         first_at=iso(decided_at.min()),
         last_at=iso(decided_at.max()),
+        ensemble=judged,
+        cost_bps=cost_bps,
+        bars_a_year=_bars_a_year(profits[judged, 0].time),
+        evidence=[
+            _evidence(scores[judged, h], nets[judged, h], profits[judged, h]) for h in horizons
+        ],
+        doubts=too_good,
         scores=list(scores.values()),
         folds=[part for h in horizons for each in learners for part in _by_fold(case, each, h)],
         equity=[
@@ -107,17 +122,6 @@ def evaluate(
         ],
         correlations=[_correlation(case, forecasters, h) for h in horizons],
         weights=_weights(fitted, case.target),
-        verdict=verdict(
-            judged,
-            found,
-            trials,
-            cost_bps,
-            profits[judged, 0].time,
-            leaks=leaks,
-            looks=looks,
-            doubts=too_good,
-            expected=expected,
-        ),
         contradictions=contradictions(case, learners, scores.values()),
         confusions=[
             confusion_of(case, each, h)
@@ -138,6 +142,26 @@ def _quantile_findings(case: Case, forecasters: list[Forecaster]) -> dict[str, A
         "coverages": [share for one, h in each for share in coverages(case, one, h)],
         "fans": [fan for one, h in each if one is forecasters[0] for fan in fans(case, one, h)],
     }
+
+
+def _evidence(score: Score, net: NetEdge, profit: Profit) -> Evidence:
+    return Evidence(
+        horizon=score.horizon,
+        trades=bool(np.any(profit.turnover)),
+        net_edge_bps=net.bps,
+        net_edge_bps_se=net.bps_se,
+        t_value=net.t_value,
+        p_value=net.p_value,
+        ic=score.ic,
+        ic_se=score.ic_se,
+        n_bars=len(profit.timing),
+        reach=reach(net.n_blocks),
+    )
+
+
+def _bars_a_year(time: Times) -> float:
+    days = float((time[-1] - time[0]) / np.timedelta64(1, "D"))
+    return len(time) / max(days, 1.0) * _YEAR_DAYS
 
 
 def _profit(case: Case, each: Forecaster, horizon: int) -> Profit:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
-from barstack.core.errors import ConfigError, did_you_mean
+from barstack.core.errors import ConfigError, StorageError, did_you_mean
 from barstack.core.horizon import Horizon
-
-from ._judgement import Doubt, Evidence, Verdict
-from .audit._record import AuditRecord
 
 Role = Literal["ensemble", "member", "naive"]
 
@@ -42,7 +40,6 @@ class Score:
     net_edge_bps: float | None  # a bar's mean profit after costs, less a steady position's
     net_edge_bps_se: float | None
     p_value: float | None  # of a net edge this large by luck, were this the only trial
-    p_adjusted: float | None  # the same, for all trials made on these symbols
     pinball: float | None = None  # quantiles only: mean over levels, as a fraction
     pinball_se: float | None = None
     pinball_skill: float | None = None  # against the historical quantiles
@@ -202,9 +199,105 @@ class Correlation:
     matrix: list[list[float | None]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What speaks for an edge of the judged ensemble at one horizon, were this the only trial.
+
+    Attributes
+    ----------
+    trades
+        Whether following the forecasts trades at all.
+    net_edge_bps, net_edge_bps_se
+        A bar's mean profit after costs, less a steady position's; no error where there are too few
+        bars or the position never changes.
+    t_value, p_value
+        Of the net edge, one-sided; a p-value of 1 where there is no error.
+    n_bars
+        Bars behind the net edge.
+    reach
+        Standard errors that a 95 % interval of the net edge reaches each way.
+    """
+
+    horizon: str
+    trades: bool
+    net_edge_bps: float
+    net_edge_bps_se: float | None
+    t_value: float | None
+    p_value: float
+    ic: float | None
+    ic_se: float | None
+    n_bars: int
+    reach: float = 2.0
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A forecaster that does better at one horizon than is plausible.
+
+    figure        such as correlation
+    bound         the most that is plausible for labels as long as these
+    column        the feature that alone goes best with what came; None where none explains it
+    column_skill  its correlation with what came
+    """
+
+    name: str
+    horizon: str
+    figure: str
+    value: float
+    bound: float
+    column: str | None
+    column_skill: float | None
+
+    @property
+    def sentence(self) -> str:
+        """What is too good, and what has most likely been seen."""
+        ahead = Horizon.parse(self.horizon).adjective
+        told = (
+            f"the {ahead} forecasts of {self.name} have a {self.figure} of {self.value:.2f} "
+            f"with what came, where {self.bound:.2f} is the most that is plausible"
+        )
+        if self.figure == "directional accuracy":
+            told = (
+                f"the {ahead} forecasts of {self.name} have the right direction in "
+                f"{self.value:.0%} of cases, where {self.bound:.0%} is the most that is plausible"
+            )
+        if self.column is None:
+            return (
+                f"{told}; no single column explains it, so look first at the label, at how bars "
+                "and series are stamped, and at prices that bounce or stand still"
+            )
+        return (
+            f"{told}; most likely {self.column} has seen the answer, which alone has a correlation "
+            f"of {self.column_skill:.2f} with it: find out when its numbers were known"
+        )
+
+
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that was found; figures are over the rows that all forecasters share."""
+    """Everything that forecasts, labels and costs alone decide, over the rows that all share.
+
+    What depends on the number of trials or on audits is computed from it by `judge`,
+    `leaderboard` and `adjusted_p_value` whenever it is read.
+
+    Attributes
+    ----------
+    ensemble
+        The ensemble that is judged, the first of the study.
+    cost_bps
+        Of each unit bought or sold.
+    bars_a_year
+        Bars that positions are held over in a year.
+    evidence
+        On the judged ensemble, for each horizon.
+    doubts
+        Forecasters that do better than is plausible.
+    contradictions
+        Between figures of one forecaster.
+    levels, shares, coverages, fans
+        Of quantiles only.
+    confusions
+        Of classes only.
+    """
 
     task: str
     horizons: list[str]
@@ -213,23 +306,23 @@ class Evaluation:
     n_decisions: int
     first_at: str
     last_at: str
+    ensemble: str
+    cost_bps: float
+    bars_a_year: float
+    evidence: list[Evidence]
+    doubts: list[Doubt]
+    contradictions: list[str]
     scores: list[Score]
     folds: list[FoldAccuracy]
     equity: list[Equity]
     calibration: list[CalibrationBin]
     correlations: list[Correlation]
     weights: list[Weights]
-    verdict: Verdict
-    # Of quantiles only; what was stored before there were any has none.
     levels: list[float] = field(default_factory=list)
     shares: list[LevelShare] = field(default_factory=list)
     coverages: list[Coverage] = field(default_factory=list)
     fans: list[Fan] = field(default_factory=list)
-    # Of classes only.
     confusions: list[Confusion] = field(default_factory=list)
-    contradictions: list[str] = field(default_factory=list)  # between figures of one forecaster
-    # Which audits were made before the verdict; what was stored before they were kept has none.
-    audits: list[AuditRecord] = field(default_factory=list)
 
     def horizon_called(self, text: str) -> str:
         """The name of the run's horizon that a text means, such as `1h` for `60min`."""
@@ -245,12 +338,19 @@ class Evaluation:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Evaluation:
-        """The evaluation that `to_json` wrote."""
-        verdict = dict(data["verdict"])
-        verdict["evidence"] = [Evidence(**item) for item in verdict["evidence"]]
-        verdict["doubts"] = [Doubt(**item) for item in verdict.get("doubts", [])]
-        lists: dict[str, Any] = {
+    def from_json(cls, data: Mapping[str, Any]) -> Evaluation:
+        """The evaluation that `to_json` wrote, other keys beside it ignored.
+
+        `StorageError` where an older version of barstack wrote it, before verdicts were kept apart.
+        """
+        if "evidence" not in data:
+            raise StorageError(
+                "This evaluation was written by an older version of barstack, which did not keep "
+                "the evidence apart from the verdict. Run the study again with this version."
+            )
+        kinds: dict[str, Any] = {
+            "evidence": Evidence,
+            "doubts": Doubt,
             "scores": Score,
             "folds": FoldAccuracy,
             "equity": Equity,
@@ -261,11 +361,11 @@ class Evaluation:
             "coverages": Coverage,
             "fans": Fan,
             "confusions": Confusion,
-            "audits": AuditRecord,
         }
-        made = {
-            name: [kind(**item) for item in data[name]]
-            for name, kind in lists.items()
-            if name in data
-        }
-        return cls(**(data | made | {"verdict": Verdict(**verdict)}))
+        values = {each.name: data[each.name] for each in fields(cls)}
+        return cls(**values | {n: [_made(kind, x) for x in data[n]] for n, kind in kinds.items()})
+
+
+def _made(kind: Any, content: Mapping[str, Any]) -> Any:
+    """A value of this kind from its own keys, other keys beside them ignored."""
+    return kind(**{each.name: content[each.name] for each in fields(kind)})

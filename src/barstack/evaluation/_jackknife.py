@@ -103,14 +103,3 @@ def timing_se(timing: Floats) -> tuple[float | None, int]:
 def chance_of_luck(t_value: float, n_blocks: int) -> float:
     """One-sided p-value: how often luck alone would do at least this well."""
     return float(scipy.stats.t.sf(t_value, n_blocks - 1))
-
-
-def for_all_trials(p_value: float, trials: int) -> float:
-    """How often the best of `trials` worthless ones would do at least this well. Šidák (1967).
-
-    Exact for independent trials, too cautious for alike ones.
-
-    >>> round(for_all_trials(0.01, 30), 3)
-    0.26
-    """
-    return float(-np.expm1(trials * np.log1p(-min(p_value, 1.0 - 1e-15))))

@@ -13,9 +13,8 @@ from barstack.features import FeatureTable
 
 from . import _metrics as metrics
 from ._case import Case, Forecaster
-from ._findings import Score
+from ._findings import Doubt, Score
 from ._jackknife import jackknife_se
-from ._judgement import Doubt
 from .audit import hit_rate, incoherent
 
 _SHARPE = 3.0  # a year, of one market: no fund is known to have kept it over years

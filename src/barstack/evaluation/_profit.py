@@ -12,6 +12,8 @@ from barstack.core.decisions import Decisions
 from barstack.core.times import DecidedAt, KnownAt, Times
 from barstack.portfolio import holdings_of, unit_positions
 
+from ._jackknife import chance_of_luck, timing_se
+
 
 @dataclass(frozen=True, eq=False)
 class Profit:
@@ -113,3 +115,34 @@ def _follow_one(
     cost = turnover * cost_bps * 1e-4
     gross, timing = position * returns, timing_of(position, returns)
     return Profit(closed_at[bar + 1], gross, cost, returns, timing, position, turnover)
+
+
+@dataclass(frozen=True)
+class NetEdge:
+    """Mean timing profit of a bar after costs, and how easily luck makes as much.
+
+    bps, bps_se  basis points; no error where there are too few bars or no timing at all
+    t_value      bps / bps_se
+    p_value      one-sided, were this the only trial; 1 where there is no error
+    n_blocks     of time that stand behind the error
+    """
+
+    bps: float
+    bps_se: float | None
+    t_value: float | None
+    p_value: float
+    n_blocks: int
+
+
+def net_edge(profit: Profit) -> NetEdge:
+    """The net edge of one forecaster at one horizon.
+
+    The error is that of the profit before costs. They are known when a position is taken, so they
+    have none of their own, and the higher they are, the higher is the p-value.
+    """
+    bps = float((profit.timing - profit.cost).mean()) * 1e4
+    se, n_blocks = timing_se(profit.timing)
+    if se is None:
+        return NetEdge(bps, None, None, 1.0, n_blocks)
+    t_value = bps / (se * 1e4)
+    return NetEdge(bps, se * 1e4, t_value, chance_of_luck(t_value, n_blocks), n_blocks)

@@ -12,8 +12,8 @@ from . import _metrics as metrics
 from ._case import Case, Forecaster
 from ._findings import Confusion, Score
 from ._interval import reach
-from ._jackknife import for_all_trials, jackknife_se
-from ._verdict import NetEdge
+from ._jackknife import jackknife_se
+from ._profit import NetEdge
 
 _CLASS_FIGURES = {
     "accuracy": classes.accuracy,
@@ -84,7 +84,6 @@ def score_of(case: Case, each: Forecaster, horizon: int, net: NetEdge) -> Score:
         net_edge_bps=net.bps,
         net_edge_bps_se=net.bps_se,
         p_value=p_value,
-        p_adjusted=None if p_value is None else for_all_trials(p_value, case.trials),
         reach=reach(blocks.count),
         net_edge_reach=reach(net.n_blocks),
         **figures,

@@ -1,105 +1,129 @@
-"""Is there an edge, after costs and after everything that was tried? In one sentence."""
+"""The verdict: is there an edge, after costs and after everything that was tried?
+
+An evaluation depends on forecasts, labels and costs alone. How many trials were made, and what the
+audits found, changes whenever another study runs, so what depends on it is computed here, from a
+finished evaluation, whenever it is read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
+from scipy.stats import norm
 
 from barstack.core.horizon import Horizon
-from barstack.core.times import Times
 
-from ._findings import Score
-from ._interval import reach
-from ._jackknife import chance_of_luck, for_all_trials, timing_se
-from ._judgement import Doubt, Edge, Evidence, Verdict
-from ._profit import Profit
-from ._proof import bars_to_prove
+from ._findings import Doubt, Evaluation, Evidence
+from .audit import AuditRecord
 
+Edge = Literal["none", "unproven", "supported"]
 LEVEL = 0.05
+POWER = 0.8  # the chance of proving a true edge with as many bars as are given
 _RANK: dict[Edge, int] = {"supported": 0, "unproven": 1, "none": 2}
-_YEAR_DAYS = 365.25
+_TAIL = 0.05  # beyond each end of the range that the true size of the edge lies in
+_ENDLESS = 10**9
+
+
+@dataclass(frozen=True, kw_only=True)
+class HorizonVerdict(Evidence):
+    """The verdict at one horizon, with the evidence for it.
+
+    Attributes
+    ----------
+    p_adjusted
+        The p-value for all trials made.
+    bars_to_prove
+        [fewest, most] bars beyond these that would prove the edge in 8 cases of 10; None where it
+        is not unproven, or where the bars cannot say.
+    """
+
+    edge: Edge
+    p_adjusted: float
+    bars_to_prove: list[int] | None
 
 
 @dataclass(frozen=True)
-class NetEdge:
-    """Mean timing profit of a bar after costs, and how easily luck makes as much.
+class Verdict:
+    """Whether there is an edge, after costs and after everything that was tried.
 
-    bps, bps_se  basis points; no error where there are too few bars or no timing at all
-    t_value      bps / bps_se
-    p_value      one-sided, were this the only trial; 1 where there is no error
-    n_blocks     of time that stand behind the error
+    Attributes
+    ----------
+    edge
+        "supported": the net edge would be luck with a chance under 5 %, all trials counted.
+        "unproven": it is positive, but luck could well have made it.
+        "none": after costs there is none to prove.
+    sentence
+        The same for a person who knows no statistics.
+    horizon
+        The one at which most speaks for an edge.
+    cost_bps
+        Of each unit bought or sold.
+    doubts
+        Forecasters that do better than is plausible: with any, nothing is supported, unless
+        `expected`, the study's reason why so large an effect is to be expected, is given.
+    looks
+        States of the data that this ensemble was judged on, each among the trials.
+    audits
+        Those made before the verdict.
     """
 
-    bps: float
-    bps_se: float | None
-    t_value: float | None
-    p_value: float
-    n_blocks: int
+    edge: Edge
+    sentence: str
+    horizon: str
+    ensemble: str
+    trials: int
+    cost_bps: float
+    evidence: list[HorizonVerdict]
+    doubts: list[Doubt] = field(default_factory=list)
+    expected: str = ""
+    looks: int = 1
+    audits: list[AuditRecord] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; `from_json` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Verdict:
+        """The verdict that `to_json` wrote."""
+        kinds: dict[str, Any] = {"evidence": HorizonVerdict, "doubts": Doubt, "audits": AuditRecord}
+        return cls(**{**data, **{n: [kind(**x) for x in data[n]] for n, kind in kinds.items()}})
 
 
-def net_edge(profit: Profit) -> NetEdge:
-    """The net edge of one forecaster at one horizon.
-
-    The error is that of the profit before costs. They are known when a position is taken, so they
-    have none of their own, and the higher they are, the higher is the p-value.
-    """
-    bps = float((profit.timing - profit.cost).mean()) * 1e4
-    se, n_blocks = timing_se(profit.timing)
-    if se is None:
-        return NetEdge(bps, None, None, 1.0, n_blocks)
-    t_value = bps / (se * 1e4)
-    return NetEdge(bps, se * 1e4, t_value, chance_of_luck(t_value, n_blocks), n_blocks)
-
-
-def evidence(score: Score, net: NetEdge, profit: Profit, trials: int) -> Evidence:
-    """What speaks for an edge of one forecaster at one horizon."""
-    p_adjusted = for_all_trials(net.p_value, trials)
-    edge: Edge = "none"
-    if net.bps > 0.0 and np.any(profit.turnover):
-        edge = "supported" if p_adjusted < LEVEL else "unproven"
-    to_prove = None
-    if edge == "unproven" and net.t_value is not None:
-        to_prove = bars_to_prove(net.p_value, len(profit.timing), trials, LEVEL)
-    return Evidence(
-        horizon=score.horizon,
-        edge=edge,
-        net_edge_bps=net.bps,
-        net_edge_bps_se=net.bps_se,
-        t_value=net.t_value,
-        p_value=net.p_value,
-        p_adjusted=p_adjusted,
-        ic=score.ic,
-        ic_se=score.ic_se,
-        n_bars=len(profit.timing),
-        bars_to_prove=to_prove,
-        reach=reach(net.n_blocks),
-    )
-
-
-def verdict(
-    ensemble: str,
-    found: list[Evidence],
-    trials: int,
-    cost_bps: float,
-    time: Times,
+def judge(
+    evaluation: Evaluation,
     *,
-    leaks: int = 0,
+    trials: int,
     looks: int = 1,
-    doubts: Sequence[Doubt] = (),
+    leaks: int = 0,
+    audits: Sequence[AuditRecord] = (),
     expected: str = "",
 ) -> Verdict:
-    """The verdict on the first ensemble, at the horizon where most speaks for it.
-
-    leaks     found by the audit and allowed by the study: with any, nothing is supported
-    looks     states of its data that this ensemble has been judged on, each of which is a trial
-    doubts    forecasters that do better than is plausible: with any, nothing is supported, unless
-    expected  the study says why so large an effect is to be expected
+    """The verdict on the judged ensemble, at the horizon where most speaks for it.
 
     Choosing that horizon afterwards is fair because every horizon counts among the trials.
+
+    Parameters
+    ----------
+    trials
+        How many things have been tried on these symbols, all runs counted.
+    looks
+        States of its data that the ensemble has been judged on, this one included, each of which is
+        a trial.
+    leaks
+        Found by the audits and allowed by the study: with any, nothing is supported.
+    audits
+        Made before the verdict.
+    expected
+        Why forecasts may be better than real markets allow; empty where they may not.
     """
+    doubts = evaluation.doubts
     doubted = bool(doubts) and not expected
+    found = [_at_horizon(each, trials) for each in evaluation.evidence]
     if leaks or doubted:
         found = [
             replace(each, edge="unproven", bars_to_prove=None) if each.edge != "none" else each
@@ -111,23 +135,88 @@ def verdict(
     elif doubted:
         sentence = _doubted(doubts)
     else:
-        sentence = _sentence(best, trials, looks, _bars_a_year(time))
+        sentence = _sentence(best, trials, looks, evaluation.bars_a_year)
         sentence += f" {_expected(expected)}" if doubts else ""
     return Verdict(
         edge=best.edge,
         sentence=sentence,
         horizon=best.horizon,
-        ensemble=ensemble,
+        ensemble=evaluation.ensemble,
         trials=trials,
-        cost_bps=cost_bps,
+        cost_bps=evaluation.cost_bps,
         evidence=found,
-        looks=looks,
         doubts=list(doubts),
         expected=expected if doubts else "",
+        looks=looks,
+        audits=list(audits),
     )
 
 
-def _sentence(best: Evidence, trials: int, looks: int, bars_a_year: float) -> str:
+def _at_horizon(evidence: Evidence, trials: int) -> HorizonVerdict:
+    p_adjusted = adjusted_p_value(evidence.p_value, trials)
+    edge: Edge = "none"
+    if evidence.net_edge_bps > 0.0 and evidence.trades:
+        edge = "supported" if p_adjusted < LEVEL else "unproven"
+    to_prove = None
+    if edge == "unproven" and evidence.t_value is not None:
+        to_prove = bars_to_prove(evidence.p_value, evidence.n_bars, trials, LEVEL)
+    return HorizonVerdict(
+        **asdict(evidence), edge=edge, p_adjusted=p_adjusted, bars_to_prove=to_prove
+    )
+
+
+def leaderboard(evaluation: Evaluation, trials: int) -> list[dict[str, Any]]:
+    """The scores as plain data, each with `p_adjusted`, its p-value for all trials made."""
+    rows = []
+    for score in evaluation.scores:
+        row: dict[str, Any] = {}
+        for name, value in asdict(score).items():
+            row[name] = value
+            if name == "p_value":
+                row["p_adjusted"] = None if value is None else adjusted_p_value(value, trials)
+        rows.append(row)
+    return rows
+
+
+def adjusted_p_value(p_value: float, trials: int) -> float:
+    """How often the best of `trials` worthless ones would do at least this well. Šidák (1967).
+
+    Exact for independent trials, too cautious for alike ones.
+
+    >>> round(adjusted_p_value(0.01, 30), 3)
+    0.26
+    """
+    return float(-np.expm1(trials * np.log1p(-min(p_value, 1.0 - 1e-15))))
+
+
+def bars_to_prove(p_value: float, n_bars: int, trials: int, level: float) -> list[int] | None:
+    """[fewest, most] further bars, or None where the edge may as well be nothing.
+
+    p_value  one-sided, of the edge so far, were this the only trial
+    n_bars   behind it
+    trials   made so far
+    level    that the p-value for all trials must fall below
+
+    The edge's true size lies, with a chance of 90 %, within 1.64 standard errors of the one seen.
+    For both ends of that range: how many bars prove an edge of that size in eight cases of ten,
+    as the error falls with the root of their number. Where the lower end is no edge at all, no
+    number of bars is enough, and none is told. The most is at most 1e9.
+
+    >>> bars_to_prove(0.02, 1000, 10, 0.05)
+    [1, 68528]
+    >>> bars_to_prove(0.2, 1000, 10, 0.05) is None
+    True
+    """
+    seen, unsure = float(norm.isf(p_value)), float(norm.isf(_TAIL))
+    if not p_value > 0.0 or seen <= unsure:
+        return None
+    single = -math.expm1(math.log1p(-level) / trials)
+    needed = float(norm.isf(single)) + float(norm.isf(1.0 - POWER))
+    totals = [n_bars * (needed / size) ** 2 for size in (seen + unsure, seen - unsure)]
+    return [int(min(max(math.ceil(total) - n_bars, 1), _ENDLESS)) for total in totals]
+
+
+def _sentence(best: HorizonVerdict, trials: int, looks: int, bars_a_year: float) -> str:
     """What the evidence means, for a person who knows no statistics."""
     if best.edge == "none":
         return (
@@ -157,7 +246,7 @@ def _sentence(best: Evidence, trials: int, looks: int, bars_a_year: float) -> st
     )
 
 
-def _to_prove(best: Evidence, bars_a_year: float) -> str:
+def _to_prove(best: HorizonVerdict, bars_a_year: float) -> str:
     """How much longer it may take, with the chance that goes with it."""
     if best.bars_to_prove is None:
         return "these bars cannot say how many more it would take to prove one, if there is one"
@@ -218,8 +307,3 @@ def _span(years: float) -> str:
         return "a month" if months == 1 else f"{months} months"
     whole = round(years)
     return "a year" if whole == 1 else f"{whole} years"
-
-
-def _bars_a_year(time: Times) -> float:
-    days = float((time[-1] - time[0]) / np.timedelta64(1, "D"))
-    return len(time) / max(days, 1.0) * _YEAR_DAYS

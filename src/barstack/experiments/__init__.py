@@ -10,6 +10,7 @@ from . import (  # noqa: F401 (each registers its stages)
 from ._audit import Audited, audit, audited
 from ._chain import STAGES, Chain, Done, Step, Workplace, chain_of, stage
 from ._compare_runs import compare_runs, named_runs
+from ._learning_stages import Judged
 from ._run import Run, run_study
 from ._series_stage import data_fingerprint
 from ._study import Study
@@ -19,6 +20,7 @@ __all__ = [
     "Audited",
     "Chain",
     "Done",
+    "Judged",
     "Run",
     "Step",
     "Study",

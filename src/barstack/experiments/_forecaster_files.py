@@ -38,7 +38,8 @@ def files(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
     members = [f"member {name}" for name in study.members]
 
     def make(inputs: Values, key: str) -> list[Files]:
-        judged, found = inputs["labels"].judged(inputs["split"]), inputs["evaluation"]
+        judged = inputs["labels"].judged(inputs["split"])
+        found: Evaluation = inputs["evaluation"].evaluation
         laid_out = []
         for name, out in out_of_fold(study, workplace, chain).items():
             member: Member = inputs[f"member {name}"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from barstack.bars import Panel
 from barstack.core.forecast import Forecast, concatenate
 from barstack.core.times import as_time
 from barstack.ensembles import FittedEnsemble, align, fit_known, walk_forward
-from barstack.evaluation import Evaluation, evaluate
+from barstack.evaluation import Evaluation, Verdict, evaluate, judge, leaderboard
 from barstack.evaluation.audit import Data
 from barstack.features import FeatureTable, history_bars
 from barstack.forecasting import TrainedEnsemble, check_reloads
@@ -167,42 +167,66 @@ def ensemble(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
     )
 
 
+class Judged(NamedTuple):
+    """An evaluation with the verdict on it, as `evaluation.json` in a run's folder holds them."""
+
+    evaluation: Evaluation
+    verdict: Verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; `from_json` reads it back."""
+        verdict = self.verdict.to_json()
+        audits = verdict.pop("audits")
+        scores = leaderboard(self.evaluation, self.verdict.trials)
+        more = {"scores": scores, "verdict": verdict, "audits": audits}
+        return self.evaluation.to_json() | more
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Judged:
+        """The pair that `to_json` wrote."""
+        evaluation = Evaluation.from_json(data)
+        return cls(evaluation, Verdict.from_json(data["verdict"] | {"audits": data["audits"]}))
+
+
 @stage("evaluation")
 def evaluation(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
     """Scores, curves and the verdict, for the number of trials that the ledger holds."""
 
-    def make(inputs: Values, key: str) -> Evaluation:
+    def make(inputs: Values, key: str) -> Judged:
         ensemble_key = chain.key("ensemble")
-        short: Audited = inputs["audit"]
         tried = count_trials(study, workplace, chain)
+        found = evaluate(
+            inputs["bars"],
+            inputs["labels"].judged(inputs["split"]),
+            align(out_of_fold(study, workplace, chain)),
+            {
+                name: workplace.forecasts.read(f"{ensemble_key}-{name}")
+                for name in study.ensemble_names
+            },
+            inputs["ensemble"],
+            cost_bps=study.cost_bps,
+            features=inputs["features"],
+        )
 
-        def judged(audits: list[Audited]) -> Evaluation:
-            found = evaluate(
-                inputs["bars"],
-                inputs["labels"].judged(inputs["split"]),
-                align(out_of_fold(study, workplace, chain)),
-                {
-                    name: workplace.forecasts.read(f"{ensemble_key}-{name}")
-                    for name in study.ensemble_names
-                },
-                inputs["ensemble"],
-                cost_bps=study.cost_bps,
+        def verdict(audits: list[Audited]) -> Verdict:
+            return judge(
+                found,
                 trials=tried.trials,
                 looks=tried.looks,
-                features=inputs["features"],
-                expected=study.large_effect,
                 leaks=sum(len(each.leaks) for each in audits),
+                audits=[each.record for each in audits],
+                expected=study.large_effect,
             )
-            return replace(found, audits=[each.record for each in audits])
 
-        found = judged([short])
-        if found.verdict.edge != "supported":
-            return found
+        short: Audited = inputs["audit"]
+        first = verdict([short])
+        if first.edge != "supported":
+            return Judged(found, first)
         with workplace.progress.step("audit of a fold in full", total=1) as progress:
             data = Data(inputs["bars"], series_of(study, chain))
             full = before_supported(study, data, short)
             progress.advance()
-        return judged([short, full])
+        return Judged(found, verdict([short, full]))
 
     yield Step(
         name="evaluation",
@@ -211,7 +235,7 @@ def evaluation(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Ste
         make=make,
         publish="evaluation.json",
         save=lambda found, folder, key: write_json(folder / "evaluation.json", found.to_json()),
-        load=lambda folder, key: Evaluation.from_json(
+        load=lambda folder, key: Judged.from_json(
             json.loads((folder / "evaluation.json").read_text())
         ),
     )
@@ -224,7 +248,7 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
 
     def make(inputs: Values, key: str) -> TrainedEnsemble:
         panel: Panel = inputs["bars"]
-        found: Evaluation = inputs["evaluation"]
+        found: Judged = inputs["evaluation"]
         scores = [score for score in found.to_json()["scores"] if score["role"] == "ensemble"]
         features = study.feature_set(length_us(panel))
         return TrainedEnsemble(

@@ -13,7 +13,7 @@ from barstack.bars import Bars, SeriesTable
 from barstack.bars.checks import Finding
 from barstack.core.files import new_folder
 from barstack.core.progress import Progress
-from barstack.evaluation import Evaluation, Verdict
+from barstack.evaluation import Evaluation, Verdict, leaderboard
 from barstack.forecasting import TrainedEnsemble
 
 from ._chain import Done, Workplace, chain_of
@@ -33,6 +33,7 @@ class Run:
     steps       how each step ended, and its seconds
     bars        by symbol, as the study used them
     series      tables of other numbers by name, as the study used them
+    verdict     whether there is an edge, with the evidence
     findings    what the checks of the bars warned of
     """
 
@@ -40,6 +41,7 @@ class Run:
     study: Study
     folder: Path
     evaluation: Evaluation
+    verdict: Verdict
     artifact: TrainedEnsemble
     steps: list[Done]
     bars: dict[str, Bars]
@@ -49,16 +51,11 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({self.id}, edge {self.verdict.edge}, {self.folder})"
 
-    @property
-    def verdict(self) -> Verdict:
-        """Whether there is an edge, with the evidence."""
-        return self.evaluation.verdict
-
     def leaderboard(self, horizon: str | None = None) -> pd.DataFrame:
         """Scores of all forecasters, best information coefficient first within each horizon."""
         import pandas as pd  # noqa: PLC0415 (only for the caller's convenience)
 
-        frame = pd.DataFrame(self.evaluation.to_json()["scores"])
+        frame = pd.DataFrame(leaderboard(self.evaluation, self.verdict.trials))
         if horizon is not None:
             frame = frame[frame["horizon"] == self.evaluation.horizon_called(horizon)]
         order = {name: place for place, name in enumerate(self.evaluation.horizons)}
@@ -69,13 +66,15 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """What the command line prints with --json."""
-        scores = self.evaluation.to_json()["scores"]
+        scores = leaderboard(self.evaluation, self.verdict.trials)
+        verdict = self.verdict.to_json()
+        audits = verdict.pop("audits")
         return {
             "run": self.id,
             "folder": str(self.folder),
             "report": str(self.folder / "report.html"),
             "artifact": str(self.folder / "artifact"),
-            "verdict": self.evaluation.to_json()["verdict"],
+            "verdict": verdict,
             "task": self.evaluation.task,
             "n_decisions": self.evaluation.n_decisions,
             "ensembles": [score for score in scores if score["role"] == "ensemble"],
@@ -83,7 +82,7 @@ class Run:
             "naive": [score for score in scores if score["role"] == "naive"],
             "confusions": [asdict(each) for each in self.evaluation.confusions],
             "contradictions": self.evaluation.contradictions,
-            "audits": [asdict(each) for each in self.evaluation.audits],
+            "audits": audits,
             "findings": [each.to_json() for each in self.findings],
             "steps": [
                 {"name": each.name, "how": each.how, "seconds": round(each.seconds, 3)}
@@ -108,7 +107,7 @@ def run_study(
     workplace = Workplace(runs / ".store", Path(folder), progress or Progress())
     chain = chain_of(study, workplace)
     chain.run()
-    evaluation, artifact = chain.value("evaluation"), chain.value("artifact")
+    judged, artifact = chain.value("evaluation"), chain.value("artifact")
     run_id = study.run_id(data_fingerprint(study, chain))
     published = chain.published()
     text = study.to_yaml()
@@ -122,7 +121,8 @@ def run_study(
         run_id,
         study,
         runs / run_id,
-        evaluation,
+        judged.evaluation,
+        judged.verdict,
         artifact,
         chain.done,
         bars,

@@ -38,7 +38,7 @@ def equity(evaluation: Evaluation, horizon: str) -> go.Figure | None:
     if not curves:
         return None
     look = looks(evaluation)
-    first, *others = _first_ahead(curves, evaluation.verdict.ensemble)
+    first, *others = _first_ahead(curves, evaluation.ensemble)
     moments = _numbers(first.time)
     judged = [
         _curve(f"{first.name} after costs", moments, first.net, look[first.name], 3.0),
@@ -83,7 +83,7 @@ def _curve(
 
 def fold_accuracy(evaluation: Evaluation, horizon: str) -> go.Figure | None:
     """Share of right directions in each fold, for the judged ensemble and the members."""
-    first = evaluation.verdict.ensemble
+    first = evaluation.ensemble
     members = {score.name for score in evaluation.scores if score.role == "member"}
     rows = [
         row
@@ -199,7 +199,7 @@ def calibration(evaluation: Evaluation, horizon: str) -> go.Figure | None:
     scale, unit = (1e4, "bps") if returns else (100.0, "%")
     titles = _CALIBRATION_TITLES[evaluation.task]
     look = looks(evaluation)
-    first = _first_ahead(bins, evaluation.verdict.ensemble)[0].name
+    first = _first_ahead(bins, evaluation.ensemble)[0].name
     drawn = [
         ([item for item in bins if (item.name, item.of) == each], *each)
         for each in sorted(

@@ -15,7 +15,7 @@ def class_tables(evaluation: Evaluation, horizon: str) -> str | None:
     found = [each for each in evaluation.confusions if each.horizon == horizon]
     if not found:
         return None
-    judged = [each for each in found if each.name == evaluation.verdict.ensemble] or found
+    judged = [each for each in found if each.name == evaluation.ensemble] or found
     return _matrix(judged[0]) + _shares(found)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from barstack.evaluation import adjusted_p_value
+
 from ._theme import chance, number, or_zero, present, say
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ class Column:
         return f"± {number(error, self.digits or 0)}" if known else ""
 
 
-def _columns(task: str) -> list[Column]:
+def _columns(task: str, trials: int) -> list[Column]:
     """Columns for a task; errors of return forecasts are in bps."""
     scale, unit, digits = (1e4, ", bps", 1) if task in ("return", "quantiles") else (1.0, "", 4)
     return [
@@ -81,7 +83,7 @@ def _columns(task: str) -> list[Column]:
             reach=lambda s: s.net_edge_reach,
         ),
         Column("p", "chance of this by luck", lambda s: s.p_value, digits=None),
-        Column("p, all trials", "all tries counted", lambda s: s.p_adjusted, digits=None),
+        Column("p, all trials", "all tries counted", lambda s: _adjusted(s, trials), digits=None),
         Column(
             "IC",
             "correlation with what came",
@@ -161,18 +163,22 @@ def _columns(task: str) -> list[Column]:
     ]
 
 
+def _adjusted(score: Score, trials: int) -> float | None:
+    return None if score.p_value is None else adjusted_p_value(score.p_value, trials)
+
+
 def _times(value: float | None, scale: float) -> float | None:
     return None if value is None else scale * value
 
 
-def leaderboard(evaluation: Evaluation, horizon: str) -> str | None:
+def leaderboard(evaluation: Evaluation, horizon: str, trials: int) -> str | None:
     """All forecasters at one horizon, in the order given."""
     scores = [score for score in evaluation.scores if score.horizon == horizon]
     if not scores:
         return None
     columns = [
         column
-        for column in _columns(evaluation.task)
+        for column in _columns(evaluation.task, trials)
         if any(present(column.value(score)) for score in scores)
     ]
     heads = "".join(

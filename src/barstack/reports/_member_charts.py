@@ -73,7 +73,7 @@ def weights(evaluation: Evaluation, horizon: str) -> go.Figure | None:
     fits = [fit for fit in evaluation.weights if fit.horizon == horizon and fit.weights]
     if not fits:
         return None
-    first = evaluation.verdict.ensemble
+    first = evaluation.ensemble
     ensembles = sorted(dict.fromkeys(fit.ensemble for fit in fits), key=lambda name: name != first)
     figure = make_subplots(
         rows=len(ensembles),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from barstack.core.horizon import Horizon
@@ -23,7 +24,7 @@ from ._trust import trust
 
 if TYPE_CHECKING:
     from barstack.bars.checks import Finding
-    from barstack.evaluation import Evaluation
+    from barstack.evaluation import Evaluation, Verdict
 
     from ._learning_chart import Fits
 
@@ -46,6 +47,7 @@ class Section:
 
 def render(
     evaluation: Evaluation,
+    verdict: Verdict,
     *,
     title: str,
     run_id: str,
@@ -61,16 +63,16 @@ def render(
     findings  what the checks of the bars found
     fits    by member, facts on each of its fits
     """
-    verdict = evaluation.verdict
+    sections = _sections(evaluation, verdict.trials)
     parts = {
         "edge": verdict.edge,
         "edge_words": EDGE_WORDS[verdict.edge],
         "sentence": say(verdict.sentence),
-        "tried": say(_tried(evaluation)),
+        "tried": say(_tried(verdict)),
         "evidence": evidence_table(verdict.evidence),
-        "sections": "".join(_section(part, evaluation) for part in _sections(evaluation)),
+        "sections": "".join(_section(part, evaluation) for part in sections),
         "learning": _learning(fits or {}),
-        "trust": trust(evaluation),
+        "trust": trust(evaluation, verdict),
         "steps": steps_table(steps),
         "findings": findings_table(findings, most=FINDINGS_SHOWN),
     }
@@ -78,17 +80,16 @@ def render(
         "page.html",
         parts,
         title=title,
-        run=f"Run <code>{say(run_id)}</code> · {_judged(evaluation)}",
+        run=f"Run <code>{say(run_id)}</code> · {_judged(evaluation, verdict)}",
         facts=facts,
-        shown=_shown_first(evaluation),
+        shown=_shown_first(evaluation, verdict),
     )
 
 
-def _sections(evaluation: Evaluation) -> list[Section]:
+def _sections(evaluation: Evaluation, trials: int) -> list[Section]:
     from . import _charts, _member_charts, _quantile_charts  # noqa: PLC0415
 
-    verdict = evaluation.verdict
-    cost = number(verdict.cost_bps, 1).removesuffix(".0")
+    judged, cost = evaluation.ensemble, number(evaluation.cost_bps, 1).removesuffix(".0")
     spread = [
         Section(
             "shares",
@@ -104,7 +105,7 @@ def _sections(evaluation: Evaluation) -> list[Section]:
         Section(
             "fan",
             "What do the newest forecasts look like?",
-            f"Quantiles of {verdict.ensemble} for the newest decisions, and a mark for what came. "
+            f"Quantiles of {judged} for the newest decisions, and a mark for what came. "
             "Most marks should lie inside, and some should not: those that are wide of the band "
             "are counted above. A band that widens before wild days has learned something.",
             _quantile_charts.fan,
@@ -126,7 +127,7 @@ def _sections(evaluation: Evaluation) -> list[Section]:
         Section(
             "equity",
             "Does timing pay, once costs are paid?",
-            f"The bold line is {verdict.ensemble} after costs of {cost} bps on all that is bought "
+            f"The bold line is {judged} after costs of {cost} bps on all that is bought "
             "or sold, the thin line the same before costs. If the thin line climbs and the bold "
             "one does not, costs eat the forecasts. Dashed grey is buying once and holding. "
             "Profits are added up, not compounded. Choose a name below to add its line, after "
@@ -177,7 +178,7 @@ def _sections(evaluation: Evaluation) -> list[Section]:
             "leaderboard",
             "Who forecasts best, and is it clear?",
             "Every forecaster on the same decisions, naive ones included.",
-            leaderboard,
+            partial(leaderboard, trials=trials),
             "Nothing was scored at this horizon.",
         ),
     ]
@@ -224,32 +225,31 @@ def _panel(part: Section, evaluation: Evaluation, horizon: str) -> str:
     )
 
 
-def _shown_first(evaluation: Evaluation) -> str:
-    judged = evaluation.verdict.horizon
+def _shown_first(evaluation: Evaluation, verdict: Verdict) -> str:
+    judged = verdict.horizon
     return judged if judged in evaluation.horizons else next(iter(evaluation.horizons), "")
 
 
-def _judged(evaluation: Evaluation) -> str:
+def _judged(evaluation: Evaluation, verdict: Verdict) -> str:
     symbols = evaluation.symbols
     named = ", ".join(symbols[:NAMES_SHOWN])
     more = len(symbols) - NAMES_SHOWN
     rest = f" and {more} more" if more > 0 else ""
-    when = Horizon.parse(evaluation.verdict.horizon).in_words
+    when = Horizon.parse(verdict.horizon).in_words
     return say(
-        f"{judged_decisions(evaluation):,} decisions {when} ahead on "
+        f"{judged_decisions(evaluation, verdict):,} decisions {when} ahead on "
         f"{named}{rest}, bars of {evaluation.bar}, {evaluation.first_at} to {evaluation.last_at}"
     )
 
 
-def judged_decisions(evaluation: Evaluation) -> int:
+def judged_decisions(evaluation: Evaluation, verdict: Verdict) -> int:
     """Decisions behind the verdict: those whose label of its horizon is known."""
-    judged = (evaluation.verdict.ensemble, evaluation.verdict.horizon)
+    judged = (verdict.ensemble, verdict.horizon)
     counts = (s.n_decisions for s in evaluation.scores if (s.name, s.horizon) == judged)
     return next(counts, evaluation.n_decisions)
 
 
-def _tried(evaluation: Evaluation) -> str:
-    verdict = evaluation.verdict
+def _tried(verdict: Verdict) -> str:
     cost = number(verdict.cost_bps, 1).removesuffix(".0")
     trials = "1 trial" if verdict.trials == 1 else f"all {verdict.trials:,} trials"
     if verdict.looks > 1:

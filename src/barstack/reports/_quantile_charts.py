@@ -32,7 +32,7 @@ def shares(evaluation: Evaluation, horizon: str) -> go.Figure | None:
     found = [share for share in evaluation.shares if share.horizon == horizon]
     if not found:
         return None
-    first = evaluation.verdict.ensemble
+    first = evaluation.ensemble
     look = looks(evaluation)
     names = dict.fromkeys([first] + [share.name for share in found])
     by_name = [[share for share in found if share.name == name] for name in names]

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from barstack.core.horizon import Horizon
 from barstack.core.times import format_duration, iso
-from barstack.experiments import Chain, Step, Study, Workplace, data_fingerprint, stage
+from barstack.experiments import Chain, Judged, Step, Study, Workplace, data_fingerprint, stage
 
 if TYPE_CHECKING:
     from barstack.bars import Panel
-    from barstack.evaluation import Evaluation
 
 
 @stage("report")
@@ -22,14 +21,16 @@ def report(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
     def make(inputs: Mapping[str, Any], key: str) -> str:
         from ._page import render  # noqa: PLC0415 (drawing is slow to import)
 
+        judged: Judged = chain.value("evaluation")
         return render(
-            chain.value("evaluation"),
+            judged.evaluation,
+            judged.verdict,
             title=study.title or "A study of " + ", ".join(list(chain.value("bars"))[:5]),
             run_id=study.run_id(data_fingerprint(study, chain)),
             facts=_facts(
                 study,
                 chain.value("bars"),
-                chain.value("evaluation"),
+                judged,
                 study.bars.reading(workplace.folder)["calendar"],
             ),
             steps=[(done.name, done.how, done.seconds) for done in chain.done],
@@ -57,7 +58,7 @@ def report(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
     )
 
 
-def _facts(study: Study, panel: Panel, found: Evaluation, calendar: str) -> list[tuple[str, str]]:
+def _facts(study: Study, panel: Panel, found: Judged, calendar: str) -> list[tuple[str, str]]:
     from ._page import judged_decisions  # noqa: PLC0415 (drawing is slow to import)
 
     symbols = list(panel)
@@ -73,8 +74,9 @@ def _facts(study: Study, panel: Panel, found: Evaluation, calendar: str) -> list
         ("from, to", f"{iso(first)[:10]}, {iso(last)[:10]}"),
         (
             "judged by",
-            f"{judged_decisions(found):,} decisions "
-            f"{Horizon.parse(found.verdict.horizon).in_words} ahead from {found.first_at[:10]}",
+            f"{judged_decisions(*found):,} decisions "
+            f"{Horizon.parse(found.verdict.horizon).in_words} ahead "
+            f"from {found.evaluation.first_at[:10]}",
         ),
         ("calendar", calendar),
         ("features", ", ".join([own, *(f"series {name}" for name in study.series)])),

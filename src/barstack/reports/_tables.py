@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ._theme import chance, number, or_zero, present, say
 
 if TYPE_CHECKING:
-    from barstack.evaluation import Equity, Evaluation, Evidence
+    from barstack.evaluation import Equity, Evaluation, HorizonVerdict
 
 EDGE_WORDS: dict[str, str] = {
     "none": "No edge",
@@ -45,7 +45,7 @@ def facts_strip(facts: Iterable[tuple[str, str]]) -> str:
     return f'<dl class="facts">{"".join(pairs)}</dl>'
 
 
-def evidence_table(evidence: list[Evidence]) -> str:
+def evidence_table(evidence: list[HorizonVerdict]) -> str:
     """What speaks for an edge, a row a horizon, and what each column means."""
     if not evidence:
         return '<p class="nothing">No horizon has figures to judge.</p>'
@@ -66,7 +66,7 @@ def evidence_table(evidence: list[Evidence]) -> str:
     )
 
 
-def _evidence_row(row: Evidence, reach: float) -> str:
+def _evidence_row(row: HorizonVerdict, reach: float) -> str:
     edge = f'<span class="pill edge-{row.edge}">{EDGE_WORDS[row.edge]}</span>'
     size = f"{number(row.net_edge_bps, sign=True)} <small>± {number(row.net_edge_bps_se)}</small>"
     cells = [chance(row.p_value), chance(row.p_adjusted), f"{row.n_bars:,}"]
@@ -77,7 +77,7 @@ def _evidence_row(row: Evidence, reach: float) -> str:
     )
 
 
-def _interval(row: Evidence, reach: float) -> str:
+def _interval(row: HorizonVerdict, reach: float) -> str:
     """The 95 % interval of the net edge on a line with 0 in its middle."""
     if not reach or not present(row.net_edge_bps):
         return "–"
@@ -111,7 +111,7 @@ def _rough(count: int) -> str:
 def equity_figures(evaluation: Evaluation, horizon: str) -> str:
     """The judged ensemble's equity in a few figures beside buy and hold."""
     curves = [curve for curve in evaluation.equity if curve.horizon == horizon]
-    judged = [curve for curve in curves if curve.name == evaluation.verdict.ensemble]
+    judged = [curve for curve in curves if curve.name == evaluation.ensemble]
     return "".join(facts_strip(_equity_facts(curve)) for curve in (judged or curves)[:1])
 
 

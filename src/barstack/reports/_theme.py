@@ -68,7 +68,7 @@ def looks(evaluation: Evaluation) -> dict[str, Look]:
     names += [row.name for row in evaluation.folds]
     names += [name for fit in evaluation.weights for name in fit.weights]
     names += [item.name for item in evaluation.calibration]
-    first = evaluation.verdict.ensemble
+    first = evaluation.ensemble
     others = [name for name in dict.fromkeys(names) if name != first]
     return {first: Look()} | {name: _look(place) for place, name in enumerate(others)}
 

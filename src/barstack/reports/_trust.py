@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from ._theme import say
 
 if TYPE_CHECKING:
-    from barstack.evaluation import Evaluation
+    from barstack.evaluation import Evaluation, Verdict
     from barstack.evaluation.audit import AuditRecord
 
 _HOW = {"short": "In short, before anything was fitted", "full": "In full, fits included"}
 
 
-def trust(evaluation: Evaluation) -> str:
+def trust(evaluation: Evaluation, verdict: Verdict) -> str:
     """Audits, forecasts that are too good, and figures that contradict each other."""
-    audits = "".join(_audit(each) for each in evaluation.audits)
+    audits = "".join(_audit(each) for each in verdict.audits)
     table = (
         '<div class="scroll" tabindex="0"><table class="leaderboard"><thead><tr>'
         '<th scope="col">Audit</th><th scope="col">Moments at which bars were cut</th>'
@@ -24,7 +24,7 @@ def trust(evaluation: Evaluation) -> str:
         if audits
         else '<p class="nothing">No audit is on record.</p>'
     )
-    return table + _listed(_doubts(evaluation)) + _listed(evaluation.contradictions)
+    return table + _listed(_doubts(verdict)) + _listed(evaluation.contradictions)
 
 
 def _audit(each: AuditRecord) -> str:
@@ -39,11 +39,11 @@ def _audit(each: AuditRecord) -> str:
     return f'<tr><th scope="row">{_HOW[each.how]}</th>{shown}</tr>'
 
 
-def _doubts(evaluation: Evaluation) -> list[str]:
-    doubts = evaluation.verdict.doubts
+def _doubts(verdict: Verdict) -> list[str]:
+    doubts = verdict.doubts
     said = [f"Too good: {each.sentence}." for each in doubts]
-    if doubts and evaluation.verdict.expected:
-        said.append(f"The study expects so large an effect: {evaluation.verdict.expected}")
+    if doubts and verdict.expected:
+        said.append(f"The study expects so large an effect: {verdict.expected}")
     return said or [
         "No forecaster is better than is plausible for labels as long as these, errors allowed for."
     ]
