@@ -5,6 +5,7 @@ from ._ensembles import ENSEMBLE_CHECKS, member_forecasts
 from ._features import FEATURE_CHECKS
 from ._labels_and_splits import LABEL_CHECKS, SPLITTER_CHECKS, shared_steps
 from ._models import MODEL_CHECKS, small_dataset, training_rows
+from ._store import SHARED_STORE_CHECKS, STORE_CHECKS, made_up_forecasts, made_up_trial
 from ._worlds import WORLD_CHECKS, z_scores
 
 __all__ = [
@@ -12,8 +13,12 @@ __all__ = [
     "FEATURE_CHECKS",
     "LABEL_CHECKS",
     "MODEL_CHECKS",
+    "SHARED_STORE_CHECKS",
     "SPLITTER_CHECKS",
+    "STORE_CHECKS",
     "WORLD_CHECKS",
+    "made_up_forecasts",
+    "made_up_trial",
     "member_forecasts",
     "shared_steps",
     "small_dataset",

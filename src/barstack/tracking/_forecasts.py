@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from barstack.core.arrays import Ints
 from barstack.core.decisions import Decisions
 from barstack.core.errors import StorageError
 from barstack.core.files import new_file, sha256_of
 from barstack.core.forecast import Forecast, Target
 from barstack.core.times import DecidedAt, TrainedThrough
 
+from ._store import OutOfFold
+
 _HASH = ".sha256"
-
-
-@dataclass(frozen=True, eq=False)
-class OutOfFold:
-    """Forecasts of rows that the model had not seen, and the fold each belongs to.
-
-    fold  (n_rows,) numbered in time order
-    """
-
-    forecast: Forecast
-    fold: Ints
 
 
 class ForecastStore:
