@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -125,11 +126,10 @@ class SeriesStream:
         self._decided_at = arrays["decided_at"][0]
         for i, (name, table) in enumerate(self._tables.items()):
             known_at = KnownAt(arrays[f"known_at_{i}"].copy())
-            self._tables[name] = SeriesTable(
-                table.columns,
-                table.symbols,
-                np.zeros(len(known_at), np.int32),
-                known_at,
-                arrays[f"known_{i}"].copy(),
-                arrays[f"began_at_{i}"][0],
+            self._tables[name] = replace(
+                table,
+                symbol_code=np.zeros(len(known_at), np.int32),
+                known_at=known_at,
+                values=arrays[f"known_{i}"].copy(),
+                began_at=arrays[f"began_at_{i}"][0],
             )

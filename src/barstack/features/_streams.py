@@ -93,18 +93,23 @@ class FeatureStream:
 
     def check_snapshot(self, arrays: Mapping[str, Array]) -> None:
         """`DataError` unless a snapshot is whole and of the same features of bars as long."""
-        lacking = self.snapshot().keys() - arrays.keys()
-        if lacking:
-            raise DataError(
-                f"This snapshot has no {sorted(lacking)[0]!r}. Take one with snapshot() of this "
-                "version, or start afresh from history."
-            )
-        for theirs, ours in zip_longest(arrays["made_of"], self._made_of(), fillvalue="nothing"):
+        own = self.snapshot()
+        _check_names(arrays, own)
+        for theirs, ours in zip_longest(arrays["made_of"], own["made_of"], fillvalue="nothing"):
             if theirs != ours:
                 raise DataError(
                     f"This snapshot is of {theirs} where this stream has {ours}. Restore it into a "
                     "stream of its own features and bars, or start afresh from history."
                 )
+        _check_forms(arrays, own)
+        for name, known_at in arrays.items():
+            if name.startswith("known_at_"):
+                rows = len(arrays[name.replace("known_at", "known")])
+                if len(known_at) != rows:
+                    raise DataError(
+                        f"This snapshot has {len(known_at):,} rows of {name!r} for {rows:,} of "
+                        "their values. It was damaged; start afresh from history."
+                    )
 
     def _made_of(self) -> npt.NDArray[np.str_]:
         """What the state belongs to: length of bars, then each feature and series by name and id,
@@ -184,25 +189,25 @@ class FeaturePanelStream:
             stream.know(name, row)
 
     def snapshot(self) -> dict[str, Array]:
-        """Copies of all state; `restore` continues from them to the same bits."""
-        held = {f"market_{name}": array for name, array in self._market.arrays().items()}
-        held["closed_at"] = np.array([self._closed_at])
-        held["symbols"] = np.array(list(self._number))
+        """Copies of all state, as plain arrays; `restore` continues from them to the same bits."""
+        held = {name: array.copy() for name, array in self._own_arrays().items()}
         for symbol, stream in self._streams.items():
             held |= {f"{symbol}/{name}": array for name, array in stream.snapshot().items()}
-        return {name: array.copy() for name, array in held.items()}
+        return held
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
         """Take over the state of `snapshot`, of a stream of the same features and symbols.
 
         Raises `DataError`, and stays as it was, for the state of others.
         """
-        theirs = list(arrays.get("symbols", ()))
+        _check_names(arrays, self._own_arrays())
+        theirs = arrays["symbols"].tolist()
         if theirs != list(self._number):
             raise DataError(
                 f"This snapshot is of symbols {', '.join(theirs) or 'unknown'}, this stream of "
                 f"{', '.join(self._number)}. Restore it into a stream of its own symbols."
             )
+        _check_forms(arrays, self._own_arrays())
         own = {symbol: _of_symbol(symbol, arrays) for symbol in self._streams}
         for symbol, stream in self._streams.items():
             stream.check_snapshot(own[symbol])
@@ -212,6 +217,12 @@ class FeaturePanelStream:
         for symbol, stream in self._streams.items():
             stream.restore(own[symbol])
 
+    def _own_arrays(self) -> dict[str, Array]:
+        """State beside that of the symbols' streams."""
+        held = {f"market_{name}": array for name, array in self._market.arrays().items()}
+        held["closed_at"] = np.array([self._closed_at])
+        return held | {"symbols": np.array(list(self._number))}
+
 
 def _of_symbol(symbol: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
     prefix = f"{symbol}/"
@@ -220,3 +231,37 @@ def _of_symbol(symbol: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
         for name, array in arrays.items()
         if name.startswith(prefix)
     }
+
+
+def _check_names(arrays: Mapping[str, Array], own: Mapping[str, Array]) -> None:
+    """`DataError` where a snapshot lacks an array, or has something else under its name."""
+    for name, expected in own.items():
+        if name not in arrays:
+            raise DataError(
+                f"This snapshot has no {name!r}. Take one with snapshot() of this version, or "
+                "start afresh from history."
+            )
+        given, form = arrays[name], (expected.dtype.kind, expected.ndim)
+        if not isinstance(given, np.ndarray) or (given.dtype.kind, given.ndim) != form:
+            raise DataError(_misfit(name, given, expected))
+
+
+def _check_forms(arrays: Mapping[str, Array], own: Mapping[str, Array]) -> None:
+    """`DataError` unless arrays have this stream's types and shapes."""
+    for name, expected in own.items():
+        given = arrays[name]
+        # Texts are as wide as the widest of them, and of a series any number of rows may be known.
+        widths = given.dtype.kind == "U" or given.dtype == expected.dtype
+        free = int(name.startswith("known_"))
+        if not widths or given.shape[free:] != expected.shape[free:]:
+            raise DataError(_misfit(name, given, expected))
+
+
+def _misfit(name: str, given: object, expected: Array) -> str:
+    got = f"an object of type {type(given).__name__}"
+    if isinstance(given, np.ndarray):
+        got = f"{given.dtype} of shape {given.shape}"
+    return (
+        f"{name!r} in this snapshot is {got}, and must be {expected.dtype} of shape "
+        f"{expected.shape}. Take one with snapshot() of this version, or start afresh from history."
+    )
