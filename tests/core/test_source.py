@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from barstack.core.source import source_id
+from barstack.core import source
+from barstack.core.source import room_id, rooms_behind, source_id, without_comments
 from barstack.models import MODELS
 
 MODULE = """
@@ -90,3 +93,85 @@ def test_what_is_typed_in_a_shell_counts_by_what_it_does() -> None:
 
 def test_the_code_of_barstack_is_not_part_of_an_id() -> None:
     assert all(MODELS.get(name).plugin_code is None for name in MODELS.names())
+
+
+PACKAGE = Path(source.__file__).parents[1]
+TRICKY = '''"""A module."""
+
+X = {  # one
+    "a": """kept # all
+""",
+    "#": '"',  # two
+}
+
+
+class One:  # three
+    r"""A class with \\."""  # four
+
+    def two(self) -> str:
+        # five
+        return "#" + f"{self!r:>{10}} # six" + """
+        : kept
+        """
+
+
+def three(): ...
+'''
+
+
+def without_docstrings(code: str) -> str:
+    """The syntax tree with every docstring empty."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            match node.body:
+                case [ast.Expr(ast.Constant(str()) as docstring), *_]:
+                    docstring.value = ""
+    return ast.dump(tree)
+
+
+@pytest.mark.parametrize("room", ["core", "features", "labels"])
+def test_stripping_comments_leaves_the_same_program(room: str) -> None:
+    for file in (PACKAGE / room).rglob("*.py"):
+        stripped = without_comments(file.read_text())
+        assert ast.dump(ast.parse(stripped)) == without_docstrings(file.read_text()), file
+
+
+def test_comments_docstrings_and_blank_lines_do_not_count() -> None:
+    stripped = without_comments(TRICKY)
+    assert ast.dump(ast.parse(stripped)) == without_docstrings(TRICKY)
+    for comment in ("one", "two", "three", "four", "five"):
+        assert f"# {comment}" not in stripped
+    other = TRICKY.replace("# five", "# another\n\n        # longer").replace("A module", "One")
+    assert without_comments(other) == stripped
+    assert without_comments(TRICKY.replace("# all", "# none")) != stripped
+
+
+def test_the_id_of_a_room_changes_with_its_code_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for room in ("core", "bars", "cli"):
+        shutil.copytree(PACKAGE / room, tmp_path / room)
+    monkeypatch.setattr(source, "_PACKAGE", tmp_path)
+    before = room_id("bars", "core")
+    assert room_id("core", "bars", "core") == before
+    for file, code, changes in [
+        ("cli/_app.py", "X = 1\n", False),
+        ("bars/_resample.py", "# a comment\n", False),
+        ("bars/_resample.py", "X = 1\n", True),
+        ("core/times.py", "X = 1\n", True),
+    ]:
+        with (tmp_path / file).open("a") as stream:
+            stream.write(code)
+        assert (room_id("bars", "core") != before) == changes
+        before = room_id("bars", "core")
+    with pytest.raises(ValueError, match="no room 'attic'"):
+        room_id("attic")
+
+
+def test_the_rooms_behind_a_room_are_those_it_imports() -> None:
+    assert rooms_behind("core") == ("core",)
+    assert rooms_behind("features") == ("bars", "core", "features")
+    behind = rooms_behind("models")
+    assert {"core", "bars", "datasets", "models"} <= set(behind)
+    assert not {"cli", "reports", "evaluation", "testing", "experiments"} & set(behind)

@@ -1,18 +1,39 @@
-"""The source behind a class or function, as an id: an edited plugin is another plugin."""
+"""Source code as an id: an edited plugin is another plugin, an edited room another room."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import re
 import sys
 from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 _OWN = __name__.partition(".")[0]
 _CODE = {".py", ".so", ".pyd"}
 _PLAIN = (bool, int, float, str, bytes, tuple, frozenset)
+_PACKAGE = Path(__file__).parents[1]
+
+# Docstrings (up to their quotes), other strings (kept), comments, and blank lines. Parsing the
+# whole package instead takes ten times as long.
+_INERT = re.compile(
+    r"""
+    (:)[ ]*(?:\#[^\n]*)?(\n\s*[rR]?\"{3})
+        [^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*
+        (\"{3})(?=[ ]*(?:\#|\n|\Z))
+    | (\"{3}[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*\"{3}
+      | '{3}[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'{3}
+      | "[^"\\\n]*(?:\\.[^"\\\n]*)*"
+      | '[^'\\\n]*(?:\\.[^'\\\n]*)*')
+    | [ ]+\#[^\n]*
+    | \#[^\n]*
+    | \n[ ]*(?:\#[^\n]*)?(?=\n)
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+_IMPORT = re.compile(rf"^ *(?:from|import) {_OWN}(?: import (\w+)|\.(\w+))", re.MULTILINE)
 
 
 def source_id(thing: Any) -> str | None:
@@ -34,6 +55,66 @@ def source_id(thing: Any) -> str | None:
     folders = getattr(sys.modules.get(top), "__path__", ())
     found = {each for folder in folders for each in _code_below(Path(folder))}
     return _hash(found or _with_imports(Path(file)))
+
+
+def room_id(*rooms: str) -> str:
+    """Sixteen hex digits for all code of some of barstack's rooms.
+
+    Comments, docstrings and blank lines do not count.
+    """
+    digest = hashlib.sha256()
+    for room in sorted(set(rooms)):
+        for file, found in _room(room).items():
+            digest.update(f"{file.relative_to(_PACKAGE).as_posix()}\0{found.digest}\0".encode())
+    return digest.hexdigest()[:16]
+
+
+def rooms_behind(room: str) -> tuple[str, ...]:
+    """A room and all those that it imports, directly or through one another, sorted.
+
+    >>> rooms_behind("bars")
+    ('bars', 'core')
+    """
+    found: set[str] = set()
+    ahead = {room}
+    while ahead:
+        found |= ahead
+        files = [file for each in ahead for file in _room(each).values()]
+        imported = set().union(*(file.imports for file in files))
+        ahead = {name for name in imported - found if (_PACKAGE / name).is_dir()}
+    return tuple(sorted(found))
+
+
+class _SourceFile(NamedTuple):
+    digest: str
+    imports: frozenset[str]  # rooms
+
+
+def _room(room: str) -> dict[Path, _SourceFile]:
+    files = sorted(
+        each
+        for each in (_PACKAGE / room).rglob("*")
+        if "__pycache__" not in each.parts and each.is_file()
+    )
+    if not files:
+        raise ValueError(f"{_OWN} has no room {room!r}.")
+    facts = ((file, file.stat()) for file in files)
+    return {file: _source_file(file, fact.st_size, fact.st_mtime_ns) for file, fact in facts}
+
+
+@cache
+def _source_file(file: Path, _size: int, _mtime_ns: int) -> _SourceFile:
+    if file.suffix != ".py":
+        return _SourceFile(hashlib.sha256(file.read_bytes()).hexdigest(), frozenset())
+    code = without_comments(file.read_text("utf-8"))
+    rooms = {one or other for one, other in _IMPORT.findall(code)}
+    return _SourceFile(hashlib.sha256(code.encode()).hexdigest(), frozenset(rooms))
+
+
+def without_comments(code: str) -> str:
+    """Formatted Python without comments and blank lines, and with empty docstrings."""
+    marked = f":\n{code}"  # so that the module's docstring follows a colon, as all others do
+    return _INERT.sub(r"\1\2\3\4", marked).removeprefix(":").removeprefix("\n")
 
 
 def _written_in(thing: Any, file: str) -> bool:
