@@ -46,7 +46,7 @@ Skills = npt.NDArray[np.float64]
 def learning(options: Any) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
     """Bars to hold to and figures, for `finish`. Goes on where it was stopped."""
     # Worlds have one structure for all tickers, and no weights of the user's own.
-    apart = ("pretrained", "tickers")
+    apart = ("pretrained", "wrappers")
     known = [name for name in MODELS.names() if MODELS.get(name).family not in apart]
     names = [name for name in known if not name.startswith("naive_")]
     chosen = options.only.split(",") if options.only else names

@@ -30,7 +30,7 @@ SIZES: dict[str, dict[str, Any]] = {
 ASKED = 200  # forecasts of one row
 WARM_UP_ROWS = 1_000  # of an epoch before the one that is timed
 # Without those that need weights of the user's own, or stand for others of the list.
-ALONE = [n for n in MODELS.names() if MODELS.get(n).family not in ("pretrained", "tickers")]
+ALONE = [n for n in MODELS.names() if MODELS.get(n).family not in ("pretrained", "wrappers")]
 
 
 def sizes(options: Any) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:

@@ -29,7 +29,7 @@ from _benchmark import arguments, at_least, at_most, finish
 from barstack.core.decisions import Decisions
 from barstack.core.forecast import Target
 from barstack.core.times import DecidedAt, KnownAt
-from barstack.datasets import Dataset
+from barstack.datasets import Dataset, export
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 from barstack.models import MODELS, train
@@ -193,7 +193,7 @@ def exported(options: Any) -> dict[str, float]:
     folds = Chronological().split(dataset.decisions, dataset.labels.all_known_at)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        dataset.export(Path(folder) / "sets", folds)
+        export(dataset, Path(folder) / "sets", folds)
         seconds = time.perf_counter() - start
     return {"rows": options.rows // 100, "seconds": round(seconds, 2)}
 

@@ -7,8 +7,8 @@
 
 Part `neural` trains every architecture on exact windows and, where its network is causal, on
 chunks: model-epochs a second of both, and the loss of both on later rows, over a few symbols of
-../shared/data and two worlds. Beside it stands what the trainer makes of six configurations at
-once, against one model at a time on exact windows with the better of one and two threads.
+../shared/data and two worlds. Beside it stand six configurations in a pool of processes, trained as
+by default, against one model at a time on exact windows with the better of one and two threads.
 
 Part `learning` trains every model on worlds where it is known what can be learned, twenty times.
 

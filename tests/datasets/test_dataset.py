@@ -112,7 +112,7 @@ def test_windows_keep_apart_from_a_test_in_their_midst() -> None:
     fold = PurgedKFold(folds=3, embargo=0).split(DATASET.decisions, known_at, DATASET.usable)[1]
     lookback = 30
     touching = DATASET.with_history(fold.train, lookback)
-    apart = DATASET.with_history(fold.train, lookback, apart_from=fold.test)
+    apart = DATASET.with_history(fold.train, lookback, disjoint_from=fold.test)
     assert len(apart) < len(touching)
     steps = np.arange(1 - lookback, 1)
     assert not np.isin(apart[:, None] + steps, fold.test).any()
@@ -135,7 +135,7 @@ def test_training_apart_from_a_test_sees_nothing_of_it() -> None:
     spoilt = replace(DATASET, features=replace(DATASET.features, values=values))
     model = MODELS.parse({"model": "lstm", "lookback": 8, "epochs": 1, "hidden": 4})
     one, two = (
-        train(model, each, fold.train, seed=0, apart_from=fold.test).predict(
+        train(model, each, fold.train, seed=0, disjoint_from=fold.test).predict(
             DATASET.features, np.arange(100, 120)
         )
         for each in (DATASET, spoilt)

@@ -10,7 +10,7 @@ import pytest
 
 from barstack.core.errors import ConfigError, DataError, StorageError
 from barstack.core.times import KnownAt
-from barstack.datasets import Dataset, FittedScaler, RobustScaler, parts_of
+from barstack.datasets import Dataset, FittedScaler, RobustScaler, export, parts_of
 from barstack.labels import SampleWeights
 from barstack.splits import SPLITTERS, Fold
 from barstack.testing import shared_steps, small_dataset
@@ -43,7 +43,7 @@ def rows_of(table: pl.DataFrame) -> np.ndarray:
 
 
 def test_a_single_cut_is_three_files(tmp_path: Path) -> None:
-    content = DATASET.export(tmp_path / "cut", folds_of("chronological"), CHRONOLOGICAL)
+    content = export(DATASET, tmp_path / "cut", folds_of("chronological"), CHRONOLOGICAL)
     names = {file.name for file in (tmp_path / "cut").iterdir()}
     assert names == {"train.parquet", "validation.parquet", "test.parquet", "dataset.json"}
     assert json.loads((tmp_path / "cut" / "dataset.json").read_text()) == content
@@ -102,7 +102,7 @@ def test_two_folds_far_apart_are_no_single_cut() -> None:
 
 
 def test_files_hold_every_feature_and_every_label(tmp_path: Path) -> None:
-    DATASET.export(tmp_path / "cut", folds_of("chronological"), CHRONOLOGICAL)
+    export(DATASET, tmp_path / "cut", folds_of("chronological"), CHRONOLOGICAL)
     labels = DATASET.labels
     for table in read(tmp_path / "cut").values():
         rows = rows_of(table)
@@ -126,7 +126,7 @@ def test_files_hold_every_feature_and_every_label(tmp_path: Path) -> None:
 @pytest.mark.parametrize("split", ["walk_forward", "purged_kfold"])
 def test_several_folds_are_a_folder_each(tmp_path: Path, split: str) -> None:
     folds = folds_of(split)
-    content = DATASET.export(tmp_path / "out", folds)
+    content = export(DATASET, tmp_path / "out", folds)
     assert len(content["folds"]) == len(folds)
     for number, fold in enumerate(folds):
         folder = tmp_path / "out" / f"fold_{number}"
@@ -141,8 +141,8 @@ def test_several_folds_are_a_folder_each(tmp_path: Path, split: str) -> None:
 
 
 def test_scaled_features_are_those_of_models(tmp_path: Path) -> None:
-    content = DATASET.export(
-        tmp_path / "cut", folds_of("chronological"), CHRONOLOGICAL, scaled=True
+    content = export(
+        DATASET, tmp_path / "cut", folds_of("chronological"), CHRONOLOGICAL, scaled=True
     )
     tables = read(tmp_path / "cut")
     scaler = FittedScaler.from_json(content["scaler"], len(DATASET.features.columns))
@@ -158,8 +158,11 @@ def test_scaled_features_are_those_of_models(tmp_path: Path) -> None:
 
 def test_weights_are_of_training_and_validation(tmp_path: Path) -> None:
     weights = SampleWeights(by="return", oldest=0.5)
-    replace(DATASET, weights=weights).export(
-        tmp_path / "cut", folds_of("chronological"), CHRONOLOGICAL
+    export(
+        replace(DATASET, weights=weights),
+        tmp_path / "cut",
+        folds_of("chronological"),
+        CHRONOLOGICAL,
     )
     tables = read(tmp_path / "cut")
     for name in ("train", "validation"):
@@ -171,8 +174,8 @@ def test_weights_are_of_training_and_validation(tmp_path: Path) -> None:
 def test_rows_without_a_label_are_in_no_file(tmp_path: Path) -> None:
     eligible = np.arange(len(DATASET.decisions)) % 3 > 0
     folds = folds_of("walk_forward")  # as cut before a fitted label says what it cannot label
-    replace(DATASET, labels=replace(DATASET.labels, eligible=eligible)).export(
-        tmp_path / "out", folds
+    export(
+        replace(DATASET, labels=replace(DATASET.labels, eligible=eligible)), tmp_path / "out", folds
     )
     for number in range(len(folds)):
         for table in read(tmp_path / "out" / f"fold_{number}").values():
@@ -180,17 +183,17 @@ def test_rows_without_a_label_are_in_no_file(tmp_path: Path) -> None:
 
 
 def test_an_earlier_export_gives_way_and_nothing_else_does(tmp_path: Path) -> None:
-    DATASET.export(tmp_path / "out", folds_of("walk_forward"))
-    DATASET.export(tmp_path / "out", folds_of("chronological"), CHRONOLOGICAL)
+    export(DATASET, tmp_path / "out", folds_of("walk_forward"))
+    export(DATASET, tmp_path / "out", folds_of("chronological"), CHRONOLOGICAL)
     assert not (tmp_path / "out" / "fold_0").exists()
     other = tmp_path / "mine"
     other.mkdir()
-    DATASET.export(other, folds_of("chronological"), CHRONOLOGICAL)  # empty: nothing is lost
+    export(DATASET, other, folds_of("chronological"), CHRONOLOGICAL)  # empty: nothing is lost
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "thesis.txt").write_text("three years")
     for taken in (tmp_path / "kept", tmp_path / "kept" / "thesis.txt"):
         with pytest.raises(ConfigError, match="something else than an earlier export"):
-            DATASET.export(taken, folds_of("chronological"), CHRONOLOGICAL)
+            export(DATASET, taken, folds_of("chronological"), CHRONOLOGICAL)
     assert (tmp_path / "kept" / "thesis.txt").read_text() == "three years"
 
 
@@ -200,7 +203,7 @@ def test_an_earlier_export_gives_way_and_nothing_else_does(tmp_path: Path) -> No
 def test_another_dataset_json_is_no_export(tmp_path: Path, about: str) -> None:
     (tmp_path / "dataset.json").write_text(about)
     with pytest.raises(ConfigError, match=r"something else than an earlier export.*dataset\.json"):
-        DATASET.export(tmp_path, folds_of("chronological"), CHRONOLOGICAL)
+        export(DATASET, tmp_path, folds_of("chronological"), CHRONOLOGICAL)
     assert (tmp_path / "dataset.json").read_text() == about
 
 
@@ -208,18 +211,18 @@ def test_another_dataset_json_is_no_export(tmp_path: Path, about: str) -> None:
 @pytest.mark.parametrize("own", ["thesis.txt", "fold_0/thesis.txt", "fold_9/train.parquet"])
 def test_files_beside_an_earlier_export_are_kept(tmp_path: Path, split: str, own: str) -> None:
     folder, folds = tmp_path / "out", folds_of(split)
-    DATASET.export(folder, folds, SPLITTERS.parse(split))
+    export(DATASET, folder, folds, SPLITTERS.parse(split))
     (folder / own).parent.mkdir(exist_ok=True)
     (folder / own).write_text("three years")
     with pytest.raises(ConfigError, match=f"which would be lost: {own}"):
-        DATASET.export(folder, folds, SPLITTERS.parse(split))
+        export(DATASET, folder, folds, SPLITTERS.parse(split))
     assert (folder / own).read_text() == "three years"
 
 
 def test_what_an_export_depends_on_stands_beside_the_fingerprint(tmp_path: Path) -> None:
     weights = SampleWeights(by="uniqueness", oldest=0.5)
     dataset = replace(DATASET, weights=weights, scaler=RobustScaler(clip=3.0), max_gap="9d")
-    content = dataset.export(tmp_path / "out", folds_of("chronological"), CHRONOLOGICAL)
+    content = export(dataset, tmp_path / "out", folds_of("chronological"), CHRONOLOGICAL)
     assert SampleWeights(**content["weights"]) == weights
     assert content["scaler"]["scaler"] == RobustScaler(clip=3.0).content()
     assert content["max_gap"] == "9d"
@@ -237,7 +240,7 @@ def test_an_export_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(pl.DataFrame, "write_parquet", full_disk)
     with pytest.raises(StorageError, match="No space left"):
-        DATASET.export(tmp_path / "out", folds)
+        export(DATASET, tmp_path / "out", folds)
     assert not list(tmp_path.iterdir())
 
 
@@ -245,16 +248,16 @@ def test_a_feature_called_as_a_label_is_refused(tmp_path: Path) -> None:
     columns = ("label_2bars", *DATASET.features.columns[1:])
     dataset = replace(DATASET, features=replace(DATASET.features, columns=columns))
     with pytest.raises(ConfigError, match="Features label_2bars are called as columns"):
-        dataset.export(tmp_path / "out", folds_of("chronological"), CHRONOLOGICAL)
+        export(dataset, tmp_path / "out", folds_of("chronological"), CHRONOLOGICAL)
 
 
 def test_nothing_to_export_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="There is no fold"):
-        DATASET.export(tmp_path / "out", [])
+        export(DATASET, tmp_path / "out", [])
     first, second = folds_of("chronological")
     with pytest.raises(DataError, match="There is no row for validation"):
-        DATASET.export(
-            tmp_path / "out", [replace(first, test=second.test[:3]), second], CHRONOLOGICAL
+        export(
+            DATASET, tmp_path / "out", [replace(first, test=second.test[:3]), second], CHRONOLOGICAL
         )
     with pytest.raises(ConfigError, match="1 folds are not those of a single cut"):
-        DATASET.export(tmp_path / "out", [first], CHRONOLOGICAL)
+        export(DATASET, tmp_path / "out", [first], CHRONOLOGICAL)

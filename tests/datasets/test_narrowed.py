@@ -11,7 +11,7 @@ import pytest
 
 from barstack.datasets import StandardScaler, narrowed
 from barstack.models import MODELS
-from barstack.models._trainer import prepare
+from barstack.models.training import prepare
 from barstack.testing import small_dataset, training_rows
 
 DATASET = small_dataset("return")

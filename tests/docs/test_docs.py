@@ -26,7 +26,7 @@ from barstack.datasets import SCALERS
 from barstack.ensembles import ENSEMBLES
 from barstack.labels import LABELS, Label, SampleWeights
 from barstack.models import MODELS
-from barstack.models.boosting._horizons import Boosting
+from barstack.models.boosting._boosting import Boosting
 from barstack.models.neural._neural import Neural
 from barstack.splits import SPLITTERS, Splitter
 from barstack.worlds import NOISES, WORLDS, Noise, Planted, World

@@ -123,7 +123,7 @@ def test_early_stopping_by_rows_that_overlap_is_found(monkeypatch: pytest.Monkey
     def unpurged(decisions: Any, known_at: Any, rows: Any, share: float = 0.15) -> Any:
         return rows[: int(len(rows) * 0.85)], rows[int(len(rows) * 0.85) :]
 
-    monkeypatch.setattr("barstack.models._trainer.early_stop_split", unpurged)
+    monkeypatch.setattr("barstack.models.training._train.early_stop_split", unpurged)
     study = {
         "bars": {"provider": "sample", "start": "2026-03-01"},
         "features": ["rsi", "body"],

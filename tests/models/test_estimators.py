@@ -47,7 +47,7 @@ IN_FLOAT32 = {
 
 def of_one_row(task: str) -> list[str]:
     able = [name for name in MODELS.names() if task in MODELS.get(name).tasks]
-    able = [name for name in able if MODELS.get(name).family != "tickers"]  # rows have none
+    able = [name for name in able if MODELS.get(name).family != "wrappers"]  # rows have none
     return [n for n in able if MODELS.parse({"model": n, **SETTINGS.get(n, {})}).lookback_bars == 1]
 
 

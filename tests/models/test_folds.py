@@ -21,7 +21,7 @@ from barstack.datasets import Dataset, RankGaussScaler, RobustScaler, StandardSc
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable, SampleWeights
 from barstack.models import MODELS, FittedModel, FoldTrainer, Model, train, train_folds
-from barstack.models.classical._fold_moments import FoldMoments
+from barstack.models.classical._fold_moments import FoldMoments, MomentFits
 from barstack.models.classical._moments import Moments
 from barstack.splits import SPLITTERS
 from barstack.testing import small_dataset, training_rows
@@ -95,11 +95,11 @@ def assert_as_alone(
     models: Sequence[Model],
     dataset: Dataset,
     folds: Sequence[Rows],
-    apart_from: Sequence[Rows] | None = None,
+    disjoint_from: Sequence[Rows] | None = None,
 ) -> None:
-    together = train_folds(models, dataset, folds, 0, apart_from)
+    together = train_folds(models, dataset, folds, 0, disjoint_from)
     for number, fitted in enumerate(together):
-        apart = None if apart_from is None else apart_from[number]
+        apart = None if disjoint_from is None else disjoint_from[number]
         for model, own in zip(models, fitted, strict=True):
             assert_same(train(model, dataset, folds[number], 0, apart), own)
 
@@ -108,8 +108,10 @@ def shares(dataset: Dataset, folds: Sequence[Rows]) -> FoldMoments:
     """What folds share; fails where each would be fitted by itself, which proves nothing."""
     trainer = FoldTrainer(dataset, folds)
     trainer.train(MODELS_OF_MOMENTS[0], 0, 0)
-    assert trainer.moments is not None
-    return trainer.moments
+    fits = trainer.shared(MomentFits)
+    assert isinstance(fits, MomentFits)
+    assert fits.moments is not None
+    return fits.moments
 
 
 SPLITS = [

@@ -10,7 +10,7 @@ from barstack.core.arrays import Rows
 from barstack.core.errors import DataError
 from barstack.datasets import Dataset, Samples, history
 from barstack.models import MODELS, train
-from barstack.models.neural._batches import CHUNK_SPAN, Bars, Chunks, Windows
+from barstack.models.neural._batches import CHUNK_SPAN, Chunks, ScaledTable, Windows
 from barstack.splits import PurgedKFold
 from barstack.testing import small_dataset, training_rows
 
@@ -20,13 +20,15 @@ ROWS = training_rows(DATASET)
 LOOKBACK = 10
 
 
-def samples_of(rows: Rows, apart_from: Rows | None = None, dataset: Dataset = DATASET) -> Samples:
-    rows = dataset.with_history(rows, LOOKBACK, apart_from)
-    return dataset.samples(rows, dataset.fit_scaler(rows), np.ones(2), apart_from)
+def samples_of(
+    rows: Rows, disjoint_from: Rows | None = None, dataset: Dataset = DATASET
+) -> Samples:
+    rows = dataset.with_history(rows, LOOKBACK, disjoint_from)
+    return dataset.samples(rows, dataset.fit_scaler(rows), np.ones(2), disjoint_from)
 
 
 def chunks_of(samples: Samples) -> Chunks:
-    return Chunks(samples, Bars(samples, CPU), LOOKBACK, CPU)
+    return Chunks(samples, ScaledTable(samples, CPU), LOOKBACK, CPU)
 
 
 def held(samples: Samples, shift: int) -> list[tuple[Rows, Rows]]:
@@ -110,7 +112,7 @@ def test_every_label_is_learned_from_once_an_epoch(case: str) -> None:
     """With its own weight, at the step that ends with its own bar."""
     samples = replace(CASES[case], weight=np.arange(1.0, 1.0 + len(CASES[case])))
     chunks = chunks_of(samples)
-    table = Bars(samples, CPU).take(samples.rows[:, None])[:, 0]
+    table = ScaledTable(samples, CPU).take(samples.rows[:, None])[:, 0]
     by_weight = {float(w): place for place, w in enumerate(samples.weight)}
     for batches in (
         [batch for _, batch in chunks.shuffled(64, np.random.default_rng(0))],
@@ -141,7 +143,7 @@ def test_chunks_are_cut_anew_each_epoch() -> None:
 
 def test_windows_are_those_of_the_dataset() -> None:
     samples = CASES["all"]
-    windows = Windows(samples, Bars(samples, CPU), LOOKBACK, CPU)
+    windows = Windows(samples, ScaledTable(samples, CPU), LOOKBACK, CPU)
     found = torch.cat([batch.bars for batch in windows.in_order()])
     np.testing.assert_array_equal(found.numpy(), samples.windows(LOOKBACK))
 
@@ -150,7 +152,7 @@ def test_too_short_a_history_is_refused() -> None:
     samples = DATASET.samples(ROWS, DATASET.fit_scaler(ROWS), np.ones(2))
     for kind in (Chunks, Windows):
         with pytest.raises(DataError, match="A window of 40 bars was asked for row"):
-            kind(samples, Bars(samples, CPU), 40, CPU)
+            kind(samples, ScaledTable(samples, CPU), 40, CPU)
 
 
 @pytest.mark.parametrize("name", ["lstm", "tcn", "transformer"])

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from barstack.models.neural._attention import across, attend, band, small_attention
-from barstack.models.neural._parts import CausalConv
-from barstack.models.neural._recurrent import states
+from barstack.models.neural.networks._attention import across, attend, band, small_attention
+from barstack.models.neural.networks._layers import CausalConv
+from barstack.models.neural.networks._recurrent import states
 
 
 def found_and_asked(of: Callable[[], Tensor], pull: Tensor, asked: list[Tensor]) -> list[Tensor]:

@@ -14,11 +14,10 @@ from barstack.core.arrays import Floats
 from barstack.core.errors import FaultError
 from barstack.core.forecast import Target, Task
 from barstack.datasets import Dataset, Inputs, NewestRow, StandardScaler
-from barstack.models import MODELS, Carried, FittedModel, OneRow, train
-from barstack.models._horizons import Unchanging
+from barstack.models import MODELS, Carried, FittedModel, OneRow, Ridge, train
+from barstack.models._per_horizon import ConstantForecast
 from barstack.models._trees import Tree, Trees
-from barstack.models.boosting._boosted import NativeBoosting
-from barstack.models.classical.ridge import Ridge
+from barstack.models.boosting._boosting import NativeBoosting
 from barstack.testing import small_dataset, training_rows
 
 dataset_for: Callable[[Task], Dataset] = cache(small_dataset)
@@ -160,7 +159,7 @@ def test_horizons_walked_together_are_those_walked_apart(name: str, task: Task) 
     expected = fitted.model.predict(fitted.learned, batch, fitted.target)
     found = [together(NewestRow.of(table[: row + 1], fitted.scaler)) for row in range(20)]
     np.testing.assert_array_equal(np.concatenate(found), expected)
-    unchanging = Unchanging((0.1,) * len(fitted.target.outputs))
+    unchanging = ConstantForecast((0.1,) * len(fitted.target.outputs))
     assert fitted.model.compiled([*fitted.learned[1:], unchanging], fitted.target) is None
 
 

@@ -13,8 +13,8 @@ from barstack.core.forecast import Target, Task
 from barstack.core.seeds import derive_seed
 from barstack.datasets import Dataset, Samples
 from barstack.models import MODELS
-from barstack.models._horizons import Part
-from barstack.models._scikit import bounded_threads
+from barstack.models._libraries import bounded_threads
+from barstack.models._per_horizon import HorizonRows
 from barstack.models.boosting.hist_gradient_boosting import HistGradientBoosting
 from barstack.splits import early_stop_split
 from barstack.testing import small_dataset, training_rows
@@ -88,7 +88,7 @@ def test_hist_gradient_boosting_ranks_rows_where_no_tree_improves_on_the_mean() 
     assert isinstance(model, HistGradientBoosting)
     y = X[:, 0] + 0.1 * rng.normal(size=600)
     target = Target("return", ("1h",))
-    learned = model.fit_one(Part(X, y, weight), Part(X, -y, weight), target, seed=0)
+    learned = model.fit_one(HorizonRows(X, y, weight), HorizonRows(X, -y, weight), target, seed=0)
     assert np.ptp(model.predict_one(learned, X, target)) > 0.0
 
 

@@ -19,8 +19,8 @@ from barstack.core.forecast import LEVELS
 from barstack.datasets import Dataset
 from barstack.evaluation._metrics import pinball_losses
 from barstack.models import MODELS, FittedModel, train
-from barstack.models._quantiles import weighted_quantiles
-from barstack.models.classical.naive_mean import NaiveMean
+from barstack.models._outputs import weighted_quantiles
+from barstack.models.classical.naive import NaiveMean
 from barstack.testing import small_dataset, training_rows
 
 # A setting beside the models' own where these would take long, or would hide the one feature.
@@ -95,7 +95,7 @@ def loss_of(quantiles: np.ndarray) -> float:
 def test_all_models_of_quantiles_are_tried() -> None:
     able = {n for n in MODELS.names() if "quantiles" in MODELS.get(n).tasks}
     networks = {n for n in able if MODELS.get(n).family == "neural"}
-    wrapped = {n for n in able if MODELS.get(n).family == "tickers"}  # theirs is what they wrap
+    wrapped = {n for n in able if MODELS.get(n).family == "wrappers"}  # theirs is what they wrap
     others = able - networks - wrapped - {"naive_mean", "naive_sign", "sklearn"}
     assert others == set(MODELS_HERE) - {"mlp"}
     assert networks == {n for n in MODELS.names() if MODELS.get(n).family == "neural"}
@@ -153,7 +153,7 @@ def test_a_forest_weighs_training_rows_by_how_often_they_share_a_leaf() -> None:
     from sklearn.ensemble import ExtraTreesRegressor  # noqa: PLC0415
 
     from barstack.core.seeds import derive_seed  # noqa: PLC0415
-    from barstack.models.classical._distribution import grid_of  # noqa: PLC0415
+    from barstack.models.classical.forests import grid_of  # noqa: PLC0415
 
     dataset = small_dataset("quantiles")
     rows = training_rows(dataset, 1.0)

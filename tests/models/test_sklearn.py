@@ -15,7 +15,7 @@ from barstack.core.forecast import Task
 from barstack.datasets import Dataset
 from barstack.labels import SampleWeights
 from barstack.models import MODELS, FittedModel, train
-from barstack.models.classical._converted import LISTED
+from barstack.models.classical._conversion import LISTED
 from barstack.testing import small_dataset, training_rows
 
 dataset_for: Callable[[Task], Dataset] = cache(small_dataset)

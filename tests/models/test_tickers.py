@@ -16,7 +16,7 @@ from barstack.core.forecast import EVERY_TASK, Task
 from barstack.core.seeds import derive_seed
 from barstack.datasets import Dataset
 from barstack.models import MODELS, FittedModel, Model, train, update
-from barstack.models.tickers._alike import Profile, likeness
+from barstack.models.wrappers.transfer import Profile, likeness
 from barstack.testing import small_dataset, training_rows
 from barstack.testing._models import check_answers_its_task
 

@@ -119,7 +119,7 @@ def test_an_artifact_refers_to_the_weights_by_their_hash(
 ) -> None:
     """And no file is opened because an artifact names it."""
     told: set[Path] = set()
-    monkeypatch.setattr("barstack.models.pretrained._tuned.TOLD", told)
+    monkeypatch.setattr("barstack.models.pretrained._tuned.NAMED_WEIGHTS", told)
     mine = tmp_path / "model.safetensors"
     mine.write_bytes(weights.read_bytes())
     fitted = train(model_of(mine), dataset, training_rows(dataset), seed=0)

@@ -12,7 +12,7 @@ from barstack.core.errors import DataError
 from barstack.datasets import Dataset
 from barstack.labels import LabelTable, SampleWeights
 from barstack.models import MODELS, FittedModel, train
-from barstack.models.classical._linear import Linear
+from barstack.models.classical._linear import LinearWeights
 from barstack.models.classical.ridge import Ridge
 from barstack.splits import early_stop_split
 from barstack.testing import small_dataset, training_rows
@@ -27,7 +27,7 @@ STOPPING = [
 ]
 
 
-def ridge_of(rows: Rows, weight: np.ndarray, penalty: float) -> Linear:
+def ridge_of(rows: Rows, weight: np.ndarray, penalty: float) -> LinearWeights:
     samples = DATASET.samples(rows, DATASET.fit_scaler(ROWS), np.ones(2))
     return Ridge(penalty=penalty).fit(replace(samples, weight=weight), None, DATASET.target, 0)
 

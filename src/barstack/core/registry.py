@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from importlib.metadata import entry_points
+from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -146,13 +147,20 @@ def _import_all_below(room: str) -> None:
         return
     _loaded.add(room)
     try:
-        package = importlib.import_module(room)
-        for module in pkgutil.walk_packages(package.__path__, prefix=f"{room}."):
-            if not module.name.rpartition(".")[2].startswith("_"):
-                importlib.import_module(module.name)
+        _import_modules_of(importlib.import_module(room))
     except BaseException:
         _loaded.discard(room)
         raise
+
+
+def _import_modules_of(package: ModuleType) -> None:
+    """Import all public modules of a package, but for packages that it lists in `UNREGISTERED`."""
+    unregistered = getattr(package, "UNREGISTERED", ())
+    for found in pkgutil.iter_modules(package.__path__):
+        if not found.name.startswith("_") and found.name not in unregistered:
+            module = importlib.import_module(f"{package.__name__}.{found.name}")
+            if found.ispkg:
+                _import_modules_of(module)
 
 
 def _plugin_code(spec: type[Spec]) -> str | None:

@@ -1,7 +1,7 @@
 """Datasets: features and labels as models see them."""
 
-from ._dataset import Dataset, Weights
-from ._export import Parts, check_free, export_folds, parts_of
+from ._dataset import Dataset, RowWeights
+from ._export import ExportRows, check_free, export, export_folds, parts_of
 from ._history import MAX_GAP, history, recent_history, rows_with_history, usable_rows
 from ._inputs import Inputs, NewestRow, Samples, narrowed, window_view
 from ._scaler import SCALERS, FittedScaler, Scaler, register
@@ -11,18 +11,19 @@ __all__ = [
     "MAX_GAP",
     "SCALERS",
     "Dataset",
+    "ExportRows",
     "FittedScaler",
     "Inputs",
     "LinearScaler",
     "NewestRow",
-    "Parts",
     "RankGaussScaler",
     "RobustScaler",
+    "RowWeights",
     "Samples",
     "Scaler",
     "StandardScaler",
-    "Weights",
     "check_free",
+    "export",
     "export_folds",
     "history",
     "narrowed",

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,20 +13,17 @@ from barstack.core.arrays import Bools, Floats, Rows
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target
-from barstack.core.progress import Progress
 from barstack.core.times import iso, parse_duration
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable, SampleWeights
-from barstack.splits import Fold, Splitter
 
-from ._export import export_folds
 from ._history import MAX_GAP, blocks, complete, history, usable_rows
 from ._inputs import TWICE, Inputs, Samples
 from ._scaler import FittedScaler, Scaler
 from ._scalers import StandardScaler
 
 
-class Weights(Protocol):
+class RowWeights(Protocol):
     """Says how much each training row counts, as `barstack.labels.SampleWeights` does."""
 
     def compute(self, labels: LabelTable, rows: Rows) -> Floats:
@@ -47,7 +42,7 @@ class Dataset:
     features: FeatureTable
     labels: LabelTable
     scaler: Scaler = field(default_factory=StandardScaler)
-    weights: Weights = field(default_factory=SampleWeights)
+    weights: RowWeights = field(default_factory=SampleWeights)
     max_gap: str = MAX_GAP
 
     def __post_init__(self) -> None:
@@ -82,15 +77,15 @@ class Dataset:
         """(n_rows,) rows that a window ending at each may hold, that row included."""
         return history(self.features, self.max_gap)
 
-    def with_history(self, rows: Rows, lookback: int, apart_from: Rows | None = None) -> Rows:
+    def with_history(self, rows: Rows, lookback: int, disjoint_from: Rows | None = None) -> Rows:
         """Those of `rows` that have `lookback` rows of their own symbol up to them.
 
         All of these are complete and lie no further apart than `max_gap`.
 
-        apart_from  rows that no window may hold, such as the test of a fold that trains on both
+        disjoint_from  rows that no window may hold, such as the test of a fold that trains on both
                     sides of it
         """
-        return rows[self._history(apart_from)[rows] >= lookback]
+        return rows[self._history(disjoint_from)[rows] >= lookback]
 
     def fit_scaler(self, rows: Rows) -> FittedScaler:
         """The dataset's scaler, having seen `rows` only."""
@@ -99,9 +94,9 @@ class Dataset:
             return self.scaler.fit(values, rows)
         return self.scaler.fit(values[rows])  # it is handed no other
 
-    def inputs(self, rows: Rows, scaler: FittedScaler, apart_from: Rows | None = None) -> Inputs:
+    def inputs(self, rows: Rows, scaler: FittedScaler, disjoint_from: Rows | None = None) -> Inputs:
         """Inputs for `rows`, scaled as they are taken."""
-        own = self._history(apart_from)[rows]
+        own = self._history(disjoint_from)[rows]
         return Inputs(self.features.values, rows, scaler, own, decisions=self.decisions)
 
     def samples(
@@ -109,7 +104,7 @@ class Dataset:
         rows: Rows,
         scaler: FittedScaler,
         y_scale: Floats,
-        apart_from: Rows | None = None,
+        disjoint_from: Rows | None = None,
     ) -> Samples:
         """Inputs, labels and weights for `rows`, whose labels must be known."""
         y = self.labels.values[rows]
@@ -120,7 +115,7 @@ class Dataset:
                 f"{iso(self.decisions.decided_at[row])} is still open, or missing across a hole in "
                 "the bars; it cannot be trained on. Train on rows that have all_known_at."
             )
-        own = self._history(apart_from)[rows]
+        own = self._history(disjoint_from)[rows]
         return Samples(
             self.features.values,
             rows,
@@ -153,38 +148,11 @@ class Dataset:
         _add(digest, (), labels.known_at, labels.eligible)
         return digest.hexdigest()
 
-    def export(
-        self,
-        folder: Path | str,
-        folds: Sequence[Fold],
-        splitter: Splitter | None = None,
-        *,
-        scaled: bool = False,
-        progress: Progress | None = None,
-    ) -> dict[str, Any]:
-        """Write train, validation and test of each fold as parquet; what was written is returned.
-
-        splitter  what made the folds: a `chronological` one makes them parts of a single cut
-        scaled    whether features are written as models see them, scaled on the training rows
-
-        A single cut of the past goes into `folder`, several folds into `fold_0`, `fold_1` ... of
-        it. What is there already gives way if it is an earlier export and nothing else, or else
-        it is refused.
-        """
-        return export_folds(
-            Path(folder),
-            folds,
-            lambda _: self,
-            splitter=splitter,
-            scaled=scaled,
-            progress=progress or Progress(),
-        )
-
-    def _history(self, apart_from: Rows | None) -> Rows:
-        if apart_from is None or not len(apart_from):
+    def _history(self, disjoint_from: Rows | None) -> Rows:
+        if disjoint_from is None or not len(disjoint_from):
             return self.history
         ready = complete(self.features)
-        ready[apart_from] = False
+        ready[disjoint_from] = False
         return history(self.features, self.max_gap, ready)
 
 

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,16 +18,15 @@ from barstack.core.spec import Spec
 from barstack.core.times import iso
 from barstack.splits import Fold, Splitter, early_stop_split
 
-if TYPE_CHECKING:
-    from ._dataset import Dataset, Weights
-    from ._scaler import FittedScaler
+from ._dataset import Dataset, RowWeights
+from ._scaler import FittedScaler
 
 FORMAT = 1
 _ABOUT = "dataset.json"
 _ROW_GROUP = 65_536
 
 
-class Parts(NamedTuple):
+class ExportRows(NamedTuple):
     """Rows to fit on, to stop early or tune by, and to judge by; each in time order."""
 
     train: Rows
@@ -37,7 +36,7 @@ class Parts(NamedTuple):
 
 def parts_of(
     dataset: Dataset, folds: Sequence[Fold], splitter: Splitter | None = None
-) -> list[Parts]:
+) -> list[ExportRows]:
     """The parts of each fold, or of a single cut of the past; what overlaps is in none.
 
     The two folds of a splitter that is `one_cut`, such as 70/15/15, are parts of one: the first
@@ -64,20 +63,20 @@ def _one_cut(folds: Sequence[Fold], splitter: Splitter | None) -> Splitter | Non
     return splitter
 
 
-def _cut(dataset: Dataset, splitter: Splitter, first: Fold, second: Fold) -> Parts:
+def _cut(dataset: Dataset, splitter: Splitter, first: Fold, second: Fold) -> ExportRows:
     decided_at = dataset.decisions.decided_at
     times = np.unique(decided_at[np.concatenate([first.test, second.test])])
     begins = int(np.searchsorted(times, decided_at[second.test].min()))
     validation = _known(dataset, first.test)
     known_by = splitter.known_by(times, begins)  # the embargo lies before the test here too
     validation = validation[dataset.labels.purged_at[validation] <= known_by]
-    return Parts(_known(dataset, first.train), validation, _eligible(dataset, second.test))
+    return ExportRows(_known(dataset, first.train), validation, _eligible(dataset, second.test))
 
 
-def _of_fold(dataset: Dataset, fold: Fold) -> Parts:
+def _of_fold(dataset: Dataset, fold: Fold) -> ExportRows:
     known = _known(dataset, fold.train)
     fit, stop = early_stop_split(dataset.decisions, dataset.labels.purged_at, known)
-    return Parts(fit, stop, _eligible(dataset, fold.test))
+    return ExportRows(fit, stop, _eligible(dataset, fold.test))
 
 
 def _eligible(dataset: Dataset, rows: Rows) -> Rows:
@@ -87,6 +86,44 @@ def _eligible(dataset: Dataset, rows: Rows) -> Rows:
 def _known(dataset: Dataset, rows: Rows) -> Rows:
     rows = _eligible(dataset, rows)
     return rows[~np.isnat(dataset.labels.all_known_at[rows])]
+
+
+def export(
+    dataset: Dataset,
+    folder: Path | str,
+    folds: Sequence[Fold],
+    splitter: Splitter | None = None,
+    *,
+    scaled: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write train, validation and test rows of each fold as parquet; returns what was written.
+
+    A single cut of the past goes into `folder`, several folds into `fold_0`, `fold_1` ... of it. An
+    earlier export there is replaced; anything else is refused.
+
+    Parameters
+    ----------
+    splitter : Splitter, optional
+        The splitter of the folds: a `chronological` one makes them parts of a single cut.
+    scaled : bool
+        Whether features are written as models see them, scaled on the training rows.
+
+    Raises
+    ------
+    ConfigError
+        Where the folder holds something else than an earlier export.
+    DataError
+        Where purging leaves no rows of a part.
+    """
+    return export_folds(
+        Path(folder),
+        folds,
+        lambda _: dataset,
+        splitter=splitter,
+        scaled=scaled,
+        progress=progress or Progress(),
+    )
 
 
 def export_folds(
@@ -164,7 +201,7 @@ def _exported(folder: Path) -> set[str]:
         return set()
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         return set()
-    own = {_ABOUT, *(f"{part}.parquet" for part in Parts._fields)}
+    own = {_ABOUT, *(f"{part}.parquet" for part in ExportRows._fields)}
     if "fingerprint" in about:
         return own
     folds = about.get("folds")
@@ -173,7 +210,7 @@ def _exported(folder: Path) -> set[str]:
     return {_ABOUT, *(f"fold_{number}/{name}" for number in range(len(folds)) for name in own)}
 
 
-def _write(dataset: Dataset, parts: Parts, folder: Path, scaled: bool) -> dict[str, Any]:
+def _write(dataset: Dataset, parts: ExportRows, folder: Path, scaled: bool) -> dict[str, Any]:
     scaler = dataset.fit_scaler(parts.train)
     counts: dict[str, Any] = {}
     for name, rows in parts._asdict().items():
@@ -205,7 +242,7 @@ def _write(dataset: Dataset, parts: Parts, folder: Path, scaled: bool) -> dict[s
     }
 
 
-def _content(weights: Weights) -> Any:
+def _content(weights: RowWeights) -> Any:
     """What makes the weights, which the fingerprint does not tell."""
     return weights.content() if isinstance(weights, Spec) else repr(weights)
 

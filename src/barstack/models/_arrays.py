@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 import numpy as np
 import numpy.typing as npt
 
-from barstack.core.arrays import Array
+from barstack.core.arrays import Array, Floats
 from barstack.core.errors import ArtifactError, StorageError
 from barstack.core.files import check_seal, seal
 from barstack.core.forecast import Target
@@ -109,6 +109,15 @@ def require_answers(file: Path, values: Array, target: Target) -> None:
     if target.task == "three_class":
         whole = (np.abs(values.sum(axis=-1) - 1.0) <= _ROUNDING).all()
         require(file, whole, "probabilities do not add up to 1")
+
+
+def check_width(n_features: int, X: Floats) -> None:
+    """`ArtifactError` where a model is asked with other features than it was learned from."""
+    if X.shape[1] != n_features:
+        raise ArtifactError(
+            f"A model that was learned from {n_features} features is asked with {X.shape[1]}: its "
+            "files are not of one training. Restore them from a copy, or run the study again."
+        )
 
 
 def seal_files(folder: Path) -> None:

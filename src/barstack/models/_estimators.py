@@ -18,9 +18,9 @@ from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target, Task
 from barstack.datasets import SCALERS, FittedScaler, Inputs, Samples
 
-from . import _calls
 from ._model import MODELS, Model
-from .classical._naive import Naive
+from .classical.naive import NaiveModel
+from .training import _calls
 
 _HORIZONS = ("1",)  # a column of labels says nothing of how far ahead it looks
 
@@ -153,8 +153,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     def _is_naive(self) -> bool:
         """Whether the model looks at one feature at most, and so is no measure of a fit."""
         if isinstance(self.model, str) and self.model in MODELS.names():
-            return issubclass(MODELS.get(self.model), Naive)
-        return isinstance(self.model, Naive)
+            return issubclass(MODELS.get(self.model), NaiveModel)
+        return isinstance(self.model, NaiveModel)
 
 
 class BarstackRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]  # as above

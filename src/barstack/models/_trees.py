@@ -13,8 +13,7 @@ from numba import njit
 
 from barstack.core.arrays import Array, Floats, Ints
 
-from ._arrays import read_arrays, require, write_arrays
-from ._horizons import check_width
+from ._arrays import check_width, read_arrays, require, write_arrays
 
 Numbers = npt.NDArray[np.int32]
 

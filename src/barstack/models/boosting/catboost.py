@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from importlib import import_module
+import json
+import tempfile
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,11 +14,11 @@ from pydantic import Field
 from barstack.core.arrays import Floats
 from barstack.core.forecast import Target, Task
 
+from .._libraries import imported, threads_for
 from .._model import EVERY_TASK, register
-from .._trees import Trees
-from ._boosted import NativeBoosting
-from ._convert import from_catboost
-from ._horizons import Part, imported, threads_for
+from .._per_horizon import HorizonRows
+from .._trees import Tree, Trees
+from ._boosting import NativeBoosting
 
 _LOSSES: dict[Task, str] = {
     "return": "RMSE",
@@ -34,7 +36,7 @@ def _loss(target: Target) -> str:
 
 
 def _catboost() -> Any:
-    return imported("catboost", lambda: import_module("catboost"))
+    return imported("catboost", "catboost", "boosting")
 
 
 @register("catboost", family="boosting", tasks=EVERY_TASK)
@@ -51,7 +53,12 @@ class CatBoost(NativeBoosting):
     )
 
     def grow(
-        self, train: Part, stop: Part, target: Target, seed: int, begin: list[Any] | None
+        self,
+        train: HorizonRows,
+        stop: HorizonRows,
+        target: Target,
+        seed: int,
+        begin: list[Any] | None,
     ) -> list[Any]:
         catboost = _catboost()
         classes = {"classes_count": 3} if target.task == "three_class" else {}
@@ -94,3 +101,31 @@ class CatBoost(NativeBoosting):
 
     def from_native(self, native: bytes) -> Any:
         return _catboost().CatBoost().load_model(blob=native)
+
+
+def from_catboost(booster: Any) -> Trees:
+    """Of CatBoost's JSON; rows must be rounded to float32 before they are compared."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "booster.json"
+        booster.save_model(str(file), format="json")
+        model = json.loads(file.read_text())
+    scale, bias = model["scale_and_bias"]
+    start = np.array(bias, float)
+    trees = [_symmetric(each, scale, len(start)) for each in model["oblivious_trees"]]
+    return Trees.of(trees, start, len(model["features_info"]["float_features"]))
+
+
+def _symmetric(tree: dict[str, Any], scale: float, width: int) -> Tree:
+    """One question a level; the last of CatBoost's is the highest bit of a leaf's number."""
+    asked = (tree["splits"] or [])[::-1]  # none where no split helped
+    n_inner = 2 ** len(asked) - 1
+    level = np.repeat(np.arange(len(asked)), 2 ** np.arange(len(asked)))
+    feature, threshold = np.zeros((2, 2 * n_inner + 1))
+    feature[:n_inner] = np.array([each["float_feature_index"] for each in asked])[level]
+    threshold[:n_inner] = np.array([each["border"] for each in asked], float)[level]
+    node = np.arange(2 * n_inner + 1)
+    left = np.where(node < n_inner, 2 * node + 1, -1)
+    right = np.where(node < n_inner, 2 * node + 2, -1)
+    value = np.zeros((len(node), width))
+    value[n_inner:] = scale * np.array(tree["leaf_values"], float).reshape(-1, width)
+    return left, right, feature, threshold, value

@@ -12,12 +12,12 @@ from barstack.core.arrays import Floats
 from barstack.core.errors import DataError
 from barstack.core.forecast import Target
 
-from .._horizons import Part
-from .._links import LINKS
+from .._libraries import bounded_threads, scikit
 from .._model import EVERY_TASK, register
-from .._scikit import bounded_threads, scikit
+from .._outputs import LINKS
+from .._per_horizon import HorizonRows
 from .._trees import Tree, Trees
-from ._horizons import Boosting
+from ._boosting import Boosting
 
 
 @register("hist_gradient_boosting", family="boosting", tasks=EVERY_TASK)
@@ -32,7 +32,9 @@ class HistGradientBoosting(Boosting):
     )
     l2_penalty: float = Field(0.0, ge=0, description="L2, on leaf values")
 
-    def fit_one(self, train: Part, stop: Part | None, target: Target, seed: int) -> Trees:
+    def fit_one(
+        self, train: HorizonRows, stop: HorizonRows | None, target: Target, seed: int
+    ) -> Trees:
         assert stop is not None  # stops_early
         own, stop_by = train.counted().with_every_class(target), stop.counted()
         if not len(stop_by.y):
@@ -49,7 +51,9 @@ class HistGradientBoosting(Boosting):
         ]
         return _arrays(boosters, train.X.shape[1], len(target.levels))
 
-    def _fitted(self, kind: str, own: Part, stop_by: Part, seed: int, **loss: Any) -> Any:
+    def _fitted(
+        self, kind: str, own: HorizonRows, stop_by: HorizonRows, seed: int, **loss: Any
+    ) -> Any:
         booster = getattr(scikit("ensemble"), f"HistGradientBoosting{kind}")(
             learning_rate=self.learning_rate,
             max_iter=self.trees,

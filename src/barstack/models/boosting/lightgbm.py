@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from barstack.core.arrays import Floats
+from barstack.core.arrays import Array, Floats
 from barstack.core.forecast import Target, Task
 
+from .._libraries import imported, threads_for
 from .._model import EVERY_TASK, register
-from .._trees import Trees
-from ._boosted import NativeBoosting
-from ._convert import from_lightgbm
-from ._horizons import Part, imported, threads_for
+from .._per_horizon import HorizonRows
+from .._trees import Tree, Trees
+from ._boosting import NativeBoosting
+
+_CATEGORY, _ZERO_IS_MISSING = 1, 4  # bits of LightGBM's decision_type
 
 _OBJECTIVES: dict[Task, dict[str, Any]] = {
     "return": {"objective": "regression"},
@@ -25,10 +26,10 @@ _OBJECTIVES: dict[Task, dict[str, Any]] = {
 
 
 def _lightgbm() -> Any:
-    return imported("lightgbm", lambda: import_module("lightgbm"))
+    return imported("lightgbm", "lightgbm", "boosting")
 
 
-def _binned(train: Part, stop: Part, settings: dict[str, Any]) -> tuple[Any, Any]:
+def _binned(train: HorizonRows, stop: HorizonRows, settings: dict[str, Any]) -> tuple[Any, Any]:
     """The rows to learn from and to stop by, without labels; they are binned when first used."""
     Dataset = _lightgbm().Dataset
     rows = Dataset(train.X, train.y, weight=train.weight, params=settings)
@@ -48,7 +49,12 @@ class LightGBM(NativeBoosting):
     )
 
     def grow(
-        self, train: Part, stop: Part, target: Target, seed: int, begin: list[Any] | None
+        self,
+        train: HorizonRows,
+        stop: HorizonRows,
+        target: Target,
+        seed: int,
+        begin: list[Any] | None,
     ) -> list[Any]:
         objectives = [{"objective": "quantile", "alpha": level} for level in target.levels]
         objectives = objectives or [_OBJECTIVES[target.task]]
@@ -59,7 +65,12 @@ class LightGBM(NativeBoosting):
         ]
 
     def _booster(
-        self, train: Part, stop: Part, objective: dict[str, Any], seed: int, begin: Any
+        self,
+        train: HorizonRows,
+        stop: HorizonRows,
+        objective: dict[str, Any],
+        seed: int,
+        begin: Any,
     ) -> Any:
         lightgbm = _lightgbm()
         settings = objective | {
@@ -110,3 +121,39 @@ class LightGBM(NativeBoosting):
 
     def from_native(self, native: bytes) -> Any:
         return _lightgbm().Booster(model_str=native.decode())
+
+
+def from_lightgbm(booster: Any) -> Trees:
+    """Of LightGBM's text, whose thresholds and leaves have all their digits."""
+    head, *sections = booster.model_to_string().split("end of trees")[0].split("\nTree=")
+    facts = _lines(head)
+    width = int(facts["num_tree_per_iteration"])
+    trees = [_of_text(_lines(each), at % width, width) for at, each in enumerate(sections)]
+    return Trees.of(trees, np.zeros(width), int(facts["max_feature_idx"]) + 1)
+
+
+def _lines(text: str) -> dict[str, str]:
+    pairs = (line.partition("=") for line in text.splitlines())
+    return {name: value for name, _, value in pairs}
+
+
+def _of_text(facts: dict[str, str], place: int, width: int) -> Tree:
+    """Inner nodes as they are numbered, then leaves, which LightGBM counts as -1, -2 ..."""
+
+    def numbers(name: str, dtype: type = np.int64) -> Array:
+        return np.array(facts.get(name, "").split(), dtype)
+
+    leaves, n_inner = numbers("leaf_value", float), int(facts["num_leaves"]) - 1
+    kinds = numbers("decision_type")
+    if (kinds & (_CATEGORY | _ZERO_IS_MISSING)).any() or facts["is_linear"] != "0":
+        raise ValueError("LightGBM grew trees on categories, missing zeros or linear leaves")
+    ends = np.full(len(leaves), -1)
+    left, right = (
+        np.concatenate([np.where(child < 0, n_inner - 1 - child, child), ends])
+        for child in (numbers("left_child"), numbers("right_child"))
+    )
+    value = np.zeros((n_inner + len(leaves), width))
+    value[n_inner:, place] = leaves
+    threshold = np.concatenate([numbers("threshold", float), np.zeros(len(leaves))])
+    feature = np.concatenate([numbers("split_feature"), np.zeros_like(ends)])
+    return left, right, feature, threshold, value

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
-from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,11 +12,11 @@ from pydantic import Field
 from barstack.core.arrays import Floats
 from barstack.core.forecast import Target, Task
 
+from .._libraries import imported, threads_for
 from .._model import EVERY_TASK, register
+from .._per_horizon import HorizonRows
 from .._trees import Trees
-from ._boosted import NativeBoosting
-from ._convert import from_xgboost
-from ._horizons import Part, imported, threads_for
+from ._boosting import NativeBoosting
 
 _OBJECTIVES: dict[Task, dict[str, Any]] = {
     "return": {"objective": "reg:squarederror"},
@@ -27,7 +27,7 @@ _OBJECTIVES: dict[Task, dict[str, Any]] = {
 
 
 def _xgboost() -> Any:
-    return imported("xgboost-cpu", lambda: import_module("xgboost"))
+    return imported("xgboost", "xgboost-cpu", "boosting")
 
 
 @register("xgboost", family="boosting", tasks=EVERY_TASK)
@@ -47,7 +47,12 @@ class XGBoost(NativeBoosting):
     row_share: float = Field(0.8, gt=0, le=1, description="share of rows drawn for each tree")
 
     def grow(
-        self, train: Part, stop: Part, target: Target, seed: int, begin: list[Any] | None
+        self,
+        train: HorizonRows,
+        stop: HorizonRows,
+        target: Target,
+        seed: int,
+        begin: list[Any] | None,
     ) -> list[Any]:
         xgboost = _xgboost()
         levels = {"quantile_alpha": list(target.levels)} if target.levels else {}
@@ -94,3 +99,22 @@ class XGBoost(NativeBoosting):
         booster = _xgboost().Booster()
         booster.load_model(bytearray(native))
         return booster
+
+
+def from_xgboost(booster: Any) -> Trees:
+    """Of XGBoost's JSON; rows must be rounded to float32 before they are compared."""
+    learner = json.loads(bytes(booster.save_raw("json")))["learner"]
+    facts, model = learner["learner_model_param"], learner["gradient_booster"]["model"]
+    start = np.atleast_1d(np.array(json.loads(facts["base_score"]), float))
+    if learner["objective"]["name"] == "binary:logistic":
+        start = np.log(start / (1.0 - start))
+    trees = []
+    for tree, place in zip(model["trees"], model["tree_info"], strict=True):
+        left, right = np.array(tree["left_children"]), np.array(tree["right_children"])
+        numbers = np.array(tree["split_conditions"], np.float32)
+        value = np.zeros((len(left), len(start)))
+        value[left < 0, place] = numbers[left < 0]
+        # It goes left below the threshold, ours go left up to it: to the next smaller number.
+        threshold = np.nextafter(numbers, np.float32(-np.inf)).astype(float)
+        trees.append((left, right, np.array(tree["split_indices"]), threshold, value))
+    return Trees.of(trees, start, int(facts["num_feature"]))

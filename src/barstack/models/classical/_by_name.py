@@ -8,7 +8,7 @@ from typing import Any
 from barstack.core.errors import ConfigError
 from barstack.core.forecast import Target
 
-from .._scikit import scikit
+from .._libraries import scikit
 
 
 def check_plain(value: Any) -> None:

@@ -83,3 +83,10 @@ class Moments:
             return True
         least, most = self.eigen.values[0], self.eigen.values[-1]
         return bool(most + l2 <= _MOST_CONDITION * (least + l2))
+
+
+class SeenMoments(NamedTuple):
+    """All that was learned from, so that later rows can be added to it; `weight` of all rows."""
+
+    moments: Moments
+    weight: float

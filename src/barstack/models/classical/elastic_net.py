@@ -1,4 +1,4 @@
-"""Linear regression with both penalties."""
+"""LinearWeights regression with both penalties."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 
 from .._model import register
 from ._descent import elastic_net_of
-from ._linear import Linear, MomentModel
+from ._linear import LinearWeights, MomentModel
 from ._moments import Moments
 
 
@@ -33,7 +33,7 @@ class ElasticNet(MomentModel):
     def l2(self) -> float:
         return self.penalty * (1.0 - self.l1_share)
 
-    def solve(self, moments: Moments) -> Linear:
+    def solve(self, moments: Moments) -> LinearWeights:
         weights, l1 = np.empty_like(moments.cross), self.penalty * self.l1_share
         for place, cross in enumerate(moments.cross.T):
             weights[:, place], reached = elastic_net_of(
@@ -45,4 +45,4 @@ class ElasticNet(MomentModel):
                     f"with penalty {self.penalty}. Give more rounds or a larger penalty.",
                     stacklevel=2,
                 )
-        return Linear(weights, moments.mean - moments.centre @ weights)
+        return LinearWeights(weights, moments.mean - moments.centre @ weights)

@@ -13,10 +13,9 @@ from barstack.core.arrays import Floats, Ints
 from barstack.core.forecast import Target
 from barstack.datasets import Inputs, Samples
 
-from .._arrays import read_arrays, require, write_arrays
-from .._horizons import check_width
+from .._arrays import check_width, read_arrays, require, write_arrays
 from .._model import EVERY_TASK, Model, register
-from .._quantiles import weighted_quantiles
+from .._outputs import weighted_quantiles
 
 # Rows asked about times training rows whose distances are computed together.
 _AT_ONCE = 2**22

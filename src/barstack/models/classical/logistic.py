@@ -11,10 +11,10 @@ from barstack.core.arrays import Floats
 from barstack.core.forecast import Target
 from barstack.datasets import Samples
 
-from .._horizons import Part, Unchanging
+from .._libraries import bounded_threads, scikit
 from .._model import register
-from .._scikit import bounded_threads, scikit
-from ._linear import Linear, LinearModel
+from .._per_horizon import ConstantForecast, HorizonRows
+from ._linear import LinearModel, LinearWeights
 
 
 @register("logistic", family="classical", tasks=("direction", "three_class"))
@@ -30,12 +30,12 @@ class Logistic(LinearModel):
     penalty: float = Field(0.1, gt=0, description="L2, against the mean loss of a row")
     rounds: int = Field(1_000, ge=1, le=1_000_000, description="most steps of the solver")
 
-    def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Linear:
+    def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> LinearWeights:
         X, linear_model = train.last(), scikit("linear_model")
         found = []
         with bounded_threads(len(X)):
             for y in train.y.T:
-                part = Part(X, y, train.weight)
+                part = HorizonRows(X, y, train.weight)
                 if np.ptp(y) == 0.0:
                     found.append(_of_shares(part, target))
                     continue
@@ -45,15 +45,15 @@ class Logistic(LinearModel):
                 regression.fit(own.X, own.y, own.weight)
                 found.append(_weights(regression))
         weights, intercept = zip(*found, strict=True)
-        return Linear(np.hstack(weights), np.concatenate(intercept))
+        return LinearWeights(np.hstack(weights), np.concatenate(intercept))
 
 
 def _weights(regression: Any) -> tuple[Floats, Floats]:
     return regression.coef_.T, regression.intercept_
 
 
-def _of_shares(part: Part, target: Target) -> tuple[Floats, Floats]:
+def _of_shares(part: HorizonRows, target: Target) -> tuple[Floats, Floats]:
     """Where one class is all there is, its share whatever the features say."""
-    shares = np.array(Unchanging.fit(part, target).values)
+    shares = np.array(ConstantForecast.fit(part, target).values)
     scores = np.log(shares) if len(shares) > 1 else np.log(shares / (1.0 - shares))
     return np.zeros((part.X.shape[1], len(shares))), scores

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from .._model import register
-from ._linear import Linear, MomentModel
+from ._linear import LinearWeights, MomentModel
 from ._moments import Moments
 
 
@@ -29,11 +29,11 @@ class Ridge(MomentModel):
     def l2(self) -> float:
         return self.penalty
 
-    def solve(self, moments: Moments) -> Linear:
+    def solve(self, moments: Moments) -> LinearWeights:
         values, vectors, cross = moments.eigen
         curvature = values + self.penalty
         # Without a penalty repeated features leave directions in which nothing is learned.
         flat = curvature <= np.finfo(float).eps * len(curvature) * curvature.max(initial=0.0)
         along = np.where(flat[:, None], 0.0, cross / np.where(flat, 1.0, curvature)[:, None])
         weights = vectors @ along
-        return Linear(weights, moments.mean - moments.centre @ weights)
+        return LinearWeights(weights, moments.mean - moments.centre @ weights)

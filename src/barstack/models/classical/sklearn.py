@@ -14,14 +14,13 @@ from barstack.core.errors import ConfigError, FaultError
 from barstack.core.forecast import Target
 
 from .._arrays import read_arrays, require, write_arrays
-from .._horizons import Part, PerHorizon
+from .._libraries import bounded_threads, scikit
 from .._model import EVERY_TASK, register
-from .._scikit import bounded_threads, scikit
+from .._per_horizon import HorizonRows, PerHorizon
 from . import _by_name as by_name
 from . import _forms as forms
-from ._converted import check_listed, numbers, probabilities
-from ._form_kinds import PROBABILITIES, Columns, Form, Function
-from ._forms import Beside, Chain
+from ._conversion import check_listed, numbers, probabilities
+from ._forms import PROBABILITIES, ChainForm, ColumnsForm, Form, FunctionForm, SideBySideForm
 
 _CHECKED_ROWS = 64
 _SAME = 1e-6  # of the size of a forecast
@@ -85,7 +84,9 @@ class ScikitLearn(PerHorizon):
         by_name.check_plain(params)
         return params
 
-    def fit_one(self, train: Part, stop: Part | None, target: Target, seed: int) -> Named:
+    def fit_one(
+        self, train: HorizonRows, stop: HorizonRows | None, target: Target, seed: int
+    ) -> Named:
         own = train.counted().with_every_class(target)
         with bounded_threads(len(own.X)):
             fitted = [
@@ -100,7 +101,12 @@ class ScikitLearn(PerHorizon):
         return self.estimator in _STATES and not self.params.get("average")
 
     def update_one(
-        self, learned: Named, train: Part, stop: Part | None, target: Target, seed: int
+        self,
+        learned: Named,
+        train: HorizonRows,
+        stop: HorizonRows | None,
+        target: Target,
+        seed: int,
     ) -> Named:
         if not self.updates:
             raise ConfigError(
@@ -132,8 +138,8 @@ class ScikitLearn(PerHorizon):
         form = forms.load(file)
         require(file, form.outputs == len(target.outputs), f"it gives {form.outputs} columns")
         if target.n_classes:
-            last = form.parts[-1] if isinstance(form, Chain) else form
-            fine = isinstance(last, Function) and last.name in PROBABILITIES
+            last = form.parts[-1] if isinstance(form, ChainForm) else form
+            fine = isinstance(last, FunctionForm) and last.name in PROBABILITIES
             require(file, fine, "it does not end in probabilities")
         kinds = _STATES.get(self.estimator, {})
         states: list[dict[str, Array]] = []
@@ -159,7 +165,7 @@ class ScikitLearn(PerHorizon):
         return [estimator]
 
     @staticmethod
-    def _targets(own: Part, target: Target, estimator: Any) -> list[Array]:
+    def _targets(own: HorizonRows, target: Target, estimator: Any) -> list[Array]:
         """What each estimator learns: classes, or numbers, of three classes one each."""
         if scikit("base").is_classifier(estimator):
             return [own.y.astype(np.int64)]
@@ -167,7 +173,7 @@ class ScikitLearn(PerHorizon):
             return [(own.y == each) * 1.0 for each in range(3)]
         return [own.y]
 
-    def _weights(self, estimator: Any, own: Part, method: str) -> dict[str, Floats]:
+    def _weights(self, estimator: Any, own: HorizonRows, method: str) -> dict[str, Floats]:
         """The keyword for weights, if the method takes them or rows weigh differently."""
         if "sample_weight" in signature(getattr(estimator, method)).parameters:
             return {"sample_weight": own.weight}
@@ -179,7 +185,7 @@ class ScikitLearn(PerHorizon):
             "choose another estimator."
         )
 
-    def _fitted(self, estimator: Any, own: Part, y: Array) -> Any:
+    def _fitted(self, estimator: Any, own: HorizonRows, y: Array) -> Any:
         weights = self._weights(estimator, own, "fit")
         try:
             return scikit("base").clone(estimator).fit(own.X, y, **weights)
@@ -189,7 +195,7 @@ class ScikitLearn(PerHorizon):
                 f"features: {error}"
             ) from error
 
-    def _named(self, fitted: list[Any], own: Part, target: Target) -> Named:
+    def _named(self, fitted: list[Any], own: HorizonRows, target: Target) -> Named:
         """Fitted estimators as arrays, once these forecast what the estimators do."""
         kinds = _STATES.get(self.estimator, {}) if self.updates else {}
         states = tuple(
@@ -206,7 +212,7 @@ def _form(fitted: list[Any], X: Floats, target: Target, name: str) -> Form:
         theirs = np.asarray(fitted[0].predict_proba(X), float)
     else:
         each = [numbers(one) for one in fitted]
-        form = each[0] if len(each) == 1 else Beside(tuple(each))
+        form = each[0] if len(each) == 1 else SideBySideForm(tuple(each))
         theirs = np.column_stack([np.asarray(one.predict(X), float).ravel() for one in fitted])
     ours = forms.applied(form, X)
     if not np.abs(ours - theirs).max() <= _SAME * max(1.0, np.abs(theirs).max()):
@@ -217,11 +223,11 @@ def _form(fitted: list[Any], X: Floats, target: Target, name: str) -> Form:
         )
     if not target.n_classes:
         return form
-    parts = form.parts if isinstance(form, Chain) else (form,)
+    parts = form.parts if isinstance(form, ChainForm) else (form,)
     if classifier and target.task == "direction":
-        parts = (*parts, Columns(np.array([1], np.int32), np.array([2], np.int32)))
+        parts = (*parts, ColumnsForm(np.array([1], np.int32), np.array([2], np.int32)))
     width = np.array([len(target.outputs)], np.int32)
-    return Chain((*parts, Function("shares" if classifier else "shares_of_numbers", width)))
+    return ChainForm((*parts, FunctionForm("shares" if classifier else "shares_of_numbers", width)))
 
 
 def _state_file(file: Path, place: int) -> Path:

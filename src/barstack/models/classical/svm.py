@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -12,13 +12,69 @@ from scipy.special import expit
 from barstack.core.arrays import Floats
 from barstack.core.forecast import Target
 
-from .._horizons import Part, PerHorizon
+from .._arrays import check_width, read_arrays, require, write_arrays
+from .._libraries import bounded_threads, scikit
 from .._model import register
-from .._scikit import bounded_threads, scikit
-from ._kernel import Kernel
+from .._per_horizon import HorizonRows, PerHorizon
 
 _LEAST = 1e-12  # probability of a class before they are made to add up to one
 _PARTS = 3  # of time, each decided on by a machine that was fitted on the others
+
+# Rows times centres whose kernels are computed together.
+_AT_ONCE = 2**22
+
+
+class KernelMachine(NamedTuple):
+    """Sums over centres of a coefficient times exp(-gamma |x - centre|^2).
+
+    centres       (n_centres, n_features)
+    coefficients  (n_centres, n_sums)
+    intercept     (n_sums,)
+    gamma         (1,)
+    slope, shift  (n_sums,) of Platt's sigmoid, which makes a probability of a sum
+    """
+
+    centres: Floats
+    coefficients: Floats
+    intercept: Floats
+    gamma: Floats
+    slope: Floats
+    shift: Floats
+
+    def sums(self, X: Floats) -> Floats:
+        """(n_rows, n_sums)."""
+        check_width(self.centres.shape[1], X)
+        out = np.empty((len(X), len(self.intercept)))
+        lengths = (self.centres**2).sum(axis=1)
+        size = max(1, _AT_ONCE // max(len(self.centres), 1))
+        for begin in range(0, len(X), size):
+            rows = X[begin : begin + size]
+            apart = (rows**2).sum(axis=1)[:, None] + lengths - 2.0 * rows @ self.centres.T
+            kernels = np.exp(-self.gamma[0] * np.maximum(apart, 0.0))
+            out[begin : begin + size] = kernels @ self.coefficients + self.intercept
+        return out
+
+    def save(self, file: Path) -> None:
+        """Write as arrays."""
+        write_arrays(file, **self._asdict())
+
+    @classmethod
+    def load(cls, file: Path, n_sums: int) -> KernelMachine:
+        """Read what `save` wrote."""
+        each = f"float64 {n_sums}"
+        read = cls(
+            **read_arrays(
+                file,
+                centres="float64 centres,features",
+                coefficients=f"float64 centres,{n_sums}",
+                intercept=each,
+                gamma="float64 1",
+                slope=each,
+                shift=each,
+            )
+        )
+        require(file, read.gamma[0] > 0.0, "gamma is not above 0")
+        return read
 
 
 @register("svm", family="classical", tasks=("return", "direction", "three_class"))
@@ -45,7 +101,9 @@ class SVM(PerHorizon):
     )
     landmarks: int = Field(300, ge=1, le=100_000, description="rows that stand for all above that")
 
-    def fit_one(self, train: Part, stop: Part | None, target: Target, seed: int) -> Kernel:
+    def fit_one(
+        self, train: HorizonRows, stop: HorizonRows | None, target: Target, seed: int
+    ) -> KernelMachine:
         own = train.counted().with_every_class(target)
         with bounded_threads(len(own.X)):
             if not target.n_classes:
@@ -55,12 +113,12 @@ class SVM(PerHorizon):
                 [self._calibrated(own._replace(y=(own.y == each) * 1.0), seed) for each in classes]
             )
 
-    def _calibrated(self, own: Part, seed: int) -> Kernel:
+    def _calibrated(self, own: HorizonRows, seed: int) -> KernelMachine:
         """A machine for one class against the rest, and the sigmoid over its decisions."""
         decided = np.zeros(len(own.y))
         for inside in np.array_split(np.arange(len(own.y)), _PARTS):
             outside = np.setdiff1d(np.arange(len(own.y)), inside)
-            rest = Part(own.X[outside], own.y[outside], own.weight[outside])
+            rest = HorizonRows(own.X[outside], own.y[outside], own.weight[outside])
             if np.ptp(rest.y) > 0.0:
                 decided[inside] = self._machine(rest, False, seed).sums(own.X[inside])[:, 0]
         sigmoid = scikit("linear_model").LogisticRegression(C=1e3)
@@ -68,7 +126,7 @@ class SVM(PerHorizon):
         whole = self._machine(own, False, seed)
         return whole._replace(slope=sigmoid.coef_[0], shift=sigmoid.intercept_)
 
-    def _machine(self, own: Part, regression: bool, seed: int) -> Kernel:
+    def _machine(self, own: HorizonRows, regression: bool, seed: int) -> KernelMachine:
         gamma = self.gamma or 1.0 / own.X.shape[1]
         if not regression:
             # Of a rare class a machine makes nothing, every row being cheapest on the other side.
@@ -78,7 +136,7 @@ class SVM(PerHorizon):
         exact = len(own.y) <= self.exact_rows
         return (self._exact if exact else self._approximate)(own, regression, gamma, seed)
 
-    def _exact(self, own: Part, regression: bool, gamma: float, seed: int) -> Kernel:
+    def _exact(self, own: HorizonRows, regression: bool, gamma: float, seed: int) -> KernelMachine:
         svm = scikit("svm")
         settings = {"kernel": "rbf", "gamma": gamma, "C": self.cost, "cache_size": 500}
         machine = svm.SVR(epsilon=self.width, **settings) if regression else svm.SVC(**settings)
@@ -87,7 +145,9 @@ class SVM(PerHorizon):
             machine.support_vectors_, machine.dual_coef_[0], machine.intercept_[0], gamma
         )
 
-    def _approximate(self, own: Part, regression: bool, gamma: float, seed: int) -> Kernel:
+    def _approximate(
+        self, own: HorizonRows, regression: bool, gamma: float, seed: int
+    ) -> KernelMachine:
         svm = scikit("svm")
         nystroem = scikit("kernel_approximation").Nystroem(
             gamma=gamma, n_components=min(self.landmarks, len(own.y)), random_state=seed
@@ -105,22 +165,22 @@ class SVM(PerHorizon):
         intercept = np.ravel(machine.intercept_)[0]
         return _kernel(nystroem.components_, coefficients, intercept, gamma)
 
-    def predict_one(self, learned: Kernel, X: Floats, target: Target) -> Floats:
+    def predict_one(self, learned: KernelMachine, X: Floats, target: Target) -> Floats:
         sums = learned.sums(X)
         if not target.n_classes:
             return sums
         each = np.maximum(expit(learned.slope * sums + learned.shift), _LEAST)
         return each / each.sum(axis=1, keepdims=True) if target.task == "three_class" else each
 
-    def save_one(self, learned: Kernel, file: Path) -> None:
+    def save_one(self, learned: KernelMachine, file: Path) -> None:
         learned.save(file)
 
-    def load_one(self, file: Path, target: Target) -> Kernel:
-        return Kernel.load(file, len(target.outputs))
+    def load_one(self, file: Path, target: Target) -> KernelMachine:
+        return KernelMachine.load(file, len(target.outputs))
 
 
-def _kernel(centres: Floats, coefficients: Floats, intercept: float, gamma: float) -> Kernel:
-    return Kernel(
+def _kernel(centres: Floats, coefficients: Floats, intercept: float, gamma: float) -> KernelMachine:
+    return KernelMachine(
         np.array(centres),
         np.array(coefficients)[:, None],
         np.array([intercept]),
@@ -130,7 +190,7 @@ def _kernel(centres: Floats, coefficients: Floats, intercept: float, gamma: floa
     )
 
 
-def _beside(machines: list[Kernel]) -> Kernel:
+def _beside(machines: list[KernelMachine]) -> KernelMachine:
     """Several machines as one; a centre that two share stands twice, as each has its own."""
     if len(machines) == 1:
         return machines[0]
@@ -139,7 +199,7 @@ def _beside(machines: list[Kernel]) -> Kernel:
     ends = np.cumsum(sizes)
     for place, (end, each) in enumerate(zip(ends, machines, strict=True)):
         coefficients[end - len(each.centres) : end, place] = each.coefficients[:, 0]
-    return Kernel(
+    return KernelMachine(
         np.vstack([each.centres for each in machines]),
         coefficients,
         np.concatenate([each.intercept for each in machines]),

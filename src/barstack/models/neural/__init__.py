@@ -1,1 +1,3 @@
-"""Neural networks, written in PyTorch, which is imported only when one is used."""
+"""Neural networks: settings here, PyTorch modules in `networks`, imported when one is used."""
+
+UNREGISTERED = ("networks",)  # packages that register no models

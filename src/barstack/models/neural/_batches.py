@@ -41,7 +41,7 @@ class Batch(NamedTuple):
     rows: int
 
 
-class Bars:
+class ScaledTable:
     """The feature table of some samples, scaled as windows of it are."""
 
     def __init__(self, samples: Samples, device: torch.device) -> None:
@@ -69,7 +69,9 @@ class Bars:
 class Windows:
     """One window of `lookback` bars for each label."""
 
-    def __init__(self, samples: Samples, bars: Bars, lookback: int, device: torch.device) -> None:
+    def __init__(
+        self, samples: Samples, bars: ScaledTable, lookback: int, device: torch.device
+    ) -> None:
         if (samples.history < lookback).any():
             samples.windows(lookback)  # says which row has too short a history
         self._bars, self._rows = bars, samples.rows
@@ -112,7 +114,9 @@ class Chunks:
     chunk of an epoch; where chunks are cut is drawn anew each time.
     """
 
-    def __init__(self, samples: Samples, bars: Bars, lookback: int, device: torch.device) -> None:
+    def __init__(
+        self, samples: Samples, bars: ScaledTable, lookback: int, device: torch.device
+    ) -> None:
         if (samples.history < lookback).any():
             samples.windows(lookback)  # says which row has too short a history
         order = np.argsort(samples.rows, kind="stable")

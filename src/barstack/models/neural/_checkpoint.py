@@ -30,17 +30,19 @@ EVERY_S = 5.0  # an epoch that is lost to a kill is made again, the same
 
 
 @dataclass(eq=False)
-class Record:
-    """How the training of a network went so far, and its weights when it was best."""
+class TrainingState:
+    """All that the rest of a training depends on, and the weights when it was best."""
 
     network: nn.Module
+    optimizer: torch.optim.Optimizer
+    shuffle: np.random.Generator
     best: dict[str, Tensor] = field(default_factory=dict)
     best_loss: float = np.inf
     waited: int = 0
     curves: list[Epoch] = field(default_factory=list)
 
-    def look_back(self, epoch: Epoch) -> None:
-        """Remember an epoch, and the weights when it is the best so far."""
+    def record(self, epoch: Epoch) -> None:
+        """Append an epoch, and keep the weights when it is the best so far."""
         self.curves.append(epoch)
         if epoch.stop_loss < self.best_loss:
             self.best_loss, self.waited = epoch.stop_loss, 0
@@ -50,14 +52,6 @@ class Record:
             self.waited += 1
 
 
-@dataclass(eq=False, kw_only=True)
-class State(Record):
-    """All that the rest of the training depends on."""
-
-    optimizer: torch.optim.Optimizer
-    shuffle: np.random.Generator
-
-
 class Checkpoint:
     """A file for the training of one model on one set of rows; of another one it is refused."""
 
@@ -65,7 +59,7 @@ class Checkpoint:
         self._file = folder / _FILE if folder else None
         self._what, self._written = what, time.monotonic()
 
-    def write(self, state: State) -> None:
+    def write(self, state: TrainingState) -> None:
         """Keep the state, unless that was done a moment ago."""
         if self._file is None or time.monotonic() - self._written < EVERY_S:
             return
@@ -88,7 +82,7 @@ class Checkpoint:
             save_file(own, scratch, {"story": json.dumps(story)})
         self._written = time.monotonic()
 
-    def read(self, state: State) -> None:
+    def read(self, state: TrainingState) -> None:
         """Bring `state` to where the file stands, if there is one."""
         if self._file is None or not self._file.is_file():
             return

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -21,11 +21,9 @@ from barstack.core.stored import Number, Stored
 from barstack.core.untrusted import opened, read_json
 
 from .._arrays import require
+from ._settings import NetworkSettings
 
-if TYPE_CHECKING:
-    from ._neural import Neural
-
-_WEIGHTS, _STORY = "network.safetensors", "training.json"
+_WEIGHTS, _TRAINING = "network.safetensors", "training.json"
 _MOST_FEATURES = 1_000_000
 _LARGEST = 1e6  # beyond any weight that training gives
 _LARGEST_FILE = 2**31
@@ -60,7 +58,7 @@ class _Epoch(Stored):
     seconds: float = Field(ge=0)
 
 
-class _Story(Stored):
+class _TrainingFile(Stored):
     """What lies beside the weights."""
 
     n_features: int = Field(ge=1, le=_MOST_FEATURES)
@@ -105,12 +103,12 @@ class Learned:
             "start": self.start.tolist(),
             "curves": [asdict(epoch) for epoch in self.curves],
         }
-        (folder / _STORY).write_text(json.dumps(story, indent=1))
+        (folder / _TRAINING).write_text(json.dumps(story, indent=1))
 
 
-def load(model: Neural, folder: Path, n_outputs: int) -> Learned:
+def load(model: NetworkSettings, folder: Path, n_outputs: int) -> Learned:
     """Read what `Learned.save` wrote; names, shapes and values are checked before they are used."""
-    story = _story(folder / _STORY, n_outputs)
+    story = _read_training(folder / _TRAINING, n_outputs)
     file = folder / _WEIGHTS
     # On the device "meta" a network has shapes and takes no memory, so that a file that asks for
     # huge arrays is refused before any is made.
@@ -183,7 +181,7 @@ def read_weights(file: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, Te
     return weights
 
 
-def _story(file: Path, n_outputs: int) -> _Story:
-    story = _Story.read(read_json(file), file)
+def _read_training(file: Path, n_outputs: int) -> _TrainingFile:
+    story = _TrainingFile.read(read_json(file), file)
     require(file, len(story.start) == n_outputs, f"it starts from {len(story.start)} numbers")
     return story

@@ -11,7 +11,7 @@ from barstack.core.errors import ConfigError
 from barstack.core.forecast import Target
 from barstack.datasets import Samples
 
-from .._quantiles import weighted_quantiles
+from .._outputs import weighted_quantiles
 
 FOR_TASK = {
     "return": ("huber", "mse", "directional", "sharpe"),

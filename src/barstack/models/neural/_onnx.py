@@ -9,7 +9,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,18 +20,18 @@ from barstack.core.errors import FaultError
 from barstack.core.forecast import Target
 from barstack.datasets import Inputs
 
-from .._links import LINKS
 from .._model import Carried
+from .._outputs import LINKS
+from ._learned import Learned
+from ._settings import NetworkSettings
 
-if TYPE_CHECKING:
-    from ._learned import Learned
-    from ._neural import Neural
 
-
-def compiled(model: Neural, learned: Learned, target: Target) -> Callable[[Inputs], Floats]:
+def compiled(
+    model: NetworkSettings, learned: Learned, target: Target
+) -> Callable[[Inputs], Floats]:
     """The network's forecast of one window: (1, n_horizons, n_outputs)."""
     window = torch.zeros(1, model.lookback, learned.n_features)
-    session = _session(_graph(model, learned.network, (window,)))
+    session = _session(_graph(learned.network, (window,), type(model).__name__))
     (asked,) = [each.name for each in session.get_inputs()]
     finish = _finish(learned, target)
 
@@ -43,11 +43,11 @@ def compiled(model: Neural, learned: Learned, target: Target) -> Callable[[Input
     return forecast
 
 
-def carried(model: Neural, learned: Learned, target: Target) -> Callable[[], Carried]:
+def carried(learned: Learned, target: Target) -> Callable[[], Carried]:
     """The causal network's step; what comes back makes a state for each stream."""
     network: Any = learned.network
     given = (torch.zeros(1, learned.n_features), *network.initial())
-    session = _session(_graph(model, _Step(network).eval(), given))
+    session = _session(_graph(_Step(network).eval(), given, type(network).__name__))
     shapes = [tuple(each.shape) for each in given[1:]]
     finish = _finish(learned, target)
     return lambda: _Carried(session, learned.n_features, shapes, finish)
@@ -124,14 +124,14 @@ def _finish(learned: Learned, target: Target) -> Callable[[Any], Floats]:
     return finish
 
 
-def _graph(model: Neural, module: nn.Module, given: tuple[Tensor, ...]) -> bytes:
+def _graph(module: nn.Module, given: tuple[Tensor, ...], name: str) -> bytes:
     try:
         with _quiet(), torch.no_grad():
             program: Any = torch.onnx.export(module, given, dynamo=True, verbose=False)
         return bytes(program.model_proto.SerializeToString())
     except Exception as error:
         raise FaultError(
-            f"{type(model).__name__} cannot be written for ONNX Runtime: {error!r}"[:500]
+            f"{name} cannot be written for ONNX Runtime: {error!r}"[:500]
             + ". Forecast without fast(), or uninstall onnxruntime."
         ) from error
 

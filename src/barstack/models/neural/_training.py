@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,19 +17,16 @@ from barstack.core.errors import DataError
 from barstack.core.forecast import Target
 from barstack.datasets import Inputs, Samples
 
-from . import _learned
-from ._batches import Bars, Batch, Chunks, Windows
-from ._checkpoint import Checkpoint, Record, State, fingerprint
+from ._batches import Batch, Chunks, ScaledTable, Windows
+from ._checkpoint import Checkpoint, TrainingState, fingerprint
 from ._learned import Epoch, Learned
 from ._losses import loss_for, outputs, row_losses, starting_point
-
-if TYPE_CHECKING:
-    from ._neural import Neural
+from ._settings import NetworkSettings
 
 _PREDICT_ROWS = 2048
 
 
-def parameter_count(model: Neural, n_features: int, n_outputs: int) -> int:
+def parameter_count(model: NetworkSettings, n_features: int, n_outputs: int) -> int:
     """Numbers that training sets."""
     with torch.device("meta"):
         network = model.network(n_features, n_outputs)
@@ -38,7 +34,7 @@ def parameter_count(model: Neural, n_features: int, n_outputs: int) -> int:
 
 
 def fit(
-    model: Neural,
+    model: NetworkSettings,
     train: Samples,
     stop: Samples,
     target: Target,
@@ -52,19 +48,19 @@ def fit(
     what = fingerprint([model.content(), target.columns], seed, train, stop) if folder else ""
     checkpoint = Checkpoint(folder, what)
     with one_thread(), seeded(seed, where):
-        run = Run.begin(model, train, target, where)
+        run = NetworkTraining.begin(model, train, target, where)
         if begin is not None:
             run.network.load_state_dict(begin.network.state_dict())
             run.start = begin.start.to(where)
-        state = State(run.network, optimizer=run.optimizer, shuffle=np.random.default_rng(seed))
+        state = TrainingState(run.network, run.optimizer, np.random.default_rng(seed))
         checkpoint.read(state)
         kind = Chunks if model.dense else Windows
         learning, stopping = (
-            kind(part, Bars(part, where), model.lookback, where) for part in (train, stop)
+            kind(part, ScaledTable(part, where), model.lookback, where) for part in (train, stop)
         )
         while len(state.curves) < model.epochs and state.waited < model.patience:
             epoch = run.epoch(len(state.curves), learning, stopping, state.shuffle)
-            state.look_back(epoch)
+            state.record(epoch)
             checkpoint.write(state)
             if on_epoch:
                 on_epoch(epoch)
@@ -73,7 +69,7 @@ def fit(
     return learned
 
 
-def learned_of(run: Run, record: Record, n_features: int) -> Learned:
+def learned_of(run: NetworkTraining, record: TrainingState, n_features: int) -> Learned:
     """The network with its best weights; `DataError` when no epoch had a loss at all."""
     if not record.best:
         raise DataError(
@@ -87,18 +83,20 @@ def learned_of(run: Run, record: Record, n_features: int) -> Learned:
     return Learned(network, start, n_features, mode, tuple(record.curves))
 
 
-class Run:
+class NetworkTraining:
     """A network on its way: one epoch, one step, one look at the rows to stop by."""
 
     @classmethod
-    def begin(cls, model: Neural, train: Samples, target: Target, where: torch.device) -> Run:
+    def begin(
+        cls, model: NetworkSettings, train: Samples, target: Target, where: torch.device
+    ) -> NetworkTraining:
         """An untrained network, drawn from PyTorch's generator, and the naive forecast."""
         loss = loss_for(model.loss, target)
         network = model.network(train.n_features, len(target.columns)).to(where)
         return cls(model, network, starting_point(train, target).to(where), loss, target)
 
     def __init__(
-        self, model: Neural, network: nn.Module, start: Tensor, loss: str, target: Target
+        self, model: NetworkSettings, network: nn.Module, start: Tensor, loss: str, target: Target
     ) -> None:
         self.model, self.network, self.start = model, network, start
         self.loss, self.target = loss, target
@@ -163,7 +161,7 @@ class Run:
         return 0.0 if side is None else side
 
 
-def learning_rate(model: Neural, progress: float) -> float:
+def learning_rate(model: NetworkSettings, progress: float) -> float:
     """The rate at a share of all epochs.
 
     >>> from barstack.models import MODELS
@@ -180,7 +178,7 @@ def learning_rate(model: Neural, progress: float) -> float:
     return top * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * fallen)))
 
 
-def predict(model: Neural, learned: Learned, inputs: Inputs, target: Target) -> Floats:
+def predict(model: NetworkSettings, learned: Learned, inputs: Inputs, target: Target) -> Floats:
     """(n_rows, n_horizons, n_outputs): returns in training deviations, or probabilities."""
     found = np.empty((len(inputs), len(target.horizons), len(target.outputs)))
     with torch.inference_mode(), one_thread():
@@ -189,11 +187,6 @@ def predict(model: Neural, learned: Learned, inputs: Inputs, target: Target) -> 
             windows = torch.from_numpy(inputs.windows(model.lookback, places))
             found[places] = outputs(learned.raw(windows), target).numpy()
     return found
-
-
-def load(model: Neural, folder: Path, target: Target) -> Learned:
-    """What `Learned.save` wrote."""
-    return _learned.load(model, folder, len(target.columns))
 
 
 def device() -> torch.device:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,25 +26,22 @@ from barstack.datasets import Inputs, Samples
 from .._arrays import check_files, read_arrays, require, seal_files, write_arrays
 from ..neural._training import one_thread, seeded
 from ._checkpoint import path, read_network
-from ._weights import TOLD, WEIGHTS
+from ._settings import NAMED_WEIGHTS, WEIGHTS, TimesFMSettings
 
-if TYPE_CHECKING:
-    from .timesfm import TimesFM
-
-_HEAD, _STORY, _WEIGHTS = "head.npz", "timesfm.json", "model.safetensors"
+_HEAD, _ORIGIN, _WEIGHTS = "head.npz", "timesfm.json", "model.safetensors"
 _AT_ONCE = 256
 # Steps of the path that the head reads: neighbouring ones say nearly the same.
 _STEPS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
-class _Story(Stored):
+class _WeightsOrigin(Stored):
     """Of which file of weights the head reads; empty where they lie beside it."""
 
     sha256: str = Field(pattern=r"^([0-9a-f]{64})?$")
 
 
 @dataclass(frozen=True, eq=False)
-class Tuned:
+class TunedTimesFM:
     """A network and the head that reads its path.
 
     scale      (n_steps,) deviation of what the head reads, in training rows
@@ -60,11 +57,11 @@ class Tuned:
     sha256: str
 
 
-def fit(model: TimesFM, train: Samples, seed: int) -> Tuned:
+def fit(model: TimesFMSettings, train: Samples, seed: int) -> TunedTimesFM:
     """The head alone, or with `tune: all` the network first and then the head."""
     file = Path(model.weights)
     network = read_network(file)
-    TOLD.add(file)
+    NAMED_WEIGHTS.add(file)
     _check(model, network, train)
     places = np.arange(len(train))[-model.most_rows :]
     series, y, weight = _series(model, train, places), train.y[places], train.weight[places]
@@ -76,31 +73,31 @@ def fit(model: TimesFM, train: Samples, seed: int) -> Tuned:
     scale = read.std(axis=0)
     scale = np.where(scale > 0.0, scale, 1.0)
     head, intercept = _ridge(read / scale, y, weight, model.penalty)
-    return Tuned(network, scale, head, intercept, sha256)
+    return TunedTimesFM(network, scale, head, intercept, sha256)
 
 
-def predict(model: TimesFM, learned: Tuned, inputs: Inputs) -> Floats:
+def predict(model: TimesFMSettings, learned: TunedTimesFM, inputs: Inputs) -> Floats:
     """(n_rows, n_horizons, 1) in training deviations."""
     _check(model, learned.network, inputs)
     read = _read(learned.network, _series(model, inputs, np.arange(len(inputs))))
     return np.asarray((read / learned.scale) @ learned.head + learned.intercept)[:, :, None]
 
 
-def save(model: TimesFM, learned: Tuned, folder: Path) -> None:
+def save(model: TimesFMSettings, learned: TunedTimesFM, folder: Path) -> None:
     """The head, and the network where it was tuned; otherwise the hash of the file it is in."""
     arrays = {"scale": learned.scale, "head": learned.head, "intercept": learned.intercept}
     write_arrays(folder / _HEAD, **arrays)
-    (folder / _STORY).write_text(json.dumps({"sha256": learned.sha256}))
+    (folder / _ORIGIN).write_text(json.dumps({"sha256": learned.sha256}))
     if not learned.sha256:
         own = {name: value.contiguous() for name, value in learned.network.state_dict().items()}
         save_file(own, folder / _WEIGHTS)
     seal_files(folder)
 
 
-def load(model: TimesFM, folder: Path, target: Target) -> Tuned:
+def load(model: TimesFMSettings, folder: Path, target: Target) -> TunedTimesFM:
     """What `save` wrote; `ArtifactError` where the user's file is not the one trained with."""
     check_files(folder)
-    sha256 = _Story.read(read_json(folder / _STORY), folder / _STORY).sha256
+    sha256 = _WeightsOrigin.read(read_json(folder / _ORIGIN), folder / _ORIGIN).sha256
     file = _brought(model, sha256) if sha256 else folder / _WEIGHTS
     outputs = len(target.horizons)
     kinds = {"scale": "steps", "head": f"steps,{outputs}", "intercept": f"{outputs}"}
@@ -109,13 +106,13 @@ def load(model: TimesFM, folder: Path, target: Target) -> Tuned:
     network = read_network(file)
     fits = len(read["scale"]) == len(_steps(network))
     require(folder / _HEAD, fits, "the head reads other steps than the network forecasts")
-    return Tuned(network, **read, sha256=sha256)
+    return TunedTimesFM(network, **read, sha256=sha256)
 
 
-def _brought(model: TimesFM, sha256: str) -> Path:
+def _brought(model: TimesFMSettings, sha256: str) -> Path:
     """The user's own file of weights: never a path that only the artifact names."""
     named = [Path(each) for each in os.environ.get(WEIGHTS, "").split(os.pathsep) if each]
-    files = [each for each in (*TOLD, *named) if each.is_file()]
+    files = [each for each in (*NAMED_WEIGHTS, *named) if each.is_file()]
     for file in files:
         if sha256_of(file) == sha256:
             return file
@@ -126,7 +123,7 @@ def _brought(model: TimesFM, sha256: str) -> Path:
     )
 
 
-def _series(model: TimesFM, inputs: Inputs, places: Any) -> Tensor:
+def _series(model: TimesFMSettings, inputs: Inputs, places: Any) -> Tensor:
     """(n_places, lookback) the log price against that of the newest bar, from log returns."""
     short = inputs.history[places] < model.lookback
     if short.any():
@@ -151,7 +148,7 @@ def _steps(network: Any) -> list[int]:
 
 
 def _tune(
-    model: TimesFM, network: nn.Module, series: Tensor, y: Floats, weight: Floats, seed: int
+    model: TimesFMSettings, network: nn.Module, series: Tensor, y: Floats, weight: Floats, seed: int
 ) -> None:
     """Huber's loss through a head that is learned along, which the caller replaces by the best."""
     random = np.random.default_rng(seed)
@@ -195,7 +192,7 @@ def _ridge(X: Floats, y: Floats, weight: Floats, penalty: float) -> tuple[Floats
     return head, mean - centre @ head
 
 
-def _check(model: TimesFM, network: Any, inputs: Inputs) -> None:
+def _check(model: TimesFMSettings, network: Any, inputs: Inputs) -> None:
     if model.feature >= inputs.n_features:
         raise ConfigError(
             f"timesfm reads feature {model.feature}, counted from 0, and there are "

@@ -1,1 +1,0 @@
-"""Models that tell tickers apart: each by itself, from the most alike, or from one start."""

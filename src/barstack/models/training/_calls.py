@@ -1,0 +1,101 @@
+"""The calls of models. What a model of another package raises or returns is checked right here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from barstack.core.arrays import Floats
+from barstack.core.forecast import Target
+from barstack.core.parts import Calling, broken, built_in, forecasts
+from barstack.datasets import Inputs, Samples
+
+from .._model import Model
+
+
+def fit(
+    model: Model, train: Samples, stop: Samples | None, target: Target, seed: int, **options: Any
+) -> Any:
+    """What the model learned, which is never None."""
+    with Calling(model, "fit"):
+        learned = model.fit(train, stop, target, seed, **options)
+    return _something(model, "fit", learned)
+
+
+def update(
+    model: Model, learned: Any, train: Samples, stop: Samples | None, target: Target, seed: int
+) -> Any:
+    """What the model learned in all, which is never None."""
+    with Calling(model, "update"):
+        further = model.update(learned, train, stop, target, seed)
+    return _something(model, "update", further)
+
+
+def predict(model: Model, learned: Any, inputs: Inputs, target: Target) -> Floats:
+    """(n_rows, n_horizons, n_outputs) float64, finite."""
+    if built_in(model):  # held to it by barstack's tests, and asked for single rows
+        return np.asarray(model.predict(learned, inputs, target), np.float64)
+    return checked(model, lambda each: model.predict(learned, each, target), target)(inputs)
+
+
+def checked(
+    model: Model, run: Callable[[Inputs], Any], target: Target, what: str = "predict"
+) -> Callable[[Inputs], Floats]:
+    """The same forecasts, each of them checked; those of built-in models as they are."""
+    if built_in(model):
+        return run
+
+    def forecast(inputs: Inputs) -> Floats:
+        with Calling(model, what):
+            found = run(inputs)
+        return forecasts(model, what, found, len(inputs), target)
+
+    return forecast
+
+
+def save(model: Model, learned: Any, folder: Path) -> None:
+    """Let the model write what it learned."""
+    with Calling(model, "save"):
+        model.save(learned, folder)
+
+
+def load(model: Model, folder: Path, target: Target) -> Any:
+    """What the model reads back, which is never None."""
+    with Calling(model, "load"):
+        learned = model.load(folder, target)
+    return _something(model, "load", learned)
+
+
+def curves(model: Model, learned: Any) -> list[dict[str, float]]:
+    """How learning went, as plain data."""
+    if built_in(model):
+        return model.curves(learned)
+    with Calling(model, "curves"):
+        found = model.curves(learned)
+        json.dumps(found, allow_nan=False)
+    return found
+
+
+def check_settings(model: Model) -> None:
+    """`PluginError` where what a model says of itself cannot be used."""
+    if built_in(model):
+        return
+    with Calling(model, "what it says of itself"):
+        lookback, through = model.lookback_bars, model.pretrained_through
+        files_id, _ = model.files_id(), model.updates
+    if type(lookback) is not int or lookback < 1:
+        raise broken(model, f"lookback_bars is {lookback!r}. Give a whole number of 1 or more.")
+    if through is not None and not isinstance(through, np.datetime64):
+        raise broken(model, f"pretrained_through is {through!r}. Give a numpy datetime64.")
+    if not isinstance(files_id, str):
+        raise broken(model, f"files_id gives {files_id!r}. Give a text.")
+
+
+def _something(model: Model, what: str, learned: Any) -> Any:
+    if learned is None and not built_in(model):
+        raise broken(model, f"{what} returns None. Return what was learned.")
+    return learned
