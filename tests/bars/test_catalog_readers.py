@@ -199,11 +199,11 @@ def test_a_study_that_contradicts_its_collection(both: Path) -> None:
     source = {"provider": "catalog", "collection": "some", "path": "kept"}
     said = r"study says (calendar: 24/7|bar: 1h), and .*'some' holds (calendar: XNYS|bar: 30min)\."
     for wrong in ({"calendar": "24/7"}, {"bar": "1h"}):
-        for ask in ("load", "reading"):
+        for ask in ("load", "bar_format"):
             with pytest.raises(ConfigError, match=said):
                 getattr(PROVIDERS.parse(source | wrong), ask)(both)
     same = PROVIDERS.parse(source | {"calendar": "XNYS", "bar": "30min", "hours": "extended"})
-    assert same.reading(both) == {
+    assert same.bar_format(both).settings() == {
         "calendar": "XNYS", "hours": "extended", "stamp": "open", "timezone": None, "bar": "30min",
         "resample": None, "day_zone": None,
     }  # fmt: skip

@@ -6,20 +6,21 @@ and imported), `sources` (providers, and fetching from remote ones).
 """
 
 from ._bars import BAR, Bars, Panel, as_panel, panel_fingerprint
+from ._format import BarFormat
 from ._frames import bars_from_frame, bars_from_table, table_from_frame
 from ._resample import aggregate, check_higher, no_bar_forming, resample
 from ._series import Series, SeriesFile
 from ._series_table import SeriesTable
 from ._sessions import ALWAYS, Sessions, sessions
 from .catalog import Added, Catalog, Collection, Facts, Summary, catalog_folder
-from .sources import PROVIDERS, READING, Provider, check_reading, register
+from .sources import PROVIDERS, Provider, register
 
 __all__ = [
     "ALWAYS",
     "BAR",
     "PROVIDERS",
-    "READING",
     "Added",
+    "BarFormat",
     "Bars",
     "Catalog",
     "Collection",
@@ -37,7 +38,6 @@ __all__ = [
     "bars_from_table",
     "catalog_folder",
     "check_higher",
-    "check_reading",
     "no_bar_forming",
     "panel_fingerprint",
     "register",

@@ -77,7 +77,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Forecast the newest bar of each symbol; with --json, every bar newer than the training."""
-    from barstack.bars import PROVIDERS, READING  # noqa: PLC0415
+    from barstack.bars import PROVIDERS, BarFormat  # noqa: PLC0415
     from barstack.forecasting import load  # noqa: PLC0415
 
     if not bars.exists():
@@ -86,7 +86,7 @@ def predict(
     source: dict[str, Any] = {"provider": "files", "path": str(bars.resolve())}
     if symbol is not None and bars.is_dir():
         source["symbols"] = [symbol]
-    reading = {name: predictor.trained.bars.get(name) for name in READING}
+    reading = BarFormat.from_json(predictor.trained.bars).settings()
     panel = PROVIDERS.parse(source | reading).load()
     if symbol is not None and symbol not in panel:  # a file of another name
         (each,) = panel.values()

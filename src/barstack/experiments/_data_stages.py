@@ -32,11 +32,11 @@ def bars(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
 
     def make(inputs: Values, key: str) -> Panel:
         panel = study.bars.load(workplace.folder)
-        reading = study.bars.reading(workplace.folder)
+        bar_format = study.bars.bar_format(workplace.folder)
         found[:] = find(
             panel,
-            calendar=reading["calendar"],
-            hours=reading["hours"],
+            calendar=bar_format.calendar,
+            hours=bar_format.hours,
             levels=study.bars.checks,
         )
         refuse(found)

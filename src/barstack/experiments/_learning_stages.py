@@ -256,14 +256,10 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
             target=study.label.target,
             members={name: inputs[f"member {name}"].final for name in study.members},
             ensemble=inputs["ensemble"][study.ensemble_names[0]][FINAL],
-            bars={
-                "length_us": length_us(panel),
-                "symbols": list(panel),
-                **study.bars.reading(workplace.folder),
-                "day_zone": study.bars.day_zone_of(workplace.folder, panel),
-                "history_bars": history_bars(features, panel),
-                "began_at": {symbol: str(bars.opened_at[0]) for symbol, bars in panel.items()},
-            },
+            bars=replace(
+                study.bars.bar_format(workplace.folder, panel),
+                history_bars=history_bars(features, panel),
+            ).to_json(),
             about={
                 "study": study.content(),
                 "label": inputs["labels"].of(FINAL).label.content(),

@@ -37,8 +37,8 @@ def count_trials(study: Study, workplace: Workplace, chain: Chain) -> Tried:
     """
     panel: Panel = chain.value("bars")
     features_id = study.feature_set(length_us(panel)).id
-    source, reading = study.bars, study.bars.reading(workplace.folder)
-    chosen = [length_us(panel), reading["calendar"], reading["hours"], source.start, source.end]
+    source, bar_format = study.bars, study.bars.bar_format(workplace.folder)
+    chosen = [length_us(panel), bar_format.calendar, bar_format.hours, source.start, source.end]
     seen = [study.label.id, study.split.id, study.scaler.id, study.weights.id, study.max_gap]
     setting = [*chosen, sorted(panel), features_id, *seen, study.seed]
     tried: dict[str, Any] = {name: model.id for name, model in study.members.items()}

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from barstack.bars import check_reading
+from barstack.bars import BarFormat
 from barstack.bars.checks import levels_of
 from barstack.core.arrays import Rows
 from barstack.core.errors import ArtifactError, ConfigError, MissingPackageError, PluginError
@@ -197,7 +197,7 @@ class TrainedEnsemble:
         file = folder / "ensemble.json"
         fitted = FittedEnsemble.load(ensemble, file, tuple(members), through)
         bars = manifest.bars.model_dump(exclude_unset=True)
-        check_reading(bars)
+        BarFormat.from_json(bars).check()
         about = manifest.about.model_dump(exclude_unset=True)
         if checks := ((about.get("study") or {}).get("bars") or {}).get("checks"):
             levels_of(checks)

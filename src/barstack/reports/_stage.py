@@ -31,7 +31,7 @@ def report(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
                 study,
                 chain.value("bars"),
                 judged,
-                study.bars.reading(workplace.folder)["calendar"],
+                study.bars.bar_format(workplace.folder).calendar,
             ),
             steps=[(done.name, done.how, done.seconds) for done in chain.done],
             findings=chain.value("findings"),

@@ -14,6 +14,7 @@ from barstack.core.spec import Spec
 from barstack.core.times import parse_duration
 
 from .._clocks import check_zone
+from .._format import BarFormat
 from .._sessions import ALWAYS
 from .._validation import COLUMNS
 
@@ -107,6 +108,18 @@ class Reading(Layout):
         """What differs from the defaults: the settings of provider `files` to write in a study."""
         defaults = Reading().content()
         return {name: value for name, value in self.content().items() if value != defaults[name]}
+
+    @property
+    def bar_format(self) -> BarFormat:
+        """Without where things stand in the table."""
+        return BarFormat(
+            calendar=self.calendar,
+            hours=self.hours,
+            stamp=self.stamp,
+            timezone=self.timezone,
+            bar=self.bar,
+            day_zone=self.day_zone,
+        )
 
     @property
     def layout(self) -> Layout:

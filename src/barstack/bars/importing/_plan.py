@@ -9,10 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from barstack.core.errors import ConfigError, DataError
-from barstack.core.times import parse_duration
 
 from .._bars import Bars
-from .._frames import bars_from_frame
 from ._files import find_files, is_pattern
 from ._guess import Guess, guess
 from ._layout import Given
@@ -102,21 +100,9 @@ def preview(plan: Plan) -> Bars | None:
     found = plan.guess
     if found.open or found.first is None:
         return None
-    reading = found.reading
     table = found.first
     if "symbol" in table.columns:
         table = table.filter(pl.col("symbol") == table["symbol"][0])
     symbol = str(table["symbol"][0]) if "symbol" in table.columns else next(iter(plan.files))
     in_order = table.unique("timestamp", keep="first", maintain_order=True).sort("timestamp")
-    return bars_from_frame(
-        in_order,
-        symbol,
-        calendar=reading.calendar,
-        hours=reading.hours,
-        stamp=reading.stamp,
-        timezone=reading.timezone,
-        length_us=parse_duration(reading.bar or "1d"),
-        day_zone=reading.day_zone,
-        mostly_inside=False,
-        where=plan.path,
-    )
+    return found.reading.bar_format.read(in_order, symbol, mostly_inside=False, where=plan.path)

@@ -12,14 +12,13 @@ from ._http import (
     status_fault,
 )
 from ._paged import Page, PagedProvider
-from ._provider import PROVIDERS, READING, Provider, check_reading, moment_us, register
+from ._provider import PROVIDERS, Provider, moment_us, register
 from ._remote import Remote
 from ._retry import Patience
 
 __all__ = [
     "MOST_BYTES",
     "PROVIDERS",
-    "READING",
     "Fault",
     "Fetched",
     "FetchedSymbol",
@@ -31,7 +30,6 @@ __all__ = [
     "TooLargeError",
     "bound_session",
     "causes",
-    "check_reading",
     "fetch",
     "http_fault",
     "in_words",

@@ -19,21 +19,10 @@ from barstack.core.spec import Spec
 from barstack.core.times import canonical_duration, format_duration, parse_duration
 
 from .._bars import Bars
-from .._clocks import check_zone, clock_of
-from .._frames import bars_from_frame
+from .._clocks import check_zone
+from .._format import BarFormat
 from .._resample import resample
-from .._sessions import ALWAYS, sessions
-
-# The settings that say how to read a table of bars, wherever it comes from.
-READING = ("calendar", "hours", "stamp", "timezone", "bar", "day_zone", "resample")
-
-
-def check_reading(reading: Mapping[str, Any]) -> None:
-    """`ConfigError` unless the calendar and the clocks among `READING` are known here."""
-    for name in ("timezone", "day_zone"):
-        if reading.get(name) is not None:
-            check_zone(reading[name])
-    sessions(reading["calendar"], reading["hours"])
+from .._sessions import ALWAYS
 
 
 class Provider(Spec):
@@ -103,24 +92,14 @@ class Provider(Spec):
         return {symbol: self._between(bars) for symbol, bars in panel.items()}
 
     def bars(self, folder: Path) -> dict[str, Bars]:
-        """Checked bars by symbol, in order, as long as the source's are.
+        """Checked bars by symbol, in order, of the source's length.
 
-        They hold at least those that open from `start` on and close by `end`, and where `resample`
-        is asked for, the last one before and the first one after.
+        They hold at least those that open from `start` on and close by `end`, and with `resample`
+        also the last one before and the first one after.
         """
-        length_us = parse_duration(self.bar) if self.bar else None
+        bar_format = self.bar_format(folder)
         return {
-            symbol: bars_from_frame(
-                frame,
-                symbol,
-                calendar=self.calendar,
-                hours=self.hours,
-                stamp=self.stamp,
-                timezone=self.timezone,
-                length_us=length_us,
-                day_zone=self.day_zone,
-                where=f"{symbol}",
-            )
+            symbol: bar_format.read(frame, symbol, where=symbol)
             for symbol, frame in sorted(self._named(self.read(folder)).items())
         }
 
@@ -134,18 +113,18 @@ class Provider(Spec):
                 raise broken(self, f"read returns a symbol {symbol!r}. Give each a name, as text.")
         return frames
 
-    def reading(self, folder: Path) -> dict[str, Any]:
-        """The settings `READING`, with which other tables are read the same way."""
-        return {name: getattr(self, name) for name in READING}
-
-    def day_zone_of(self, folder: Path, panel: Mapping[str, Bars]) -> str | None:
-        """The zone on whose clock loaded bars longer than an hour begin, said or shown."""
-        reading = self.reading(folder)
-        if reading["calendar"] != ALWAYS or reading["day_zone"]:
-            return reading["day_zone"] and str(reading["day_zone"])
-        starts = [bars.records["opened_at"] for bars in panel.values()]
-        length_us = next(iter(panel.values())).length_us
-        return clock_of(np.concatenate(starts), length_us, self.timezone)
+    def bar_format(self, folder: Path, panel: Mapping[str, Bars] | None = None) -> BarFormat:
+        """How this provider reads tables, with what the loaded bars in `panel` show of them."""
+        found = BarFormat(
+            calendar=self.calendar,
+            hours=self.hours,
+            stamp=self.stamp,
+            timezone=self.timezone,
+            bar=self.bar,
+            day_zone=self.day_zone,
+            resample=self.resample,
+        )
+        return found if panel is None else found.of(panel)
 
     def _resampled(self, bars: Bars, length_us: int) -> Bars:
         if bars.length_us == length_us:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ from barstack.core.errors import ConfigError, DataError
 from barstack.core.times import DAY_US, parse_duration
 
 from .._bars import Bars
+from .._format import BarFormat
 from ..catalog import Catalog, Collection, Facts
 from ._provider import Provider, moment_us, register
 
@@ -37,15 +39,17 @@ class FromCatalog(Provider):
         collection = self._collection(folder)
         return {symbol: self._bars(collection, symbol) for symbol in self._symbols(collection)}
 
-    def reading(self, folder: Path) -> dict[str, Any]:
+    def bar_format(self, folder: Path, panel: Mapping[str, Bars] | None = None) -> BarFormat:
         facts = self._collection(folder).facts
-        found = {
-            "calendar": facts.calendar,
-            "bar": facts.bar,
-            "hours": self.hours or facts.hours,
-            "day_zone": facts.day_zone,
-        }
-        return super().reading(folder) | found
+        found = BarFormat(
+            calendar=facts.calendar,
+            hours=self.hours or facts.hours,
+            stamp=self.stamp,
+            bar=facts.bar,
+            day_zone=facts.day_zone,
+            resample=self.resample,
+        )
+        return found if panel is None else found.of(panel)
 
     def _collection(self, folder: Path) -> Collection:
         path = None if self.path is None else folder / Path(self.path).expanduser()
