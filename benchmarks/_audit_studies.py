@@ -78,51 +78,51 @@ def model_case(
 
 
 class NextRow(Average):
-    def predict(self, learned: Any, forecasts: Any, target: Any) -> Any:
-        own = super().predict(learned, forecasts, target)
+    def predict(self, learned: Any, stacked: Any) -> Any:
+        own = super().predict(learned, stacked)
         return np.concatenate([own[1:], own[-1:]])
 
 
 class Smooths(Average):
-    def predict(self, learned: Any, forecasts: Any, target: Any) -> Any:
-        own = super().predict(learned, forecasts, target)
+    def predict(self, learned: Any, stacked: Any) -> Any:
+        own = super().predict(learned, stacked)
         padded = np.concatenate([own[:1], own, own[-1:]])
         return (padded[:-2] + padded[1:-1] + padded[2:]) / 3.0
 
 
 class NormalisesBatch(Stack):
-    def predict(self, learned: Any, forecasts: Any, target: Any) -> Any:
-        own = super().predict(learned, forecasts, target) + forecasts.mean(axis=1)
+    def predict(self, learned: Any, stacked: Any) -> Any:
+        own = super().predict(learned, stacked) + stacked.forecasts.mean(axis=1)
         return (own - own.mean(axis=0)) / (own.std(axis=0) + 1e-12)
 
 
 class RanksBatch(Average):
-    def predict(self, learned: Any, forecasts: Any, target: Any) -> Any:
-        own = super().predict(learned, forecasts, target)
+    def predict(self, learned: Any, stacked: Any) -> Any:
+        own = super().predict(learned, stacked)
         return np.argsort(np.argsort(own, axis=0), axis=0) / len(own) - 0.5
 
 
 class ClipsByBatch(Average):
     """Leaks on few rows: the largest forecasts alone are changed by the others."""
 
-    def predict(self, learned: Any, forecasts: Any, target: Any) -> Any:
-        own = super().predict(learned, forecasts, target)
+    def predict(self, learned: Any, stacked: Any) -> Any:
+        own = super().predict(learned, stacked)
         return np.clip(own, *np.quantile(own, [0.002, 0.998], axis=0))
 
 
 class WeighsByBatch(Average):
     """Trusts the member whose forecasts vary least over all that is asked."""
 
-    def predict(self, learned: Any, forecasts: Any, target: Any) -> Any:
-        spread = forecasts.std(axis=0).mean(axis=(1, 2))
-        return np.einsum("m,nmhk->nhk", spread / (spread.sum() + 1e-300), forecasts)
+    def predict(self, learned: Any, stacked: Any) -> Any:
+        spread = stacked.forecasts.std(axis=0).mean(axis=(1, 2))
+        return np.einsum("m,nmhk->nhk", spread / (spread.sum() + 1e-300), stacked.forecasts)
 
 
 class PeaksNext(Average):
     """Reads the next row's forecasts where its own is extreme."""
 
-    def predict(self, learned: Any, forecasts: Any, target: Any) -> Any:
-        own = super().predict(learned, forecasts, target)
+    def predict(self, learned: Any, stacked: Any) -> Any:
+        own = super().predict(learned, stacked)
         ahead = np.concatenate([own[1:], own[-1:]])
         return np.where(np.abs(own) >= np.quantile(np.abs(own), 0.998), ahead, own)
 

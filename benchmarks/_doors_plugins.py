@@ -75,16 +75,17 @@ class Whole(Splitter):
 """,
     "ensemble": """
 class Whole(Ensemble):
-    def fit(self, forecasts, y, target):
-        return np.full((len(target.horizons), forecasts.shape[1]), 1.0 / forecasts.shape[1])
-    def predict(self, learned, forecasts, target):
-        return forecasts.mean(axis=1)
+    def fit(self, stacked):
+        n_members = len(stacked.members)
+        return np.full((len(stacked.target.horizons), n_members), 1.0 / n_members)
+    def predict(self, learned, stacked):
+        return stacked.forecasts.mean(axis=1)
     def weights(self, learned):
         return learned
-    def save(self, learned, file):
-        file.write_text(json.dumps(learned.tolist()))
-    def load(self, file):
-        return np.array(json.loads(file.read_text()))
+    def save(self, learned, folder):
+        (folder / "weights.json").write_text(json.dumps(learned.tolist()))
+    def load(self, folder):
+        return np.array(json.loads((folder / "weights.json").read_text()))
 """,
     "scaler": """
 class Whole(Scaler):
@@ -124,10 +125,10 @@ ARGUMENTS = {
     "read": "self, folder",
 }
 OF_ENSEMBLES = {
-    "fit": "self, forecasts, y, target",
-    "predict": "self, learned, forecasts, target",
-    "save": "self, learned, file",
-    "load": "self, file",
+    "fit": "self, stacked",
+    "predict": "self, learned, stacked",
+    "save": "self, learned, folder",
+    "load": "self, folder",
 }
 OUTCOME = """
 from barstack.labels import forward_return
@@ -249,9 +250,9 @@ CASES = [
         "ensemble",
         fit__nothing="pass",
         fit__raises="raise AttributeError('no such thing')",
-        predict__members="return forecasts",
-        predict__complex="return forecasts.mean(axis=1) + 1j",
-        predict__nan="return forecasts.mean(axis=1) * np.nan",
+        predict__members="return stacked.forecasts",
+        predict__complex="return stacked.forecasts.mean(axis=1) + 1j",
+        predict__nan="return stacked.forecasts.mean(axis=1) * np.nan",
         weights__short="return learned[:, :1]",
         weights__strings="return learned.astype(str)",
         save__raises="raise TypeError('not this')",

@@ -1,5 +1,7 @@
 """Weights of members' quantiles: near the best there is, and alike where none differ."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import ndtri
@@ -8,6 +10,7 @@ from barstack.core.forecast import LEVELS, Target
 from barstack.ensembles import ENSEMBLES, FittedEnsemble
 from barstack.ensembles._weighted import quantile_pool
 from barstack.evaluation._metrics import pinball_losses
+from barstack.testing import small_stacked
 
 RNG = np.random.default_rng(6)
 ROWS = 600
@@ -54,5 +57,11 @@ def test_weights_that_cross_quantiles_are_set_right_for_any_ensemble() -> None:
     forecasts, _ = world()
     stack = ENSEMBLES.parse("stack")
     fitted = FittedEnsemble(stack, np.array([[-1.0, 0.5]]), ("a", "b"), np.datetime64("2026", "us"))
-    found = fitted.predict(forecasts[:, :, None], TARGET)
+    stacked = replace(
+        small_stacked("quantiles", ROWS),
+        members=("a", "b"),
+        target=TARGET,
+        forecasts=forecasts[:, :, None],
+    )
+    found = fitted.predict(stacked)
     assert (np.diff(found, axis=2) >= 0.0).all()

@@ -12,7 +12,7 @@ from barstack.bars import Bars
 from barstack.core.errors import StorageError
 from barstack.core.forecast import LEVELS, Forecast, signal_of
 from barstack.core.times import TrainedThrough
-from barstack.ensembles import FittedEnsemble, MemberForecasts
+from barstack.ensembles import FittedEnsemble, Stacked
 from barstack.ensembles._weighted import Average
 from barstack.evaluation import Evaluation, Verdict, evaluate, judge, leaderboard
 from barstack.evaluation import _metrics as metrics
@@ -61,9 +61,7 @@ def evaluation_of(labels: LabelTable, values: np.ndarray, bars: Bars) -> Evaluat
     through = TrainedThrough(np.full(len(rows), decisions.decided_at[0]))
     forecast = Forecast(decisions, labels.target, values[rows], through)
     fold = np.repeat([1, 2], [len(rows) // 2, len(rows) - len(rows) // 2])
-    members = MemberForecasts(
-        ("spread",), decisions, labels.target, values[rows][:, None], through, fold
-    )
+    members = Stacked(("spread",), decisions, labels.target, values[rows][:, None], through, fold)
     weights = FittedEnsemble(Average(), np.ones((2, 1)), ("spread",), decisions.decided_at[0])
     return evaluate(
         {"WALK": bars},

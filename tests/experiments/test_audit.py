@@ -77,8 +77,8 @@ class Remembers(Ridge):
 class Smooths(Average):
     """Averages each forecast with its neighbours'."""
 
-    def predict(self, learned: Any, forecasts: Any, target: Any) -> Any:
-        own = super().predict(learned, forecasts, target)
+    def predict(self, learned: Any, stacked: Any) -> Any:
+        own = super().predict(learned, stacked)
         return (own + np.concatenate([own[1:], own[-1:]])) / 2.0
 
 

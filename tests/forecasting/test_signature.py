@@ -66,7 +66,7 @@ def test_a_signature_of_somebody_else(signed: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_an_altered_file_is_not_signed_over(signed: Path) -> None:
-    with (signed / "artifact" / "ensemble.json").open("a") as file:
+    with (signed / "artifact" / "ensemble" / "weights.json").open("a") as file:
         file.write(" ")
     for key, way in ((signed / "mine.pem", sign), (signed / "mine.pem.pub", verify)):
         with pytest.raises(ArtifactError, match=r"ensemble\.json is not what was saved"):

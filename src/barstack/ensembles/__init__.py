@@ -1,22 +1,15 @@
 """Ensembles: combining members from their out-of-fold forecasts."""
 
 from . import _weighted  # noqa: F401 (registers them)
-from ._ensemble import (
-    ENSEMBLES,
-    Ensemble,
-    FittedEnsemble,
-    MemberForecasts,
-    align,
-    fit_known,
-    register,
-    walk_forward,
-)
+from ._ensemble import ENSEMBLES, Ensemble, register
+from ._fitted import FittedEnsemble, fit_known, walk_forward
+from ._stacked import Stacked, align
 
 __all__ = [
     "ENSEMBLES",
     "Ensemble",
     "FittedEnsemble",
-    "MemberForecasts",
+    "Stacked",
     "align",
     "fit_known",
     "register",

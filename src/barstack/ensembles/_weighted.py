@@ -17,9 +17,11 @@ from barstack.core.stored import Stored
 from barstack.core.untrusted import read_json
 
 from ._ensemble import Ensemble, register
+from ._stacked import Stacked
 
 _POOL_STEPS = 200
 _QUANTILE_STEPS = 400
+_FILE = "weights.json"
 Weight = Annotated[float, Field(ge=0.0, le=1e6)]
 
 
@@ -32,17 +34,18 @@ class _Weights(Stored):
 class Weighted(Ensemble):
     """A weighted sum; what is learned are the weights (n_horizons, n_members)."""
 
-    def predict(self, learned: Floats, forecasts: Floats, target: Target) -> Floats:
+    def predict(self, learned: Floats, stacked: Stacked) -> Floats:
         # einsum without optimisation sums each row by itself, so one row equals a batch's.
-        return np.asarray(np.einsum("hm,nmhk->nhk", learned, forecasts, optimize=False))
+        return np.asarray(np.einsum("hm,nmhk->nhk", learned, stacked.forecasts, optimize=False))
 
     def weights(self, learned: Floats) -> Floats:
         return learned
 
-    def save(self, learned: Floats, file: Path) -> None:
-        file.write_text(json.dumps({"weights": learned.tolist()}))
+    def save(self, learned: Floats, folder: Path) -> None:
+        (folder / _FILE).write_text(json.dumps({"weights": learned.tolist()}))
 
-    def load(self, file: Path) -> Floats:
+    def load(self, folder: Path) -> Floats:
+        file = folder if folder.is_file() else folder / _FILE  # it was one file in version 0.1
         stored = _Weights.read(read_json(file), file)
         if len({len(each) for each in stored.weights}) != 1:
             raise ArtifactError(f"{file} does not hold weights of as many members at each horizon.")
@@ -53,13 +56,14 @@ class Weighted(Ensemble):
 class Average(Weighted):
     """All members alike: the forecast combination that is hardest to beat.
 
-    >>> Average().fit(np.zeros((9, 4, 1, 1)), np.zeros((9, 1)), Target("return", ("1h",)))
-    array([[0.25, 0.25, 0.25, 0.25]])
+    >>> from barstack.testing import small_stacked
+    >>> Average().fit(small_stacked("return"))[0]
+    array([0.25, 0.25, 0.25, 0.25])
     """
 
-    def fit(self, forecasts: Floats, y: Floats, target: Target) -> Floats:
-        n_members = forecasts.shape[1]
-        return np.full((len(target.horizons), n_members), 1.0 / n_members)
+    def fit(self, stacked: Stacked) -> Floats:
+        n_members = len(stacked.members)
+        return np.full((len(stacked.target.horizons), n_members), 1.0 / n_members)
 
 
 @register("stack", tasks=EVERY_TASK)
@@ -79,7 +83,9 @@ class Stack(Weighted):
 
     weight_spread: float = Field(0.5, gt=0)  # standard deviation of weights thought likely
 
-    def fit(self, forecasts: Floats, y: Floats, target: Target) -> Floats:
+    def fit(self, stacked: Stacked) -> Floats:
+        forecasts, y, target = stacked.forecasts, stacked.y, stacked.target
+        assert y is not None  # in fitting
         by_horizon = range(len(target.horizons))
         if target.task == "return":
             return np.stack(

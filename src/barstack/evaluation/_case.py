@@ -14,7 +14,7 @@ from barstack.core.decisions import Decisions
 from barstack.core.errors import DataError
 from barstack.core.forecast import Forecast, Target
 from barstack.core.times import KnownAt, TrainedThrough
-from barstack.ensembles import MemberForecasts
+from barstack.ensembles import Stacked
 from barstack.labels import LabelTable
 from barstack.portfolio import side_of
 from barstack.tracking import OutOfFold
@@ -101,7 +101,7 @@ def make_case(
 
 def all_forecasters(
     labels: LabelTable,
-    members: MemberForecasts,
+    members: Stacked,
     ensembles: Mapping[str, OutOfFold],
     decisions: Decisions,
     rows: Rows,
@@ -110,7 +110,8 @@ def all_forecasters(
     rule = None if labels.side is None else labels.side[rows]
     made = [_learner(name, "ensemble", each.forecast, rule) for name, each in ensembles.items()]
     shared = members.decisions.find(decisions)
-    for place, name in enumerate(members.names):
+    assert members.trained_through is not None  # of forecasts out of fold
+    for place, name in enumerate(members.members):
         through = TrainedThrough(members.trained_through[shared])
         values = members.member(place)[shared]
         forecast = Forecast(decisions, members.target, values, through)

@@ -11,7 +11,7 @@ from barstack.bars import Panel
 from barstack.core.arrays import Bools, Floats
 from barstack.core.forecast import Target
 from barstack.core.times import KnownAt, Times, format_duration, iso
-from barstack.ensembles import FittedEnsemble, MemberForecasts
+from barstack.ensembles import FittedEnsemble, Stacked
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 from barstack.tracking import OutOfFold
@@ -42,7 +42,7 @@ _YEAR_DAYS = 365.25
 def evaluate(
     panel: Panel,
     labels: LabelTable,
-    members: MemberForecasts,
+    members: Stacked,
     ensembles: Mapping[str, OutOfFold],
     fitted: Mapping[str, Mapping[int, FittedEnsemble]],
     *,

@@ -126,12 +126,12 @@ def ensemble(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
 
     def make(inputs: Values, key: str) -> dict[str, dict[int, FittedEnsemble]]:
         table = inputs["labels"].judged(inputs["split"])
-        aligned = align(out_of_fold(study, workplace, chain))
+        aligned = align(out_of_fold(study, workplace, chain), table)
         fitted = {}
         for each, name in zip(study.ensembles, study.ensemble_names, strict=True):
-            forecasts, by_fold = walk_forward(each, aligned, table)
+            forecasts, by_fold = walk_forward(each, aligned, seed=study.seed)
             workplace.forecasts.write(f"{key}-{name}", forecasts)
-            fitted[name] = by_fold | {FINAL: fit_known(each, aligned, table)}
+            fitted[name] = by_fold | {FINAL: fit_known(each, aligned, seed=study.seed)}
         return fitted
 
     def save(fitted: dict[str, dict[int, FittedEnsemble]], folder: Path, key: str) -> None:

@@ -12,7 +12,7 @@ from barstack.core.arrays import Floats, Rows
 from barstack.core.decisions import Decisions
 from barstack.core.forecast import concatenate
 from barstack.datasets import usable_rows
-from barstack.ensembles import FittedEnsemble, align, fit_known
+from barstack.ensembles import FittedEnsemble, Stacked, align, fit_known
 from barstack.evaluation.audit import Data, Fit, Pipeline, Stage, files_read
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
@@ -156,9 +156,11 @@ class _Fitter:
         members = found[:, : len(fitted)]
         every = np.flatnonzero(np.isfinite(members).all(axis=(1, 2, 3)))
         decisions = features.decisions.take(rows[every])
-        every = every[np.lexsort((decisions.symbol_code, decisions.decided_at))]
+        order = np.lexsort((decisions.symbol_code, decisions.decided_at))
+        every, decisions = every[order], decisions.take(order)
         for place, ensemble in enumerate(ensembles.values() if len(every) else ()):
-            found[every, len(fitted) + place] = ensemble.predict(members[every].copy(), target)
+            stacked = Stacked(tuple(fitted), decisions, target, members[every].copy())
+            found[every, len(fitted) + place] = ensemble.predict(stacked)
         return found
 
     def _earlier(
@@ -212,16 +214,19 @@ class _Fitter:
         number: int,
     ) -> tuple[list[Stage], dict[str, FittedEnsemble]]:
         """Each ensemble as fitted before the fold, kept apart from what its members had seen."""
-        aligned = align(members)
         judged = self._judged(panel, labels, folds[: number + 1])
+        aligned = align(members, judged)
         at = judged.decisions.find(aligned.decisions)
         begins = judged.decisions.decided_at[folds[number].test].min()
-        rows = np.flatnonzero((aligned.fold < number) & (judged.all_known_at[at] <= begins))
+        assert aligned.fold is not None  # of forecasts out of fold
+        rows = np.flatnonzero((aligned.fold < number) & (aligned.all_known_at <= begins))
         stages, found = [], {}
         for name, ensemble in zip(self.study.ensemble_names, self.study.ensembles, strict=True):
             with files_read() as opened:
-                fitted = fit_known(ensemble, aligned, judged, rows)
-            learned = {"weights": fitted.weight_matrix(labels.target)}
+                fitted = fit_known(ensemble, aligned, rows, seed=self.study.seed, fold=number)
+            learned = {"forecasts of its training rows": fitted.predict(aligned.take(rows))}
+            if (weights := fitted.weight_matrix(labels.target)) is not None:
+                learned = {"weights": weights}
             through, reads = fitted.trained_through, tuple(opened)
             stages.append(Stage(f"ensemble {name}", learned, at[rows], {}, through, judged, reads))
             found[name] = fitted

@@ -19,7 +19,7 @@ from barstack.core.files import new_folder, sha256_of
 from barstack.core.forecast import Forecast, Kind, Target
 from barstack.core.times import TrainedThrough, as_time, parse_duration
 from barstack.datasets import rows_with_history
-from barstack.ensembles import ENSEMBLES, FittedEnsemble
+from barstack.ensembles import ENSEMBLES, FittedEnsemble, Stacked
 from barstack.features import FeatureSet, FeatureTable
 from barstack.models import FittedModel
 
@@ -114,9 +114,16 @@ class TrainedEnsemble:
     ) -> dict[str, Forecast]:
         """The ensemble's forecast under the ensemble's name, and that of every member."""
         values = {name: member.predict(table, rows) for name, member in self.members.items()}
-        combined = self.ensemble.predict(np.stack(list(values.values()), axis=1), self.target)
-        through = TrainedThrough(np.full(len(rows), self.trained_through, "datetime64[us]"))
         decisions = table.decisions.take(rows)
+        stacked = Stacked(
+            tuple(values),
+            decisions,
+            self.target,
+            np.stack(list(values.values()), axis=1),
+            context={"features": table.values[rows]},
+        )
+        combined = self.ensemble.predict(stacked)
+        through = TrainedThrough(np.full(len(rows), self.trained_through, "datetime64[us]"))
         return {
             each: Forecast(decisions, self.target, numbers, through, kind)
             for each, numbers in ({self.name: combined} | values).items()
@@ -127,7 +134,7 @@ class TrainedEnsemble:
         with new_folder(folder) as scratch:
             for name, member in self.members.items():
                 member.save(scratch / "members" / name)
-            self.ensemble.save(scratch / "ensemble.json")
+            self.ensemble.save(scratch / "ensemble")
             manifest = {
                 "format": self.format,
                 **self.target.to_json(),
@@ -194,8 +201,10 @@ class TrainedEnsemble:
             raise ArtifactError(f"{folder} holds members of another target or other features.")
         ensemble = ENSEMBLES.parse(manifest.ensemble)
         through = as_time(manifest.ensemble_trained_through)
-        file = folder / "ensemble.json"
-        fitted = FittedEnsemble.load(ensemble, file, tuple(members), through)
+        learned = folder / "ensemble"
+        if not learned.is_dir():
+            learned = folder / "ensemble.json"  # of version 0.1
+        fitted = FittedEnsemble.load(ensemble, learned, tuple(members), through)
         bars = manifest.bars.model_dump(exclude_unset=True)
         BarFormat.from_json(bars).check()
         about = manifest.about.model_dump(exclude_unset=True)
@@ -208,10 +217,11 @@ class TrainedEnsemble:
         )
         kept = found.lookback_bars * len(features.columns)
         _require(folder, kept <= _MOST_KEPT, f"it looks back {found.lookback_bars:,} bars")
-        weights = np.asarray(ensemble.weights(fitted.learned))
-        shape = (len(target.horizons), len(members))
-        _require(folder, weights.shape == shape, f"the ensemble's weights are {weights.shape}")
-        _require(folder, np.isfinite(weights).all(), "a weight of the ensemble is not finite")
+        weights = ensemble.weights(fitted.learned)
+        if weights is not None:
+            shape, size = (len(target.horizons), len(members)), np.shape(weights)
+            _require(folder, size == shape, f"the ensemble's weights are {size}")
+            _require(folder, np.isfinite(weights).all(), "a weight of the ensemble is not finite")
         return found
 
 

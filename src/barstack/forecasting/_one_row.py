@@ -9,10 +9,16 @@ from functools import cached_property
 import numpy as np
 
 from barstack.core.arrays import Floats
+from barstack.core.decisions import Decisions
+from barstack.core.times import DecidedAt
 from barstack.datasets import FittedScaler, NewestRow
+from barstack.ensembles import Stacked
 from barstack.models import OneRow
 
 from ._artifact import TrainedEnsemble
+
+_FIRST = np.zeros(1, np.int32)
+_NO_TIME = DecidedAt(np.array(["NaT"], "datetime64[us]"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,17 +50,19 @@ class OneRowEnsemble:
             found[name] = next((each for each in found.values() if each.same_as(own)), own)
         return found
 
-    def predict(self, table: Floats, symbol: str | None = None) -> dict[str, Floats]:
+    def predict(
+        self, table: Floats, symbol: str | None = None, decided_at: DecidedAt = _NO_TIME
+    ) -> dict[str, Floats]:
         """(n_horizons, n_outputs) of the ensemble, then of every member, for the newest row.
 
         table  (n_rows, n_columns) consecutive rows of features, oldest first, finite, as many as
                `lookback_bars` or more
         symbol  whose rows they are, for models that tell symbols apart
+        decided_at  (1,) of the newest row
         """
         inputs = self.inputs(table, symbol)
-        return self.combined(
-            {name: each.predict_newest(inputs[name]) for name, each in self.members.items()}
-        )
+        found = {name: each.predict_newest(inputs[name]) for name, each in self.members.items()}
+        return self.combined(found, self.stacked(found, table, symbol, decided_at))
 
     def inputs(self, table: Floats, symbol: str | None = None) -> dict[str, NewestRow]:
         """Of each member, the same for those with equal scalers."""
@@ -62,11 +70,21 @@ class OneRowEnsemble:
         each = {scaler: NewestRow.of(table, scaler, symbol) for scaler in scalers}
         return {name: each[scaler] for name, scaler in self.scalers.items()}
 
-    def combined(self, found: Mapping[str, Floats]) -> dict[str, Floats]:
+    def stacked(
+        self, found: Mapping[str, Floats], table: Floats, symbol: str | None, decided_at: DecidedAt
+    ) -> Stacked:
+        """Members' forecasts of the newest row, as the ensemble takes them."""
+        return Stacked(
+            self.trained.ensemble.members,
+            Decisions((symbol or "",), _FIRST, decided_at),
+            self.trained.target,
+            np.array([list(found.values())]),
+            context={"features": table[-1:]},
+        )
+
+    def combined(self, found: Mapping[str, Floats], stacked: Stacked) -> dict[str, Floats]:
         """The ensemble's forecast before those of its members."""
-        stacked = np.array([list(found.values())])
-        combined = self.trained.ensemble.predict(stacked, self.trained.target)[0]
-        return {self.trained.name: combined} | dict(found)
+        return {self.trained.name: self.trained.ensemble.predict(stacked)[0]} | dict(found)
 
 
 class LiveEnsemble:
@@ -124,7 +142,7 @@ class LiveEnsemble:
         self.take(row[None])
         return self.forecast()
 
-    def forecast(self) -> dict[str, Floats] | None:
+    def forecast(self, decided_at: DecidedAt = _NO_TIME) -> dict[str, Floats] | None:
         """As `OneRowEnsemble.predict`; None until enough rows have come since the last reset."""
         if self._usable < self._keep:
             return None
@@ -141,4 +159,5 @@ class LiveEnsemble:
                 continue
             rows = own.last() if ahead == 1 else own.scaler.apply(table[-ahead:])
             found[name] = member.advance(self._states[name], rows)
-        return self._one_row.combined(found)
+        stacked = self._one_row.stacked(found, table, self._symbol, decided_at)
+        return self._one_row.combined(found, stacked)

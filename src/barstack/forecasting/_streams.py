@@ -140,7 +140,7 @@ class Latest:
                 f"{iso(self._through[0])}, through which the artifact was trained."
             )
             return None
-        found = self._live.forecast()
+        found = self._live.forecast(self._last)
         if found is None:
             self.why = self._incomplete()
             return None

@@ -1,7 +1,7 @@
 """Contract suites for barstack's own parts and for plugins. Nothing in barstack imports this."""
 
 from ._bars import walk
-from ._ensembles import ENSEMBLE_CHECKS, member_forecasts
+from ._ensembles import ENSEMBLE_CHECKS, small_stacked
 from ._features import FEATURE_CHECKS
 from ._labels_and_splits import LABEL_CHECKS, SPLITTER_CHECKS, shared_steps
 from ._models import MODEL_CHECKS, small_dataset, training_rows
@@ -19,9 +19,9 @@ __all__ = [
     "WORLD_CHECKS",
     "made_up_forecasts",
     "made_up_trial",
-    "member_forecasts",
     "shared_steps",
     "small_dataset",
+    "small_stacked",
     "training_rows",
     "walk",
     "z_scores",

@@ -1,20 +1,31 @@
-"""What every ensemble must hold to."""
+"""The contract of every ensemble."""
 
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
 
-from barstack.core.arrays import Floats
+from barstack.core.arrays import Floats, Rows
+from barstack.core.decisions import Decisions
 from barstack.core.forecast import LEVELS, Target, Task
-from barstack.ensembles import Ensemble
+from barstack.core.times import DecidedAt, KnownAt, TrainedThrough
+from barstack.ensembles import Ensemble, Stacked
+
+_BEGINS = np.datetime64("2026-01-05T00:00", "us")
+_HOUR = np.timedelta64(3_600_000_000, "us")
+_STEP = _HOUR // 2
 
 
-def member_forecasts(task: Task, rows: int = 500) -> tuple[Floats, Floats, Target]:
-    """Forecasts of four members, of which the first is good and the last is noise."""
+def small_stacked(task: Task, rows: int = 500) -> Stacked:
+    """Forecasts of four members with outcomes; the first member is good, the last is noise.
+
+    Two symbols, two horizons, three folds, and two columns of context `features`.
+    """
     rng = np.random.default_rng(0)
     target = Target(task, ("1h", "4h"), LEVELS if task == "quantiles" else ())
     truth: Floats = rng.normal(size=(rows, 2))
@@ -22,27 +33,52 @@ def member_forecasts(task: Task, rows: int = 500) -> tuple[Floats, Floats, Targe
     noise = np.array([0.3, 1.0, 2.0, 50.0])[:, None]
     signal = truth[:, None] + noise * rng.normal(size=(rows, 4, 2))
     signal /= 1.0 + noise
+    returns = 0.01 * y
     if task == "return":
-        return 0.01 * signal[..., None], 0.01 * y, target
-    if task == "quantiles":
+        forecasts, labels = 0.01 * signal[..., None], returns
+    elif task == "quantiles":
         spread = ndtri(np.array(LEVELS)) * np.sqrt(1.0 + noise[..., None])
-        return 0.01 * (signal[..., None] + spread), 0.01 * y, target
-    if task == "direction":
-        return 1.0 / (1.0 + np.exp(-2.0 * signal[..., None])), (y > 0).astype(float), target
-    scores: Floats = np.stack([-signal, np.zeros_like(signal), signal], axis=-1)
-    shares: Floats = np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
-    classes = np.digitize(y, [-0.5, 0.5]).astype(np.float64)
-    return shares, classes, target
+        forecasts, labels = 0.01 * (signal[..., None] + spread), returns
+    elif task == "direction":
+        forecasts, labels = 1.0 / (1.0 + np.exp(-2.0 * signal[..., None])), (y > 0).astype(float)
+    else:
+        scores: Floats = np.stack([-signal, np.zeros_like(signal), signal], axis=-1)
+        forecasts = np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
+        labels = np.digitize(y, [-0.5, 0.5]).astype(np.float64)
+    decided_at = DecidedAt(_BEGINS + _STEP * (np.arange(rows) // 2))
+    found = Stacked(
+        ("good", "fair", "poor", "noise"),
+        Decisions(("A", "B"), (np.arange(rows) % 2).astype(np.int32), decided_at),
+        target,
+        forecasts,
+        TrainedThrough(np.full(rows, _BEGINS)),
+        np.arange(rows) * 3 // rows,
+        labels,
+        KnownAt(decided_at[:, None] + np.array([1, 4]) * _HOUR),
+        returns,
+        context={"features": np.column_stack([rng.normal(size=rows), truth[:, 0]])},
+    )
+    for array in (found.forecasts, labels, found.known_at, returns, *found.context.values()):
+        assert array is not None
+        array.flags.writeable = False  # an ensemble leaves its inputs as they are
+    return found
+
+
+def _fitted(ensemble: Ensemble, task: Task) -> tuple[Any, Stacked]:
+    """What it learned, and the same rows as they are when predicting."""
+    stacked = small_stacked(task)
+    return ensemble.fit(stacked), stacked.without_outcomes()
 
 
 def check_combines(ensemble: Ensemble, task: Task) -> None:
     """Finite forecasts of the right shape: probabilities of classes, quantiles that rise."""
-    forecasts, y, target = member_forecasts(task)
-    learned = ensemble.fit(forecasts, y, target)
-    combined = ensemble.predict(learned, forecasts, target)
-    assert combined.shape == (len(y), 2, len(target.outputs))
+    learned, stacked = _fitted(ensemble, task)
+    target = stacked.target
+    combined = ensemble.predict(learned, stacked)
+    assert combined.shape == (len(stacked), 2, len(target.outputs))
     assert np.isfinite(combined).all()
-    assert ensemble.weights(learned).shape == (2, 4)
+    weights = ensemble.weights(learned)
+    assert weights is None or (weights.shape == (2, 4) and np.isfinite(weights).all())
     if target.levels:
         assert (np.diff(combined, axis=2) >= 0.0).all()
     if target.n_classes:
@@ -53,38 +89,92 @@ def check_combines(ensemble: Ensemble, task: Task) -> None:
 
 
 def check_rows_stand_alone(ensemble: Ensemble, task: Task) -> None:
-    """One row gives the very bits that it gives among others."""
-    forecasts, y, target = member_forecasts(task)
-    learned = ensemble.fit(forecasts, y, target)
-    together = ensemble.predict(learned, forecasts, target)
-    alone = [ensemble.predict(learned, forecasts[i : i + 1], target) for i in range(50)]
+    """One row gives the very bits that it gives among others, in whatever order those lie."""
+    learned, stacked = _fitted(ensemble, task)
+    together = ensemble.predict(learned, stacked)
+    alone = [ensemble.predict(learned, stacked.take(np.array([row]))) for row in range(50)]
     np.testing.assert_array_equal(np.concatenate(alone), together[:50])
+    order = np.random.default_rng(1).permutation(len(stacked))
+    shuffled = ensemble.predict(learned, stacked.take(order))
+    np.testing.assert_array_equal(shuffled, together[order])
+
+
+def check_names_of_members(ensemble: Ensemble, task: Task) -> None:
+    """What members are called changes nothing."""
+    learned, stacked = _fitted(ensemble, task)
+    names = ("zeta", "eta", "a", "b")
+    again = ensemble.fit(replace(small_stacked(task), members=names))
+    renamed = ensemble.predict(again, replace(stacked, members=names))
+    np.testing.assert_array_equal(renamed, ensemble.predict(learned, stacked))
 
 
 def check_order_of_members(ensemble: Ensemble, task: Task) -> None:
     """Members given in another order get the same weights."""
-    forecasts, y, target = member_forecasts(task)
-    order = [2, 0, 3, 1]
-    weights = ensemble.weights(ensemble.fit(forecasts, y, target))
-    shuffled = ensemble.weights(ensemble.fit(forecasts[:, order], y, target))
-    np.testing.assert_allclose(shuffled, weights[:, order], atol=1e-8)
+    stacked, order = small_stacked(task), [2, 0, 3, 1]
+    names = tuple(stacked.members[place] for place in order)
+    moved = replace(stacked, members=names, forecasts=stacked.forecasts[:, order])
+    weights = ensemble.weights(ensemble.fit(stacked))
+    shuffled = ensemble.weights(ensemble.fit(moved))
+    if weights is not None and shuffled is not None:
+        np.testing.assert_allclose(shuffled, weights[:, order], atol=1e-8)
+
+
+def check_fit_repeats(ensemble: Ensemble, task: Task) -> None:
+    """A second fit by the same seed forecasts the same to the bit."""
+    learned, stacked = _fitted(ensemble, task)
+    again = ensemble.fit(small_stacked(task))
+    found = ensemble.predict(again, stacked)
+    np.testing.assert_array_equal(found, ensemble.predict(learned, stacked))
 
 
 def check_saves_and_loads(ensemble: Ensemble, task: Task) -> None:
-    """What is loaded combines as what was saved, to the bit."""
-    forecasts, y, target = member_forecasts(task)
-    learned = ensemble.fit(forecasts, y, target)
-    with tempfile.TemporaryDirectory() as folder:
-        ensemble.save(learned, Path(folder) / "learned")
-        loaded = ensemble.load(Path(folder) / "learned")
-    np.testing.assert_array_equal(
-        ensemble.predict(loaded, forecasts, target), ensemble.predict(learned, forecasts, target)
-    )
+    """What is loaded combines as what was saved, to the bit; updated too, if it learns on."""
+    learned, stacked = _fitted(ensemble, task)
+    each = [learned]
+    if ensemble.updates:
+        each.append(ensemble.update(learned, small_stacked(task).take(_later())))
+    for one in each:
+        with tempfile.TemporaryDirectory() as folder:
+            ensemble.save(one, Path(folder))
+            loaded = ensemble.load(Path(folder))
+        expected = ensemble.predict(one, stacked)
+        np.testing.assert_array_equal(ensemble.predict(loaded, stacked), expected)
+
+
+def check_updates(ensemble: Ensemble, task: Task) -> None:
+    """Rows given at once or one by one teach the same, and what it had learned stays as it was."""
+    if not ensemble.updates:
+        return
+    learned, stacked = _fitted(ensemble, task)
+    before = ensemble.predict(learned, stacked)
+    known, rows = small_stacked(task), _later()
+    at_once = ensemble.update(learned, known.take(rows))
+    one_by_one = learned
+    for row in rows:
+        one_by_one = ensemble.update(one_by_one, known.take(np.array([row])))
+    np.testing.assert_array_equal(ensemble.predict(learned, stacked), before)
+    found = ensemble.predict(one_by_one, stacked)
+    np.testing.assert_array_equal(found, ensemble.predict(at_once, stacked))
+
+
+def check_explains(ensemble: Ensemble, task: Task) -> None:
+    """Each array of an explanation has a row for each forecast."""
+    learned, stacked = _fitted(ensemble, task)
+    for values in ensemble.explain(learned, stacked).values():
+        assert np.shape(values)[0] == len(stacked)
+
+
+def _later() -> Rows:
+    return np.arange(400, 440)
 
 
 ENSEMBLE_CHECKS = (
     check_combines,
     check_rows_stand_alone,
+    check_names_of_members,
     check_order_of_members,
+    check_fit_repeats,
     check_saves_and_loads,
+    check_updates,
+    check_explains,
 )
