@@ -1,25 +1,37 @@
-"""Reports: an evaluation, or a collection of bars, as one page to look at, with no network."""
+"""Reports: an evaluation, or a collection of bars, as one page that needs no network."""
 
-from ._comparison_page import render_comparison
-from ._feature_page import render_feature
-from ._html import write_page
-from ._page import render
-from ._split_page import render_split
-from ._stage import report
-from ._survey import Survey
-from ._survey_page import facts, render_survey, sentence
-from ._world_page import render_world
+from __future__ import annotations
 
-__all__ = [
-    "Survey",
-    "facts",
-    "render",
-    "render_comparison",
-    "render_feature",
-    "render_split",
-    "render_survey",
-    "render_world",
-    "report",
-    "sentence",
-    "write_page",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ._stage import report as report
+from ._survey import Survey as Survey
+from ._survey import facts as facts
+from ._survey import sentence as sentence
+
+if TYPE_CHECKING:
+    from ._comparison import render_comparison as render_comparison
+    from ._feature import render_feature as render_feature
+    from ._html import write_page as write_page
+    from ._page import render as render
+    from ._split import render_split as render_split
+    from ._survey_page import render_survey as render_survey
+    from ._world import render_world as render_world
+
+# Imported when first used: plotly takes seconds to import, and only pages need it.
+_WHERE = {
+    "render": "_page",
+    "render_comparison": "_comparison",
+    "render_feature": "_feature",
+    "render_split": "_split",
+    "render_survey": "_survey_page",
+    "render_world": "_world",
+    "write_page": "_html",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_WHERE[name]}", __name__), name)

@@ -1,4 +1,4 @@
-"""Charts of what the forecasts came to: equity, accuracy by fold, calibration."""
+"""Charts of the forecasts’ results: equity, accuracy by fold, calibration."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ._theme import (
     Look,
     axis,
     error_bars,
+    escaped,
     layout,
     looks,
     number,
     or_zero,
     present,
-    say,
 )
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _curve(
     return go.Scatter(
         x=moments,
         y=(100 * (np.array(growth, dtype=np.float64) - 1)).astype(np.float32),
-        name=say(label),
+        name=escaped(label),
         mode="lines",
         line={"color": look.color, "width": width, "dash": look.dash},
         meta={"swatch": "line"},
@@ -82,7 +82,7 @@ def _curve(
 
 
 def fold_accuracy(evaluation: Evaluation, horizon: str) -> go.Figure | None:
-    """Share of right directions in each fold, for the judged ensemble and the members."""
+    """Directional accuracy in each fold, of the judged ensemble and the members."""
     first = evaluation.ensemble
     members = {score.name for score in evaluation.scores if score.role == "member"}
     rows = [
@@ -140,7 +140,7 @@ def _dots(rows: list[FoldAccuracy], folds: list[int], offset: float, look: Look)
             look.color,
             2.4 if bold else 1.2,
         ),
-        name=say(rows[0].name),
+        name=escaped(rows[0].name),
         mode="markers",
         marker={"color": look.color, "size": 11 if bold else 7, "symbol": look.symbol},
         meta={"swatch": look.glyph},
@@ -155,8 +155,8 @@ def _fold_story(row: FoldAccuracy) -> str:
     known = error is not None and present(error)
     whisker = f" ± {number(100 * row.reach * or_zero(error), 1)}" if known else ""
     return (
-        f"<b>{say(row.name)}</b>, fold {row.fold}<br>{right}{whisker} % right"
-        f"<br>{row.n_decisions:,} decisions<br>{say(row.first_at)} to<br>{say(row.last_at)}"
+        f"<b>{escaped(row.name)}</b>, fold {row.fold}<br>{right}{whisker} % right"
+        f"<br>{row.n_decisions:,} decisions<br>{escaped(row.first_at)} to<br>{escaped(row.last_at)}"
     )
 
 
@@ -168,7 +168,7 @@ def _fold_label(fold: int, rows: list[FoldAccuracy], n_folds: int) -> str:
 
 
 def _bands(n: int) -> list[dict[str, Any]]:
-    """Every other fold shaded, so that the eye keeps neighbours apart."""
+    """Every other fold shaded, so that neighbours can be distinguished."""
     plain: dict[str, Any] = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "layer": "below"}
     plain |= {"fillcolor": BAND, "line": {"width": 0}}
     return [plain | {"x0": place - 0.5, "x1": place + 0.5} for place in range(0, n, 2)]
@@ -181,15 +181,15 @@ def _line_at(level: float) -> dict[str, Any]:
 
 
 _CALIBRATION_TITLES = {
-    "return": ("Forecast, bps", "What came, bps"),
+    "return": ("Forecast, bps", "Realised, bps"),
     "direction": ("Forecast of up, %", "Went up, %"),
-    "three_class": ("Forecast of the class, %", "Share that came, %"),
-    "quantiles": ("Forecast of the median, bps", "What came, bps"),
+    "three_class": ("Forecast of the class, %", "Share realised, %"),
+    "quantiles": ("Forecast of the median, bps", "Realised, bps"),
 }
 
 
 def calibration(evaluation: Evaluation, horizon: str) -> go.Figure | None:
-    """What was forecast against what came."""
+    """Forecasts against realised values."""
     bins = [item for item in evaluation.calibration if item.horizon == horizon]
     of_three = evaluation.task == "three_class"
     bins = [item for item in bins if present(item.forecast) and present(item.realised)]
@@ -248,13 +248,13 @@ def _binned(
         error_y=error_bars(
             [(scale * item.realised_se, item.reach) for item in ordered], look.color, 1.6
         ),
-        name=say(name),
+        name=escaped(name),
         mode="markers",
         marker={"color": look.color, "size": 9, "symbol": look.symbol},
         meta={"swatch": look.glyph},
         customdata=[[item.n_decisions, item.reach * scale * item.realised_se] for item in ordered],
         hovertemplate=(
-            f"forecast %{{x:.2f}} {unit}<br>came %{{y:.2f}} ± %{{customdata[1]:.2f}} {unit}"
+            f"forecast %{{x:.2f}} {unit}<br>realised %{{y:.2f}} ± %{{customdata[1]:.2f}} {unit}"
             "<br>%{customdata[0]:,} decisions"
         ),
     )

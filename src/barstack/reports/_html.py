@@ -1,64 +1,40 @@
-"""Pieces of HTML that all pages share."""
+"""Pages of HTML from the templates beside this module."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from importlib.resources import files
+from functools import cache
 from pathlib import Path
-from string import Template
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.graph_objects import Figure
+from plotly.offline import get_plotlyjs
 
 from barstack.core.errors import ConfigError
 from barstack.core.files import new_file
+from barstack.core.times import iso
 
-from ._tables import facts_strip
-from ._theme import DARK, say
-
-_GUIDE = "<!-- guide -->\n"  # in a template of a page, what comes after goes into its guide
+from ._theme import DARK, number, probability
 
 
-def page(
-    template: str,
-    parts: Mapping[str, str],
-    *,
-    title: str,
-    run: str,
-    facts: list[tuple[str, str]],
-    shown: str = "",
-    guide_title: str = "How to read this page",
-) -> str:
-    """A whole page that loads nothing from anywhere: head, facts, what is in `template`, guide.
+def page(template: str, **values: Any) -> str:
+    """A whole page that loads nothing from anywhere.
 
-    parts  what stands for the names in the template, in HTML
-    title  as plain text
-    run    the line below it, in HTML
-    facts  (label, value) below that
-    shown  which of the panels to choose from is shown first
+    Parameters
+    ----------
+    template
+        A file in `templates/` that extends `base.html`.
+    values
+        The names in the template; `title` and `facts`, (label, value) pairs, always. `subtitle` is
+        the line below the title, and `shown` the panel that is shown first where panels can be
+        chosen. Text is escaped.
     """
-    # Drawing takes seconds to import, and only a page needs it.
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415
-
-    main, guide = (Template(each).substitute(parts) for each in file_text(template).split(_GUIDE))
-    return Template(file_text("base.html")).substitute(
-        style=file_text("style.css"),
-        script=file_text("page.js"),
-        plotly=get_plotlyjs(),
-        dark=json.dumps(DARK),
-        title=say(title),
-        run=run,
-        facts=facts_strip(facts),
-        shown=say(shown),
-        main=main.strip(),
-        guide_title=say(guide_title),
-        guide=guide.strip(),
-    )
-
-
-def section(name: str, title: str, look_for: str, body: str, tabs: str = "") -> str:
-    """One card of a page; `body` and `tabs` are HTML."""
-    return Template(file_text("section.html")).substitute(
-        id=name, title=say(title), look_for=say(look_for), tabs=tabs, panels=body
-    )
+    values = {"subtitle": "", "shown": ""} | values
+    # StrictUndefined: a misspelt name is an error and no empty cell.
+    plotly = Markup(get_plotlyjs())
+    return _environment().get_template(template).render(plotly=plotly, dark=DARK, **values)
 
 
 def write_page(text: str, file: Path) -> None:
@@ -71,27 +47,28 @@ def write_page(text: str, file: Path) -> None:
         scratch.write_text(text, encoding="utf-8")
 
 
-def chart(figure_json: str, label: str) -> str:
-    """A place where the page's script draws the figure."""
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader(__package__ or ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "figure_json": _figure_json,
+        "moment": _moment,
+        "number": number,
+        "probability": probability,
+    }
+    return environment
+
+
+def _figure_json(figure: Figure) -> Markup:
     # plotly writes < as \u003c, so that no text within can end the script element.
-    return (
-        f'<div class="chart"><script type="application/json">{figure_json}</script>'
-        f'<div class="plot" role="img" aria-label="{say(label)}"></div>'
-        '<div class="legend"></div></div>'
-    )
+    return Markup(figure.to_json())
 
 
-def tabs(names: Iterable[str], label: str) -> str:
-    """One button a name; nothing to choose from, no buttons."""
-    shown = list(names)
-    if len(shown) < 2:
-        return ""
-    buttons = (
-        f'<button type="button" data-horizon="{say(name)}">{say(name)}</button>' for name in shown
-    )
-    return f'<div class="tabs" role="group" aria-label="{say(label)}">{"".join(buttons)}</div>'
-
-
-def file_text(name: str) -> str:
-    """A template, a style sheet or a script beside this module."""
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+def _moment(at_us: int | None) -> str:
+    return "–" if at_us is None else iso(np.datetime64(at_us, "us")).removesuffix(" UTC")

@@ -1,18 +1,40 @@
-"""Charts of the members of an ensemble: how alike they forecast, what each weighs."""
+"""Charts of the members of an ensemble: correlation, weights, learning curves."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ._theme import ALIKE, INK, MUTED, OPPOSED, PAPER, Look, axis, layout, looks, present, say
+from ._theme import (
+    ALIKE,
+    BLUE,
+    HUES,
+    INK,
+    MUTED,
+    OPPOSED,
+    PAPER,
+    Look,
+    axis,
+    escaped,
+    layout,
+    looks,
+    present,
+)
 
 if TYPE_CHECKING:
     from barstack.evaluation import Correlation, Evaluation, Weights
 
 FINAL_FIT = -1
+# (loss of an epoch, its name here, colour, dash)
+_LINES = (
+    ("train_loss", "training rows", HUES[0], "dot"),
+    ("stop_loss", "early-stopping rows", BLUE, "solid"),
+)
+_ACROSS = 2
+Fits = Sequence[Mapping[str, Any]]
 
 
 def correlation(evaluation: Evaluation, horizon: str) -> go.Figure | None:
@@ -26,7 +48,7 @@ def correlation(evaluation: Evaluation, horizon: str) -> go.Figure | None:
 def heat_figure(table: Correlation) -> go.Figure:
     """A table of correlations, coloured."""
     places = list(range(len(table.names)))
-    ticks = {"tickvals": places, "ticktext": [say(name) for name in table.names]}
+    ticks = {"tickvals": places, "ticktext": [escaped(name) for name in table.names]}
     figure = go.Figure(_heat(table, places))
     figure.update_layout(
         layout(140 + max(240, 36 * len(places)), margin={"l": 8, "r": 8, "t": 8, "b": 8}),
@@ -49,7 +71,7 @@ def _heat(table: Correlation, places: list[int]) -> go.Heatmap:
         text=[[_short(value) for value in row] for row in table.matrix],
         texttemplate="%{text}",
         textfont={"color": INK},
-        customdata=[[f"{say(a)} and {say(b)}" for b in table.names] for a in table.names],
+        customdata=[[f"{escaped(a)} and {escaped(b)}" for b in table.names] for a in table.names],
         hovertemplate="%{customdata}<br>correlation %{z:.3f}<extra></extra>",
         hoverongaps=False,
         colorbar={"thickness": 10, "outlinewidth": 0, "tickvals": [-1, 0, 1], "len": 0.6},
@@ -78,7 +100,7 @@ def weights(evaluation: Evaluation, horizon: str) -> go.Figure | None:
     figure = make_subplots(
         rows=len(ensembles),
         shared_xaxes=True,
-        subplot_titles=[say(name) for name in ensembles],
+        subplot_titles=[escaped(name) for name in ensembles],
         vertical_spacing=0.3 / len(ensembles),
     )
     for row, ensemble in enumerate(ensembles, start=1):
@@ -105,11 +127,11 @@ def _bars(name: str, fits: list[Weights], look: Look) -> go.Bar:
     return go.Bar(
         x=["final" if fit.fold == FINAL_FIT else str(fit.fold) for fit in fits],
         y=[fit.weights.get(name) for fit in fits],
-        name=say(name),
-        legendgroup=say(name),
+        name=escaped(name),
+        legendgroup=escaped(name),
         marker=_fill(look),
         meta={"swatch": look.pattern_glyph},
-        hovertemplate=f"{say(name)}: %{{y:.3f}}<extra></extra>",
+        hovertemplate=f"{escaped(name)}: %{{y:.3f}}<extra></extra>",
     )
 
 
@@ -119,3 +141,72 @@ def _fill(look: Look) -> dict[str, Any]:
         "line": {"width": 1, "color": PAPER},
         "pattern": {"shape": look.pattern, "fillmode": "replace", "size": 6},
     }
+
+
+def learning(fits: Mapping[str, Fits]) -> go.Figure | None:
+    """A panel a network, a line a fold; a dot at the epoch whose weights are used.
+
+    fits  by member, facts on each fit as in its metrics.json
+    """
+    shown = {name: [fit for fit in each if fit["curves"]] for name, each in fits.items()}
+    shown = {name: each for name, each in shown.items() if each}
+    if not shown:
+        return None
+    across = min(_ACROSS, len(shown))
+    down = -(-len(shown) // across)
+    figure = make_subplots(
+        rows=down,
+        cols=across,
+        subplot_titles=[escaped(name) for name in shown],
+        vertical_spacing=0.34 / down,
+        horizontal_spacing=0.1,
+    )
+    for place, of_network in enumerate(shown.values()):
+        where = {"row": place // across + 1, "col": place % across + 1}
+        for line in _LINES:
+            for fit in of_network:
+                figure.add_trace(
+                    _loss_curve(fit, *line, legend=not place and fit is of_network[0]), **where
+                )
+        for fit in of_network:
+            figure.add_trace(_best_epoch(fit), **where)
+    figure.update_layout(layout(90 + 250 * down, margin={"l": 8, "r": 12, "t": 34, "b": 8}))
+    figure.update_xaxes(axis("", tickformat="d", rangemode="tozero"))
+    figure.update_xaxes(title_text="Epoch", row=down)
+    figure.update_yaxes(axis(""))
+    figure.update_yaxes(title_text="Loss", col=1)
+    figure.update_annotations(font={"size": 13}, yshift=4)
+    return figure
+
+
+def _loss_curve(
+    fit: Mapping[str, Any], measured: str, name: str, color: str, dash: str, *, legend: bool
+) -> go.Scatter:
+    return go.Scatter(
+        x=[epoch["number"] + 1 for epoch in fit["curves"]],
+        y=[epoch[measured] for epoch in fit["curves"]],
+        mode="lines",
+        name=name,
+        legendgroup=name,
+        showlegend=legend,
+        line={"color": color, "dash": dash, "width": 1.5},
+        opacity=0.8,
+        hovertemplate=f"{_fold(fit)}, epoch %{{x}}<br>{name} %{{y:.4f}}<extra></extra>",
+    )
+
+
+def _best_epoch(fit: Mapping[str, Any]) -> go.Scatter:
+    best = min(fit["curves"], key=lambda epoch: epoch["stop_loss"])
+    return go.Scatter(
+        x=[best["number"] + 1],
+        y=[best["stop_loss"]],
+        mode="markers",
+        showlegend=False,
+        name="used",
+        marker={"color": BLUE, "size": 6, "line": {"width": 1, "color": MUTED}},
+        hovertemplate=f"{_fold(fit)}, used: epoch %{{x}}, %{{y:.4f}}<extra></extra>",
+    )
+
+
+def _fold(fit: Mapping[str, Any]) -> str:
+    return "Final fit" if fit["fold"] < 0 else f"Fold {fit['fold']}"

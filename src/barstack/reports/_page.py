@@ -1,48 +1,37 @@
-"""One page that tells what an evaluation found; it loads nothing from anywhere."""
+"""The page of a run: what its evaluation found."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from barstack.core.horizon import Horizon
 
-from ._class_tables import class_tables
-from ._findings import findings_table
-from ._html import chart, page, section, tabs
+from . import _charts, _member_charts, _quantile_charts
+from ._html import page
 from ._leaderboard import leaderboard
-from ._tables import (
-    EDGE_WORDS,
-    equity_figures,
-    evidence_table,
-    steps_table,
-)
-from ._theme import number, say
-from ._trust import trust
+from ._theme import number, or_zero, present
 
 if TYPE_CHECKING:
     from barstack.bars.checks import Finding
-    from barstack.evaluation import Evaluation, Verdict
+    from barstack.evaluation import Evaluation, HorizonVerdict, Verdict
 
-    from ._learning_chart import Fits
+    from ._member_charts import Fits
 
-Draw = Callable[["Evaluation", str], Any]
-NAMES_SHOWN = 8
-FINDINGS_SHOWN = 20
+EDGE_WORDS = {"none": "No edge", "unproven": "Not proven", "supported": "Supported"}
+_SYMBOLS_SHOWN = 8
+_FINDINGS_SHOWN = 20
+_ENDLESS = 100_000_000  # bars
 
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the page with one panel a horizon."""
-
-    id: str
-    title: str
-    look_for: str
-    draw: Draw  # a figure, a table in HTML, or None where there is nothing to show
-    nothing: str  # said instead
-    below: Draw | None = None
+_CHARTS = {
+    "equity": _charts.equity,
+    "accuracy": _charts.fold_accuracy,
+    "calibration": _charts.calibration,
+    "correlation": _member_charts.correlation,
+    "weights": _member_charts.weights,
+}
+_CHARTS_OF_QUANTILES = {"shares": _quantile_charts.shares, "fan": _quantile_charts.fan}
 
 
 def render(
@@ -56,189 +45,63 @@ def render(
     findings: Sequence[Finding] = (),
     fits: Mapping[str, Fits] | None = None,
 ) -> str:
-    """The report as one HTML page, charts and all.
+    """The report as one HTML page, charts included.
 
-    facts   (label, value) about the data and the study
-    steps   (name, "made" or "reused", seconds)
-    findings  what the checks of the bars found
-    fits    by member, facts on each of its fits
+    Parameters
+    ----------
+    facts
+        (label, value) about the data and the study.
+    steps
+        (name, "made" or "reused", seconds).
+    findings
+        What the checks of the bars found.
+    fits
+        By member, facts on each of its fits.
     """
-    sections = _sections(evaluation, verdict.trials)
-    parts = {
-        "edge": verdict.edge,
-        "edge_words": EDGE_WORDS[verdict.edge],
-        "sentence": say(verdict.sentence),
-        "tried": say(_tried(verdict)),
-        "evidence": evidence_table(verdict.evidence),
-        "sections": "".join(_section(part, evaluation) for part in sections),
-        "learning": _learning(fits or {}),
-        "trust": trust(evaluation, verdict),
-        "steps": steps_table(steps),
-        "findings": findings_table(findings, most=FINDINGS_SHOWN),
-    }
-    return page(
-        "page.html",
-        parts,
-        title=title,
-        run=f"Run <code>{say(run_id)}</code> · {_judged(evaluation, verdict)}",
-        facts=facts,
-        shown=_shown_first(evaluation, verdict),
-    )
-
-
-def _sections(evaluation: Evaluation, trials: int) -> list[Section]:
-    from . import _charts, _member_charts, _quantile_charts  # noqa: PLC0415
-
-    judged, cost = evaluation.ensemble, number(evaluation.cost_bps, 1).removesuffix(".0")
-    spread = [
-        Section(
-            "shares",
-            "Does as much fall below each quantile as it should?",
-            "A quantile of level 25 % should lie above a quarter of what came. Marks on the dashed "
-            "diagonal say that it does; the grey band is where luck would put them in 95 % "
-            "of cases. Marks above it at low levels and below it at high ones: intervals are too "
-            "wide; the other way round: too narrow.",
-            _quantile_charts.shares,
-            "There was nothing to count at this horizon.",
-            _quantile_charts.coverage_table,
-        ),
-        Section(
-            "fan",
-            "What do the newest forecasts look like?",
-            f"Quantiles of {judged} for the newest decisions, and a mark for what came. "
-            "Most marks should lie inside, and some should not: those that are wide of the band "
-            "are counted above. A band that widens before wild days has learned something.",
-            _quantile_charts.fan,
-            "There are no forecasts to show at this horizon.",
-        ),
-    ]
-    of_classes = [
-        Section(
-            "classes",
-            "Which classes come where which are forecast?",
-            "Rows are what came, columns what was forecast; the diagonal is right. A forecaster "
-            "that says one class nearly always may be right often and know nothing: compare the "
-            "shares below, and the balanced accuracy in the table at the end.",
-            class_tables,
-            "No class was forecast at this horizon.",
-        ),
-    ]
-    return [
-        Section(
-            "equity",
-            "Does timing pay, once costs are paid?",
-            f"The bold line is {judged} after costs of {cost} bps on all that is bought "
-            "or sold, the thin line the same before costs. If the thin line climbs and the bold "
-            "one does not, costs eat the forecasts. Dashed grey is buying once and holding. "
-            "Profits are added up, not compounded. Choose a name below to add its line, after "
-            "costs.",
-            _charts.equity,
-            "No equity was worked out for this horizon.",
-            equity_figures,
-        ),
-        Section(
-            "accuracy",
-            "Is the direction right more often than a coin, again and again?",
-            "Each mark is the share of moves called right in one stretch of time; whiskers are "
-            "95 % intervals. Skill would sit above the 50 % line in most folds; one good fold "
-            "is what luck looks like. In a market that mostly rises, always saying up does that "
-            "too: compare the naive forecasts in the table below.",
-            _charts.fold_accuracy,
-            "No fold had enough decisions for an accuracy at this horizon.",
-        ),
-        Section(
-            "calibration",
-            "When it forecasts more, does more come?",
-            "Forecasts of about the same size stand together. Marks on the dashed diagonal mean "
-            "that forecasts are right on average; marks along a flat line mean that their size "
-            "says nothing. Whiskers are 95 % intervals.",
-            _charts.calibration,
-            "There were too few forecasts to compare with what came at this horizon.",
-        ),
-        *(spread if evaluation.levels else []),
-        *(of_classes if evaluation.confusions else []),
-        Section(
-            "correlation",
-            "Do the members say different things?",
-            "Correlation of the members’ forecasts. Near 1, two members say the same and the "
-            "second adds little; near 0, each has something of its own to add, or only noise.",
-            _member_charts.correlation,
-            "It takes two members to compare; at this horizon there are fewer.",
-        ),
-        Section(
-            "weights",
-            "Whom does the ensemble trust, and does it change its mind?",
-            "Weight of each member, fitted before each fold on what was known by then; final is "
-            "the fit to use from here on. Steady weights suggest the members’ merits last; "
-            "weights that jump suggest there was little to tell them apart.",
-            _member_charts.weights,
-            "No ensemble with weights was fitted at this horizon.",
-        ),
-        Section(
-            "leaderboard",
-            "Who forecasts best, and is it clear?",
-            "Every forecaster on the same decisions, naive ones included.",
-            partial(leaderboard, trials=trials),
-            "Nothing was scored at this horizon.",
-        ),
-    ]
-
-
-def _learning(fits: Mapping[str, Fits]) -> str:
-    """The section of learning curves; without networks there is none."""
-    from ._learning_chart import learning  # noqa: PLC0415 (plotly takes long to import)
-
-    figure = learning(fits)
-    if figure is None:
-        return ""
-    title = "Did the networks learn, and stop in time?"
-    return section(
-        "learning",
-        title,
-        "A line for each fit. Where the solid line falls, what was learned holds on later rows; "
-        "where it rises while the dotted one falls, the network learns the past by heart. The dot "
-        "is the epoch whose weights were kept. Dropout makes the dotted line higher than it would "
-        "be.",
-        f'<div class="panel">{chart(figure.to_json(), title)}</div>',
-    )
-
-
-def _section(part: Section, evaluation: Evaluation) -> str:
     horizons = evaluation.horizons
-    panels = "".join(_panel(part, evaluation, horizon) for horizon in horizons)
-    body = panels or f'<p class="nothing">{say(part.nothing)}</p>'
-    return section(part.id, part.title, part.look_for, body, tabs(horizons, "Horizon"))
-
-
-def _panel(part: Section, evaluation: Evaluation, horizon: str) -> str:
-    drawn = part.draw(evaluation, horizon)
-    if drawn is None:
-        body = f'<p class="nothing">{say(part.nothing)}</p>'
-    elif isinstance(drawn, str):
-        body = drawn
-    else:
-        body = chart(drawn.to_json(), f"{part.title} Horizon {horizon}.")
-    below = part.below(evaluation, horizon) if part.below else ""
-    return (
-        f'<div class="panel" data-horizon="{say(horizon)}">'
-        f'<h3 class="of-horizon">Horizon {say(horizon)}</h3>{body}{below}</div>'
+    draw = _CHARTS | (_CHARTS_OF_QUANTILES if evaluation.levels else {})
+    reach = max(
+        (abs(or_zero(row.net_edge_bps)) + _half_width(row) for row in verdict.evidence), default=0.0
     )
-
-
-def _shown_first(evaluation: Evaluation, verdict: Verdict) -> str:
-    judged = verdict.horizon
-    return judged if judged in evaluation.horizons else next(iter(evaluation.horizons), "")
+    return page(
+        "study.html",
+        title=title,
+        run_id=run_id,
+        facts=facts,
+        shown=verdict.horizon if verdict.horizon in horizons else next(iter(horizons), ""),
+        evaluation=evaluation,
+        verdict=verdict,
+        edge_words=EDGE_WORDS,
+        judged=_judged(evaluation, verdict),
+        basis=_basis(verdict),
+        cost=_cost(evaluation.cost_bps),
+        evidence=[
+            (row, _interval(row, reach), _between(row.bars_to_prove)) for row in verdict.evidence
+        ],
+        charts={
+            name: {horizon: chart(evaluation, horizon) for horizon in horizons}
+            for name, chart in draw.items()
+        },
+        equity={horizon: _equity_facts(evaluation, horizon) for horizon in horizons},
+        coverage={horizon: _coverage(evaluation, horizon) for horizon in horizons},
+        classes={horizon: _classes(evaluation, horizon) for horizon in horizons},
+        boards={horizon: leaderboard(evaluation, horizon, verdict.trials) for horizon in horizons},
+        learning=_member_charts.learning(fits or {}),
+        findings=findings,
+        most_findings=_FINDINGS_SHOWN,
+        steps=steps,
+    )
 
 
 def _judged(evaluation: Evaluation, verdict: Verdict) -> str:
+    """Which decisions the verdict rests on."""
     symbols = evaluation.symbols
-    named = ", ".join(symbols[:NAMES_SHOWN])
-    more = len(symbols) - NAMES_SHOWN
-    rest = f" and {more} more" if more > 0 else ""
-    when = Horizon.parse(verdict.horizon).in_words
-    return say(
-        f"{judged_decisions(evaluation, verdict):,} decisions {when} ahead on "
-        f"{named}{rest}, bars of {evaluation.bar}, {evaluation.first_at} to {evaluation.last_at}"
+    more = len(symbols) - _SYMBOLS_SHOWN
+    named = ", ".join(symbols[:_SYMBOLS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return (
+        f"{judged_decisions(evaluation, verdict):,} decisions "
+        f"{Horizon.parse(verdict.horizon).in_words} ahead on {named}, "
+        f"bars of {evaluation.bar}, {evaluation.first_at} to {evaluation.last_at}"
     )
 
 
@@ -249,12 +112,96 @@ def judged_decisions(evaluation: Evaluation, verdict: Verdict) -> int:
     return next(counts, evaluation.n_decisions)
 
 
-def _tried(verdict: Verdict) -> str:
-    cost = number(verdict.cost_bps, 1).removesuffix(".0")
+def _basis(verdict: Verdict) -> str:
+    """The ensemble, horizon, costs and trials of the verdict."""
     trials = "1 trial" if verdict.trials == 1 else f"all {verdict.trials:,} trials"
     if verdict.looks > 1:
         trials += f", {verdict.looks:,} looks of this study at growing or changed data among them"
     return (
         f"{verdict.ensemble}, {Horizon.parse(verdict.horizon).in_words} ahead, after costs of "
-        f"{cost} bps and counting {trials}"
+        f"{_cost(verdict.cost_bps)} bps and counting {trials}"
     )
+
+
+def _cost(cost_bps: float) -> str:
+    return number(cost_bps, 1).removesuffix(".0")
+
+
+def _half_width(row: HorizonVerdict) -> float:
+    return row.reach * or_zero(row.net_edge_bps_se)
+
+
+def _interval(row: HorizonVerdict, reach: float) -> tuple[float, ...] | None:
+    """The 95 % interval of the net edge as (low, middle, high), in % of a line centred on 0."""
+    if not reach or not present(row.net_edge_bps):
+        return None
+    ends = (-_half_width(row), 0.0, _half_width(row))
+    return tuple(50 + 48 * (row.net_edge_bps + end) / reach for end in ends)
+
+
+def _between(bounds: Sequence[int] | None) -> str:
+    """A range of rough counts.
+
+    >>> _between([7, 81_234]), _between([1_240, 10**9]), _between(None)
+    ('7 to 81,000', '1,200 or more', '–')
+    """
+    if bounds is None:
+        return "–"
+    fewest, most = map(_rough, bounds)
+    if bounds[1] >= _ENDLESS:
+        return f"{fewest} or more"
+    return most if fewest == most else f"{fewest} to {most}"
+
+
+def _rough(count: int) -> str:
+    """A count to two significant figures."""
+    digits = 1 - math.floor(math.log10(count)) if count > 0 else 0
+    return f"{round(count, min(digits, 0)):,}"
+
+
+def _equity_facts(evaluation: Evaluation, horizon: str) -> list[tuple[str, str]]:
+    """The judged ensemble's equity in figures, beside buy and hold."""
+    curves = [curve for curve in evaluation.equity if curve.horizon == horizon]
+    judged = [curve for curve in curves if curve.name == evaluation.ensemble] or curves
+    return [
+        fact
+        for curve in judged[:1]
+        for fact in (
+            ("Profit after costs", f"{number(100 * curve.net_return, 1, sign=True)} %"),
+            ("Buy and hold", f"{number(100 * curve.hold_return, 1, sign=True)} %"),
+            ("Sharpe, a year", number(curve.sharpe_net)),
+            ("Sharpe of holding", number(curve.sharpe_hold)),
+            ("Maximum drawdown", f"{number(100 * abs(curve.max_drawdown), 1)} %"),
+            ("Mean position", number(curve.mean_position)),
+            ("Turnover a day", number(curve.turnover_per_day)),
+        )
+    ]
+
+
+def _coverage(evaluation: Evaluation, horizon: str) -> dict[str, Any] | None:
+    """How many realised values lay within each central interval: a row per forecaster."""
+    found = [each for each in evaluation.coverages if each.horizon == horizon]
+    names = dict.fromkeys(each.name for each in found)
+    intervals = list(dict.fromkeys((each.lower, each.upper) for each in found))
+    cells = {(each.name, each.lower): each for each in found}
+    rows = [[cells[name, lower] for lower, _ in intervals] for name in names]
+    return {"intervals": intervals, "rows": rows} if found else None
+
+
+def _classes(evaluation: Evaluation, horizon: str) -> dict[str, Any] | None:
+    """The judged ensemble's confusion matrix with recall and precision, and all forecasters."""
+    found = [each for each in evaluation.confusions if each.horizon == horizon]
+    if not found:
+        return None
+    judged = next((each for each in found if each.name == evaluation.ensemble), found[0])
+    columns = [list(column) for column in zip(*judged.matrix, strict=True)]
+    return {
+        "judged": judged,
+        "recall": _diagonal_shares(judged.matrix),
+        "precision": _diagonal_shares(columns),
+        "all": found,
+    }
+
+
+def _diagonal_shares(counts: Sequence[Sequence[int]]) -> list[float | None]:
+    return [100 * row[place] / sum(row) if sum(row) else None for place, row in enumerate(counts)]

@@ -1,4 +1,4 @@
-"""Charts of quantile forecasts: whether each holds what it says, and what the newest look like."""
+"""Charts of quantile forecasts: calibration, and the newest forecasts."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ._theme import (
     VERMILLION,
     Look,
     axis,
+    escaped,
     layout,
     looks,
     number,
-    say,
 )
 
 if TYPE_CHECKING:
-    from barstack.evaluation import Coverage, Evaluation, Fan, LevelShare
+    from barstack.evaluation import Evaluation, Fan, LevelShare
 
 _MOST_TICKS = 8
 
 
 def shares(evaluation: Evaluation, horizon: str) -> go.Figure | None:
-    """The share of what came below each quantile against its level."""
+    """The share of realised values below each quantile against its level."""
     found = [share for share in evaluation.shares if share.horizon == horizon]
     if not found:
         return None
@@ -44,7 +44,7 @@ def shares(evaluation: Evaluation, horizon: str) -> go.Figure | None:
     figure.update_layout(
         layout(400),
         xaxis=axis("Level of the quantile, %", range=[0, 100], **levels),
-        yaxis=axis("Of what came lay below, %", range=[0, 100], **levels),
+        yaxis=axis("Realised below, %", range=[0, 100], **levels),
     )
     return figure
 
@@ -53,20 +53,20 @@ def _marks(found: list[LevelShare], look: Look) -> go.Scatter:
     return go.Scatter(
         x=[100 * share.level for share in found],
         y=[100 * share.below for share in found],
-        name=say(found[0].name),
+        name=escaped(found[0].name),
         mode="markers",
         marker={"color": look.color, "size": 9, "symbol": look.symbol},
         meta={"swatch": look.glyph},
         customdata=[[share.n_decisions, 100 * share.reach * share.below_se] for share in found],
         hovertemplate=(
-            "level %{x:g} %<br>%{y:.1f} ± %{customdata[1]:.1f} % came below"
+            "level %{x:g} %<br>%{y:.1f} ± %{customdata[1]:.1f} % realised below"
             "<br>%{customdata[0]:,} decisions"
         ),
     )
 
 
 def _luck(found: list[LevelShare]) -> go.Scatter:
-    """Where 95 % of luck would put the marks, about the diagonal."""
+    """Where luck would put 95 % of the marks, around the diagonal."""
     inner = ((share.level, share.reach * share.below_se) for share in found)
     ends = [(0.0, 0.0), *inner, (1.0, 0.0)]
     upper = [100 * min(level + error, 1.0) for level, error in ends]
@@ -79,7 +79,7 @@ def _diagonal() -> go.Scatter:
     return go.Scatter(
         x=[0, 100],
         y=[0, 100],
-        name="as much as there should be",
+        name="calibrated",
         mode="lines",
         line={"color": MUTED, "width": 1.6, "dash": "dash"},
         meta={"swatch": "line"},
@@ -87,39 +87,8 @@ def _diagonal() -> go.Scatter:
     )
 
 
-def coverage_table(evaluation: Evaluation, horizon: str) -> str:
-    """How often what came lay within each central interval, and how wide these are."""
-    found = [each for each in evaluation.coverages if each.horizon == horizon]
-    if not found:
-        return ""
-    intervals = list(dict.fromkeys((each.lower, each.upper) for each in found))
-    cells = {(each.name, each.lower): each for each in found}
-    heads = "".join(
-        f'<th scope="col">{number(100 * (upper - lower), 0)} % interval, covered %</th>'
-        '<th scope="col">Width, bps</th>'
-        for lower, upper in intervals
-    )
-    rows = "".join(
-        f'<tr class="{role}"><th scope="row">{say(name)} <span class="role">{role}</span></th>'
-        + "".join(_covered(cells[name, lower]) for lower, _ in intervals)
-        + "</tr>"
-        for name, role in dict.fromkeys((each.name, each.role) for each in found)
-    )
-    return (
-        '<div class="scroll" tabindex="0"><table class="leaderboard"><thead><tr>'
-        f'<th scope="col">Forecaster</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
-    )
-
-
-def _covered(each: Coverage) -> str:
-    return (
-        f'<td>{number(100 * each.covered, 1)}<span class="se">± '
-        f"{number(100 * each.covered_se, 1)}</span></td><td>{number(1e4 * each.width, 1)}</td>"
-    )
-
-
 def fan(evaluation: Evaluation, horizon: str) -> go.Figure | None:
-    """Bands between quantiles of the newest decisions, by symbol, and what came of them."""
+    """Bands between quantiles of the newest decisions, by symbol, and the realised returns."""
     found = [each for each in evaluation.fans if each.horizon == horizon]
     if not found:
         return None
@@ -139,11 +108,15 @@ def fan(evaluation: Evaluation, horizon: str) -> go.Figure | None:
 
 
 def _fan(each: Fan, levels: list[float], colour: str) -> list[go.Scatter]:
-    """The bands from the widest to the narrowest, the median, and what came."""
+    """The bands from the widest to the narrowest, the median, and realised returns."""
     across = list(range(len(each.time)))
     scaled = [[1e4 * value for value in quantile] for quantile in each.quantiles]
     middle = levels.index(0.5)
-    group = {"legendgroup": say(each.symbol), "name": say(each.symbol), "meta": {"swatch": "■"}}
+    group = {
+        "legendgroup": escaped(each.symbol),
+        "name": escaped(each.symbol),
+        "meta": {"swatch": "■"},
+    }
     pairs = zip(scaled[:middle], reversed(scaled[middle + 1 :]), strict=False)
     bands = [_area(across, lower, upper, colour, 0.2, **group) for lower, upper in pairs]
     median = go.Scatter(
@@ -157,14 +130,14 @@ def _fan(each: Fan, levels: list[float], colour: str) -> list[go.Scatter]:
         **group,
     )
     known = [place for place in across if each.came[place] is not None]
-    came = [1e4 * (each.came[place] or 0.0) for place in known]
+    realised = [1e4 * (each.came[place] or 0.0) for place in known]
     outside = [
         not scaled[0][place] <= value <= scaled[-1][place]
-        for place, value in zip(known, came, strict=True)
+        for place, value in zip(known, realised, strict=True)
     ]
     dots = go.Scatter(
         x=known,
-        y=came,
+        y=realised,
         mode="markers",
         marker={
             "color": [VERMILLION if out else INK for out in outside],
@@ -180,13 +153,14 @@ def _fan(each: Fan, levels: list[float], colour: str) -> list[go.Scatter]:
 
 
 def _story(each: Fan, levels: list[float], place: int) -> str:
-    told = "<br>".join(
+    quantiles = "<br>".join(
         f"{100 * level:g} %: {number(1e4 * quantile[place], 1, sign=True)} bps"
         for level, quantile in zip(levels, each.quantiles, strict=True)
     )
-    came = each.came[place]
-    known = "open" if came is None else f"{number(1e4 * came, 1, sign=True)} bps"
-    return f"<b>{say(each.symbol)}</b> {say(each.time[place])}<br>{told}<br>came: {known}"
+    realised = each.came[place]
+    known = "open" if realised is None else f"{number(1e4 * realised, 1, sign=True)} bps"
+    moment = f"<b>{escaped(each.symbol)}</b> {escaped(each.time[place])}"
+    return f"{moment}<br>{quantiles}<br>realised: {known}"
 
 
 def _area(

@@ -11,7 +11,7 @@ import numpy as np
 from barstack.bars import ALWAYS, Bars
 from barstack.bars.checks import Finding, Subject
 from barstack.core.arrays import Floats, Ints
-from barstack.core.times import DAY_US
+from barstack.core.times import DAY_US, format_duration, iso
 
 NO_TIMES = np.empty(0, np.int64)
 
@@ -23,7 +23,7 @@ _PARTS = 96  # of a day: quarters of an hour
 
 
 @dataclass(frozen=True, eq=False)
-class Coverage:
+class BarCoverage:
     """Of one symbol: bars present and missing by session, and when on the day they are missing.
 
     day      (n_sessions,) days since 1970
@@ -68,7 +68,7 @@ class Survey:
     length_us: int = 0
     findings: list[Finding] = field(default_factory=list)
     symbols: dict[str, tuple[int, int | None, int | None]] = field(default_factory=dict)
-    coverage: dict[str, Coverage] = field(default_factory=dict)
+    coverage: dict[str, BarCoverage] = field(default_factory=dict)
     portraits: dict[str, Portrait] = field(default_factory=dict)
 
     def add(self, symbol: str, rows: int, bars: Bars | None, findings: list[Finding]) -> None:
@@ -124,7 +124,7 @@ class Survey:
         return sum(each.level == "refuse" for each in own), sum(len(each.at) > 0 for each in own)
 
 
-def coverage_of(subject: Subject) -> Coverage:
+def coverage_of(subject: Subject) -> BarCoverage:
     """How much of what the calendar expects is there."""
     gaps, due = subject.gaps, subject.expected
     n_days = len(due.day)
@@ -133,7 +133,7 @@ def coverage_of(subject: Subject) -> Coverage:
     missing = np.bincount(np.searchsorted(due.day, gaps.session[countable]), minlength=n_days)
     absent_at = np.bincount(_part_of_day(subject, gaps.at), minlength=_PARTS)
     present_at = np.bincount(_part_of_day(subject, subject.opened_at), minlength=_PARTS)
-    return Coverage(due.day, present, missing, absent_at, absent_at + present_at)
+    return BarCoverage(due.day, present, missing, absent_at, absent_at + present_at)
 
 
 def _part_of_day(subject: Subject, at: Ints) -> Ints:
@@ -183,3 +183,42 @@ def _thinned(values: Floats) -> Ints:
 
 def _spread(count: int, most: int) -> Ints:
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+
+
+def facts(survey: Survey) -> list[tuple[str, str]]:
+    """(label, value) of what was looked at."""
+    known = [ends for ends in survey.symbols.values() if ends[1] is not None]
+    found = [
+        ("symbols", f"{len(survey.symbols):,}"),
+        ("bars", f"{sum(rows for rows, *_ in survey.symbols.values()):,}"),
+    ]
+    if known:
+        first = min(first for _, first, _ in known if first is not None)
+        last = max(last for *_, last in known if last is not None)
+        found += [
+            ("length", format_duration(survey.length_us)),
+            ("from, to", f"{_date(first)}, {_date(last)}"),
+        ]
+    return [*found, ("calendar", survey.calendar), ("hours", survey.hours)]
+
+
+def sentence(survey: Survey) -> str:
+    """What the checks come to."""
+    total = len(survey.symbols)
+    if not survey.findings:
+        return f"Nothing to report on {_symbols(total)}."
+    touched = len({each.symbol for each in survey.findings})
+    refused = len({each.symbol for each in survey.findings if each.level == "refuse"})
+    if total == 1:
+        end = "A study would refuse it." if refused else "None stops a study."
+        return f"The checks found something. {end}"
+    end = f"A study would refuse {refused:,} of them." if refused else "None stops a study."
+    return f"{touched:,} of {_symbols(total)} with findings. {end}"
+
+
+def _symbols(count: int) -> str:
+    return "1 symbol" if count == 1 else f"{count:,} symbols"
+
+
+def _date(at_us: int) -> str:
+    return iso(np.datetime64(at_us, "us"))[:10]

@@ -1,4 +1,4 @@
-"""Colours, layout and the words for a number that every chart and table shares."""
+"""Colours, layout and the format of numbers that every chart and table shares."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VERMILLION = "#d55e00"
 ALIKE = "#7fbce3"  # pale enough for ink on it
 OPPOSED = "#f2ab7d"
 
-# Okabe-Ito, told apart by people with any colour vision. Orange and sky blue are a shade darker
+# Okabe-Ito: distinguishable with any colour vision. Orange and sky blue are a shade darker
 # than published, to stand out from white as well.
 HUES = ("#c77f00", "#2b93d1", "#009e73", "#c4689a", VERMILLION, "#4a5460")
 
@@ -62,7 +62,7 @@ class Look:
 
 
 def looks(evaluation: Evaluation) -> dict[str, Look]:
-    """A look for each forecaster: the judged ensemble in blue, the others by hue, then by shape."""
+    """A look per forecaster: the judged ensemble in blue, the others by hue, then by shape."""
     names = [score.name for score in evaluation.scores]
     names += [curve.name for curve in evaluation.equity]
     names += [row.name for row in evaluation.folds]
@@ -113,7 +113,7 @@ def error_bars(
 ) -> dict[str, Any]:
     """Whiskers of a 95 % interval; none where the error is unknown.
 
-    errors  standard errors, each with how many of them the interval reaches
+    errors  (standard error, half width of the interval in standard errors)
     """
     widths = [reach * or_zero(error) for error, reach in errors]
     return {"array": widths, "color": color, "thickness": thickness, "width": 0}
@@ -125,7 +125,7 @@ def present(value: float | None) -> bool:
 
 
 def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
-    """A figure as people read it.
+    """A figure for people to read.
 
     >>> number(-1234.5, 1), number(0.5, 1, sign=True), number(None), number(-0.001)
     ('−1,234.5', '+0.5', '–', '0.00')
@@ -136,17 +136,17 @@ def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
     return text.lstrip("+-") if not float(text.replace(",", "")) else text.replace("-", "−")
 
 
-def chance(p: float | None) -> str:
+def probability(p: float | None) -> str:
     """A probability, never rounded to certainty.
 
-    >>> chance(0.0421), chance(0.00004), chance(0.9999), chance(None)
-    ('0.042', '&lt;0.001', '&gt;0.999', '–')
+    >>> probability(0.0421), probability(0.00004), probability(0.9999), probability(None)
+    ('0.042', '<0.001', '>0.999', '–')
     """
-    if p is None or not present(p):
+    if p is None or not isfinite(p):
         return "–"
     if p < 0.001:
-        return "&lt;0.001"
-    return "&gt;0.999" if p > 0.999 else f"{p:.3f}"
+        return "<0.001"
+    return ">0.999" if p > 0.999 else f"{p:.3f}"
 
 
 def or_zero(value: float | None) -> float:
@@ -154,6 +154,6 @@ def or_zero(value: float | None) -> float:
     return value if value is not None and isfinite(value) else 0.0
 
 
-def say(text: str) -> str:
-    """Text that a browser, or a chart's small markup, shows as it is."""
+def escaped(text: str) -> str:
+    """Text that a chart, whose labels are a small markup, shows as it is."""
     return escape(str(text))

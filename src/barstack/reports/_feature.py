@@ -1,16 +1,17 @@
-"""One page about a feature: under the price it was made of, and how its values are spread."""
+"""The page of a feature: its values under the price, and their distribution."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import plotly.graph_objects as go
 
 from barstack.core.arrays import Floats
 from barstack.core.errors import DataError
 
-from ._html import chart, page
-from ._theme import BLUE, GRID, INK, MUTED, axis, layout, number, say
+from ._html import page
+from ._theme import BLUE, GRID, INK, MUTED, axis, layout, number
 
 if TYPE_CHECKING:
     from barstack.bars import Bars
@@ -22,23 +23,32 @@ _BINS = 60
 def render_feature(feature: Feature, bars: Bars, values: Floats, newest: int) -> str:
     """The feature as one HTML page that loads nothing from anywhere.
 
-    values  (n_bars,) the feature at every bar
-    newest  so many bars are drawn; the spread is over all
+    Parameters
+    ----------
+    values
+        (n_bars,) the feature at every bar.
+    newest
+        So many bars are drawn; the distribution is over all.
 
-    Raises `DataError` when all of it is warm-up.
+    Raises
+    ------
+    DataError
+        When all bars are warm-up.
     """
     known = values[~np.isnan(values)]
     if not len(known):
         raise DataError(f"{bars!r} lies within the warm-up of {feature.name}. Give more bars.")
     formula, _, note = feature.kernel.about.partition("\n\n")
-    parts = {
-        "sentence": say(_plain(formula)),
-        "note": say(_plain(note)),
-        "over_time": chart(_over_time(feature, bars, values, newest), "Price, and the feature."),
-        "spread": chart(_spread(feature, known), "How often each value comes."),
-    }
-    run = say(f"{bars.symbol}, {len(bars):,} bars")
-    return page("feature.html", parts, title=feature.name, run=run, facts=_facts(feature, known))
+    return page(
+        "feature.html",
+        title=feature.name,
+        subtitle=f"{bars.symbol}, {len(bars):,} bars",
+        facts=_facts(feature, known),
+        sentence=_plain(formula),
+        note=_plain(note),
+        over_time=_over_time(feature, bars, values, newest),
+        distribution=_distribution(feature, known),
+    )
 
 
 def _facts(feature: Feature, known: Floats) -> list[tuple[str, str]]:
@@ -48,15 +58,13 @@ def _facts(feature: Feature, known: Floats) -> list[tuple[str, str]]:
         ("group", kernel.group),
         ("unit", kernel.unit),
         ("warm-up", f"{feature.warmup:,} bars"),
-        ("one in a hundred is below", number(low, 4)),
-        ("half are below", number(middle, 4)),
-        ("one in a hundred is above", number(high, 4)),
+        ("1 % quantile", number(low, 4)),
+        ("median", number(middle, 4)),
+        ("99 % quantile", number(high, 4)),
     ]
 
 
-def _over_time(feature: Feature, bars: Bars, values: Floats, newest: int) -> str:
-    import plotly.graph_objects as go  # noqa: PLC0415
-
+def _over_time(feature: Feature, bars: Bars, values: Floats, newest: int) -> go.Figure:
     # Bars side by side, without the nights between: what a feature sees.
     place = np.arange(max(len(bars) - newest, 0), len(bars))
     times = [str(each)[:16].replace("T", " ") for each in bars.closed_at[place]]
@@ -92,12 +100,10 @@ def _over_time(feature: Feature, bars: Bars, values: Floats, newest: int) -> str
         yaxis2=axis(feature.kernel.unit.capitalize(), domain=[0.0, 0.46], zeroline=True,
                     zerolinecolor=MUTED),
     )  # fmt: skip
-    return str(figure.to_json())
+    return figure
 
 
-def _spread(feature: Feature, known: Floats) -> str:
-    import plotly.graph_objects as go  # noqa: PLC0415
-
+def _distribution(feature: Feature, known: Floats) -> go.Figure:
     # The outermost half percent on either side would squeeze the rest into one bar.
     low, high = np.quantile(known, [0.005, 0.995])
     if low == high:
@@ -115,7 +121,7 @@ def _spread(feature: Feature, known: Floats) -> str:
     figure.update_layout(
         layout(300), xaxis=axis(feature.kernel.unit.capitalize()), yaxis=axis("% of bars")
     )
-    return str(figure.to_json())
+    return figure
 
 
 def _plain(text: str) -> str:
