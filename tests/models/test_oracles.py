@@ -13,7 +13,7 @@ from barstack.core.forecast import Target, Task
 from barstack.core.seeds import derive_seed
 from barstack.datasets import Dataset, Samples
 from barstack.models import MODELS
-from barstack.models._libraries import bounded_threads
+from barstack.models._libraries import openmp_threads
 from barstack.models._per_horizon import HorizonRows
 from barstack.models.boosting.hist_gradient_boosting import HistGradientBoosting
 from barstack.splits import early_stop_split
@@ -117,7 +117,7 @@ def test_hist_gradient_boosting_is_that_of_sklearn_stopped_by_our_rows(task: Tas
         again = make(max_iter=rounds[-1], early_stopping=False, **common)
         return again.fit(fit.last(), y, fit.weight)
 
-    with bounded_threads(0):
+    with openmp_threads(1):
         expected = each_horizon(task, fitted)
     assert all(0 < each < 180 for each in rounds)
     found = ours(task, {"model": "hist_gradient_boosting"})

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -41,13 +44,54 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def threads_for(rows: int) -> int:
-    """Threads worth using for this many training rows."""
-    return 1 if rows < _ROWS_WORTH_THREADS else cores()
+def threads_for(rows: int, threads: int) -> int:
+    """Of so many threads, those worth using for this many training rows."""
+    return 1 if rows < _ROWS_WORTH_THREADS else threads
 
 
-def bounded_threads(rows: int) -> AbstractContextManager[Any]:
-    """Limit the threads of numpy and scikit-learn to what the rows are worth."""
-    threadpoolctl = import_module("threadpoolctl")  # a dependency of scikit-learn
-    limits: AbstractContextManager[Any] = threadpoolctl.threadpool_limits(threads_for(rows))
-    return limits
+@contextmanager
+def openmp_threads(threads: int) -> Iterator[None]:
+    """Limit the OpenMP threads that the calling thread starts, as scikit-learn's trees do."""
+    with _thread_pools().limit(limits=threads, user_api="openmp"):
+        yield
+
+
+class _OneBlasThread:
+    """The process's BLAS on one thread while any fit needs it so: sums depend on their number.
+
+    The first of several fits at once sets the limit, and the last to end restores what was there.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._users, self._limit = threading.Lock(), 0, ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users and (pools := _thread_pools()) is not None:
+                self._limit.enter_context(pools.limit(limits=1, user_api="blas"))
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._limit.close()
+
+
+one_blas_thread = _OneBlasThread()
+_pools: list[Any] = []  # how many modules there were when loaded libraries were looked through
+
+
+def _thread_pools() -> Any:
+    """Controls of the thread pools of loaded libraries; None without threadpoolctl.
+
+    It comes with scikit-learn. Looking for libraries takes milliseconds, so that it is done again
+    only after more modules were imported.
+    """
+    if not _pools or _pools[0] != len(sys.modules):
+        try:
+            threadpoolctl = import_module("threadpoolctl")
+        except ImportError:
+            return None
+        _pools[:] = len(sys.modules), threadpoolctl.ThreadpoolController()
+    return _pools[1]

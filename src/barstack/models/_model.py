@@ -57,6 +57,10 @@ class Model(Spec):
     tasks: ClassVar[tuple[Task, ...]] = ()
     stops_early: ClassVar[bool] = False  # whether `fit` needs rows to stop early by
     resumes: ClassVar[bool] = False  # whether `fit` takes a `folder` to resume from when killed
+    threaded: ClassVar[bool] = False  # whether `fit` takes `threads`, the most it may use
+    # Whether several fits of the class may run at once in threads of one process, each with
+    # threads=1 where it takes them, and learn the same to the bit as one after the other.
+    concurrent: ClassVar[bool] = False
     packages: ClassVar[tuple[str, ...]] = ()  # libraries whose version changes what is learned
     exempt: ClassVar[dict[str, str]] = {}  # checks of the contract that cannot hold, and why not
 

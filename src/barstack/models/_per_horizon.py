@@ -17,6 +17,7 @@ from barstack.core.seeds import derive_seed
 from barstack.datasets import Inputs, Samples
 
 from ._arrays import check_files, read_numbers, require_answers, seal_files
+from ._libraries import cores, threads_for
 from ._model import Model
 from ._outputs import weighted_quantiles
 
@@ -24,13 +25,15 @@ from ._outputs import weighted_quantiles
 class HorizonRows(NamedTuple):
     """Rows of one horizon: X (n_rows, n_features), y and weight (n_rows,).
 
-    made  what a library has made of X and weight, which all horizons of the same rows share
+    made     what a library has made of X and weight, which all horizons of the same rows share
+    threads  that a fit on these rows may use
     """
 
     X: Floats
     y: Floats
     weight: Floats
     made: dict[str, Any] | None = None
+    threads: int = 1
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """What `make` gives, made once for all horizons that have these rows."""
@@ -48,11 +51,13 @@ class HorizonRows(NamedTuple):
     def counted(self) -> HorizonRows:
         """Without the rows that count nothing."""
         counts = self.weight > 0.0
-        return (
-            self
-            if counts.all()
-            else HorizonRows(self.X[counts], self.y[counts], self.weight[counts])
-        )
+        if counts.all():
+            return self
+        return self.of(self.X[counts], self.y[counts], self.weight[counts])
+
+    def of(self, X: Floats, y: Floats, weight: Floats) -> HorizonRows:
+        """Other rows for the same fit."""
+        return HorizonRows(X, y, weight, None, self.threads)
 
     def with_every_class(self, target: Target) -> HorizonRows:
         """One row more for each class that never occurs, at the mean of all: none is impossible."""
@@ -60,7 +65,7 @@ class HorizonRows(NamedTuple):
         if not len(absent):
             return self
         middle = np.average(self.X, axis=0, weights=self.weight)
-        return HorizonRows(
+        return self.of(
             np.vstack([self.X, np.tile(middle, (len(absent), 1))]),
             np.concatenate([self.y, absent]),
             np.concatenate([self.weight, np.ones(len(absent))]),
@@ -70,6 +75,7 @@ class HorizonRows(NamedTuple):
 class PerHorizon(Model):
     """One learner a horizon, each with a file of its own."""
 
+    threaded: ClassVar[bool] = True
     suffix: ClassVar[str] = "npz"
 
     @abstractmethod
@@ -96,12 +102,20 @@ class PerHorizon(Model):
     def load_one(self, file: Path, target: Target) -> Any:
         """Read what `save_one` wrote."""
 
-    def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> list[Any]:
+    def fit(
+        self,
+        train: Samples,
+        stop: Samples | None,
+        target: Target,
+        seed: int,
+        *,
+        threads: int | None = None,
+    ) -> list[Any]:
         return [
             self.fit_one(own, stop_by, target, derive_seed(seed, name))
             if own.teaches
             else ConstantForecast.fit(own, target)
-            for name, own, stop_by in _by_horizon(train, stop, target)
+            for name, own, stop_by in _by_horizon(train, stop, target, threads or cores())
         ]
 
     @property
@@ -111,8 +125,8 @@ class PerHorizon(Model):
     def update(
         self, learned: list[Any], train: Samples, stop: Samples | None, target: Target, seed: int
     ) -> list[Any]:
-        updated = list(learned)
-        for place, (name, own, stop_by) in enumerate(_by_horizon(train, stop, target)):
+        updated, by_horizon = list(learned), _by_horizon(train, stop, target, cores())
+        for place, (name, own, stop_by) in enumerate(by_horizon):
             one, own_seed = learned[place], derive_seed(seed, name)
             if not own.teaches:
                 continue
@@ -183,15 +197,16 @@ class ConstantForecast(NamedTuple):
 
 
 def _by_horizon(
-    train: Samples, stop: Samples | None, target: Target
+    train: Samples, stop: Samples | None, target: Target, threads: int
 ) -> Iterator[tuple[str, HorizonRows, HorizonRows | None]]:
     """The name of each horizon, its rows to learn from and those to stop by."""
     X = train.last()
     stop_X = None if stop is None else stop.last()
     made: dict[str, Any] = {}
+    threads = threads_for(len(X), threads)
     stop_made: dict[str, Any] = {}
     for place, name in enumerate(target.horizons):
         stop_by = None
         if stop is not None and stop_X is not None:
-            stop_by = HorizonRows(stop_X, stop.y[:, place], stop.weight, stop_made)
-        yield name, HorizonRows(X, train.y[:, place], train.weight, made), stop_by
+            stop_by = HorizonRows(stop_X, stop.y[:, place], stop.weight, stop_made, threads)
+        yield name, HorizonRows(X, train.y[:, place], train.weight, made, threads), stop_by

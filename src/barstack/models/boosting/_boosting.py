@@ -33,6 +33,7 @@ class Boosting(PerHorizon):
     """
 
     stops_early: ClassVar[bool] = True
+    concurrent: ClassVar[bool] = True
 
     trees: int = Field(200, ge=1, le=100_000, description="most trees of a booster")
     learning_rate: float = Field(0.05, gt=0, le=1, description="how much each tree counts, 0 to 1")

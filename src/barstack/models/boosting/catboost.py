@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from pydantic import Field
 from barstack.core.arrays import Floats
 from barstack.core.forecast import Target, Task
 
-from .._libraries import imported, threads_for
+from .._libraries import imported
 from .._model import EVERY_TASK, register
 from .._per_horizon import HorizonRows
 from .._trees import Tree, Trees
@@ -71,19 +72,25 @@ class CatBoost(NativeBoosting):
                 "l2_leaf_reg": self.l2_penalty,
                 "rsm": self.feature_share,
                 "random_seed": seed,
-                "thread_count": threads_for(len(train.X)),
+                "thread_count": train.threads,
                 "allow_writing_files": False,
                 "logging_level": "Silent",
             }
             | classes
         )
-        booster.fit(
+        fit = partial(
+            booster.fit,
             catboost.Pool(train.X, train.y, weight=train.weight),
             eval_set=catboost.Pool(stop.X, stop.y, weight=stop.weight),
             early_stopping_rounds=self.patience,
             init_model=None if begin is None else begin[0],
-            log_cerr=io.StringIO(),  # it warns past its own silence when a class is absent
         )
+        try:
+            fit(log_cerr=io.StringIO())  # it warns past its own silence when a class is absent
+        except catboost.CatBoostError as error:
+            if "in another thread" not in str(error):
+                raise
+            fit()  # one thread at a time may redirect the log
         return [booster]
 
     def predict_native(self, boosters: list[Any], X: Floats, target: Target) -> Floats:

@@ -12,7 +12,7 @@ from barstack.core.arrays import Floats
 from barstack.core.errors import DataError
 from barstack.core.forecast import Target
 
-from .._libraries import bounded_threads, scikit
+from .._libraries import openmp_threads, scikit
 from .._model import EVERY_TASK, register
 from .._outputs import LINKS
 from .._per_horizon import HorizonRows
@@ -68,7 +68,7 @@ class HistGradientBoosting(Boosting):
             random_state=seed,
             **loss,
         )
-        with bounded_threads(len(own.X)):
+        with openmp_threads(own.threads):
             booster.fit(
                 own.X,
                 own.y,

@@ -10,7 +10,7 @@ from pydantic import Field
 from barstack.core.arrays import Array, Floats
 from barstack.core.forecast import Target, Task
 
-from .._libraries import imported, threads_for
+from .._libraries import imported
 from .._model import EVERY_TASK, register
 from .._per_horizon import HorizonRows
 from .._trees import Tree, Trees
@@ -81,7 +81,7 @@ class LightGBM(NativeBoosting):
             "feature_fraction": self.feature_share,
             "seed": seed,
             "data_random_seed": 1,  # of the rows that bins are told from, of very many
-            "num_threads": threads_for(len(train.X)),
+            "num_threads": train.threads,
             "deterministic": True,
             "force_row_wise": True,
             "verbosity": -1,

@@ -12,7 +12,7 @@ from pydantic import Field
 from barstack.core.arrays import Floats
 from barstack.core.forecast import Target, Task
 
-from .._libraries import imported, threads_for
+from .._libraries import imported
 from .._model import EVERY_TASK, register
 from .._per_horizon import HorizonRows
 from .._trees import Trees
@@ -64,7 +64,7 @@ class XGBoost(NativeBoosting):
             "colsample_bytree": self.feature_share,
             "subsample": self.row_share,
             "seed": seed,
-            "nthread": threads_for(len(train.X)),
+            "nthread": train.threads,
             "verbosity": 0,
         }
         rows, stop_by = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -61,6 +61,8 @@ class LinearModel(Model):
 
 class MomentModel(LinearModel):
     """A linear model that learns from second moments alone, which folds can share."""
+
+    concurrent: ClassVar[bool] = True
 
     @property
     @abstractmethod

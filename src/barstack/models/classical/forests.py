@@ -13,7 +13,7 @@ from barstack.core.arrays import Floats
 from barstack.core.forecast import Target
 
 from .._arrays import read_arrays, require, require_answers, write_arrays
-from .._libraries import bounded_threads, scikit, threads_for
+from .._libraries import scikit
 from .._model import EVERY_TASK, register
 from .._outputs import weighted_quantiles
 from .._per_horizon import HorizonRows, PerHorizon
@@ -87,6 +87,7 @@ class Forest(PerHorizon):
     change in the share of labels below each of a grid, after Athey, Tibshirani, Wager (2019).
     """
 
+    concurrent: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
     trees: int = Field(200, ge=1, le=10_000, description="number of trees")
@@ -115,11 +116,10 @@ class Forest(PerHorizon):
             "min_samples_leaf": self.leaf_rows,
             "max_features": self.feature_share,
             "random_state": seed,
-            "n_jobs": threads_for(len(own.X)),
+            "n_jobs": own.threads,
         }
         forest = self.grower(scikit("ensemble"), target, settings)
-        with bounded_threads(len(own.X)):
-            forest.fit(own.X, y, own.weight)
+        forest.fit(own.X, y, own.weight)
         trees = [_tree(each.tree_, target) for each in forest.estimators_]
         grown = Trees.of(trees, np.zeros(trees[0][-1].shape[1]), train.X.shape[1])
         return ForestDistribution(grown, grid) if target.levels else grown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -36,6 +36,8 @@ class KNN(Model):
     Cover, Hart (1967). Distance is Euclidean over scaled features; of rows equally far the earlier
     is the nearer.
     """
+
+    concurrent: ClassVar[bool] = True
 
     neighbours: int = Field(
         100, ge=1, le=10_000_000, description="rows that vote, each by its weight"

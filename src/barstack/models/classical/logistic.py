@@ -11,7 +11,7 @@ from barstack.core.arrays import Floats
 from barstack.core.forecast import Target
 from barstack.datasets import Samples
 
-from .._libraries import bounded_threads, scikit
+from .._libraries import scikit
 from .._model import register
 from .._per_horizon import ConstantForecast, HorizonRows
 from ._linear import LinearModel, LinearWeights
@@ -25,6 +25,7 @@ class Logistic(LinearModel):
     rows anew at each step, so that folds share no moments and each is fitted by itself.
     """
 
+    concurrent: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
     penalty: float = Field(0.1, gt=0, description="L2, against the mean loss of a row")
@@ -33,17 +34,16 @@ class Logistic(LinearModel):
     def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> LinearWeights:
         X, linear_model = train.last(), scikit("linear_model")
         found = []
-        with bounded_threads(len(X)):
-            for y in train.y.T:
-                part = HorizonRows(X, y, train.weight)
-                if np.ptp(y) == 0.0:
-                    found.append(_of_shares(part, target))
-                    continue
-                own = part.counted().with_every_class(target)
-                strength = 1.0 / (self.penalty * own.weight.sum())
-                regression = linear_model.LogisticRegression(C=strength, max_iter=self.rounds)
-                regression.fit(own.X, own.y, own.weight)
-                found.append(_weights(regression))
+        for y in train.y.T:
+            part = HorizonRows(X, y, train.weight)
+            if np.ptp(y) == 0.0:
+                found.append(_of_shares(part, target))
+                continue
+            own = part.counted().with_every_class(target)
+            strength = 1.0 / (self.penalty * own.weight.sum())
+            regression = linear_model.LogisticRegression(C=strength, max_iter=self.rounds)
+            regression.fit(own.X, own.y, own.weight)
+            found.append(_weights(regression))
         weights, intercept = zip(*found, strict=True)
         return LinearWeights(np.hstack(weights), np.concatenate(intercept))
 

@@ -21,6 +21,7 @@ from .._per_horizon import ConstantForecast, HorizonRows
 class NaiveModel(Model):
     """A member with nothing to learn but a few figures: what others must beat to be worth it."""
 
+    concurrent: ClassVar[bool] = True
     states: ClassVar[int]  # among which a row's is the one that its forecast follows from
 
     def means(self, train: Samples, target: Target) -> Floats:

@@ -14,7 +14,7 @@ from barstack.core.errors import ConfigError, FaultError
 from barstack.core.forecast import Target
 
 from .._arrays import read_arrays, require, write_arrays
-from .._libraries import bounded_threads, scikit
+from .._libraries import openmp_threads, scikit
 from .._model import EVERY_TASK, register
 from .._per_horizon import HorizonRows, PerHorizon
 from . import _by_name as by_name
@@ -67,6 +67,7 @@ class ScikitLearn(PerHorizon):
     """
 
     version: ClassVar[int] = 2
+    concurrent: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
     estimator: str = Field(
@@ -88,7 +89,7 @@ class ScikitLearn(PerHorizon):
         self, train: HorizonRows, stop: HorizonRows | None, target: Target, seed: int
     ) -> Named:
         own = train.counted().with_every_class(target)
-        with bounded_threads(len(own.X)):
+        with openmp_threads(own.threads):
             fitted = [
                 self._fitted(each, own, y)
                 for each in self._estimators(target, seed)

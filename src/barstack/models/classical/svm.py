@@ -13,7 +13,7 @@ from barstack.core.arrays import Floats
 from barstack.core.forecast import Target
 
 from .._arrays import check_width, read_arrays, require, write_arrays
-from .._libraries import bounded_threads, scikit
+from .._libraries import scikit
 from .._model import register
 from .._per_horizon import HorizonRows, PerHorizon
 
@@ -87,6 +87,7 @@ class SVM(PerHorizon):
     Williams, Seeger (2001).
     """
 
+    concurrent: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
     cost: float = Field(0.1, gt=0, description="penalty of a row on the wrong side")
@@ -105,13 +106,12 @@ class SVM(PerHorizon):
         self, train: HorizonRows, stop: HorizonRows | None, target: Target, seed: int
     ) -> KernelMachine:
         own = train.counted().with_every_class(target)
-        with bounded_threads(len(own.X)):
-            if not target.n_classes:
-                return self._machine(own, True, seed)
-            classes = (1.0,) if target.task == "direction" else (0.0, 1.0, 2.0)
-            return _beside(
-                [self._calibrated(own._replace(y=(own.y == each) * 1.0), seed) for each in classes]
-            )
+        if not target.n_classes:
+            return self._machine(own, True, seed)
+        classes = (1.0,) if target.task == "direction" else (0.0, 1.0, 2.0)
+        return _beside(
+            [self._calibrated(own._replace(y=(own.y == each) * 1.0), seed) for each in classes]
+        )
 
     def _calibrated(self, own: HorizonRows, seed: int) -> KernelMachine:
         """A machine for one class against the rest, and the sigmoid over its decisions."""

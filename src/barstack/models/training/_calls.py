@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from barstack.core.forecast import Target
 from barstack.core.parts import Calling, broken, built_in, forecasts
 from barstack.datasets import Inputs, Samples
 
+from .._libraries import one_blas_thread
 from .._model import Model
 
 
@@ -21,7 +23,7 @@ def fit(
     model: Model, train: Samples, stop: Samples | None, target: Target, seed: int, **options: Any
 ) -> Any:
     """What the model learned, which is never None."""
-    with Calling(model, "fit"):
+    with _blas_of(model), Calling(model, "fit"):
         learned = model.fit(train, stop, target, seed, **options)
     return _something(model, "fit", learned)
 
@@ -30,7 +32,7 @@ def update(
     model: Model, learned: Any, train: Samples, stop: Samples | None, target: Target, seed: int
 ) -> Any:
     """What the model learned in all, which is never None."""
-    with Calling(model, "update"):
+    with _blas_of(model), Calling(model, "update"):
         further = model.update(learned, train, stop, target, seed)
     return _something(model, "update", further)
 
@@ -93,6 +95,11 @@ def check_settings(model: Model) -> None:
         raise broken(model, f"pretrained_through is {through!r}. Give a numpy datetime64.")
     if not isinstance(files_id, str):
         raise broken(model, f"files_id gives {files_id!r}. Give a text.")
+
+
+def _blas_of(model: Model) -> AbstractContextManager[None]:
+    """What a built-in model learns does not depend on how many threads BLAS would have used."""
+    return one_blas_thread if built_in(model) else nullcontext()
 
 
 def _something(model: Model, what: str, learned: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from barstack.core.arrays import Rows
 from barstack.datasets import Dataset
 
+from .._libraries import one_blas_thread
 from .._model import FoldFits, Model
 from ._fitted import FittedModel
 from ._train import check_task, label_scale, rows_with_enough, train
@@ -73,15 +74,18 @@ class FoldTrainer:
         self._shared: dict[type[FoldFits], FoldFits] = {}
         self._lock = threading.Lock()
 
-    def train(self, model: Model, fold: int, seed: int, **options: Any) -> FittedModel:
-        """Fit `model` on the rows of one fold; options as for `train`."""
+    def train(
+        self, model: Model, fold: int, seed: int, *, threads: int | None = None, **options: Any
+    ) -> FittedModel:
+        """Fit `model` on the rows of one fold; threads and options as for `train`."""
         check_task(model, self.dataset)
         kind = model.fold_fits
         if kind is None:
             rows, disjoint = self.folds[fold], self.disjoint_from[fold]
-            return train(model, self.dataset, rows, seed, disjoint, **options)
-        fits = self.shared(kind)
-        learned, scaler = fits.fit(model, fold)
+            return train(model, self.dataset, rows, seed, disjoint, threads=threads, **options)
+        with one_blas_thread:
+            fits = self.shared(kind)
+            learned, scaler = fits.fit(model, fold)
         rows, dataset = fits.rows[fold], self.dataset
         return FittedModel(
             model,

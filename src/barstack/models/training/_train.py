@@ -12,6 +12,7 @@ from barstack.core.errors import ConfigError, DataError
 from barstack.datasets import Dataset, Samples, narrowed, rows_with_history
 from barstack.splits import early_stop_split
 
+from .._libraries import cores
 from .._model import Model
 from . import _calls
 from ._fitted import FittedModel
@@ -54,17 +55,29 @@ def train(
     rows: Rows,
     seed: int,
     disjoint_from: Rows | None = None,
+    *,
+    threads: int | None = None,
     **options: Any,
 ) -> FittedModel:
     """Fit `model` on `rows` of a dataset, and on nothing else.
 
-    rows        training rows in time order, labels known; rows too early for the model's lookback
-                are left out. A model that stops early gets the latest of them to stop by, purged
-                from the rest, and they count as seen.
-    disjoint_from  rows that no window may reach into: the test of a fold that trains on both sides
-    options     for `fit` of models that take them: `folder=` and `on_epoch=` of networks
+    Parameters
+    ----------
+    rows : row numbers
+        Training rows in time order, labels known; rows too early for the model's lookback are left
+        out. A model that stops early gets the latest of them to stop by, purged from the rest, and
+        they count as seen.
+    disjoint_from : row numbers, optional
+        Rows that no window may reach into: the test of a fold that trains on both sides of it.
+    threads : int, optional
+        The most threads that the fit may use; by default the cores of this process. It changes no
+        bit of what is learned.
+    options
+        For `fit` of models that take them: `folder=` and `on_epoch=` of networks.
     """
     prepared = prepare(model, dataset, rows, disjoint_from)
+    if model.threaded:
+        options["threads"] = cores() if threads is None else threads
     learned = _calls.fit(model, prepared.fit, prepared.stop, dataset.target, seed, **options)
     return prepared.fitted(model, dataset, learned)
 

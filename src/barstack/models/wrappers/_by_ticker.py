@@ -98,7 +98,12 @@ class ByTicker(Model):
     def model_post_init(self, context: Any) -> None:
         super().model_post_init(context)
         # What the model within can and needs, this one can and needs.
-        self.__dict__.update(tasks=self.of.tasks, packages=self.of.packages)
+        self.__dict__.update(
+            tasks=self.of.tasks,
+            packages=self.of.packages,
+            threaded=self.of.threaded,
+            concurrent=self.of.concurrent,
+        )
         if isinstance(self.of, ByTicker):
             raise ConfigError("of is itself a model for each ticker. Name the model within.")
 
@@ -122,12 +127,23 @@ class ByTicker(Model):
 
     @abstractmethod
     def fit_tickers(
-        self, rows: Mapping[str, TickerRows], target: Target, seed: int, known: Tickers
+        self,
+        rows: Mapping[str, TickerRows],
+        target: Target,
+        seed: int,
+        known: Tickers,
+        **options: Any,
     ) -> Tickers:
-        """Learn of tickers that are not `known` yet; those that are stay as they are."""
+        """Learn of tickers that are not `known` yet; those that are stay as they are.
 
-    def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Tickers:
-        return self.fit_tickers(self._rows(train, target, {}), target, seed, Tickers({}))
+        options  for `fit` of the model within
+        """
+
+    def fit(
+        self, train: Samples, stop: Samples | None, target: Target, seed: int, **options: Any
+    ) -> Tickers:
+        rows = self._rows(train, target, {})
+        return self.fit_tickers(rows, target, seed, Tickers({}), **options)
 
     def update(
         self, learned: Tickers, train: Samples, stop: Samples | None, target: Target, seed: int

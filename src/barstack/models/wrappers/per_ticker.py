@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from barstack.core.forecast import Target
 from barstack.core.seeds import derive_seed
@@ -18,11 +19,16 @@ class PerTicker(ByTicker):
     """A fit for each ticker, from its own rows in its own scales, instead of one on all rows."""
 
     def fit_tickers(
-        self, rows: Mapping[str, TickerRows], target: Target, seed: int, known: Tickers
+        self,
+        rows: Mapping[str, TickerRows],
+        target: Target,
+        seed: int,
+        known: Tickers,
+        **options: Any,
     ) -> Tickers:
         own = {
             symbol: each.ticker(
-                fit(self.of, each.train, each.stop, target, derive_seed(seed, symbol))
+                fit(self.of, each.train, each.stop, target, derive_seed(seed, symbol), **options)
             )
             for symbol, each in rows.items()
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self, cast
+from typing import Any, Self, cast
 
 from pydantic import Field, model_validator
 
@@ -55,7 +55,12 @@ class Reptile(ByTicker):
         return self
 
     def fit_tickers(
-        self, rows: Mapping[str, TickerRows], target: Target, seed: int, known: Tickers
+        self,
+        rows: Mapping[str, TickerRows],
+        target: Target,
+        seed: int,
+        known: Tickers,
+        **options: Any,
     ) -> Tickers:
         require_torch()
         from ._reptile import adapted, common_start  # noqa: PLC0415

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -122,7 +122,12 @@ class Transfer(ByTicker):
         return self
 
     def fit_tickers(
-        self, rows: Mapping[str, TickerRows], target: Target, seed: int, known: Tickers
+        self,
+        rows: Mapping[str, TickerRows],
+        target: Target,
+        seed: int,
+        known: Tickers,
+        **options: Any,
     ) -> Tickers:
         own = dict(known.own)
         profiles = dict(known.shared.profiles) if known.shared else {}
@@ -134,7 +139,7 @@ class Transfer(ByTicker):
             alike = {other: how for other, how in alike.items() if how >= self.least_likeness}
             nearest = max(alike, key=alike.__getitem__, default=None)
             learned = (
-                fit(self.of, each.train, each.stop, target, own_seed)
+                fit(self.of, each.train, each.stop, target, own_seed, **options)
                 if nearest is None
                 else update(self.of, own[nearest].learned, each.train, each.stop, target, own_seed)
             )
