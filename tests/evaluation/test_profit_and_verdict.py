@@ -9,7 +9,8 @@ from tests.evaluation.evaluations import SUPPORTED, evaluation_with
 from barstack.bars import BAR, Bars
 from barstack.core.decisions import Decisions
 from barstack.core.forecast import Forecast
-from barstack.core.times import DecidedAt, KnownAt, TrainedThrough, decide_at_close
+from barstack.core.schedule import AT_EACH_CLOSE
+from barstack.core.times import DecidedAt, KnownAt, TrainedThrough
 from barstack.evaluation import HorizonVerdict, judge
 from barstack.evaluation._case import make_case
 from barstack.evaluation._naive import naive_forecasts
@@ -33,7 +34,7 @@ def bars_of(close: list[float]) -> Bars:
 
 def held(bars: Bars, rows: list[int], horizon: int) -> tuple[Decisions, KnownAt]:
     closed_at = bars.closed_at
-    decided_at = decide_at_close(closed_at)[rows]
+    decided_at = AT_EACH_CLOSE.decided_at(closed_at)[rows]
     decisions = Decisions(("X",), np.zeros(len(rows), np.int32), DecidedAt(decided_at))
     return decisions, KnownAt(closed_at[np.array(rows) + horizon])
 
@@ -63,10 +64,7 @@ def test_overlapping_decisions_share_one_unit() -> None:
 
 def test_a_steady_position_has_no_timing_profit() -> None:
     bars = walk(300)
-    rows = list(range(200))
-    decisions = Decisions(
-        ("WALK",), np.zeros(200, np.int32), DecidedAt(decide_at_close(bars.closed_at)[rows])
-    )
+    decisions = AT_EACH_CLOSE.decisions({"WALK": bars}).take(np.arange(200))
     profit = follow(
         {"WALK": bars}, decisions, np.ones(200), KnownAt(bars.closed_at[4:204]), cost_bps=0.0
     )

@@ -57,7 +57,7 @@ def test_holdings_end_when_labels_say() -> None:
     assert labels.target.horizons == made.truth.horizons
     assert (labels.decisions.decided_at == made.truth.decisions.decided_at).all()
     for place, horizon in enumerate(world.horizons):
-        leave = world.clock().exits(horizon)
+        leave = world.bar_times().exits(horizon)
         known = leave < len(leave)
         own = KnownAt(made.panel["W0001"].closed_at[leave[known]])
         np.testing.assert_array_equal(labels.known_at[known, place], own)

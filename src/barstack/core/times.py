@@ -40,11 +40,6 @@ DAY_US = _UNIT_US["d"]
 WEEK_US = _UNIT_US["w"]
 
 
-def decide_at_close(closed_at: ClosedAt) -> DecidedAt:
-    """The earliest moment to act on a bar: the one at which it closes."""
-    return DecidedAt(closed_at)
-
-
 def as_time(text: str) -> np.datetime64:
     """One time in UTC from ISO text."""
     return np.datetime64(text, "us")

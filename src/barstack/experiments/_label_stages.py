@@ -19,8 +19,8 @@ from barstack.bars.checks import Defect, Finding, in_short
 from barstack.core.arrays import Array, Bools, Rows
 from barstack.core.decisions import Decisions
 from barstack.core.forecast import Target
+from barstack.core.schedule import AT_EACH_CLOSE
 from barstack.core.times import KnownAt, as_time, microseconds
-from barstack.features import decisions_of
 from barstack.labels import LABELS, Label, LabelTable, fitted_on, latest_known_at
 from barstack.splits import Fold
 
@@ -168,7 +168,7 @@ def latest_labels(label: Label, panel: Panel) -> LabelTable:
     """Labels as folds are cut by; of one that is fitted, returns known when it is at the latest."""
     if not label.fitted:
         return label.compute(panel)
-    known_at, decisions = latest_known_at(label, panel), decisions_of(panel)
+    known_at, decisions = latest_known_at(label, panel), AT_EACH_CLOSE.decisions(panel)
     returns = np.full(known_at.shape, np.nan)
     for code, symbol in enumerate(decisions.symbols):
         own, bars = decisions.symbol_code == code, panel[symbol]

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from barstack.bars import Panel
 from barstack.core.forecast import Target
+from barstack.core.schedule import AT_EACH_CLOSE
 from barstack.core.spec import content_id
 from barstack.core.times import iso
-from barstack.features import decisions_of
 
 from ._chain import Chain, Workplace
 from ._data_stages import length_us
@@ -50,7 +50,7 @@ def count_trials(study: Study, workplace: Workplace, chain: Chain) -> Tried:
         for name, spec in tried.items()
         for horizon in target.horizons
     }
-    decided_at = decisions_of(panel).decided_at
+    decided_at = AT_EACH_CLOSE.decisions(panel).decided_at
     ledger = workplace.ledger
     ledger.record(
         [(trial, f"{name} {horizon}") for (name, horizon), trial in trials.items()],

@@ -5,7 +5,6 @@ from ._feature import Feature
 from ._feature_set import (
     FeatureSet,
     FeatureTable,
-    decisions_of,
     higher_timeframe,
 )
 from ._history import TOLERANCE, history_bars
@@ -26,7 +25,6 @@ __all__ = [
     "Kernel",
     "check_answers",
     "check_known",
-    "decisions_of",
     "feature",
     "higher_timeframe",
     "history_bars",

@@ -14,7 +14,8 @@ import numpy as np
 from barstack.bars import BAR, Bars, Panel, check_higher, no_bar_forming
 from barstack.core.arrays import Array, Floats, Ints
 from barstack.core.errors import BarstackError, ConfigError
-from barstack.core.times import ClosedAt, decide_at_close, parse_duration
+from barstack.core.schedule import AT_EACH_CLOSE
+from barstack.core.times import ClosedAt, parse_duration
 
 from ._block import of_bars
 from ._feature import Feature
@@ -235,6 +236,6 @@ def fill_series(out: Floats, series: SeriesStream, records: Array) -> None:
     """Write the columns of series, (n_bars, their number), for the decisions at each close."""
     closed_at = np.ascontiguousarray(records["closed_at"]).view("datetime64[us]")
     start = 0
-    for block in series.update(decide_at_close(ClosedAt(closed_at))):
+    for block in series.update(AT_EACH_CLOSE.decided_at(ClosedAt(closed_at))):
         out[:, start : start + block.shape[1]] = block
         start += block.shape[1]

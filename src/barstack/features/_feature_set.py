@@ -12,9 +12,9 @@ from barstack.bars import Bars, Panel, Series, SeriesTable, as_panel
 from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError
+from barstack.core.schedule import AT_EACH_CLOSE
 from barstack.core.spec import Spec
 from barstack.core.times import (
-    decide_at_close,
     format_duration,
     parse_duration,
 )
@@ -116,7 +116,7 @@ class FeatureSet(Spec):
         values = compute(
             self.features, panel, self._market(panel), joined, len(self.columns), threads
         )
-        return FeatureTable(decisions_of(panel), self.columns, values)
+        return FeatureTable(AT_EACH_CLOSE.decisions(panel), self.columns, values)
 
     def _stream(
         self, bar_length_us: int, symbol: str, known: Mapping[str, SeriesTable]
@@ -151,13 +151,6 @@ class FeatureTable:
     decisions: Decisions
     columns: tuple[str, ...]
     values: Floats
-
-
-def decisions_of(panel: Panel) -> Decisions:
-    """One decision at the close of every bar of every symbol."""
-    return Decisions.concatenate(
-        {symbol: decide_at_close(bars.closed_at) for symbol, bars in as_panel(panel).items()}
-    )
 
 
 def higher_timeframe(bar_length_us: int) -> str:

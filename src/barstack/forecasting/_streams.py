@@ -14,11 +14,11 @@ from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
 from barstack.core.errors import DataError, did_you_mean
 from barstack.core.forecast import Forecast
+from barstack.core.schedule import AT_EACH_CLOSE
 from barstack.core.times import (
     DAY_US,
     DecidedAt,
     TrainedThrough,
-    decide_at_close,
     iso,
     parse_duration,
 )
@@ -61,7 +61,7 @@ class Latest:
         """`DataError` unless the first of these bars comes after all before, as in history."""
         if not len(self._last):
             return
-        opened, closed = bars.opened_at[0], decide_at_close(bars.closed_at)[0]
+        opened, closed = bars.opened_at[0], AT_EACH_CLOSE.decided_at(bars.closed_at)[0]
         if closed <= self._last[0]:
             raise DataError(
                 f"A bar of {self._symbol} closed at {iso(closed)} came after one closed at "
@@ -240,7 +240,7 @@ class Stream:
         self._latest.check_newer(bars)
         self._latest.passed(bars)
         fresh = self._stream.update(bars.records)
-        self._latest.take(fresh, decide_at_close(bars.closed_at))
+        self._latest.take(fresh, AT_EACH_CLOSE.decided_at(bars.closed_at))
 
 
 class PanelStream:
@@ -265,7 +265,7 @@ class PanelStream:
             self._own(symbol).passed(bars)
         fresh = self._stream.feed({symbol: bars.records for symbol, bars in given.items()})
         for symbol, bars in given.items():
-            self._latest[symbol].take(fresh[symbol], decide_at_close(bars.closed_at))
+            self._latest[symbol].take(fresh[symbol], AT_EACH_CLOSE.decided_at(bars.closed_at))
 
     def know(self, series: str, row: Mapping[str, Any]) -> None:
         """One more row of a series, as in `Stream.know`."""
@@ -295,7 +295,7 @@ class PanelStream:
         fresh = self._stream.update({symbol: each.records for symbol, each in inside.items()})
         for symbol, each in inside.items():
             self._latest[symbol].passed(each)
-            self._latest[symbol].take(fresh[symbol], decide_at_close(each.closed_at))
+            self._latest[symbol].take(fresh[symbol], AT_EACH_CLOSE.decided_at(each.closed_at))
             found[symbol] = self._latest[symbol].forecast()
         return found
 

@@ -8,7 +8,8 @@ from barstack.bars import Bars, Panel, as_panel
 from barstack.core.arrays import Floats, Ints
 from barstack.core.errors import DataError
 from barstack.core.horizon import Horizon
-from barstack.core.times import NEVER, DecidedAt, KnownAt, decide_at_close
+from barstack.core.schedule import AT_EACH_CLOSE
+from barstack.core.times import NEVER, DecidedAt, KnownAt
 
 from ._horizons import leave
 from ._label import Label
@@ -56,7 +57,7 @@ def bars_taken(bars: Bars, exit_row: Ints, known_at: KnownAt) -> Floats:
     """
     rows = np.arange(len(bars))
     held = (exit_row > rows) & ~np.isnat(known_at)
-    decided_at: DecidedAt = decide_at_close(bars.closed_at)
+    decided_at: DecidedAt = AT_EACH_CLOSE.decided_at(bars.closed_at)
     done = np.searchsorted(known_at[held], decided_at, side="right")
     total = np.concatenate([[0], np.cumsum(exit_row[held] - rows[held])])[done]
     taken = np.full(len(bars), np.nan)

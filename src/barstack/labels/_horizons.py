@@ -7,7 +7,8 @@ import numpy as np
 from barstack.bars import Bars
 from barstack.core.arrays import Ints
 from barstack.core.horizon import Horizon
-from barstack.core.times import NEVER, KnownAt, decide_at_close, microseconds
+from barstack.core.schedule import AT_EACH_CLOSE
+from barstack.core.times import NEVER, KnownAt, microseconds
 
 
 def leave(bars: Bars, horizon: Horizon, *, overnight: bool = True) -> tuple[Ints, KnownAt]:
@@ -21,7 +22,7 @@ def leave(bars: Bars, horizon: Horizon, *, overnight: bool = True) -> tuple[Ints
                where it is later: only then is it known to be the last; NaT while open
     """
     rows = np.arange(len(bars))
-    times = microseconds(decide_at_close(bars.closed_at))
+    times = microseconds(AT_EACH_CLOSE.decided_at(bars.closed_at))
     last, ends = _session_ends(bars)
     if horizon.unit == "bars":
         exit_row = np.minimum(rows + min(horizon.count, len(bars)), len(bars))

@@ -16,9 +16,9 @@ from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target, Task
 from barstack.core.horizon import Horizon
 from barstack.core.registry import SpecRegistry
+from barstack.core.schedule import AT_EACH_CLOSE
 from barstack.core.spec import Spec
 from barstack.core.times import NEVER, KnownAt, canonical_duration
-from barstack.features import decisions_of
 
 from . import _calls
 from ._across import across_hole
@@ -177,7 +177,7 @@ class Label(Spec):
 
         sides = [part[0].side for part in parts if part[0].side is not None]  # as at any horizon
         return LabelTable(
-            decisions_of(panel),
+            AT_EACH_CLOSE.decisions(panel),
             self.target,
             joined("value"),
             KnownAt(joined("known_at")),

@@ -58,7 +58,7 @@ def check_passes_the_door(world: World) -> None:
 
 def check_ignores_the_future(world: World) -> None:
     """What drives returns is the same when all that comes later is cut off."""
-    if world.signal(world.clock()) is None:
+    if world.signal(world.bar_times()) is None:
         return
     own, leader = world.parts_of(world.names[-1]), world.parts_of(world.names[0])
     whole = world.driver(own, leader)
@@ -81,7 +81,7 @@ def z_scores(made: Made) -> dict[str, float]:
     Also the mean error of the forecast, as `bias`.
     """
     truth, found = made.truth, {}
-    world, times = truth.world, truth.world.clock()
+    world, times = truth.world, truth.world.bar_times()
     codes = [truth.decisions.symbols.index(symbol) for symbol in world.forecastable]
     for place, figure in enumerate(truth.figures):
         leave = times.exits(world.horizons[place])

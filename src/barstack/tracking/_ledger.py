@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
+from barstack.core.clock import timestamp
 from barstack.core.errors import StorageError
 
 _TABLE = """
@@ -55,7 +55,7 @@ class Ledger:
 
         data  content id of bars and series; what is known on the same data stays as it is
         """
-        now = datetime.now(UTC).isoformat(timespec="seconds")
+        now = timestamp()
         each_symbol = list(symbols)
         rows = [
             (trial, data, symbol, what, first_at, last_at, now)

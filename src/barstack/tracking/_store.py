@@ -8,13 +8,13 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from barstack.core.arrays import Ints
+from barstack.core.clock import timestamp
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError
 from barstack.core.forecast import Forecast, Target
@@ -159,7 +159,7 @@ def check_key(key: str) -> str:
 
 def stamped(trial: Trial) -> Trial:
     """The trial as received now."""
-    return replace(trial, recorded_at=datetime.now(UTC).isoformat(timespec="seconds"))
+    return replace(trial, recorded_at=timestamp())
 
 
 def link(predecessor: str, trial: Trial) -> str:

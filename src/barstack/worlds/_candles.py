@@ -10,7 +10,7 @@ from numba import njit
 
 from barstack.core.arrays import Array, Floats
 
-from ._clock import Clock
+from ._bar_times import BarTimes
 from ._noise import Noise
 from ._streams import Streams
 
@@ -58,14 +58,14 @@ def autoregress(shocks: Any, memory: float) -> None:
 
 def parts(
     noise: Noise,
-    times: Clock,
+    times: BarTimes,
     streams: Streams,
     wick_memory: float,
     volume_memory: float,
     correlation: float,
     rounds: int = 1,
 ) -> Parts:
-    """The parts of one symbol at all bars of the clock, `rounds` times on end."""
+    """The parts of one symbol at all bars of the world, `rounds` times on end."""
     n = rounds * len(times.records)
     wick = streams("wick").standard_normal(n)
     volume = streams("volume").standard_normal(n)
@@ -82,7 +82,7 @@ def candles(
     made: Parts,
     expected: Floats,
     noise: Noise,
-    times: Clock,
+    times: BarTimes,
     streams: Streams,
     *,
     price: float,

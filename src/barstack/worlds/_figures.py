@@ -12,7 +12,7 @@ import scipy.stats
 from barstack.core.arrays import Floats, Rows
 from barstack.core.horizon import Horizon
 
-from ._clock import Clock
+from ._bar_times import BarTimes
 from ._noise import Noise, clipped_deviation
 from ._process import Process
 from ._signal import Signal
@@ -51,7 +51,7 @@ def figures_of(world: Process) -> list[tuple[Known, Known, Known]]:
 
 @lru_cache(maxsize=512)
 def _figures(world: Process) -> tuple[tuple[Known, Known, Known], ...]:
-    times = world.clock()
+    times = world.bar_times()
     signal = world.signal(times)
     if signal is None:
         return tuple((Known(0.0), Known(0.5), Known(0.0)) for _ in world.horizons)
@@ -79,7 +79,7 @@ def _figures(world: Process) -> tuple[tuple[Known, Known, Known], ...]:
     )
 
 
-def _exits(times: Clock, horizon: Horizon) -> Rows:
+def _exits(times: BarTimes, horizon: Horizon) -> Rows:
     """Exits of the decisions that see theirs; of all, where none does."""
     leave = times.exits(horizon)
     known = leave[leave < times.bars]
@@ -132,7 +132,7 @@ def _simulated_accuracy(world: Process, signal: Signal, exits: list[Rows]) -> li
     in 1/2 + 1/2 sign(f) sign(G) [|G| > |N|] of cases: far less scatter than counting one.
     """
     found: list[Floats] = []
-    n = len(world.clock().records)
+    n = len(world.bar_times().records)
     rounds = max(_LONG_ENOUGH // n, 1)
     while True:
         name = f"simulated {len(found)}"

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from barstack.core.arrays import Floats
 
-from ._clock import Clock
+from ._bar_times import BarTimes
 from ._noise import NOISES, Noise
 from ._signal import Signal, coefficient_for
 from ._world import World
@@ -41,7 +41,7 @@ class Planted(World):
         """Factor by which the coefficient shrinks each bar."""
         return 1.0
 
-    def signal(self, times: Clock) -> Signal:
+    def signal(self, times: BarTimes) -> Signal:
         _, _, usual = times.scale(self.noise)
         return Signal(
             coefficient=coefficient_for(self.r2, self.r2_bars, self.driver_memory(), usual),
@@ -51,6 +51,6 @@ class Planted(World):
             law=self.law,
         )
 
-    def driver_variance(self, times: Clock, usual: float) -> Floats:
+    def driver_variance(self, times: BarTimes, usual: float) -> Floats:
         """(n_bars,) variance of the driver."""
         return np.ones(len(times.records))

@@ -13,8 +13,8 @@ from barstack.core.horizon import Horizon
 from barstack.core.spec import Spec
 from barstack.core.times import as_time, parse_duration
 
+from ._bar_times import BarTimes, bar_times
 from ._candles import Parts, parts
-from ._clock import Clock, clock
 from ._noise import NOISES, Noise, named_noise
 from ._signal import Signal
 from ._streams import Streams
@@ -86,16 +86,16 @@ class Process(Spec):
         """Symbols whose returns the signal moves; in a world of noise, all."""
         return self.names[1:] if self.follows_leader else self.names
 
-    def clock(self) -> Clock:
+    def bar_times(self) -> BarTimes:
         """When the bars open and close, horizons past the end included."""
         length_us = parse_duration(self.bar)
         reach = (
             each.count if each.unit == "bars" else each.count // length_us + 2
             for each in self.horizons
         )
-        return clock(self.calendar, length_us, self.start, self.bars, max(reach))
+        return bar_times(self.calendar, length_us, self.start, self.bars, max(reach))
 
-    def signal(self, times: Clock) -> Signal | None:
+    def signal(self, times: BarTimes) -> Signal | None:
         """How the driver behaves and how strongly it moves returns; none in a world of noise."""
         return None
 
@@ -111,7 +111,7 @@ class Process(Spec):
         """What a symbol is made of; `rounds` runs through the world's times so often."""
         return parts(
             self.noise,
-            self.clock(),
+            self.bar_times(),
             streams or Streams(self.seed, symbol),
             self.wick_memory(),
             self.volume_memory,
@@ -121,7 +121,7 @@ class Process(Spec):
 
     def driver_of(self, symbol: str, own: Parts) -> Floats | None:
         """(n_bars,) the driver of a symbol; none where nothing can be forecast."""
-        if self.signal(self.clock()) is None or symbol not in self.forecastable:
+        if self.signal(self.bar_times()) is None or symbol not in self.forecastable:
             return None
         return self.driver(own, self.parts_of(self.names[0]) if self.follows_leader else own)
 
@@ -129,7 +129,7 @@ class Process(Spec):
         """(parts, the best forecast at each decision, what was expected of each bar)."""
         if symbol not in self.names:
             raise ConfigError(f"The world has no symbol {symbol!r}, but {', '.join(self.names)}.")
-        times = self.clock()
+        times = self.bar_times()
         own = self.parts_of(symbol)
         driver, signal = self.driver_of(symbol, own), self.signal(times)
         if driver is None or signal is None:

@@ -76,7 +76,7 @@ class Truth:
 
     def realised(self, panel: Panel) -> tuple[Realised, ...]:
         """What the forecasts reached on these bars of the world, over all that can be forecast."""
-        times = self.world.clock()
+        times = self.world.bar_times()
         found = []
         for place, horizon in enumerate(self.world.horizons):
             leave = times.exits(horizon)

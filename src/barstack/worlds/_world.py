@@ -12,7 +12,8 @@ from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError
 from barstack.core.registry import SpecRegistry
-from barstack.core.times import ClosedAt, decide_at_close, parse_duration
+from barstack.core.schedule import AT_EACH_CLOSE
+from barstack.core.times import ClosedAt, parse_duration
 
 from ._candles import candles
 from ._process import Process
@@ -73,7 +74,7 @@ class World(Process):
             own,
             expected,
             self.noise,
-            self.clock(),
+            self.bar_times(),
             Streams(self.seed, symbol),
             price=self.price,
             shares=self.volume,
@@ -82,7 +83,7 @@ class World(Process):
         return Bars(symbol, parse_duration(self.bar), records), forecast
 
     def _truth(self, forecasts: Mapping[str, Floats]) -> Truth:
-        decided_at = decide_at_close(ClosedAt(self.clock().closed_at[: self.bars]))
+        decided_at = AT_EACH_CLOSE.decided_at(ClosedAt(self.bar_times().closed_at[: self.bars]))
         return Truth(
             world=self,
             decisions=Decisions.concatenate(dict.fromkeys(forecasts, decided_at)),

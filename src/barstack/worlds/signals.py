@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 from barstack.core.arrays import Floats
 from barstack.core.errors import ConfigError
 
+from ._bar_times import BarTimes
 from ._candles import Parts, autoregress
-from ._clock import Clock
 from ._planted import Planted
 from ._world import register
 
@@ -102,7 +102,7 @@ class LeadLag(Planted):
     def driver(self, own: Parts, leader: Parts) -> Floats:
         return np.asarray(leader.move / leader.usual)
 
-    def driver_variance(self, times: Clock, usual: float) -> Floats:
+    def driver_variance(self, times: BarTimes, usual: float) -> Floats:
         scale, _, _ = times.scale(self.noise)
         return np.asarray((scale / usual) ** 2)
 

@@ -6,7 +6,6 @@ the next writer removes them.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from barstack.core.clock import epoch_s
 from barstack.core.files import sweep_scratch, sync_folder
 from barstack.core.times import DAY_US
 
@@ -158,7 +158,7 @@ class Writer:
     def _retire(self, before: Manifest, after: Manifest) -> Manifest:
         listed = {part.file for part in after.parts}
         replaced = {part.file for part in before.parts} - listed
-        now = int(time.time())
+        now = int(epoch_s())
         retired = _fresh(before.retired) | dict.fromkeys(sorted(replaced), now)
         stay = {file: at for file, at in retired.items() if file not in listed}
         return replace(after, retired=stay)
@@ -166,7 +166,7 @@ class Writer:
 
 def _fresh(retired: dict[str, int]) -> dict[str, int]:
     """Those replaced so lately that a scan may still want them."""
-    oldest = time.time() - RETIRED_STAY_S
+    oldest = epoch_s() - RETIRED_STAY_S
     return {file: at for file, at in retired.items() if at > oldest}
 
 

@@ -8,7 +8,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from barstack.core.clock import timestamp
 from barstack.core.errors import BarstackError, ConfigError, DataError, StorageError
 from barstack.core.files import sha256_of
 from barstack.core.progress import Progress
@@ -123,7 +123,7 @@ class Outcome:
 
 def write_down(folder: Path, outcomes: list[Outcome], sha256: str, reading: dict[str, Any]) -> None:
     """Append a line for each symbol to the collection's log; returns when the disk has them."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    now = timestamp()
     with (folder / LOG).open("a") as log:
         for outcome in outcomes:
             line = outcome.to_json() | {"sha256": sha256, "reading": reading, "at": now}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import polars as pl
 
+from barstack.core.clock import timestamp
 from barstack.core.errors import ConfigError, DataError, did_you_mean
 
 from .._columns import TIME_NAMES, check_years, match_columns, not_numbers, utc_microseconds
@@ -92,7 +92,7 @@ def _refuse_other_times(column: pl.Series, read: pl.Series, form: str, where: st
     """`DataError` for times that can be read as the form says and surely mean others."""
     check_years(read.alias(column.name), where)
     if "%y" in form:  # 62 is read as 2062, and no bar lies ahead
-        strange = (read.dt.year() > datetime.now(UTC).year + 1).fill_null(False)
+        strange = (read.dt.year() > int(timestamp()[:4]) + 1).fill_null(False)
         meant = "two digits do not tell the century. Write years with four"
     elif form in EPOCHS and form != "epoch s":
         # A count of a longer unit, of 1990 to 2100, lies in the first weeks of 1970.

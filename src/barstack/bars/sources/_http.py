@@ -11,6 +11,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
+from barstack.core.clock import epoch_s
+
 MOST_BYTES = 64 * 2**20  # unpacked; ten thousand bars as JSON are about one MiB
 _CHUNK = 2**16
 _TIMEOUTS = 10.0  # times the timeout of one read, for a whole body
@@ -114,7 +116,7 @@ def wait_s(headers: Mapping[str, str], now_s: float | None = None) -> float | No
     >>> wait_s({"Retry-After": "Thu, 01 Jan 1970 00:01:00 GMT"}, now_s=45.0)
     15.0
     """
-    now_s = time.time() if now_s is None else now_s
+    now_s = epoch_s() if now_s is None else now_s
     after, reset = headers.get("Retry-After"), headers.get("X-RateLimit-Reset")
     try:
         if after is not None and after.strip().replace(".", "", 1).isdigit():

@@ -26,7 +26,7 @@ _LONG_SESSION_US = DAY_US // 2  # a market open by night too is busy in the midd
 
 
 @dataclass(frozen=True, eq=False)
-class Clock:
+class BarTimes:
     """The times of so many bars of one length on one calendar, from a day on.
 
     records    (n_bars,) BAR with times filled in, read-only
@@ -111,8 +111,8 @@ def _bump(u: Floats) -> Floats:
 
 
 @lru_cache(maxsize=32)
-def clock(calendar: str, length_us: int, start: str, bars: int, reach_bars: int) -> Clock:
-    """The clock of `bars` bars from the first session that opens at or after `start`.
+def bar_times(calendar: str, length_us: int, start: str, bars: int, reach_bars: int) -> BarTimes:
+    """The times of `bars` bars from the first session that opens at or after `start`.
 
     reach_bars  by how many the longest horizon may reach past the end
 
@@ -151,10 +151,10 @@ def clock(calendar: str, length_us: int, start: str, bars: int, reach_bars: int)
     records.flags.writeable = False
     session_us = int(np.median((closes - opens)[:_TYPICAL_SESSIONS]))
     usual = _usual(length_us, session_us)
-    return Clock(records, bars, length_us, usual, session_us, calendar)
+    return BarTimes(records, bars, length_us, usual, session_us, calendar)
 
 
-def _always(length_us: int, start_us: int, bars: int, reach_bars: int) -> Clock:
+def _always(length_us: int, start_us: int, bars: int, reach_bars: int) -> BarTimes:
     records = np.zeros(bars + reach_bars, BAR)
     opened_at = start_us - start_us % DAY_US + np.arange(bars + reach_bars) * length_us
     records["opened_at"], records["closed_at"] = opened_at, opened_at + length_us
@@ -165,7 +165,7 @@ def _always(length_us: int, start_us: int, bars: int, reach_bars: int) -> Clock:
     usual = _usual(length_us, DAY_US)
     if length_us > DAY_US:
         usual = np.array([[0.0, length_us / DAY_US]])
-    return Clock(records, bars, length_us, usual, DAY_US, ALWAYS)
+    return BarTimes(records, bars, length_us, usual, DAY_US, ALWAYS)
 
 
 def _usual(length_us: int, session_us: int) -> Floats:
