@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from barstack.bars import BarFormat
 from barstack.core.files import new_folder
 from barstack.core.forecast import Task
 from barstack.core.spec import content_id
@@ -178,8 +179,7 @@ def _saved_as(model: Model, name: str, task: Task, folder: Path) -> None:
     average = ENSEMBLES.parse("average")
     weights = np.ones((len(dataset.target.horizons), 1))
     combined = FittedEnsemble(average, weights, (name,), fitted.trained_through)
-    bars = {"length_us": 60_000_000, "symbols": ["A", "B"], "calendar": "24/7"}
-    bars |= {"hours": "regular", "stamp": "open", "timezone": None, "bar": None, "resample": None}
+    bars = BarFormat(length_us=60_000_000, symbols=("A", "B"))
     TrainedEnsemble(features, dataset.target, {name: fitted}, combined, bars).save(folder)
 
 

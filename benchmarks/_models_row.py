@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from barstack.bars import BarFormat
 from barstack.core.arrays import Rows
 from barstack.core.decisions import Decisions
 from barstack.core.forecast import Forecast
@@ -159,7 +160,7 @@ def stack(options: Any) -> tuple[TrainedEnsemble, FeatureTable]:
     average = ENSEMBLES.parse("average")
     weights = np.full((3, len(members)), 1.0 / len(members))
     fitted = FittedEnsemble(average, weights, tuple(members), through)
-    about = {"length_us": bars.length_us, "symbols": [bars.symbol]}
+    about = BarFormat(length_us=bars.length_us, symbols=(bars.symbol,))
     return TrainedEnsemble(features, labels.target, members, fitted, about), dataset.features
 
 

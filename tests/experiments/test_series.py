@@ -46,7 +46,7 @@ def test_a_second_run_makes_nothing(first: Path, with_series: Run) -> None:
     second = again(first)
     assert made(second) == set()
     assert second.id == with_series.id
-    assert second.id == second.study.run_id(second.artifact.about["data_sha256"])
+    assert second.id == second.study.run_id(second.artifact.provenance.data_sha256)
     assert second.evaluation == with_series.evaluation
 
 

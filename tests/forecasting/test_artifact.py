@@ -38,6 +38,7 @@ def reseal(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     (folder / "manifest.json").write_text(text)
     digest = hashlib.sha256(text.encode()).hexdigest()
     (folder / "manifest.sha256").write_text(digest + "\n")
+    (folder / "verdict.json").unlink(missing_ok=True)  # it is about the manifest of before
 
 
 def test_a_changed_byte_in_any_file_is_named(artifact: Path) -> None:
@@ -59,9 +60,10 @@ def test_a_file_cut_short_or_gone_is_named(artifact: Path) -> None:
         file.write_bytes(whole[:-1])
         with pytest.raises(ArtifactError, match=file.name):
             load(artifact)
-        file.unlink()
-        with pytest.raises(ArtifactError, match=file.name):
-            load(artifact)
+        if file.name != "verdict.json":  # without one an artifact is whole
+            file.unlink()
+            with pytest.raises(ArtifactError, match=file.name):
+                load(artifact)
         file.write_bytes(whole)
 
 

@@ -101,7 +101,7 @@ def test_every_missing_forecast_has_a_reason(predictor: Predictor) -> None:
     with pytest.raises(DataError, match=r"cannot be: .*high inf"):
         stream.update(Bars("WALK", bars.length_us, impossible))
     assert stream.update(late | {"symbol": "WALK"}) is not None
-    assert stream.verdict == predictor.verdict != "unknown"
+    assert stream.verdict == predictor.verdict != "not given"
 
 
 def test_outside_the_sessions(tmp_path: Path, study_file: StudyFile) -> None:

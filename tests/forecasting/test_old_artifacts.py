@@ -32,12 +32,12 @@ MEMBERS: dict[str, Any] = {
 
 @pytest.mark.parametrize("folder", sorted(DATA.iterdir()), ids=lambda folder: folder.name)
 def test_what_was_saved_long_ago_forecasts_as_it_did(folder: Path) -> None:
-    said = load(folder / "artifact").predict_row(ROWS)
-    expected = json.loads((folder / "said.json").read_text())
-    assert said.keys() == expected.keys()
+    found = load(folder / "artifact").predict_row(ROWS)
+    expected = json.loads((folder / "forecasts.json").read_text())
+    assert found.keys() == expected.keys()
     for name, values in expected.items():
-        assert said[name].keys() == values.keys()
-        np.testing.assert_allclose(list(said[name].values()), list(values.values()), rtol=1e-5)
+        assert found[name].keys() == values.keys()
+        np.testing.assert_allclose(list(found[name].values()), list(values.values()), rtol=1e-5)
 
 
 def test_there_is_one_of_the_format_that_is_written_now() -> None:
@@ -47,7 +47,15 @@ def test_there_is_one_of_the_format_that_is_written_now() -> None:
 def test_they_hold_no_bars_and_little_else() -> None:
     files = [file for file in DATA.rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) < 90_000
-    assert {file.suffix for file in files} <= {".json", ".npz", ".safetensors", ".sha256", ".txt"}
+    assert {file.suffix for file in files} <= {
+        ".json",
+        ".npz",
+        ".safetensors",
+        ".sha256",
+        ".txt",
+        ".sig",
+        ".pub",
+    }
 
 
 def altered(tmp_path: Path, **changes: Any) -> Path:
@@ -82,24 +90,16 @@ def test_a_formula_that_changed_is_named(tmp_path: Path) -> None:
 
 
 def make() -> None:
-    """Write the artifact of today's format, and what it says."""
+    """Write an artifact of today's format, and what it forecasts."""
     from tests.conftest import write_study  # noqa: PLC0415 (only to make it)
 
     folder = DATA / f"format_{TrainedEnsemble.format}"
     with tempfile.TemporaryDirectory() as scratch:
         file = write_study(Path(scratch), features=["log_return", "body"], members=MEMBERS)
         trained = run(file, runs=Path(scratch) / "runs").artifact
-        about = {"verdict": trained.about["verdict"], "label": trained.about["label"]}
-        TrainedEnsemble(
-            trained.features,
-            trained.target,
-            trained.members,
-            trained.ensemble,
-            trained.bars,
-            about,
-        ).save(folder / "artifact")
-    said = load(folder / "artifact").predict_row(ROWS)
-    (folder / "said.json").write_text(json.dumps(said, indent=1) + "\n")
+        trained.save(folder / "artifact")
+    found = load(folder / "artifact").predict_row(ROWS)
+    (folder / "forecasts.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def test_a_feed_of_mappings_equals_bars(predictor: Predictor, newer: Bars) -> No
 
 
 def test_bars_outside_the_sessions_are_passed_by(predictor: Predictor, newer: Bars) -> None:
-    trained = replace(predictor.trained, bars=predictor.trained.bars | {"calendar": "XNYS"})
+    trained = replace(predictor.trained, bars=replace(predictor.trained.bars, calendar="XNYS"))
     stream, plain = Predictor(trained).stream(newer[:-1]), predictor.stream(newer[:-1])
     before_the_open = mapping(newer, len(newer) - 1)
     before_the_open["timestamp"] = before_the_open["timestamp"].replace(hour=11)

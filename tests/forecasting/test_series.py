@@ -108,7 +108,7 @@ def test_saved_and_loaded_it_knows_how_to_read(predictor: Predictor, tmp_path: P
     assert again.trained.features.series["news"].max_age == "1d"
     expected = predictor.predict(NEWER, series=TABLES)
     assert again.predict(NEWER, series=TABLES).equals(expected)
-    assert set(again.about["series"]) == {"macro", "news"}
+    assert set(again.provenance.series or {}) == {"macro", "news"}
 
 
 def test_an_artifact_of_before_there_were_series(finished: Run, tmp_path: Path) -> None:

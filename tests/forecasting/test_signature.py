@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from typer.testing import CliRunner
 from barstack import load
 from barstack.cli._root import app
 from barstack.core.errors import ArtifactError, ConfigError
-from barstack.forecasting import new_key, sign, verify
+from barstack.forecasting import GivenVerdict, new_key, sign, verify, write_verdict
 
 KEPT = Path(__file__).parent / "data" / "format_2" / "artifact"
+GIVEN = GivenVerdict("none", "No edge.", "1h", "2026-11-30T07:00:00+00:00", "3f2a", 12)
 
 
 @pytest.fixture
@@ -25,6 +27,7 @@ def signed(tmp_path: Path) -> Path:
     shutil.copytree(KEPT, tmp_path / "artifact")
     for name in ("mine.pem", "other.pem"):
         new_key(tmp_path / name)
+    write_verdict(tmp_path / "artifact", GIVEN)
     sign(tmp_path / "artifact", tmp_path / "mine.pem")
     return tmp_path
 
@@ -47,6 +50,7 @@ def test_hashes_set_right_again_are_found_out(signed: Path) -> None:
     file.write_text(text)
     digest = hashlib.sha256(text.encode()).hexdigest()
     (signed / "artifact" / "manifest.sha256").write_text(digest + "\n")
+    write_verdict(signed / "artifact", GIVEN)  # which the owner of no key is needed for
     load(signed / "artifact")
     with pytest.raises(ArtifactError, match="was not signed by the owner"):
         load(signed / "artifact", signed_by=signed / "mine.pem.pub")
@@ -66,7 +70,7 @@ def test_a_signature_of_somebody_else(signed: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_an_altered_file_is_not_signed_over(signed: Path) -> None:
-    with (signed / "artifact" / "ensemble" / "weights.json").open("a") as file:
+    with (signed / "artifact" / "ensemble.json").open("a") as file:
         file.write(" ")
     for key, way in ((signed / "mine.pem", sign), (signed / "mine.pem.pub", verify)):
         with pytest.raises(ArtifactError, match=r"ensemble\.json is not what was saved"):
@@ -113,3 +117,25 @@ def test_a_folder_in_a_signatures_place(signed: Path) -> None:
     (signed / "artifact" / "manifest.sig").mkdir()
     with pytest.raises(ArtifactError, match="is a folder and should be a file"):
         verify(signed / "artifact", signed / "mine.pem.pub")
+
+
+def test_a_signature_made_before_verdicts_lay_beside_artifacts_holds(tmp_path: Path) -> None:
+    """`signed.sig` in `data/format_2` was made by version 0.1 with the key of `signed.pub`."""
+    folder = KEPT.parent
+    shutil.copytree(KEPT, tmp_path / "artifact")
+    shutil.copy(folder / "signed.sig", tmp_path / "artifact" / "manifest.sig")
+    verify(tmp_path / "artifact", folder / "signed.pub")
+    write_verdict(tmp_path / "artifact", GIVEN)  # a verdict that nobody signed
+    with pytest.raises(ArtifactError, match="was not signed by the owner"):
+        verify(tmp_path / "artifact", folder / "signed.pub")
+
+
+def test_another_verdict_or_none_is_not_signed(signed: Path) -> None:
+    for edge in ("supported", None):
+        if edge:
+            write_verdict(signed / "artifact", replace(GIVEN, edge="supported"))
+        else:
+            (signed / "artifact" / "verdict.json").unlink()
+        load(signed / "artifact")
+        with pytest.raises(ArtifactError, match="was not signed by the owner"):
+            verify(signed / "artifact", signed / "mine.pem.pub")

@@ -77,7 +77,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Forecast the newest bar of each symbol; with --json, every bar newer than the training."""
-    from barstack.bars import PROVIDERS, BarFormat  # noqa: PLC0415
+    from barstack.bars import PROVIDERS  # noqa: PLC0415
     from barstack.forecasting import load  # noqa: PLC0415
 
     if not bars.exists():
@@ -86,7 +86,7 @@ def predict(
     source: dict[str, Any] = {"provider": "files", "path": str(bars.resolve())}
     if symbol is not None and bars.is_dir():
         source["symbols"] = [symbol]
-    reading = BarFormat.from_json(predictor.trained.bars).settings()
+    reading = predictor.trained.bars.settings()
     panel = PROVIDERS.parse(source | reading).load()
     if symbol is not None and symbol not in panel:  # a file of another name
         (each,) = panel.values()
@@ -101,12 +101,12 @@ def predict(
     from ._show import forecast_lines  # noqa: PLC0415
 
     newest = next(iter(predictor.forecasts(panel, series=tables).values()))
-    sides = _sides(predictor.about.get("label"), panel)
+    sides = _sides(predictor.provenance.label, panel)
     for line in forecast_lines(newest, sides, predictor.verdict):
         stdout().print(line, markup=False, highlight=False)
 
 
-def _sides(label: dict[str, Any] | None, panel: Mapping[str, Bars]) -> dict[str, int]:
+def _sides(label: Mapping[str, Any] | None, panel: Mapping[str, Bars]) -> dict[str, int]:
     """The side at each symbol's newest bar, where the forecast is for or against a rule."""
     from barstack.labels import LABELS  # noqa: PLC0415
 

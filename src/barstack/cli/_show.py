@@ -121,7 +121,8 @@ def forecast_lines(
 
     verdict  the word of the study's verdict, to stand beside each
     """
-    word = f" ({_TITLES.get(verdict, verdict).lower()})" if verdict else ""
+    title = _TITLES.get(verdict or "", "no verdict given")
+    word = f" ({title.lower()})" if verdict else ""
     lines = []
     for code, symbol in enumerate(forecast.decisions.symbols):
         rows = [row for row, own in enumerate(forecast.decisions.symbol_code) if own == code]

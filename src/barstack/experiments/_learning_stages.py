@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from barstack.ensembles import FittedEnsemble, align, fit_known, walk_forward
 from barstack.evaluation import Evaluation, Verdict, evaluate, judge, leaderboard
 from barstack.evaluation.audit import Data
 from barstack.features import FeatureTable, history_bars
-from barstack.forecasting import TrainedEnsemble, check_reloads
+from barstack.forecasting import GivenVerdict, Provenance, TrainedEnsemble, check_reloads
 from barstack.models import FittedModel, Model
 from barstack.splits import Fold
 from barstack.tracking import OutOfFold
@@ -248,8 +249,7 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
 
     def make(inputs: Values, key: str) -> TrainedEnsemble:
         panel: Panel = inputs["bars"]
-        found: Judged = inputs["evaluation"]
-        scores = [score for score in found.to_json()["scores"] if score["role"] == "ensemble"]
+        verdict = inputs["evaluation"].verdict
         features = study.feature_set(length_us(panel))
         return TrainedEnsemble(
             features=features,
@@ -259,19 +259,24 @@ def artifact(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
             bars=replace(
                 study.bars.bar_format(workplace.folder, panel),
                 history_bars=history_bars(features, panel),
-            ).to_json(),
-            about={
-                "study": study.content(),
-                "label": inputs["labels"].of(FINAL).label.content(),
-                "study_id": study.id,
-                "data_sha256": data_fingerprint(study, chain),
-                "series": {
+            ),
+            provenance=Provenance(
+                study=study.content(),
+                study_id=study.id,
+                label=inputs["labels"].of(FINAL).label.content(),
+                data_sha256=data_fingerprint(study, chain),
+                series={
                     name: {"sha256": table.fingerprint, "rows": len(table)}
                     for name, table in series_of(study, chain).items()
                 },
-                "verdict": found.to_json()["verdict"],
-                "scores": scores,
-            },
+            ),
+            verdict=GivenVerdict(
+                verdict.edge,
+                verdict.sentence,
+                verdict.horizon,
+                given_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                trials=verdict.trials,
+            ),
         )
 
     def save(trained: TrainedEnsemble, folder: Path, key: str) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,6 +25,7 @@ from barstack.features import FeatureSet, FeatureTable
 from barstack.models import FittedModel
 
 from ._manifest import FORMAT, MANIFEST, SEAL, WAY_OUT, Manifest, seal_of, verified_manifest
+from ._verdict import NOT_GIVEN, GivenVerdict, read_verdict, write_verdict
 
 _MOST_KEPT = 2**24  # numbers of the rows that one forecast looks at, or of all features' state
 _RECORDED = (
@@ -39,14 +41,50 @@ _RECORDED = (
 )
 
 
+@dataclass(frozen=True)
+class Provenance:
+    """Where an artifact comes from; plain data, None where it is not written down.
+
+    Attributes
+    ----------
+    study : content of the study
+    study_id : its id
+    label : content of the label, with the numbers that it was fitted to
+    data_sha256 : fingerprint of the bars and series
+    series : by name, the fingerprint of each series and its number of rows
+    """
+
+    study: Mapping[str, Any] | None = None
+    study_id: str | None = None
+    label: Mapping[str, Any] | None = None
+    data_sha256: str | None = None
+    series: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What is written down, as plain data."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Provenance:
+        """From `to_json`; other entries of `content` are ignored."""
+        return cls(**{name: content[name] for name in cls.__dataclass_fields__ if name in content})
+
+    @property
+    def checks(self) -> dict[str, str]:
+        """Levels that the study gave to checks of bars, by name."""
+        return dict(((self.study or {}).get("bars") or {}).get("checks") or {})
+
+
 @dataclass(frozen=True, eq=False)
 class TrainedEnsemble:
     """Everything a forecast needs: features, members, and how to combine them.
 
-    bars      what bars it is for: length_us and symbols, and how the study read its tables:
-              calendar, hours, stamp, timezone, bar, day_zone, resample; history_bars, up to a row,
-              from which its features are those of all history; began_at, the first by symbol
-    about     provenance: study, data fingerprint, scores; plain data
+    Attributes
+    ----------
+    members : fitted models by name, in the order in which the ensemble combines them
+    bars : the bars it is for, and how its study read them
+    provenance : where it comes from
+    verdict : the one that lies beside it; no part of what is fitted
     """
 
     format: ClassVar[int] = FORMAT
@@ -54,8 +92,9 @@ class TrainedEnsemble:
     target: Target
     members: dict[str, FittedModel]
     ensemble: FittedEnsemble
-    bars: dict[str, Any]
-    about: dict[str, Any] = field(default_factory=dict)
+    bars: BarFormat
+    provenance: Provenance = Provenance()
+    verdict: GivenVerdict | None = None
 
     @property
     def name(self) -> str:
@@ -71,6 +110,12 @@ class TrainedEnsemble:
         return max(*each, self.ensemble.trained_through)
 
     @property
+    def length_us(self) -> int:
+        """Length of its bars, microseconds."""
+        assert self.bars.length_us is not None  # bars were read to train it
+        return self.bars.length_us
+
+    @property
     def lookback_bars(self) -> int:
         """Rows of features that one forecast needs."""
         return max(member.model.lookback_bars for member in self.members.values())
@@ -78,15 +123,15 @@ class TrainedEnsemble:
     @property
     def history_bars(self) -> int:
         """Bars, up to the newest, from which a forecast is that of all history; 0 where unknown."""
-        needed = self.bars.get("history_bars", 0)
-        return int(needed) + self.lookback_bars - 1 if needed else 0
+        needed = self.bars.history_bars
+        return needed + self.lookback_bars - 1 if needed else 0
 
     def lacks_history(self, symbol: str, opened_at: np.datetime64, n_bars: int) -> str:
         """What a forecast lacks whose bars begin at `opened_at`, in words; else nothing.
 
         Bars that go as far back as those it was trained on are enough.
         """
-        began_at = self.bars.get("began_at", {}).get(symbol)
+        began_at = self.bars.began_at.get(symbol)
         if n_bars >= self.history_bars or (began_at and opened_at <= as_time(began_at)):
             return ""
         return (
@@ -96,9 +141,9 @@ class TrainedEnsemble:
         )
 
     @property
-    def verdict(self) -> str:
-        """The word of its study's verdict: none, unproven or supported; unknown without one."""
-        return str((self.about.get("verdict") or {}).get("edge", "unknown"))
+    def edge(self) -> str:
+        """Its verdict in a word: none, unproven or supported; "not given" without one."""
+        return NOT_GIVEN if self.verdict is None else self.verdict.edge
 
     @property
     def max_gap(self) -> str:
@@ -130,7 +175,7 @@ class TrainedEnsemble:
         }
 
     def save(self, folder: Path) -> None:
-        """Write the artifact, whole or not at all."""
+        """Write the artifact, whole or not at all, with its verdict beside the manifest."""
         with new_folder(folder) as scratch:
             for name, member in self.members.items():
                 member.save(scratch / "members" / name)
@@ -145,9 +190,10 @@ class TrainedEnsemble:
                 "ensemble": self.ensemble.ensemble.content(),
                 "ensemble_trained_through": str(self.ensemble.trained_through),
                 "trained_through": str(self.trained_through),
-                "bars": self.bars,
-                "about": self.about,
-                "versions": {"python": sys.version.split()[0]} | _versions(),
+                "bars": self.bars.to_json(),
+                "about": self.provenance.to_json(),
+                "versions": {"python": sys.version.split()[0]}
+                | _versions((*_RECORDED, *self.ensemble.ensemble.packages)),
                 "files": {
                     str(file.relative_to(scratch)): {
                         "sha256": sha256_of(file),
@@ -160,6 +206,8 @@ class TrainedEnsemble:
             data = json.dumps(manifest, indent=1).encode()
             (scratch / MANIFEST).write_bytes(data)
             (scratch / SEAL).write_bytes(seal_of(data))
+            if self.verdict is not None:
+                write_verdict(scratch, self.verdict)
 
     @classmethod
     def load(cls, folder: Path | str) -> TrainedEnsemble:
@@ -205,12 +253,14 @@ class TrainedEnsemble:
         if not learned.is_dir():
             learned = folder / "ensemble.json"  # of version 0.1
         fitted = FittedEnsemble.load(ensemble, learned, tuple(members), through)
-        bars = manifest.bars.model_dump(exclude_unset=True)
-        BarFormat.from_json(bars).check()
-        about = manifest.about.model_dump(exclude_unset=True)
-        if checks := ((about.get("study") or {}).get("bars") or {}).get("checks"):
-            levels_of(checks)
-        found = cls(features, target, members, fitted, bars, about)
+        bars = BarFormat.from_json(manifest.bars.model_dump(exclude_unset=True))
+        bars.check()
+        provenance = Provenance.from_json(manifest.about.model_dump(exclude_unset=True))
+        levels_of(provenance.checks)
+        verdict = read_verdict(folder)
+        if verdict is None and (old := manifest.about.verdict) is not None:
+            verdict = GivenVerdict(old.edge, old.sentence, old.horizon, trials=old.trials)
+        found = cls(features, target, members, fitted, bars, provenance, verdict)
         recorded = as_time(manifest.trained_through)
         _require(
             folder, recorded == found.trained_through, f"{recorded} is not when training ended"
@@ -230,9 +280,9 @@ def _require(where: Path, fine: bool | np.bool_, why: str) -> None:
         raise ArtifactError(f"{where} does not hold what was saved: {why}. {WAY_OUT}")
 
 
-def _versions() -> dict[str, str]:
+def _versions(packages: Iterable[str]) -> dict[str, str]:
     found = {}
-    for package in _RECORDED:
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:

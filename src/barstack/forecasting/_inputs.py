@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from barstack.bars import Bars, Panel, bars_from_frame
+from barstack.bars import BarFormat, Bars, Panel
 from barstack.core.arrays import Floats
 from barstack.core.errors import ConfigError, DataError, did_you_mean
-from barstack.core.times import format_duration, iso, parse_duration
+from barstack.core.times import format_duration, iso
 
 from ._artifact import TrainedEnsemble
 
 
-def one_bar(bar: Bars | Mapping[str, Any], symbol: str, about: dict[str, Any]) -> Bars | None:
+def one_bar(bar: Bars | Mapping[str, Any], symbol: str, bar_format: BarFormat) -> Bars | None:
     """`Bars` of length one; None for a bar outside the sessions that were trained on.
 
-    bar    `Bars`, or a mapping with timestamp (stamped as in training), open ... volume
-    about  how the study read its bars
+    bar         `Bars`, or a mapping with timestamp (stamped as in training), open ... volume
+    bar_format  how the study read its bars
     """
     if not isinstance(bar, (Bars, Mapping)):
         raise DataError(
@@ -31,14 +31,14 @@ def one_bar(bar: Bars | Mapping[str, Any], symbol: str, about: dict[str, Any]) -
         )
     if not isinstance(bar, Bars) and str(bar.get("symbol", symbol)) != symbol:
         raise DataError(f"This stream is of {symbol}, the bar is of {bar['symbol']}.")
-    bars = bar if isinstance(bar, Bars) else _from_mapping(bar, symbol, about)
+    bars = bar if isinstance(bar, Bars) else _from_mapping(bar, symbol, bar_format)
     if bars.outside and not len(bars):
         return None
     if len(bars) != 1:
         raise DataError(f"update takes one bar at a time, got {len(bars)}.")
     if bars.symbol != symbol:
         raise DataError(f"This stream is of {symbol}, the bars are of {bars.symbol}.")
-    check_length({symbol: bars}, about["length_us"])
+    check_length({symbol: bars}, bar_format.length_us)
     if isinstance(bar, Bars):
         _check_values(bars)
     return bars
@@ -56,11 +56,11 @@ def _check_values(bars: Bars) -> None:
         )
 
 
-def outside(symbol: str, about: dict[str, Any]) -> str:
-    """Why a bar is passed by."""
+def outside(symbol: str, bar_format: BarFormat) -> str:
+    """Why a bar outside the sessions has no forecast."""
     return (
-        f"The bar of {symbol} lies outside the {about['hours']} sessions of calendar "
-        f"{about['calendar']}: it is passed by, as such bars were in training."
+        f"The bar of {symbol} lies outside the {bar_format.hours} sessions of calendar "
+        f"{bar_format.calendar}: it is left out, as such bars were in training."
     )
 
 
@@ -68,20 +68,15 @@ def check_as_study(panel: Panel, trained: TrainedEnsemble) -> None:
     """`DataError` where a check refuses these bars, as the study's own would have been."""
     from barstack.bars.checks import find, levels_of, refuse  # noqa: PLC0415 (streams need none)
 
-    about = trained.bars
-    study = trained.about.get("study") or {}
-    levels = levels_of((study.get("bars") or {}).get("checks"))
+    levels = levels_of(trained.provenance.checks)
     only = {name: level if level == "refuse" else "ignore" for name, level in levels.items()}
     held = {symbol: bars for symbol, bars in panel.items() if len(bars) > 1}
     if held:
-        refuse(find(held, calendar=about["calendar"], hours=about["hours"], levels=only))
+        refuse(find(held, calendar=trained.bars.calendar, hours=trained.bars.hours, levels=only))
 
 
-def table_of(frame: Any, symbol: str, about: dict[str, Any]) -> Bars:
-    """Bars of one symbol's table, read as the study read its own.
-
-    about  how the study read its bars
-    """
+def table_of(frame: Any, symbol: str, bar_format: BarFormat) -> Bars:
+    """Bars of one symbol's table, read as the study read its own."""
     named = [name for name in getattr(frame, "columns", ()) if str(name).lower() == "symbol"]
     others = sorted({str(each) for name in named for each in frame[name]} - {symbol})
     if others:
@@ -89,10 +84,10 @@ def table_of(frame: Any, symbol: str, about: dict[str, Any]) -> Bars:
             f"The table of {symbol} has rows of {', '.join(others[:5])} in {named[0]!r}. Give a "
             "mapping with a table for each symbol."
         )
-    length_us = parse_duration(about["bar"]) if about["bar"] else None
-    if hasattr(frame, "__len__") and len(frame) == 1 and not about["resample"]:
-        length_us = about["length_us"]  # one bar does not show how long bars are
-    return _read(frame, symbol, about, length_us)
+    length_us = None
+    if hasattr(frame, "__len__") and len(frame) == 1 and not bar_format.resample:
+        length_us = bar_format.length_us  # one bar does not show how long bars are
+    return bar_format.read(frame, symbol, length_us=length_us, where=f"bars of {symbol}")
 
 
 def warn_of_strangers(symbols: Iterable[str], trained: Sequence[str]) -> None:
@@ -106,31 +101,21 @@ def warn_of_strangers(symbols: Iterable[str], trained: Sequence[str]) -> None:
         )
 
 
-def _read(
-    frame: Any, symbol: str, about: dict[str, Any], length_us: int | None, whole: bool = True
-) -> Bars:
-    return bars_from_frame(
-        frame,
+def _from_mapping(bar: Mapping[str, Any], symbol: str, bar_format: BarFormat) -> Bars:
+    import polars as pl  # noqa: PLC0415 (streams of Bars need no tables)
+
+    return bar_format.read(
+        pl.DataFrame([dict(bar)]),
         symbol,
-        calendar=about["calendar"],
-        hours=about["hours"],
-        stamp=about["stamp"],
-        timezone=about["timezone"],
-        length_us=length_us,
-        day_zone=about.get("day_zone"),
-        mostly_inside=whole,
+        length_us=bar_format.length_us,
+        mostly_inside=False,
         where=f"bars of {symbol}",
     )
 
 
-def _from_mapping(bar: Mapping[str, Any], symbol: str, about: dict[str, Any]) -> Bars:
-    import polars as pl  # noqa: PLC0415 (streams of Bars need no tables)
-
-    return _read(pl.DataFrame([dict(bar)]), symbol, about, about["length_us"], whole=False)
-
-
-def check_length(panel: Panel, length_us: int) -> None:
+def check_length(panel: Panel, length_us: int | None) -> None:
     """`ConfigError` for bars of another length than the training's."""
+    assert length_us is not None  # bars were read to train it
     for bars in panel.values():
         if bars.length_us != length_us:
             raise ConfigError(

@@ -18,7 +18,8 @@ FORMAT = 2  # 1 kept boosters in their libraries' formats alone
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 SIGNATURE = "manifest.sig"
-_LARGEST_MANIFEST = 16 * 2**20  # bytes
+VERDICT = "verdict.json"
+LARGEST_MANIFEST = 16 * 2**20  # bytes
 _LONGEST_SEAL = 65  # 64 hex digits and the end of the line
 _LARGEST_FILE = 2**31
 # Of each kind of file; what a library keeps for itself may be larger than any description.
@@ -61,13 +62,15 @@ class BarsFacts(Stored):
         return self
 
 
-class Edge(Stored):
-    """What is read of a verdict; the rest of it is for people."""
+class OldVerdict(Stored):
+    """What is read of a verdict that stands within a manifest, as in version 0.1."""
 
     model_config = ConfigDict(extra="allow")
 
     edge: Literal["none", "unproven", "supported"]
     sentence: str = ""
+    horizon: str = ""
+    trials: int | None = None
 
 
 class StudyBars(Stored):
@@ -91,10 +94,9 @@ class About(Stored):
 
     model_config = ConfigDict(extra="allow")
 
-    verdict: Edge | None = None
+    verdict: OldVerdict | None = None
     label: dict[str, Any] | None = None
     study: StudyFacts | None = None
-    scores: list[dict[str, Any]] | None = None
     series: dict[str, dict[str, Any]] | None = None
     study_id: str | None = None
     data_sha256: str | None = None
@@ -139,7 +141,7 @@ def verified_manifest(folder: Path) -> Manifest:
         if name not in sizes:
             raise ArtifactError(f"{folder} is not an artifact: it has no {name}.")
     manifest_file = folder / MANIFEST
-    data = read_bytes(manifest_file, _LARGEST_MANIFEST)
+    data = read_bytes(manifest_file, LARGEST_MANIFEST)
     if read_bytes(folder / SEAL, _LONGEST_SEAL) != seal_of(data):
         raise ArtifactError(
             f"{manifest_file} and {SEAL} do not fit together: one of them is not what was saved. "
@@ -154,7 +156,7 @@ def verified_manifest(folder: Path) -> Manifest:
             "that wrote it, or run its study again."
         )
     manifest = Manifest.read(content, manifest_file)
-    listed = sizes.keys() - {MANIFEST, SEAL, SIGNATURE}
+    listed = sizes.keys() - {MANIFEST, SEAL, SIGNATURE, VERDICT}
     for name in sorted(listed ^ manifest.files.keys()):
         what = "has a file that its manifest does not list" if name in listed else "lacks a file"
         raise ArtifactError(f"{folder} {what}: {name}. Restore it from a copy.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ import numpy as np
 
 from barstack.core.errors import BarstackError, ConfigError, DataError, LeakError, did_you_mean
 from barstack.core.times import as_time, format_duration, iso
-from barstack.core.untrusted import read_bytes
 
 from ._manifest import Manifest, verified_manifest
 from ._predictor import Predictor, load
@@ -33,7 +33,7 @@ class Models:
         self.folder = Path(folder)
         self._fast = fast
         self._shelf = Shelf(self.folder)
-        self._loaded: dict[tuple[Path, bytes], Predictor] = {}
+        self._loaded: dict[Path, tuple[_State, Predictor]] = {}
 
     def list_available_models(self) -> list[dict[str, Any]]:
         """One entry for each artifact: model, tickers, bar, task, horizons, members, ensemble.
@@ -50,7 +50,7 @@ class Models:
         path, damaged = self._of(ticker, bar)
         predictor, manifest = self._predictor(path), self._shelf.manifest(path)
         trained = predictor.trained
-        about = dict(trained.about)
+        provenance = trained.provenance
         return (
             self._shelf.entry(path)
             | {
@@ -59,10 +59,9 @@ class Models:
                 "lookback_bars": trained.lookback_bars,
                 "history_bars": trained.history_bars,
                 "weights": trained.ensemble.weights(trained.target),
-                "label": about.get("label"),
-                "verdict": about.get("verdict"),
-                "scores": about.get("scores"),
-                "data_sha256": about.get("data_sha256"),
+                "label": provenance.label,
+                "verdict": None if trained.verdict is None else asdict(trained.verdict),
+                "data_sha256": provenance.data_sha256,
                 "versions": dict(manifest.versions),
             }
             | ({"damaged": damaged} if damaged else {})
@@ -139,11 +138,13 @@ class Models:
         return max(through, key=lambda path: (through[path], path)), damaged
 
     def _predictor(self, path: Path) -> Predictor:
-        key = path, read_bytes(path / "manifest.sha256", 65)
-        if key not in self._loaded:
+        state = _state(path)
+        known = self._loaded.get(path)
+        if known is None or known[0] != state:
             predictor = load(path)
-            self._loaded[key] = predictor.fast() if self._fast else predictor
-        return self._loaded[key]
+            known = state, predictor.fast() if self._fast else predictor
+            self._loaded[path] = known
+        return known[1]
 
 
 def _check_later(predictor: Predictor, decided_at: datetime, ticker: str) -> None:

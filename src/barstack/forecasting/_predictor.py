@@ -17,7 +17,7 @@ from barstack.core.forecast import Forecast
 from barstack.core.times import iso
 from barstack.features import FeatureTable, check_known, read_series
 
-from ._artifact import TrainedEnsemble
+from ._artifact import Provenance, TrainedEnsemble
 from ._inputs import (
     check_as_study,
     check_length,
@@ -46,9 +46,9 @@ class Predictor:
         return f"Predictor({members}; trained through {through})"
 
     @property
-    def about(self) -> dict[str, Any]:
-        """Where the artifact comes from: study, data fingerprint, scores, verdict."""
-        return self.trained.about
+    def provenance(self) -> Provenance:
+        """Where the artifact comes from: study, label, data fingerprint."""
+        return self.trained.provenance
 
     @property
     def compiled(self) -> dict[str, str]:
@@ -83,7 +83,7 @@ class Predictor:
         features = self.trained.features
         panel, known = self._panel(bars, symbol), read_series(features.series, series)
         self._check_company(panel)
-        warn_of_strangers(panel, self.trained.bars["symbols"])
+        warn_of_strangers(panel, self.trained.bars.symbols)
         check_known(features.series, known, panel)
         check_as_study(panel, self.trained)
         table = features.compute(panel, known)
@@ -129,8 +129,8 @@ class Predictor:
 
     @property
     def verdict(self) -> str:
-        """The word of the study's verdict on an edge: none, unproven or supported."""
-        return self.trained.verdict
+        """The verdict on an edge in a word: none, unproven, supported, or "not given"."""
+        return self.trained.edge
 
     def _warn_of_short_history(self, panel: Panel, table: FeatureTable, rows: Ints) -> None:
         """Say where fewer bars came before a forecast than features need to forget."""
@@ -159,7 +159,7 @@ class Predictor:
         """
         trained = self.trained
         table = feature_rows(feature_row, trained.features.columns, trained.lookback_bars)
-        columns, symbols = trained.target.columns, trained.bars["symbols"]
+        columns, symbols = trained.target.columns, trained.bars.symbols
         only = symbols[0] if len(symbols) == 1 else None
         return {
             name: dict(zip(columns, map(float, numbers.ravel()), strict=True))
@@ -187,7 +187,7 @@ class Predictor:
             if symbol not in panel:
                 raise DataError(f"The history has no bars of {symbol}, but of {', '.join(panel)}.")
             stream.warm_up(panel[symbol])
-        warn_of_strangers([symbol], self.trained.bars["symbols"])
+        warn_of_strangers([symbol], self.trained.bars.symbols)
         return stream
 
     def panel_stream(
@@ -205,25 +205,25 @@ class Predictor:
 
     def _panel(self, bars: Any, symbol: str | None) -> dict[str, Bars]:
         """Bars by symbol, all of the training's length."""
-        about = self.trained.bars
+        bar_format = self.trained.bars
         if isinstance(bars, Bars):
             panel = {bars.symbol: bars}
         elif isinstance(bars, Mapping) and not hasattr(bars, "columns"):
             panel = as_panel(
                 {
-                    name: each if isinstance(each, Bars) else table_of(each, name, about)
+                    name: each if isinstance(each, Bars) else table_of(each, name, bar_format)
                     for name, each in bars.items()
                 }
             )
         else:
             name = symbol or self._only_symbol()
-            panel = {name: table_of(bars, name, about)}
-        check_length(panel, about["length_us"])
+            panel = {name: table_of(bars, name, bar_format)}
+        check_length(panel, bar_format.length_us)
         return panel
 
     def _check_company(self, panel: Panel) -> None:
         """Where symbols look at one another, those of the training, no more and no fewer."""
-        trained = self.trained.bars["symbols"]
+        trained = self.trained.bars.symbols
         if self.trained.features.needs_market and sorted(panel) != sorted(trained):
             raise ConfigError(
                 f"The features of this artifact compare {', '.join(trained)} with one another, and "
@@ -231,7 +231,7 @@ class Predictor:
             )
 
     def _only_symbol(self) -> str:
-        symbols = self.trained.bars["symbols"]
+        symbols = self.trained.bars.symbols
         if len(symbols) != 1:
             raise ConfigError(f"Which symbol? Trained on {', '.join(symbols)}. Give symbol=...")
         return str(symbols[0])

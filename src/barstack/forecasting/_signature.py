@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,20 @@ from barstack.core.errors import ArtifactError, ConfigError, MissingPackageError
 from barstack.core.files import new_file
 from barstack.core.untrusted import read_bytes
 
-from ._manifest import MANIFEST, SIGNATURE, Manifest, verified_manifest
+from ._manifest import (
+    LARGEST_MANIFEST,
+    MANIFEST,
+    SIGNATURE,
+    VERDICT,
+    Manifest,
+    verified_manifest,
+)
+from ._verdict import read_verdict
 
-# Signed before the manifest, so that no signature of anything else is one of an artifact.
-_CONTEXT = b"barstack artifact manifest, version 1\n"
-_LARGEST_MANIFEST = 16 * 2**20  # bytes
+# Signed before the content, so that no signature of anything else is one of an artifact, and none
+# of an artifact without a verdict holds once one lies beside it.
+_ALONE = b"barstack artifact manifest, version 1\n"
+_WITH_VERDICT = b"barstack artifact manifest and verdict, version 2\n"
 _LARGEST_KEY = 16_384
 _FORM = re.compile(r"[0-9a-f]{128}\n")
 _SIGNED = 129  # 128 hex digits and the end of the line
@@ -45,9 +55,12 @@ def new_key(file: Path) -> Path:
 
 
 def sign(folder: Path, key: Path) -> Path:
-    """Sign an artifact whose every file is as its manifest says; the signature lies within."""
+    """Sign an artifact whose every file is as its manifest says, with its verdict if it has one.
+
+    The signature lies within.
+    """
     verified_manifest(folder)
-    signature = _private(key).sign(_CONTEXT + read_bytes(folder / MANIFEST, _LARGEST_MANIFEST))
+    signature = _private(key).sign(_signed(folder))
     file = folder / SIGNATURE
     with new_file(file) as scratch:
         scratch.write_text(f"{signature.hex()}\n")
@@ -69,14 +82,22 @@ def verify(folder: Path, key: Path) -> Manifest:
         text = read_bytes(file, _SIGNED).decode()
         if not _FORM.fullmatch(text):
             raise ValueError("is no signature")  # one form, so that no byte of it can change
-        data = _CONTEXT + read_bytes(folder / MANIFEST, _LARGEST_MANIFEST)
-        public.verify(bytes.fromhex(text.strip()), data)
+        public.verify(bytes.fromhex(text.strip()), _signed(folder))
     except (wrong, ValueError):
         raise ArtifactError(
             f"{folder} was not signed by the owner of {key}, or has changed since. Load it only "
             "where you know who made it."
         ) from None
     return manifest
+
+
+def _signed(folder: Path) -> bytes:
+    """What a signature is of: the manifest, or the hashes of it and of the verdict beside it."""
+    manifest = read_bytes(folder / MANIFEST, LARGEST_MANIFEST)
+    if read_verdict(folder) is None:
+        return _ALONE + manifest
+    parts = manifest, read_bytes(folder / VERDICT, LARGEST_MANIFEST)
+    return _WITH_VERDICT + "".join(f"{sha256(part).hexdigest()}\n" for part in parts).encode()
 
 
 def _private(file: Path) -> Any:

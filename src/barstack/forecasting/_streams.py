@@ -176,7 +176,7 @@ class Stream:
     ) -> None:
         self.trained = trained = one_row.trained
         self.symbol = symbol
-        self._stream = trained.features.stream(trained.bars["length_us"], symbol, series)
+        self._stream = trained.features.stream(trained.length_us, symbol, series)
         self._latest = Latest(one_row, symbol)
 
     @property
@@ -188,7 +188,7 @@ class Stream:
         """Pass by bars without forecasting."""
         if bars.symbol != self.symbol:
             raise DataError(f"This stream is of {self.symbol}, the bars are of {bars.symbol}.")
-        check_length({self.symbol: bars}, self.trained.bars["length_us"])
+        check_length({self.symbol: bars}, self.trained.length_us)
         check_as_study({self.symbol: bars}, self.trained)
         self._latest.check_grid(bars)
         self._take(bars)
@@ -231,8 +231,8 @@ class Stream:
 
     @property
     def verdict(self) -> str:
-        """The word of its study's verdict: whether an edge is supported, unproven or none."""
-        return self.trained.verdict
+        """As `Predictor.verdict`."""
+        return self.trained.edge
 
     def _take(self, bars: Bars) -> None:
         if not len(bars):
@@ -248,8 +248,8 @@ class PanelStream:
 
     def __init__(self, one_row: OneRowEnsemble, series: Mapping[str, Any] | None = None) -> None:
         self.trained = trained = one_row.trained
-        symbols = trained.bars["symbols"]
-        length_us = trained.bars["length_us"]
+        symbols = trained.bars.symbols
+        length_us = trained.length_us
         self._stream = trained.features.panel_stream(symbols, length_us, series)
         self._latest = {symbol: Latest(one_row, symbol) for symbol in symbols}
 
@@ -306,8 +306,8 @@ class PanelStream:
 
     @property
     def verdict(self) -> str:
-        """As `Stream.verdict`."""
-        return self.trained.verdict
+        """As `Predictor.verdict`."""
+        return self.trained.edge
 
     def _own(self, symbol: str) -> Latest:
         if symbol not in self._latest:
