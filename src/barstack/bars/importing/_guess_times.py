@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -49,7 +50,13 @@ _ZONES = {"": "", "Z": "Z", "%z": r"[+-]\d{2}:?\d{2}", " %z": r" [+-]\d{2}:?\d{2
           " GMT": " GMT"}  # fmt: skip
 
 
-def _all_forms() -> Iterator[tuple[str, re.Pattern[str]]]:
+@cache
+def _all_forms() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Every form with its pattern; three thousand, which take half a second to compile."""
+    return tuple(_each_form())
+
+
+def _each_form() -> Iterator[tuple[str, re.Pattern[str]]]:
     for form, pattern in _DATE_FORMS.items():
         yield form, re.compile(f"^{pattern}$")
     for date, gap, clock, zone in product(
@@ -61,7 +68,6 @@ def _all_forms() -> Iterator[tuple[str, re.Pattern[str]]]:
             yield form, re.compile(f"^{date[1]}{gap[1]}{clock[1]}{zone[1]}$")
 
 
-_FORMS = tuple(_all_forms())
 _COUNT = r"^\d{9,19}$"
 EXAMPLES = ("%d.%m.%Y %H:%M", "epoch ms")  # for what nobody can guess
 
@@ -102,7 +108,7 @@ def how_written(column: pl.Series) -> Written | None:
     if text.str.contains(ISO_8601).all() and text.dtype == column.dtype:
         return Written((None,), f"ISO 8601, such as {text[0]}")
     first = str(text[0])
-    forms = [form for form, pattern in _FORMS if pattern.match(first)]
+    forms = [form for form, pattern in _all_forms() if pattern.match(first)]
     forms = [form for form in forms if not parse_times(text, form).has_nulls()]
     forms = _without_fractions(forms)
     return Written(tuple(forms), _evidence(text, forms)) if forms else None
@@ -143,7 +149,7 @@ def likely_forms(column: pl.Series) -> list[str]:
     """Those in which the most values can be read, if more than half."""
     text = column.drop_nulls().cast(pl.String).str.strip_chars()
     samples = text.gather_every(max(1, len(text) // 5))
-    forms = [form for form, pattern in _FORMS if any(map(pattern.match, samples))]
+    forms = [form for form, pattern in _all_forms() if any(map(pattern.match, samples))]
     counts = text.filter(text.str.contains(_COUNT))
     if len(counts) and (epoch := _epoch(counts)):
         forms.append(epoch)
