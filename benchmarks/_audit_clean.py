@@ -15,7 +15,7 @@ from sklearn.model_selection import TimeSeriesSplit
 from barstack.core.errors import DataError
 from barstack.datasets import RobustScaler
 from barstack.evaluation.audit import Data, Fit, Pipeline, Stage
-from barstack.evaluation.audit._door import read, read_folds
+from barstack.evaluation.audit._pipeline import read, read_folds
 from barstack.features import Feature, FeatureSet
 from barstack.labels import LABELS
 from barstack.splits import SPLITTERS, memory_bars

@@ -343,7 +343,7 @@ class Evaluation:
 
         `StorageError` where an older version of barstack wrote it, before verdicts were kept apart.
         """
-        if "evidence" not in data:
+        if "verdict" in data and "evidence" not in data:
             raise StorageError(
                 "This evaluation was written by an older version of barstack, which did not keep "
                 "the evidence apart from the verdict. Run the study again with this version."

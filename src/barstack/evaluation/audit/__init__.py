@@ -1,12 +1,11 @@
 """The leak audit: proofs that nothing in a pipeline has seen what came after it."""
 
-from ._causal import assert_causal, find_leaks
 from ._coherence import hit_rate, incoherent
-from ._files import files_read
 from ._hunt import assert_clean, hunt
-from ._leak import Leak
+from ._leak import AuditRecord, Leak
 from ._pipeline import Data, Fit, Pipeline, Stage
-from ._record import AuditRecord
+from ._prefix import assert_causal, find_leaks
+from ._refits import files_read
 
 __all__ = [
     "AuditRecord",

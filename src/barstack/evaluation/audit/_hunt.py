@@ -13,24 +13,16 @@ from barstack.core.errors import ConfigError, LeakError
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 
-from ._absences import hunt_absences
-from ._apart import hunt_folds
-from ._choice import hunt_choice
-from ._chosen import hunt_chosen
-from ._clocks import hunt_bars
-from ._control import SAME, Control, refuse_unseeded
-from ._door import read, read_features, read_folds, read_labels
+from ._bars import hunt_absences, hunt_bars
+from ._columns import TOO_GOOD, hunt_targets
+from ._control import SAME, Alteration, Control, compare_features, compare_labels, refuse_unseeded
+from ._cuts import KINDS, Future, Moment, altered, futures, moments, rare
 from ._duplicates import hunt_duplicates
-from ._earned import hunt_returns
-from ._futures import KINDS, Future, altered, futures
-from ._leak import Leak
-from ._memory import hunt_memory
-from ._moments import Moment, moments, rare
-from ._pipeline import Data, Pipeline
-from ._prefix import Known, compare_features, compare_labels
-from ._record import AuditRecord
+from ._folds import hunt_choice, hunt_folds, hunt_memory
+from ._holdings import hunt_chosen, hunt_returns
+from ._leak import AuditRecord, Leak
+from ._pipeline import Data, Pipeline, read, read_features, read_folds, read_labels
 from ._refits import Fits, chosen_folds
-from ._targets import TOO_GOOD, hunt_targets
 
 _SHORT_CUTS = 3
 _RARE = 48  # moments right after rare rows
@@ -174,7 +166,7 @@ class _Looks:
             yield from self._at(Future(kind, altered(self.data, at, kind, rng), True), at)
 
     def _at(self, future: Future, at: np.datetime64) -> Iterator[Leak]:
-        known = Known(at, future.what, exact=False)
+        known = Alteration(at, future.what, exact=False)
         table = self._features.look(self._read_features, future, at)
         if table is not None:
             for leak in compare_features(self.features, table, known, self.labels.all_known_at):

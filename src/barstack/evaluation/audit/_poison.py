@@ -13,8 +13,8 @@ from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 from barstack.splits import Fold
 
-from ._apart import misplaced, overlapping
-from ._futures import Kind, altered
+from ._cuts import Kind, altered
+from ._folds import misplaced, overlapping
 from ._pipeline import Data, Fit
 
 Dose = Literal["driven", "drowned", "answers", "cut"]

@@ -1,199 +1,125 @@
-"""Prefix invariance: what was known by a moment stays, to the last bit, whatever comes after it."""
+"""Prefix invariance: what was known by a moment stays the same, whatever comes after it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
-from barstack.core.arrays import Bools, Floats, Rows
+from barstack.bars import Bars, Panel, SeriesTable, as_panel
+from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
-from barstack.core.times import KnownAt, iso
-from barstack.features import FeatureTable
-from barstack.labels import LabelTable
+from barstack.core.errors import LeakError
+from barstack.features import FeatureSet, FeatureTable, read_series
 
+from ._control import SAME, Alteration, Control, compare_features, refuse_unseeded
+from ._cuts import KINDS, futures, places, rare
 from ._leak import Leak
+from ._pipeline import Data, feature_table
 
-FEATURE_MEND = "Use only bars and rows known by the decision, and numbers learned from those."
-_ROUNDING = 1e-9  # of the deviation of a column
-
-# Sums of more numbers are rounded elsewhere: with another length of the table, clean features of
-# other libraries can differ in the last bits. Altered futures have the same length and no excuse.
+Function = Callable[..., Any]
 
 
-@dataclass(frozen=True)
-class Known:
-    """A moment, and what was done to everything after it.
+def assert_causal(
+    features: FeatureSet | Function, bars: Bars | Panel, series: Mapping[str, Any] | None = None
+) -> None:
+    """`LeakError` when any feature of any bar depends on a later bar, or on what was known later.
 
-    exact  whether a difference of rounding counts
+    features  a `FeatureSet`, or a function of the bars by symbol (and of the series, where there
+              are any) that gives a `FeatureTable` or a DataFrame with `symbol` and `decided_at`
+    series    where the features have any: a table of each, by name
+
+    Bars and series are cut, and their future altered, at a few moments; every feature before the
+    cut must keep its value to the last bit.
+
+    >>> from barstack.features import Feature
+    >>> from barstack.testing import walk
+    >>> assert_causal(FeatureSet(features=[Feature(feature="rsi")]), walk(bars=100))
+
+    >>> import pandas as pd
+    >>> def centred(panel):
+    ...     close = pd.Series(panel["WALK"].close, panel["WALK"].closed_at)
+    ...     return close.rolling(9, center=True).mean().rename_axis("decided_at").to_frame("mean")
+    >>> assert_causal(centred, walk(bars=100))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    barstack.core.errors.LeakError: Feature 'mean' of WALK at 2026-01-07 16:30 UTC changes from ...
     """
-
-    at: np.datetime64
-    what: str
-    exact: bool
+    for leak in find_leaks(features, bars, series):
+        raise LeakError(str(leak))
 
 
-def compare_features(
-    whole: FeatureTable,
-    again: FeatureTable,
-    known: Known,
-    answered_at: KnownAt | None = None,
+def find_leaks(
+    features: FeatureSet | Function,
+    bars: Bars | Panel,
+    series: Mapping[str, Any] | None = None,
+    *,
+    cuts: int = 3,
 ) -> Iterator[Leak]:
-    """Each column that differs up to the moment, and rows that come or go.
+    """Each feature that depends on what comes later, once, where it first shows.
 
-    answered_at  (n_rows of whole,) when each row's label is known. The latest rows, whose label is
-                 still open, may be missing: tables for training often leave them out
+    cuts  moments at which the bars are cut and altered. Three find what reads the next bar;
+          what reads only to the end of an hour shows at a cut inside one, so a thorough audit
+          takes a dozen.
     """
-    yield from _compare_rows(whole.decisions, again.decisions, known, answered_at)
-    if whole.columns != again.columns:
-        yield _other_columns(whole, again, known)
-        return
-    mine, theirs = _shared(whole.decisions, again.decisions, known.at)
-    if not len(mine):
-        return
-    before, after = whole.values[mine], again.values[theirs]
-    wrong = differs(before, after, None if known.exact else spread(whole.values))
-    first = np.argmax(wrong, axis=0)
-    leaking = np.flatnonzero(wrong.any(axis=0))
-    for column in leaking[np.argsort(first[leaking], kind="stable")]:
-        row = int(mine[first[column]])
-        name = whole.columns[column]
-        symbol, at = _who(whole.decisions, row)
-        yield Leak(
-            "features",
-            name,
-            symbol,
-            at,
-            f"Feature {name!r} of {symbol} at {iso(at)} changes from "
-            f"{before[first[column], column]:.17g} to {after[first[column], column]:.17g} when "
-            f"bars and series after {iso(known.at)} are {known.what}: it reads the future.",
-            FEATURE_MEND,
-        )
+    panel = as_panel(bars)
+    told: set[str] = set()
+    if isinstance(features, FeatureSet):
+        tables = read_series(features.series, series)
+        # Symbols that look at one another are cut together, others one by one, within their bars.
+        alone = [{symbol: each} for symbol, each in panel.items()]
+        for group in [panel] if features.needs_market else alone:
+            known = {name: _about(table, group) for name, table in tables.items()}
+            yield from _hunt(_computed_by(features), Data(group, known), cuts, told, exact=True)
+    else:
+        data = Data(panel, dict(series or {}))
+        yield from _hunt(_returned_by(features), data, cuts, told, exact=False)
 
 
-def compare_labels(whole: LabelTable, again: LabelTable, known: Known) -> Iterator[Leak]:
-    """Each horizon whose label is said to be known by the moment, and changes after it."""
-    mine, theirs = _shared(whole.decisions, again.decisions, known.at)
-    in_time = whole.known_at[mine] <= known.at
-    wrong = in_time != (again.known_at[theirs] <= known.at)
-    wrong |= in_time & (whole.known_at[mine] != again.known_at[theirs])
-    for before, after in ((whole.values, again.values), (whole.returns, again.returns)):
-        deviation = None if known.exact else spread(before)
-        wrong |= in_time & differs(before[mine], after[theirs], deviation)
-    for place in np.flatnonzero(wrong.any(axis=0)):
-        row = int(mine[np.argmax(wrong[:, place])])
-        there = int(theirs[np.argmax(wrong[:, place])])
-        horizon = whole.target.horizons[place]
-        symbol, at = _who(whole.decisions, row)
-        yield Leak(
-            "labels",
-            horizon,
-            symbol,
-            at,
-            f"The label of {symbol} at {iso(at)}, horizon {horizon}, is "
-            f"{whole.values[row, place]:.17g} and known at {iso(whole.known_at[row, place])}; "
-            f"when bars after {iso(known.at)} are {known.what} it is "
-            f"{again.values[there, place]:.17g} and known at {iso(again.known_at[there, place])}.",
-            "Give it the known_at of the last bar that it reads; what it learns, such as "
-            "thresholds or barriers, belongs into the fit of each fold.",
-        )
-
-
-def differs(before: Floats, after: Floats, deviation: Floats | None = None) -> Bools:
-    """Where two tables are not the same; with the deviation of columns, but for rounding."""
-    wrong = (before != after) & ~(np.isnan(before) & np.isnan(after))
-    if deviation is not None and wrong.any():
-        with np.errstate(invalid="ignore"):
-            close = np.abs(before - after) <= _ROUNDING * (deviation + np.abs(before))
-        wrong &= ~close
-    return np.asarray(wrong)
-
-
-def spread(values: Floats) -> Floats:
-    """(n_columns,) standard deviation of what is there of each column."""
-    seen = np.where(np.isfinite(values), values, np.nan)
-    if np.isnan(seen).all(axis=0).any():
-        seen = np.where(np.isnan(seen).all(axis=0), 0.0, seen)
-    return np.asarray(np.nanstd(seen, axis=0))
-
-
-def _compare_rows(
-    whole: Decisions, again: Decisions, known: Known, answered_at: KnownAt | None
+def _hunt(
+    table_of: Callable[[Data], FeatureTable], data: Data, cuts: int, told: set[str], *, exact: bool
 ) -> Iterator[Leak]:
-    gone = (whole.decided_at <= known.at) & (place_in(again, whole) < 0)
-    if answered_at is not None and gone.any():
-        gone &= ~_still_open(whole, gone, known.at, answered_at)
-    come = (again.decided_at <= known.at) & (place_in(whole, again) < 0)
-    for decisions, rows, verb in ((whole, gone, "is missing"), (again, come, "appears")):
-        if rows.any():
-            row = int(np.argmax(rows))
-            symbol, at = _who(decisions, row)
-            yield Leak(
-                "features",
-                "rows",
-                symbol,
-                at,
-                f"The row of {symbol} at {iso(at)} {verb} when bars and series after "
-                f"{iso(known.at)} are {known.what}; {int(rows.sum()):,} row(s) do so. Which rows "
-                "and symbols there are is decided by what came later.",
-                "Choose symbols and rows by what was known at each decision.",
-            )
-            return
+    whole = table_of(data)
+    control = Control("features", whole.decisions, whole.columns, whole.values)
+    times = np.unique(whole.decisions.decided_at)
+    chosen = [times[place - 1] for place in places(len(times), cuts)]
+    for number, at in enumerate([*chosen, *rare(data, whole, cuts)]):
+        kind = KINDS[number % len(KINDS)]
+        for future in futures(data, at, kind, number):
+            if number >= len(chosen) and not future.same_shape:
+                continue  # rare rows are looked at with another future alone
+            again = control.look(table_of, future, at)
+            if again is None:
+                continue
+            for leak in compare_features(whole, again, Alteration(at, future.what, exact)):
+                if leak.column not in told:
+                    refuse_unseeded(leak, compare_features(whole, table_of(data), SAME))
+                    told.add(leak.column)
+                    yield leak
+
+    def made(other: Data) -> tuple[Decisions, Floats]:
+        table = table_of(other)
+        return table.decisions, table.values
+
+    further = [] if exact else control.elsewhere(made, data)
+    for leak in (*control.blind(made, data), *further):
+        if leak.column not in told:
+            told.add(leak.column)
+            yield leak
 
 
-def _still_open(
-    decisions: Decisions, gone: Bools, moment: np.datetime64, answered_at: KnownAt
-) -> Bools:
-    """Of the rows that are gone, those at each symbol's end whose label is still to come."""
-    tail = np.zeros(len(gone), bool)
-    for code in range(len(decisions.symbols)):
-        own = np.flatnonzero((decisions.symbol_code == code) & (decisions.decided_at <= moment))
-        kept = np.flatnonzero(~gone[own])
-        tail[own[(int(kept[-1]) if len(kept) else -1) + 1 :]] = len(kept) > 0
-    return np.asarray(gone & tail & ~(answered_at <= moment))
+def _computed_by(features: FeatureSet) -> Callable[[Data], FeatureTable]:
+    return lambda data: features.compute(data.panel, data.series)
 
 
-def _other_columns(whole: FeatureTable, again: FeatureTable, known: Known) -> Leak:
-    moved = [name for name in whole.columns if name not in again.columns]
-    moved += [name for name in again.columns if name not in whole.columns]
-    symbol, at = _who(whole.decisions, 0)
-    name = moved[0] if moved else whole.columns[0]
-    return Leak(
-        "features",
-        name,
-        symbol,
-        at,
-        f"Columns are {', '.join(again.columns[:8])} instead of {', '.join(whole.columns[:8])} "
-        f"when bars and series after {iso(known.at)} are {known.what}.",
-        "Choose columns within the fit of each fold.",
-    )
+def _returned_by(function: Function) -> Callable[[Data], FeatureTable]:
+    def table_of(data: Data) -> FeatureTable:
+        given = function(data.panel, data.series) if data.series else function(data.panel)
+        return feature_table(given, sorted(data.panel))
+
+    return table_of
 
 
-def _who(decisions: Decisions, row: int) -> tuple[str, np.datetime64]:
-    return str(decisions.symbols[decisions.symbol_code[row]]), decisions.decided_at[row]
-
-
-def place_in(decisions: Decisions, others: Decisions) -> Rows:
-    """(len(others),) the row here of each of the other decisions, -1 where there is none."""
-    found = np.full(len(others), -1, np.int64)
-    code_of = {symbol: code for code, symbol in enumerate(decisions.symbols)}
-    for other_code, symbol in enumerate(others.symbols):
-        if symbol not in code_of:
-            continue
-        theirs = np.flatnonzero(others.symbol_code == other_code)
-        own = np.flatnonzero(decisions.symbol_code == code_of[symbol])
-        place = np.searchsorted(decisions.decided_at[own], others.decided_at[theirs])
-        inside = place < len(own)
-        theirs, rows = theirs[inside], own[place[inside]]
-        same = decisions.decided_at[rows] == others.decided_at[theirs]
-        found[theirs[same]] = rows[same]
-    return found
-
-
-def _shared(whole: Decisions, again: Decisions, moment: np.datetime64) -> tuple[Rows, Rows]:
-    """Rows of both tables up to the moment, in time order, so that the first is the earliest."""
-    there = place_in(again, whole)
-    mine = np.flatnonzero((there >= 0) & (whole.decided_at <= moment))
-    mine = mine[np.argsort(whole.decided_at[mine], kind="stable")]
-    return mine, there[mine]
+def _about(table: SeriesTable, panel: Panel) -> SeriesTable:
+    """Of one symbol only what concerns it, which is quicker to cut."""
+    return table.about(next(iter(panel))) if len(panel) == 1 else table

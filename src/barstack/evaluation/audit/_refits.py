@@ -1,9 +1,13 @@
-"""Fits, made again with everything poisoned that they may not see: nothing learned may change."""
+"""Fits and forecasts made again on poisoned data: nothing learned may change."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,14 +19,165 @@ from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 from barstack.splits import Fold
 
-from ._apart import hunt_stage
-from ._batch import cuts_of, hunt_batch
-from ._control import DAYS, at_other_dates, later
-from ._earned import hunt_returns
-from ._files import files_read
+from ._control import DAYS, at_other_dates, later, spread
+from ._folds import hunt_stage
+from ._holdings import hunt_returns
 from ._leak import Leak
 from ._pipeline import Data, Fit, Stage
-from ._poison import Dose, Poisoned, poison, retrained, unseen
+from ._poison import Dose, Poisoned, poison, retrained, unseen, wild_after
+
+# Code, the system's own files and installed packages hold no bars.
+_CODE = (".py", ".pyc", ".pyi", ".so", ".pyd", ".dll", ".dylib", ".nbi", ".nbc")
+_SYSTEM = ("/proc", "/sys", "/dev", "/etc", "/usr", "/lib")
+_watching: list[_Watch] = []
+_hooked: list[bool] = []
+
+
+class _Watch:
+    """What one stretch of work opened."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+        self.written: set[str] = set()
+
+    def note(self, event: str, args: tuple[Any, ...]) -> None:
+        if event != "open":
+            self.read.append(str(args[0] if event != "socket.connect" else args[1]))
+            return
+        path, mode, flags = args
+        if not isinstance(path, str | bytes | os.PathLike):
+            return  # a descriptor that is open already
+        name = os.path.abspath(os.fsdecode(path))
+        writes = any(letter in mode for letter in "wax") if isinstance(mode, str) else False
+        if writes or (isinstance(flags, int) and flags & (os.O_WRONLY | os.O_CREAT)):
+            self.written.add(name)
+        elif name not in self.written and not _innocent(name) and name not in self.read:
+            self.read.append(name)
+
+
+@contextmanager
+def files_read() -> Iterator[list[str]]:
+    """The paths of data files that are opened within, and addresses that are connected to.
+
+    Files that were written within, code and what is installed do not count; nor does what a
+    library opens beside Python, as some readers of Parquet do.
+    """
+    if not _hooked:
+        sys.addaudithook(_hook)  # which cannot be taken back, and costs nothing while unused
+        _hooked.append(True)
+    watch = _Watch()
+    _watching.append(watch)
+    try:
+        yield watch.read
+    finally:
+        _watching.remove(watch)
+
+
+def _hook(event: str, args: tuple[Any, ...]) -> None:
+    if _watching and event in ("open", "sqlite3.connect", "socket.connect"):
+        for watch in _watching:
+            watch.note(event, args)
+
+
+def _innocent(name: str) -> bool:
+    if name.endswith(_CODE) or Path(name).is_dir():
+        return True
+    roots = (sys.prefix, sys.base_prefix, str(Path(__file__).parents[3]))
+    installed = ("site-packages", "dist-packages")
+    within = any(_inside(name, root) for root in (*_SYSTEM, *roots))
+    return within or any(each in Path(name).parts for each in installed)
+
+
+def _inside(name: str, root: str) -> bool:
+    return name == root or name.startswith(root.rstrip(os.sep) + os.sep)
+
+
+_FORECAST_CUTS, _ALONE = 24, 16
+_ROUNDING = 1e-4  # of a forecast's deviation: networks sum a batch in another order
+_MEND = "Forecast each row from its own features and what was fitted on training rows."
+
+
+def cuts_of(base: Fit, features: FeatureTable, fold: Fold, most: int) -> list[np.datetime64]:
+    """Decisions of the test right after which the future is altered.
+
+    Where a forecast or a feature is at its highest or lowest, where the forecast changes the most,
+    then spread over the test by the golden ratio; never the last.
+    """
+    decided_at = features.decisions.decided_at[fold.test]
+    picks = [int(0.618034 * place % 1.0 * len(fold.test)) for place in range(1, most + 1)]
+    extreme: list[int] = []
+    if base.forecast is not None:
+        for column in base.forecast.reshape(len(fold.test), -1).T:
+            extreme += _extremes(column)
+    for column in features.values[fold.test].T:
+        extreme += _extremes(column)
+    mixed = [place for pair in zip(extreme, picks, strict=False) for place in pair]
+    places = [*mixed, *extreme[len(picks) :], *picks[len(extreme) :]]
+    found = dict.fromkeys(decided_at[places].tolist())
+    last = decided_at.max().astype(object)
+    return [np.datetime64(at, "us") for at in found if at < last][:most]
+
+
+def _extremes(column: Floats) -> list[int]:
+    there = np.flatnonzero(np.isfinite(column))
+    if len(there) < 2:
+        return []
+    seen = column[there]
+    return [int(there[np.argmax(seen)]), int(there[np.argmin(seen)])]
+
+
+def hunt_batch(base: Fit, features: FeatureTable, fold: Fold, number: int) -> Iterator[Leak]:
+    """The first forecast that another tested row changes."""
+    assert base.predict is not None
+    test = fold.test
+    whole = np.asarray(base.predict(features, test))
+    decided_at = features.decisions.decided_at[test]
+    cuts = cuts_of(base, features, fold, _FORECAST_CUTS)
+    for place, at in enumerate(cuts):
+        values = wild_after(features, fold, at, np.random.default_rng(place))
+        again = np.asarray(base.predict(replace(features, values=values), test))
+        early = decided_at <= at
+        wrong = np.flatnonzero(early & _differs(whole, again, 0.0))
+        if len(wrong):
+            what = f"when features of rows decided after {iso(at)} are altered"
+            yield _forecast_leak(features, fold, number, int(wrong[-1]), whole, again, what)
+            return
+    deviation = spread(whole.reshape(len(whole), -1)).reshape(whole.shape[1:])
+    picks = np.searchsorted(np.sort(decided_at), np.array(cuts[:_ALONE], "datetime64[us]"))
+    order = np.argsort(decided_at, kind="stable")
+    for place in dict.fromkeys(order[picks % len(test)].tolist()):
+        again = whole.copy()
+        again[place] = np.asarray(base.predict(features, test[place : place + 1]))[0]
+        if _differs(whole, again, _ROUNDING * deviation)[place]:
+            what = "when it is made alone instead of with the others"
+            yield _forecast_leak(features, fold, number, place, whole, again, what)
+            return
+
+
+def _differs(before: Any, after: Any, allowed: Any) -> Bools:
+    """(n_rows,) whether any number of a row differs."""
+    with np.errstate(invalid="ignore"):
+        wrong = ~(np.abs(before - after) <= allowed) & ~(np.isnan(before) & np.isnan(after))
+    return np.asarray(wrong.reshape(len(before), -1).any(axis=1))
+
+
+def _forecast_leak(
+    features: FeatureTable, fold: Fold, number: int, place: int, before: Any, after: Any, what: str
+) -> Leak:
+    decisions, row = features.decisions, int(fold.test[place])
+    symbol, at = str(decisions.symbols[decisions.symbol_code[row]]), decisions.decided_at[row]
+    one, other = before[place].ravel(), after[place].ravel()
+    first = int(np.argmax(~((one == other) | (np.isnan(one) & np.isnan(other)))))
+    return Leak(
+        "forecast",
+        "forecast",
+        symbol,
+        at,
+        f"The forecast of {symbol} at {iso(at)} in fold {number} changes from {one[first]:.17g} to "
+        f"{other[first]:.17g} {what}.",
+        _MEND,
+    )
+
 
 Refit = Callable[[Data, FeatureTable, LabelTable], Fit]
 
