@@ -42,8 +42,8 @@ from barstack.bars import PROVIDERS, Bars, Panel
 from barstack.core.arrays import Floats
 from barstack.core.times import KnownAt
 from barstack.datasets import Dataset
-from barstack.evaluation._jackknife import blocks_of, overlap_of, timing_se
 from barstack.evaluation._profit import Profit, follow, net_edge, timing_of
+from barstack.evaluation._standard_errors import blocks_of, overlap_of, timing_se
 from barstack.evaluation._verdict import LEVEL
 from barstack.features import Feature, FeatureSet
 from barstack.labels import LABELS, LabelTable

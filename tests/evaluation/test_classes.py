@@ -5,26 +5,30 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, f1_score
 
 from barstack.core.forecast import Target, signal_of
-from barstack.evaluation import _classes as classes
+from barstack.evaluation import _metrics as metrics
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("seed", range(20))
 def test_figures_are_those_of_scikit_learn(n_classes: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    came = rng.integers(0, n_classes, 60)
-    said = rng.integers(0, rng.integers(1, n_classes + 1), 60)  # some classes are never forecast
-    matrix = classes.counts(came, said, n_classes)
+    realised = rng.integers(0, n_classes, 60)
+    predicted = rng.integers(
+        0, rng.integers(1, n_classes + 1), 60
+    )  # some classes are never forecast
+    matrix = metrics.confusion_matrix(realised, predicted, n_classes)
     np.testing.assert_array_equal(
-        matrix, confusion_matrix(came, said, labels=list(range(n_classes)))
+        matrix, confusion_matrix(realised, predicted, labels=list(range(n_classes)))
     )
-    assert classes.accuracy(matrix) == pytest.approx(accuracy_score(came, said))
-    assert classes.balanced_accuracy(matrix) == pytest.approx(balanced_accuracy_score(came, said))
-    assert classes.macro_f1(matrix) == pytest.approx(f1_score(came, said, average="macro"))
+    assert metrics.accuracy(matrix) == pytest.approx(accuracy_score(realised, predicted))
+    assert metrics.balanced_accuracy(matrix) == pytest.approx(
+        balanced_accuracy_score(realised, predicted)
+    )
+    assert metrics.macro_f1(matrix) == pytest.approx(f1_score(realised, predicted, average="macro"))
 
 
 def test_the_side_of_three_classes_is_the_likeliest() -> None:
     shares = np.random.default_rng(0).dirichlet([1, 1, 1], 500)[:, None, :]
     target = Target("three_class", ("1h",))
     signal = signal_of(shares, target)[:, 0]
-    np.testing.assert_array_equal(classes.class_of(signal, target), shares[:, 0].argmax(axis=1))
+    np.testing.assert_array_equal(metrics.class_of(signal, target), shares[:, 0].argmax(axis=1))

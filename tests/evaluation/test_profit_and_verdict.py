@@ -13,7 +13,7 @@ from barstack.core.schedule import AT_EACH_CLOSE
 from barstack.core.times import DecidedAt, KnownAt, TrainedThrough
 from barstack.evaluation import HorizonVerdict, judge
 from barstack.evaluation._case import make_case
-from barstack.evaluation._naive import naive_forecasts
+from barstack.evaluation._naive import baseline, naive_forecasts
 from barstack.evaluation._profit import follow, net_edge
 from barstack.evaluation._verdict import _sentence
 from barstack.labels import LABELS
@@ -84,9 +84,9 @@ def test_a_pause_of_one_symbol_leaves_the_others_their_errors() -> None:
     zeros = np.zeros((len(every), 1, 1))
     forecast = Forecast(labels.decisions, labels.target, zeros, through)
     judged = OutOfFold(forecast, np.zeros(len(every), np.int64))
-    case = make_case(panel, labels, judged, every, cost_bps=1.0)
-    assert case.overlap(0) == 1
-    assert case.blocks[0].count == 20
+    case = make_case(panel, labels, judged, every, baseline(labels, every), cost_bps=1.0)
+    assert case.horizons[0].overlap == 1
+    assert case.horizons[0].blocks.count == 20
 
 
 def test_believing_a_rule_takes_its_side_and_doubting_it_none() -> None:
@@ -131,7 +131,8 @@ def test_a_symbol_that_ends_with_its_first_decision_earns_nothing() -> None:
 def test_naive_forecasts_use_what_was_known() -> None:
     bars = bars_of([100.0, 101.0, 100.0, 100.0, 104.0, 103.0])
     labels = LABELS.parse({"label": "return", "horizons": [2]}).compute(bars)
-    naive = {each.name: each for each in naive_forecasts(labels, np.arange(6))}
+    rows = np.arange(6)
+    naive = {each.name: each for each in naive_forecasts(labels, rows, baseline(labels, rows))}
     seen = labels.values[:4, 0]
     mean = naive["historical_mean"].values
     assert mean is not None

@@ -16,7 +16,7 @@ from barstack.ensembles import FittedEnsemble, Stacked
 from barstack.ensembles._weighted import Average
 from barstack.evaluation import Evaluation, Verdict, evaluate, judge, leaderboard
 from barstack.evaluation import _metrics as metrics
-from barstack.evaluation._naive import naive_forecasts
+from barstack.evaluation._naive import baseline, naive_forecasts
 from barstack.evaluation.audit import AuditRecord
 from barstack.labels import LABELS, LabelTable
 from barstack.testing import walk
@@ -43,7 +43,9 @@ def test_past_quantiles_are_of_labels_known_by_then_and_no_others() -> None:
     bars = walk(300)
     labels = labels_of("quantiles", bars)
     rows = np.arange(300)
-    naive = {each.name: each.values for each in naive_forecasts(labels, rows)}
+    naive = {
+        each.name: each.values for each in naive_forecasts(labels, rows, baseline(labels, rows))
+    }
     found = naive["past_quantiles"]
     assert found is not None
     for row in (0, 1, 7, 40, 299):

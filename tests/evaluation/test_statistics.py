@@ -5,13 +5,16 @@ import pytest
 import scipy.stats
 import sklearn.metrics
 
+from barstack.core.arrays import Floats
 from barstack.evaluation import _metrics as metrics
 from barstack.evaluation import adjusted_p_value
-from barstack.evaluation._jackknife import (
-    Blocks,
+from barstack.evaluation._scores import ic_se
+from barstack.evaluation._standard_errors import (
+    TimeBlocks,
     blocks_of,
-    chance_of_luck,
     jackknife_se,
+    jackknife_se_by_rows,
+    p_value_of,
 )
 
 RNG = np.random.default_rng(3)
@@ -44,9 +47,52 @@ def test_constants_have_no_correlation() -> None:
     assert np.isnan(metrics.rank_ic(np.full(50, 0.1), Y[:50]))
 
 
+def mean_se(values: Floats, blocks: TimeBlocks) -> float | None:
+    return jackknife_se(metrics.mean_of_sums, metrics.mean_terms(values), blocks)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_leaving_out_sums_is_leaving_out_rows(n_classes: int) -> None:
+    blocks = TimeBlocks(RNG.integers(0, 12, 500), 12)
+    realised, predicted = RNG.integers(0, n_classes, (2, 500))
+    returns = np.where(RNG.random(500) < 0.1, 0.0, 1e-3 * Y)
+    forecast, past = 1e-4 * X + 0.01, np.full(500, 1e-4)
+
+    def matrix(sums: Floats) -> Floats:
+        return np.array([metrics.macro_f1(each.reshape(n_classes, n_classes)) for each in sums])
+
+    squares = np.stack([(returns - forecast) ** 2, (returns - past) ** 2], axis=1)
+    terms = metrics.confusion_terms(realised, predicted, n_classes)
+    by_sums = (
+        mean_se(metrics.hits(forecast - 0.01, returns), blocks),
+        ic_se(forecast, returns, blocks),
+        jackknife_se(metrics.skill_of_sums, squares, blocks),
+        jackknife_se(matrix, terms, blocks),
+    )
+    by_rows = (
+        lambda rows: metrics.directional_accuracy(forecast[rows] - 0.01, returns[rows]),
+        lambda rows: metrics.ic(forecast[rows], returns[rows]),
+        lambda rows: metrics.r2(forecast[rows], returns[rows], past[rows]),
+        lambda rows: metrics.macro_f1(
+            metrics.confusion_matrix(realised[rows], predicted[rows], n_classes)
+        ),
+    )
+    for ours, statistic in zip(by_sums, by_rows, strict=True):
+        assert ours == pytest.approx(jackknife_se_by_rows(statistic, blocks), rel=1e-9)
+
+
+def test_a_column_that_varies_in_one_block_alone_has_no_error_of_its_correlation() -> None:
+    blocks = TimeBlocks(np.arange(500) // 50, 10)
+    constant = np.where(blocks.of_row == 3, X, 0.7)
+    assert ic_se(constant, Y, blocks) is None
+    barely = constant + 1e-9 * X  # but it may be told exactly
+    assert ic_se(barely, Y, blocks) == pytest.approx(
+        jackknife_se_by_rows(lambda rows: metrics.ic(barely[rows], Y[rows]), blocks)
+    )
+
+
 def test_jackknife_of_single_rows_is_the_textbook_error_of_a_mean() -> None:
-    blocks = Blocks(np.arange(200), 200)
-    se = jackknife_se(lambda rows: float(X[:200][rows].mean()), blocks)
+    se = mean_se(X[:200], TimeBlocks(np.arange(200), 200))
     assert se == pytest.approx(X[:200].std(ddof=1) / np.sqrt(200))
 
 
@@ -57,7 +103,7 @@ def test_jackknife_allows_for_overlap() -> None:
     for seed in range(40):
         noise = np.random.default_rng(seed).normal(size=4011)
         smooth = np.convolve(noise, np.ones(12) / 12, "valid")
-        se = jackknife_se(lambda rows, s=smooth: float(s[rows].mean()), blocks_of(times, 12))  # type: ignore[misc]
+        se = mean_se(smooth, blocks_of(times, 12))
         assert se is not None
         ratios.append(se * np.sqrt(4000))
     assert np.mean(ratios) == pytest.approx(1.0, abs=0.1)
@@ -67,7 +113,7 @@ def test_jackknife_allows_for_overlap() -> None:
 def test_too_few_blocks_have_no_error() -> None:
     times = np.arange(50).astype("datetime64[h]").astype("datetime64[us]")
     assert blocks_of(times, 12).count == 1
-    assert jackknife_se(lambda rows: 0.0, blocks_of(times, 12)) is None
+    assert mean_se(X[:50], blocks_of(times, 12)) is None
 
 
 def test_rows_of_one_moment_share_a_block() -> None:
@@ -88,9 +134,9 @@ def test_without_edge_luck_is_called_luck() -> None:
         returns = swings * rng.standard_t(4, 1500)
         position = np.sign(np.convolve(rng.normal(size=1507), np.ones(8), "valid"))
         timing = position * returns - position.mean() * returns
-        se = jackknife_se(lambda rows, t=timing: float(t[rows].mean()), blocks)  # type: ignore[misc]
+        se = mean_se(timing, blocks)
         assert se is not None
-        found += chance_of_luck(timing.mean() / se, blocks.count) < 0.05
+        found += p_value_of(timing.mean() / se, blocks.count) < 0.05
     assert 0.02 < found / 600 < 0.08
 
 

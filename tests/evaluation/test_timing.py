@@ -11,8 +11,8 @@ from barstack.bars import BAR, Bars
 from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
 from barstack.core.times import DecidedAt, KnownAt
-from barstack.evaluation._jackknife import timing_se
 from barstack.evaluation._profit import NetEdge, Profit, follow, net_edge, timing_of
+from barstack.evaluation._standard_errors import timing_se
 
 HOUR = 3_600_000_000
 

@@ -97,12 +97,12 @@ def test_they_are_said_in_the_terminal(quantiles: Run) -> None:
 
 def test_the_report_shows_shares_and_a_fan_only_where_there_are_quantiles(quantiles: Run) -> None:
     facts = {"title": "t", "run_id": "r", "facts": [], "steps": []}
-    page = render(quantiles.evaluation, **facts)  # type: ignore[arg-type]  # facts of many types
+    page = render(quantiles.evaluation, quantiles.verdict, **facts)  # type: ignore[arg-type]  # facts of many types
     assert 'id="shares"' in page
     assert 'id="fan"' in page
     assert "90 % interval" in page
     plain = replace(quantiles.evaluation, levels=[], shares=[], coverages=[], fans=[])
-    assert 'id="shares"' not in render(plain, **facts)  # type: ignore[arg-type]
+    assert 'id="shares"' not in render(plain, quantiles.verdict, **facts)  # type: ignore[arg-type]
 
 
 def test_an_ensemble_that_cannot_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

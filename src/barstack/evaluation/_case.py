@@ -1,27 +1,28 @@
-"""Who is judged, on which rows, and what came of them."""
+"""Who is judged, on which rows, and what is realised at each horizon."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
+from scipy.stats import rankdata
 
 from barstack.bars import Panel
 from barstack.core.arrays import Bools, Floats, Ints, Rows
 from barstack.core.decisions import Decisions
 from barstack.core.errors import DataError
 from barstack.core.forecast import Forecast, Target
-from barstack.core.times import KnownAt, TrainedThrough
+from barstack.core.times import KnownAt, Times, TrainedThrough, iso
 from barstack.ensembles import Stacked
 from barstack.labels import LabelTable
 from barstack.portfolio import side_of
 from barstack.tracking import OutOfFold
 
 from ._findings import Role
-from ._jackknife import Blocks, blocks_of, overlap_of
-from ._naive import baseline, naive_forecasts
+from ._naive import naive_forecasts
+from ._profit import HeldBars, held_bars
+from ._standard_errors import TimeBlocks, blocks_of, overlap_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,62 +42,134 @@ class Forecaster:
 
 
 @dataclass(frozen=True, eq=False)
+class FoldRows:
+    """The rows of one fold whose label of one horizon is known.
+
+    Attributes
+    ----------
+    number
+        Of the fold, in time order from 0.
+    rows
+        (n,) among the known rows of the horizon.
+    blocks
+        Of time within the fold.
+    """
+
+    number: int
+    first_at: str
+    last_at: str
+    rows: Rows
+    blocks: TimeBlocks
+
+
+@dataclass(frozen=True, eq=False)
+class HorizonCase:
+    """What is realised at one horizon, for its rows with a known label.
+
+    Attributes
+    ----------
+    known
+        (n_rows,) rows of the case whose label is known, and not missing; n_known of them.
+    y, returns
+        (n_known,) labels, and the returns behind them.
+    baseline
+        (n_known, n_outputs) the historical mean, shares or quantiles.
+    return_ranks
+        (n_known,)
+    overlap
+        Decision times that nearly every label spans at most.
+    blocks
+        Of time, long against the labels. Of known rows alone, as `compare` sees no others: one
+        figure has one error.
+    folds
+        Those that have any known row.
+    closed_at, held
+        Closes of all bars over which anything is held, and the symbols' own.
+    """
+
+    name: str
+    known: Bools
+    y: Floats
+    returns: Floats
+    baseline: Floats
+    return_ranks: Floats
+    overlap: int
+    blocks: TimeBlocks
+    folds: list[FoldRows]
+    closed_at: Times
+    held: list[HeldBars]
+    decided_at: Times
+
+    @property
+    def separate_labels(self) -> float:
+        """How many labels that do not overlap there are, on the one clock of all symbols."""
+        return len(np.unique(self.decided_at)) / self.overlap
+
+
+@dataclass(frozen=True, eq=False)
 class Case:
-    """The rows that all forecasters share, with what came of them."""
+    """The rows that all forecasters share, with what is realised at each horizon."""
 
     panel: Panel
     decisions: Decisions
     target: Target
-    y: Floats
-    returns: Floats
-    known_at: KnownAt
-    baseline: Floats  # the historical mean or quantiles, (n_rows, n_horizons, n_outputs)
-    fold: Ints
+    returns: Floats  # (n_rows, n_horizons)
+    horizons: list[HorizonCase]
     cost_bps: float
-
-    def known(self, horizon: int) -> Bools:
-        """Rows whose label of this horizon is known, and not missing."""
-        return ~np.isnan(self.y[:, horizon])
-
-    @cached_property
-    def blocks(self) -> list[Blocks]:
-        """For each horizon blocks of time of its known rows, long against its labels.
-
-        Of known rows alone, as `compare` sees no others: one figure has one error.
-        """
-        return [
-            blocks_of(self.decisions.decided_at[self.known(horizon)], self.overlap(horizon))
-            for horizon in range(len(self.target.horizons))
-        ]
-
-    def overlap(self, horizon: int) -> int:
-        """Decision times that nearly every label of a horizon spans at most."""
-        known = self.known(horizon)
-        return overlap_of(self.decisions.decided_at[known], self.known_at[known, horizon])
 
 
 def make_case(
-    panel: Panel, labels: LabelTable, first: OutOfFold, rows: Rows, cost_bps: float
+    panel: Panel, labels: LabelTable, first: OutOfFold, rows: Rows, past: Floats, cost_bps: float
 ) -> Case:
-    """The rows of the first ensemble, with what came of them; `DataError` when too few."""
-    case = Case(
-        panel,
-        first.forecast.decisions,
-        labels.target,
-        labels.values[rows],
-        labels.returns[rows],
-        KnownAt(labels.known_at[rows]),
-        baseline(labels, rows),
-        first.fold,
-        cost_bps,
+    """The rows of the first ensemble, with what is realised; `DataError` when too few are known.
+
+    past  (n_rows, n_horizons, n_outputs) as `baseline` has it
+    """
+    target, decisions = labels.target, first.forecast.decisions
+    horizons = [
+        _at_horizon(panel, decisions, labels, first.fold, rows, past, place)
+        for place in range(len(target.horizons))
+    ]
+    return Case(panel, decisions, target, labels.returns[rows], horizons, cost_bps)
+
+
+def _at_horizon(
+    panel: Panel,
+    decisions: Decisions,
+    labels: LabelTable,
+    fold: Ints,
+    rows: Rows,
+    past: Floats,
+    place: int,
+) -> HorizonCase:
+    name, y, known_at = labels.target.horizons[place], labels.values[rows, place], labels.known_at
+    known, known_at = ~np.isnan(y), KnownAt(known_at[rows, place])
+    if known.sum() < 2:
+        raise DataError(
+            f"{known.sum()} labels of horizon {name} are known among the {len(rows)} decisions to "
+            "judge by. Give more bars or a shorter horizon."
+        )
+    decided_at, returns = decisions.decided_at[known], labels.returns[rows, place][known]
+    overlap = overlap_of(decided_at, known_at[known])
+    folds = []
+    for number in np.unique(fold[known]):
+        own = np.flatnonzero(fold[known] == number)
+        times = decided_at[own]
+        blocks = blocks_of(times, overlap)
+        folds.append(FoldRows(int(number), iso(times.min()), iso(times.max()), own, blocks))
+    return HorizonCase(
+        name,
+        known,
+        y[known],
+        returns,
+        past[known, place],
+        rankdata(returns),
+        overlap,
+        blocks_of(decided_at, overlap),
+        folds,
+        *held_bars(panel, decisions, known_at),
+        decided_at,
     )
-    for place, horizon in enumerate(labels.target.horizons):
-        if case.known(place).sum() < 2:
-            raise DataError(
-                f"{case.known(place).sum()} labels of horizon {horizon} are known among the "
-                f"{len(rows)} decisions to judge by. Give more bars or a shorter horizon."
-            )
-    return case
 
 
 def all_forecasters(
@@ -105,8 +178,12 @@ def all_forecasters(
     ensembles: Mapping[str, OutOfFold],
     decisions: Decisions,
     rows: Rows,
+    past: Floats,
 ) -> list[Forecaster]:
-    """Ensembles, then members, then naive forecasts, all on the same rows."""
+    """Ensembles, then members, then naive forecasts, all on the same rows.
+
+    past  (n_rows, n_horizons, n_outputs) as `baseline` has it
+    """
     rule = None if labels.side is None else labels.side[rows]
     made = [_learner(name, "ensemble", each.forecast, rule) for name, each in ensembles.items()]
     shared = members.decisions.find(decisions)
@@ -116,7 +193,7 @@ def all_forecasters(
         values = members.member(place)[shared]
         forecast = Forecast(decisions, members.target, values, through)
         made.append(_learner(name, "member", forecast, rule))
-    for naive in naive_forecasts(labels, rows):
+    for naive in naive_forecasts(labels, rows, past):
         side = side_of(naive.signal, rule)
         made.append(Forecaster(naive.name, "naive", naive.signal, naive.values, side))
     return made

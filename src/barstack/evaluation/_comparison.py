@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import reduce
 from typing import Any
@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from barstack.core.arrays import Bools, Floats
+from barstack.core.arrays import Floats
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target, level_name, signal_of
 from barstack.core.horizon import Horizon
 
 from . import _metrics as metrics
 from ._findings import Correlation
-from ._interval import reach
-from ._jackknife import Blocks, blocks_of, jackknife_se, overlap_of
+from ._scores import ic_se
+from ._standard_errors import TimeBlocks, blocks_of, jackknife_se, overlap_of, reach
 
 _ROW = ["decided_at", "symbol"]
 _SAME = 1e-9  # of returns: what one and the same label may differ by between two runs
@@ -160,23 +160,30 @@ def signal_in(table: pl.DataFrame, horizon: str) -> Floats:
     )
 
 
-def _entry(name: str, signal: Floats, best: Floats, came: Floats, blocks: Blocks) -> Compared:
-    def accuracy(rows: Bools) -> float:
-        return metrics.directional_accuracy(signal[rows], came[rows])
+def _entry(
+    name: str, signal: Floats, best: Floats, realised: Floats, blocks: TimeBlocks
+) -> Compared:
+    hits, ic = metrics.hits(signal, realised), metrics.ic(signal, realised)
+    accuracy, behind = metrics.mean(hits), metrics.ic(best, realised) - ic
+    both = [metrics.ic_terms(each, realised) for each in (best, signal)]
 
-    def ic(rows: Bools) -> float:
-        return metrics.ic(signal[rows], came[rows])
+    def difference(sums: Floats) -> Floats:
+        half = sums.shape[1] // 2
+        return metrics.ic_of_sums(sums[:, :half]) - metrics.ic_of_sums(sums[:, half:])
 
-    def behind(rows: Bools) -> float:
-        return metrics.ic(best[rows], came[rows]) - metrics.ic(signal[rows], came[rows])
+    def error(value: float, statistic: Callable[[Floats], Floats], terms: Floats) -> float | None:
+        return jackknife_se(statistic, terms, blocks) if np.isfinite(value) else None
 
-    everything = np.ones(len(came), bool)
-    figures: dict[str, Any] = {}
-    for figure, statistic in (("directional_accuracy", accuracy), ("ic", ic), ("behind", behind)):
-        value = _present(statistic(everything))
-        figures[figure] = value
-        figures[f"{figure}_se"] = None if value is None else jackknife_se(statistic, blocks)
-    return Compared(name, **figures, reach=reach(blocks.count))
+    return Compared(
+        name,
+        _present(accuracy),
+        error(accuracy, metrics.mean_of_sums, metrics.mean_terms(hits)),
+        _present(ic),
+        ic_se(signal, realised, blocks) if np.isfinite(ic) else None,
+        _present(behind),
+        error(behind, difference, np.hstack(both)),
+        reach(blocks.count),
+    )
 
 
 def _present(value: float) -> float | None:

@@ -8,35 +8,30 @@ from typing import Any
 import numpy as np
 
 from barstack.bars import Panel
-from barstack.core.arrays import Bools, Floats
 from barstack.core.forecast import Target
-from barstack.core.times import KnownAt, Times, format_duration, iso
+from barstack.core.times import Times, format_duration, iso
 from barstack.ensembles import FittedEnsemble, Stacked
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 from barstack.tracking import OutOfFold
 
-from . import _classes as classes
 from . import _metrics as metrics
 from ._case import Case, Forecaster, all_forecasters, make_case
-from ._curves import calibration_bins, equity_of
-from ._findings import (
-    CalibrationBin,
-    Correlation,
-    Evaluation,
-    Evidence,
-    FoldAccuracy,
-    Score,
-    Weights,
-)
-from ._interval import reach
-from ._jackknife import blocks_of, jackknife_se
+from ._findings import Correlation, Evaluation, Evidence, Score, Weights
+from ._naive import baseline
 from ._plausible import contradictions, doubts
-from ._profit import NetEdge, Profit, follow, net_edge
-from ._quantiles import coverages, fans, level_shares
-from ._scores import classifies, confusion_of, score_of
-
-_YEAR_DAYS = 365.25
+from ._profit import YEAR_DAYS, NetEdge, Profit, equity_of, net_edge, profit_of
+from ._scores import (
+    calibration_of,
+    classifies,
+    confusion_of,
+    coverages,
+    fans,
+    fold_accuracies,
+    level_shares,
+    score_of,
+)
+from ._standard_errors import reach
 
 
 def evaluate(
@@ -72,57 +67,53 @@ def evaluate(
     DataError
         Where fewer than two labels of a horizon are known.
     """
-    first = next(iter(ensembles.values()))
-    rows = labels.decisions.find(first.forecast.decisions)
-    case = make_case(panel, labels, first, rows, cost_bps)
-    forecasters = all_forecasters(labels, members, ensembles, first.forecast.decisions, rows)
-    horizons = range(len(case.target.horizons))
+    judged, first = next(iter(ensembles.items()))
+    decisions = first.forecast.decisions
+    rows = labels.decisions.find(decisions)
+    past = baseline(labels, rows)
+    case = make_case(panel, labels, first, rows, past, cost_bps)
+    forecasters = all_forecasters(labels, members, ensembles, decisions, rows, past)
+    learners = [each for each in forecasters if each.role != "naive"]
+    horizons = range(len(case.horizons))
     profits = {
-        (each.name, horizon): _profit(case, each, horizon)
+        (each.name, h): profit_of(
+            case.horizons[h].closed_at, case.horizons[h].held, each.side[:, h], cost_bps
+        )
         for each in forecasters
-        for horizon in horizons
+        for h in horizons
     }
     nets = {key: net_edge(profit) for key, profit in profits.items()}
     scores = {
-        (each.name, horizon): score_of(case, each, horizon, nets[each.name, horizon])
-        for horizon in horizons
+        (each.name, h): score_of(case, each, h, nets[each.name, h])
+        for h in horizons
         for each in forecasters
     }
-    judged = next(iter(ensembles))
-    learners = [each for each in forecasters if each.role != "naive"]
-    too_good = doubts(case, learners, scores.values(), features) if features is not None else []
-    decided_at = case.decisions.decided_at
+    learned = [(each, h) for h in horizons for each in learners]
     return Evaluation(
         task=case.target.task,
         horizons=list(case.target.horizons),
-        symbols=list(case.decisions.symbols),
+        symbols=list(decisions.symbols),
         bar=format_duration(next(iter(panel.values())).length_us),
         n_decisions=len(rows),
-        first_at=iso(decided_at.min()),
-        last_at=iso(decided_at.max()),
+        first_at=iso(decisions.decided_at.min()),
+        last_at=iso(decisions.decided_at.max()),
         ensemble=judged,
         cost_bps=cost_bps,
         bars_a_year=_bars_a_year(profits[judged, 0].time),
         evidence=[
             _evidence(scores[judged, h], nets[judged, h], profits[judged, h]) for h in horizons
         ],
-        doubts=too_good,
+        doubts=[] if features is None else doubts(case, learners, scores.values(), features),
+        contradictions=contradictions(case, learners, scores.values()),
         scores=list(scores.values()),
-        folds=[part for h in horizons for each in learners for part in _by_fold(case, each, h)],
+        folds=[found for each, h in learned for found in fold_accuracies(case, each, h)],
         equity=[
             equity_of(each.name, case.target.horizons[h], profits[each.name, h])
-            for h in horizons
-            for each in learners
+            for each, h in learned
         ],
-        calibration=[
-            each_bin
-            for h in horizons
-            for each in learners
-            for each_bin in _calibration(case, each, h)
-        ],
+        calibration=[found for each, h in learned for found in calibration_of(case, each, h)],
         correlations=[_correlation(case, forecasters, h) for h in horizons],
         weights=_weights(fitted, case.target),
-        contradictions=contradictions(case, learners, scores.values()),
         confusions=[
             confusion_of(case, each, h)
             for h in horizons
@@ -161,66 +152,7 @@ def _evidence(score: Score, net: NetEdge, profit: Profit) -> Evidence:
 
 def _bars_a_year(time: Times) -> float:
     days = float((time[-1] - time[0]) / np.timedelta64(1, "D"))
-    return len(time) / max(days, 1.0) * _YEAR_DAYS
-
-
-def _profit(case: Case, each: Forecaster, horizon: int) -> Profit:
-    return follow(
-        case.panel,
-        case.decisions,
-        each.side[:, horizon],
-        KnownAt(case.known_at[:, horizon]),
-        case.cost_bps,
-    )
-
-
-def _by_fold(case: Case, each: Forecaster, horizon: int) -> list[FoldAccuracy]:
-    found = []
-    for fold in np.unique(case.fold):
-        rows = (case.fold == fold) & case.known(horizon)
-        signal, returns = each.signal[rows, horizon], case.returns[rows, horizon]
-        decided_at = case.decisions.decided_at[rows]
-        if not len(decided_at):
-            continue
-        blocks = blocks_of(decided_at, case.overlap(horizon))
-
-        def accuracy(picked: Bools, signal: Floats = signal, returns: Floats = returns) -> float:
-            return metrics.directional_accuracy(signal[picked], returns[picked])
-
-        value = accuracy(np.ones(len(signal), bool))
-        found.append(
-            FoldAccuracy(
-                name=each.name,
-                horizon=case.target.horizons[horizon],
-                fold=int(fold),
-                first_at=iso(decided_at.min()),
-                last_at=iso(decided_at.max()),
-                n_decisions=len(decided_at),
-                directional_accuracy=value if np.isfinite(value) else None,
-                directional_accuracy_se=jackknife_se(accuracy, blocks),
-                reach=reach(blocks.count),
-            )
-        )
-    return found
-
-
-def _calibration(case: Case, each: Forecaster, horizon: int) -> list[CalibrationBin]:
-    known = case.known(horizon)
-    assert each.values is not None
-    blocks = case.blocks[horizon]
-    name, values = case.target.horizons[horizon], each.values[known, horizon]
-    if not case.target.n_classes:
-        forecast = values[:, case.target.median if case.target.levels else 0]
-        came = case.returns[known, horizon]
-        return list(calibration_bins(each.name, name, forecast, came, blocks))
-    found: list[CalibrationBin] = []
-    # Of two classes the second alone: what is said of the first is the rest.
-    first = 1 if case.target.n_classes == 2 else 0
-    for place, label in enumerate(classes.NAMES[case.target.n_classes][first:], start=first):
-        came = (case.y[known, horizon] == place).astype(float)
-        said = values[:, place - first]
-        found += calibration_bins(each.name, name, said, came, blocks, label)
-    return found
+    return len(time) / max(days, 1.0) * YEAR_DAYS
 
 
 def _correlation(case: Case, forecasters: list[Forecaster], horizon: int) -> Correlation:

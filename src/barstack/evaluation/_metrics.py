@@ -1,11 +1,19 @@
-"""Scores of forecasts against what came. Every function takes rows of one horizon."""
+"""Scores of forecasts against realised returns and classes, for rows of one horizon.
+
+Scores that are functions of sums over rows have two more functions: `..._terms`, what is summed,
+and `..._of_sums`, so that `jackknife_se` leaves out a block of rows by a subtraction.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-import scipy.stats
+from scipy.stats import rankdata
 
-from barstack.core.arrays import Floats
+from barstack.core.arrays import Floats, Ints
+from barstack.core.forecast import Target
+
+CLASS_NAMES = {2: ("DOWN", "UP"), 3: ("SELL", "HOLD", "BUY")}
+_BARELY = 1e-6  # of its mean square: a smaller variance is not told from rounding by sums
 
 
 def hits(signal: Floats, returns: Floats) -> Floats:
@@ -20,14 +28,40 @@ def hits(signal: Floats, returns: Floats) -> Floats:
 
 def directional_accuracy(signal: Floats, returns: Floats) -> float:
     """Share of moves whose sign was forecast, abstentions counting half."""
-    right = hits(signal, returns)
-    return float(np.nanmean(right)) if (~np.isnan(right)).any() else float("nan")
+    return mean(hits(signal, returns))
+
+
+def mean(values: Floats) -> float:
+    """Mean of what is not NaN; NaN where nothing is left."""
+    present = ~np.isnan(values)
+    return float(values[present].mean()) if present.any() else float("nan")
+
+
+def mean_terms(values: Floats) -> Floats:
+    """(n, 2) each value and whether it counts; NaN does not."""
+    present = ~np.isnan(values)
+    return np.stack([np.where(present, values, 0.0), present], axis=1)
+
+
+def mean_of_sums(sums: Floats) -> Floats:
+    """(m,) means, NaN where nothing counts."""
+    return _divided(sums[:, 0], sums[:, 1])
 
 
 def r2(forecast: Floats, returns: Floats, baseline: Floats) -> float:
     """1 - squared errors / squared errors of the baseline. Campbell, Thompson (2008)."""
-    worst = float(((returns - baseline) ** 2).sum())
-    return 1.0 - float(((returns - forecast) ** 2).sum()) / worst if worst > 0.0 else float("nan")
+    return skill((returns - forecast) ** 2, (returns - baseline) ** 2)
+
+
+def skill(losses: Floats, baseline: Floats) -> float:
+    """1 - losses / those of the baseline; NaN where the baseline has none."""
+    worst = float(baseline.sum())
+    return 1.0 - float(losses.sum()) / worst if worst > 0.0 else float("nan")
+
+
+def skill_of_sums(sums: Floats) -> Floats:
+    """(m,) skills from sums of losses and of the baseline's."""
+    return 1.0 - _divided(sums[:, 0], sums[:, 1])
 
 
 def ic(signal: Floats, returns: Floats) -> float:
@@ -37,15 +71,33 @@ def ic(signal: Floats, returns: Floats) -> float:
     return float(np.corrcoef(signal, returns)[0, 1])
 
 
-def rank_ic(signal: Floats, returns: Floats) -> float:
-    """Information coefficient of ranks (Spearman); NaN when either never changes."""
+def ic_terms(signal: Floats, returns: Floats) -> Floats:
+    """(n, 6) one, both columns in deviations, their squares and their product."""
+    x, y = ((each - each.mean()) / max(each.std(), 1e-300) for each in (signal, returns))
+    return np.stack([np.ones(len(x)), x, y, x * x, y * y, x * y], axis=1)
+
+
+def ic_of_sums(sums: Floats) -> Floats:
+    """(m,) correlations, NaN where either column barely varies."""
+    count, x, y, xx, yy, xy = sums.T
+    variances = (xx - x * x / count, yy - y * y / count)
+    varies = (variances[0] > _BARELY * xx) & (variances[1] > _BARELY * yy) & (count >= 3)
+    size = np.sqrt(np.where(varies, variances[0] * variances[1], 1.0))
+    return np.where(varies, (xy - x * y / count) / size, np.nan)
+
+
+def rank_ic(signal: Floats, returns: Floats, return_ranks: Floats | None = None) -> float:
+    """Information coefficient of ranks (Spearman); NaN when either never changes.
+
+    return_ranks  (n,) of the returns, where they are computed already
+    """
     if len(signal) < 3 or _constant(signal) or _constant(returns):
         return float("nan")
-    return float(scipy.stats.spearmanr(signal, returns).statistic)
+    return ic(rankdata(signal), rankdata(returns) if return_ranks is None else return_ranks)
 
 
 def log_losses(probabilities: Floats, label: Floats) -> Floats:
-    """(n,) -ln of the probability given to the class that came.
+    """(n,) -ln of the probability given to the realised class.
 
     probabilities  (n, 1) of class 1, or (n, n_classes)
     """
@@ -59,7 +111,7 @@ def log_losses(probabilities: Floats, label: Floats) -> Floats:
 
 
 def pinball_losses(quantiles: Floats, returns: Floats, levels: tuple[float, ...]) -> Floats:
-    """(n,) the mean over levels of what missing each quantile costs. Koenker, Bassett (1978).
+    """(n,) mean pinball loss over the levels. Koenker, Bassett (1978).
 
     quantiles  (n, n_levels)
 
@@ -71,10 +123,53 @@ def pinball_losses(quantiles: Floats, returns: Floats, levels: tuple[float, ...]
     return np.asarray(np.maximum(tau * over, (tau - 1.0) * over).mean(axis=1))
 
 
-def pinball_skill(losses: Floats, baseline: Floats) -> float:
-    """1 - pinball losses / those of the baseline."""
-    worst = float(baseline.sum())
-    return 1.0 - float(losses.sum()) / worst if worst > 0.0 else float("nan")
+def class_of(signal: Floats, target: Target) -> Ints:
+    """(n,) the class that a signal stands for, as its side does: of three classes 0 is HOLD.
+
+    >>> class_of(np.array([-0.1, 0.0, 0.3]), Target("three_class", ("4h",)))
+    array([0, 1, 2])
+    """
+    if target.n_classes == 3:
+        return 1 + np.sign(signal).astype(np.int64)
+    return (signal > 0.0).astype(np.int64)
+
+
+def confusion_terms(realised: Ints, predicted: Ints, n_classes: int) -> Floats:
+    """(n, n_classes²) one at each row's realised and predicted class, and zero elsewhere."""
+    return np.asarray(np.eye(n_classes**2)[realised * n_classes + predicted])
+
+
+def confusion_matrix(realised: Ints, predicted: Ints, n_classes: int) -> Ints:
+    """(n_classes, n_classes) counts: a row for each realised class, a column for each predicted."""
+    flat = np.bincount(realised * n_classes + predicted, minlength=n_classes**2)
+    return flat.reshape(n_classes, n_classes)
+
+
+def accuracy(matrix: Ints | Floats) -> float:
+    """Share of rows whose class was predicted."""
+    return float(np.trace(matrix) / matrix.sum()) if matrix.sum() else float("nan")
+
+
+def balanced_accuracy(matrix: Ints | Floats) -> float:
+    """Mean recall of the classes that were realised."""
+    realised = matrix.sum(axis=1)
+    present = realised > 0
+    if not present.any():
+        return float("nan")
+    return float((np.diag(matrix)[present] / realised[present]).mean())
+
+
+def macro_f1(matrix: Ints | Floats) -> float:
+    """Mean F1 of the classes that were realised or predicted."""
+    total = matrix.sum(axis=0) + matrix.sum(axis=1)
+    present = total > 0
+    if not present.any():
+        return float("nan")
+    return float((2.0 * np.diag(matrix)[present] / total[present]).mean())
+
+
+def _divided(over: Floats, under: Floats) -> Floats:
+    return np.asarray(np.divide(over, under, out=np.full(len(over), np.nan), where=under > 0.0))
 
 
 def _constant(column: Floats) -> bool:

@@ -13,11 +13,11 @@ from barstack.labels import LabelTable
 
 
 @dataclass(frozen=True, eq=False)
-class Naive:
-    """A naive forecaster's answers.
+class NaiveForecast:
+    """A naive forecaster's forecasts.
 
     signal  (n_rows, n_horizons) positive for up
-    values  (n_rows, n_horizons, n_outputs), or None where it speaks of direction only
+    values  (n_rows, n_horizons, n_outputs), or None for a forecast of direction only
     """
 
     name: str
@@ -25,23 +25,25 @@ class Naive:
     values: Floats | None
 
 
-def naive_forecasts(labels: LabelTable, rows: Rows) -> list[Naive]:
+def naive_forecasts(labels: LabelTable, rows: Rows, past: Floats) -> list[NaiveForecast]:
     """zero, the baseline, last_sign and always_up for rows of a label table.
 
     Each uses only labels of its own symbol known by the decision.
+
+    past  (n_rows, n_horizons, n_outputs) as `baseline` has it
     """
-    target, known = labels.target, baseline(labels, rows)
+    target = labels.target
     shape = (len(rows), len(target.horizons))
     name, nothing = "historical_mean", None
-    if target.levels:  # that nothing happens does not say how far it may go
+    if target.levels:  # a forecast of no change has no quantiles
         name = "past_quantiles"
     else:
-        nothing = np.full(known.shape, 1.0 / target.n_classes if target.n_classes else 0.0)
+        nothing = np.full(past.shape, 1.0 / target.n_classes if target.n_classes else 0.0)
     return [
-        Naive("zero", np.zeros(shape), nothing),
-        Naive(name, signal_of(known, target), known),
-        Naive("last_sign", _last_sign(labels, rows), None),
-        Naive("always_up", np.ones(shape), None),
+        NaiveForecast("zero", np.zeros(shape), nothing),
+        NaiveForecast(name, signal_of(past, target), past),
+        NaiveForecast("last_sign", _last_sign(labels, rows), None),
+        NaiveForecast("always_up", np.ones(shape), None),
     ]
 
 
@@ -59,14 +61,14 @@ def _past_quantiles(labels: LabelTable, rows: Rows) -> Floats:
     decisions, target = labels.decisions, labels.target
     found = np.zeros((len(rows), len(target.horizons), len(target.levels)))
     for code in range(len(decisions.symbols)):
-        asked = decisions.symbol_code[rows] == code
+        own = decisions.symbol_code[rows] == code
         for horizon in range(found.shape[1]):
             known, known_at = _in_order_known(labels, code, horizon)
             past = pd.Series(labels.values[known, horizon]).expanding()
             so_far = np.column_stack([past.quantile(level) for level in target.levels])
             so_far = np.vstack([np.zeros(len(target.levels)), np.sort(so_far, axis=1)])
-            count = np.searchsorted(known_at, decisions.decided_at[rows[asked]], side="right")
-            found[asked, horizon] = so_far[count]
+            count = np.searchsorted(known_at, decisions.decided_at[rows[own]], side="right")
+            found[own, horizon] = so_far[count]
     return found
 
 
@@ -94,11 +96,11 @@ def _known_before(labels: LabelTable, rows: Rows, horizon: int, what: Floats) ->
     decisions = labels.decisions
     total = np.zeros(len(rows))
     for code in range(len(decisions.symbols)):
-        asked = decisions.symbol_code[rows] == code
+        own = decisions.symbol_code[rows] == code
         known, known_at = _in_order_known(labels, code, horizon)
         sums = np.concatenate([[0.0], np.cumsum(what[known])])
-        count = np.searchsorted(known_at, decisions.decided_at[rows[asked]], side="right")
-        total[asked] = sums[count]
+        count = np.searchsorted(known_at, decisions.decided_at[rows[own]], side="right")
+        total[own] = sums[count]
     return total
 
 
@@ -107,12 +109,12 @@ def _last_sign(labels: LabelTable, rows: Rows) -> Floats:
     decisions = labels.decisions
     signs = np.zeros((len(rows), len(labels.target.horizons)))
     for code in range(len(decisions.symbols)):
-        asked = decisions.symbol_code[rows] == code
+        own = decisions.symbol_code[rows] == code
         for horizon in range(signs.shape[1]):
             known, known_at = _in_order_known(labels, code, horizon)
             past = np.concatenate([[0.0], np.sign(labels.returns[known, horizon])])
-            count = np.searchsorted(known_at, decisions.decided_at[rows[asked]], side="right")
-            signs[asked, horizon] = past[count]
+            count = np.searchsorted(known_at, decisions.decided_at[rows[own]], side="right")
+            signs[own, horizon] = past[count]
     return signs
 
 

@@ -12,9 +12,10 @@ from barstack.core.arrays import Floats
 from barstack.features import FeatureTable
 
 from . import _metrics as metrics
-from ._case import Case, Forecaster
+from ._case import Case, Forecaster, HorizonCase
 from ._findings import Doubt, Score
-from ._jackknife import jackknife_se
+from ._profit import YEAR_DAYS
+from ._standard_errors import jackknife_se_by_rows
 from .audit import hit_rate, incoherent
 
 _SHARPE = 3.0  # a year, of one market: no fund is known to have kept it over years
@@ -23,7 +24,6 @@ _LONGEST = 0.9  # correlation: beyond it, at any horizon, there is only the answ
 _TAILS = 2.5  # by how much fat tails may raise the edge of a hit rate over that of normal ones
 _EXPLAINS = 0.75  # of the bound: a column that reaches that much alone is named
 _MOST_ROWS = 20_000
-_YEAR_DAYS = 365.25
 _FEWEST = 50  # labels side by side, for figures to be held against each other
 
 
@@ -50,13 +50,13 @@ def doubts(
     """Every forecaster whose skill lies beyond what is plausible, errors allowed for."""
     by_name = {(score.name, score.horizon): score for score in scores}
     found = []
-    for horizon, name in enumerate(case.target.horizons):
-        bound = plausible_ic(_labels_a_year(case, horizon))
+    for place, horizon in enumerate(case.horizons):
+        bound = plausible_ic(_labels_a_year(horizon))
         for each in learners:
-            figure = _beyond(case, each, horizon, by_name[each.name, name], bound)
+            figure = _beyond(case, each, place, by_name[each.name, horizon.name], bound)
             if figure is not None:
                 cause = _cause(case, features, horizon, _EXPLAINS * bound)
-                found.append(Doubt(each.name, name, *figure, *cause))
+                found.append(Doubt(each.name, horizon.name, *figure, *cause))
     return found
 
 
@@ -66,8 +66,8 @@ def contradictions(
     """What the audit says of figures that cannot live together, of members and ensembles."""
     by_name = {(score.name, score.horizon): score for score in scores}
     found = []
-    for horizon, name in enumerate(case.target.horizons):
-        labels = _labels_apart(case, horizon)
+    for horizon in case.horizons:
+        labels, name = horizon.separate_labels, horizon.name
         if labels < _FEWEST:
             continue
         for each in learners:
@@ -85,20 +85,14 @@ def contradictions(
     return found
 
 
-def _labels_apart(case: Case, horizon: int) -> float:
-    """How many labels lie side by side, on the one clock of all symbols."""
-    times = np.unique(case.decisions.decided_at[case.known(horizon)])
-    return len(times) / case.overlap(horizon)
-
-
-def _labels_a_year(case: Case, horizon: int) -> float:
-    times = case.decisions.decided_at[case.known(horizon)]
+def _labels_a_year(horizon: HorizonCase) -> float:
+    times = horizon.decided_at
     days = float((times.max() - times.min()) / np.timedelta64(1, "D"))
-    return _labels_apart(case, horizon) / max(days, 1.0) * _YEAR_DAYS
+    return horizon.separate_labels / max(days, 1.0) * YEAR_DAYS
 
 
 def _beyond(
-    case: Case, each: Forecaster, horizon: int, score: Score, bound: float
+    case: Case, each: Forecaster, place: int, score: Score, bound: float
 ) -> tuple[str, float, float] | None:
     """The figure that lies beyond its bound by more than its error: name, value, bound."""
     hits = 0.5 + _TAILS * (hit_rate(bound) - 0.5)
@@ -107,10 +101,10 @@ def _beyond(
     if _surely(score.directional_accuracy, score.directional_accuracy_se, score.reach, hits):
         return "directional accuracy", float(score.directional_accuracy or 0.0), hits
     if score.rank_ic is not None and score.rank_ic > bound:  # one large return hides nothing here
-        known = case.known(horizon)
-        signal, returns = each.signal[known, horizon], case.returns[known, horizon]
-        error = jackknife_se(
-            lambda rows: metrics.rank_ic(signal[rows], returns[rows]), case.blocks[horizon]
+        horizon = case.horizons[place]
+        signal, returns = each.signal[horizon.known, place], horizon.returns
+        error = jackknife_se_by_rows(
+            lambda rows: metrics.rank_ic(signal[rows], returns[rows]), horizon.blocks
         )
         if _surely(score.rank_ic, error, score.reach, bound):
             return "rank correlation", score.rank_ic, bound
@@ -123,12 +117,12 @@ def _surely(value: float | None, error: float | None, reach: float, bound: float
 
 
 def _cause(
-    case: Case, features: FeatureTable, horizon: int, needed: float
+    case: Case, features: FeatureTable, horizon: HorizonCase, needed: float
 ) -> tuple[str | None, float | None]:
     """The column that alone goes best with what came, and by how much; None where none explains."""
-    known = np.flatnonzero(case.known(horizon))
-    known = known[np.linspace(0, len(known) - 1, min(len(known), _MOST_ROWS)).astype(int)]
-    returns = case.returns[known, horizon]
+    known = np.flatnonzero(horizon.known)
+    few = np.linspace(0, len(known) - 1, min(len(known), _MOST_ROWS)).astype(int)
+    known, returns = known[few], horizon.returns[few]
     values = features.values[features.decisions.find(case.decisions.take(known))]
     found = [max(_goes_with(column, returns), 0.0) for column in values.T]
     best = int(np.argmax(found))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from barstack.bars import Panel
-from barstack.core.arrays import Floats
+from barstack.core.arrays import Floats, Ints, Rows
 from barstack.core.decisions import Decisions
 from barstack.core.times import DecidedAt, KnownAt, Times
-from barstack.portfolio import holdings_of, unit_positions
+from barstack.portfolio import Holdings, holdings_of, unit_positions
 
-from ._jackknife import chance_of_luck, timing_se
+from ._findings import Equity
+from ._standard_errors import p_value_of, timing_se
+
+_POINTS = 400  # of a curve, which a chart can show
+YEAR_DAYS = 365.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,31 +46,98 @@ class Profit:
         return self.gross - self.cost
 
 
+@dataclass(frozen=True, eq=False)
+class HeldBars:
+    """The bars of one symbol over which its decisions are held.
+
+    Attributes
+    ----------
+    rows
+        (n_own,) the decisions that are on this symbol.
+    holdings
+        (n_own,) bars of each.
+    returns
+        (n_bars,) of each bar from the first entry to the last exit.
+    place
+        (n_bars,) of each bar among the times of all symbols.
+    """
+
+    rows: Rows
+    holdings: Holdings
+    returns: Floats
+    place: Ints
+
+
+def held_bars(
+    panel: Panel, decisions: Decisions, known_at: KnownAt
+) -> tuple[Times, list[HeldBars]]:
+    """Closes of all bars over which anything is held, and the symbols' own.
+
+    A symbol whose decisions fall at its last bar has none: nothing is held.
+
+    Parameters
+    ----------
+    known_at
+        (n_rows,) when each holding ends; NaT holds to the last bar.
+    """
+    found: list[tuple[Times, Rows, Holdings, Floats]] = []
+    for code, symbol in enumerate(decisions.symbols):
+        rows = np.flatnonzero(decisions.symbol_code == code)
+        if not len(rows):
+            continue
+        closed_at, close = panel[symbol].closed_at, panel[symbol].close
+        holdings = holdings_of(
+            closed_at, DecidedAt(decisions.decided_at[rows]), KnownAt(known_at[rows])
+        )
+        first, last = holdings.entry.min(), holdings.exit.max()
+        if last <= first:
+            continue
+        # Bar t + 1 is held with the position taken at the close of bar t.
+        bars = np.arange(first, last)
+        found.append((closed_at[bars + 1], rows, holdings, close[bars + 1] / close[bars] - 1.0))
+    time = np.unique(np.concatenate([each[0] for each in found]))
+    return time, [
+        HeldBars(rows, holdings, returns, np.searchsorted(time, own))
+        for own, rows, holdings, returns in found
+    ]
+
+
 def follow(
     panel: Panel, decisions: Decisions, side: Floats, known_at: KnownAt, cost_bps: float
 ) -> Profit:
-    """Profit from taking each decision's side until its label is known.
+    """Profit from taking each decision's side until its label is known, by the unit rule.
 
-    side      (n_rows,) +1 long, -1 short, 0 out
-    known_at  (n_rows,) when each holding ends; NaT holds to the last bar
-    cost_bps  paid on every unit of position bought or sold, in hundredths of a percent
+    Symbols share the money equally; what is left at the end is closed with the last bar.
 
-    Decisions overlap, so the position over a bar is the mean side of all decisions that are
-    open, which never exceeds one unit; what is left at the end is closed with the last bar.
-    Symbols share the money equally.
+    Parameters
+    ----------
+    side
+        (n_rows,) in [-1, 1]: +1 long, -1 short, 0 out.
+    known_at
+        (n_rows,) when each holding ends; NaT holds to the last bar.
+    cost_bps
+        Paid on every unit of position bought or sold, in hundredths of a percent.
     """
-    followed = [
-        _follow_one(panel, decisions, code, side, known_at, cost_bps)
-        for code in range(len(decisions.symbols))
-        if (decisions.symbol_code == code).any()
-    ]
-    parts = [part for part in followed if part is not None]
-    time = np.unique(np.concatenate([part.time for part in parts]))
+    return profit_of(*held_bars(panel, decisions, known_at), side, cost_bps)
+
+
+def profit_of(time: Times, held: Sequence[HeldBars], side: Floats, cost_bps: float) -> Profit:
+    """As `follow`, over bars that are held by every forecaster alike."""
     sums = {name: np.zeros(len(time)) for name in Profit.__dataclass_fields__ if name != "time"}
-    for part in parts:
-        place = np.searchsorted(time, part.time)
-        for name, total in sums.items():
-            total[place] += getattr(part, name) / len(parts)
+    for each in held:
+        position = unit_positions(each.holdings, side[each.rows])
+        turnover = np.abs(np.diff(position, prepend=0.0))
+        turnover[-1] += abs(position[-1])
+        parts = {
+            "gross": position * each.returns,
+            "cost": turnover * cost_bps * 1e-4,
+            "hold": each.returns,
+            "timing": timing_of(position, each.returns),
+            "position": position,
+            "turnover": turnover,
+        }
+        for name, part in parts.items():
+            sums[name][each.place] += part / len(held)
     return Profit(time, **sums)
 
 
@@ -89,32 +161,6 @@ def timing_of(position: Floats, returns: Floats) -> Floats:
     # Each deviation is offset in equal parts over its own bar and all later ones.
     weight = deviation - np.cumsum(deviation / bars[::-1])
     return np.asarray(weight * (returns - returns.mean()))
-
-
-def _follow_one(
-    panel: Panel,
-    decisions: Decisions,
-    code: int,
-    side: Floats,
-    known_at: KnownAt,
-    cost_bps: float,
-) -> Profit | None:
-    """One symbol's; None where its decisions fall at its last bar, and nothing is held."""
-    own = np.flatnonzero(decisions.symbol_code == code)
-    bars = panel[decisions.symbols[code]]
-    closed_at, close = bars.closed_at, bars.close
-    held = holdings_of(closed_at, DecidedAt(decisions.decided_at[own]), KnownAt(known_at[own]))
-    if held.exit.max() <= held.entry.min():
-        return None
-    # Bar t + 1 is held with the position taken at the close of bar t.
-    bar = np.arange(held.entry.min(), held.exit.max())
-    position = unit_positions(held, side[own])
-    returns = close[bar + 1] / close[bar] - 1.0
-    turnover = np.abs(np.diff(position, prepend=0.0))
-    turnover[-1] += abs(position[-1])
-    cost = turnover * cost_bps * 1e-4
-    gross, timing = position * returns, timing_of(position, returns)
-    return Profit(closed_at[bar + 1], gross, cost, returns, timing, position, turnover)
 
 
 @dataclass(frozen=True)
@@ -145,4 +191,39 @@ def net_edge(profit: Profit) -> NetEdge:
     if se is None:
         return NetEdge(bps, None, None, 1.0, n_blocks)
     t_value = bps / (se * 1e4)
-    return NetEdge(bps, se * 1e4, t_value, chance_of_luck(t_value, n_blocks), n_blocks)
+    return NetEdge(bps, se * 1e4, t_value, p_value_of(t_value, n_blocks), n_blocks)
+
+
+def equity_of(name: str, horizon: str, profit: Profit) -> Equity:
+    """Growth of one unit that follows a forecaster, thinned to what a chart can show."""
+    n_bars = len(profit.time)
+    shown = np.unique(np.linspace(0, n_bars - 1, min(_POINTS, n_bars)).astype(int))
+    days = max(float((profit.time[-1] - profit.time[0]) / np.timedelta64(1, "D")), 1e-9)
+    bars_a_year = n_bars / days * YEAR_DAYS
+    trading_days = len(np.unique(profit.time.astype("datetime64[D]")))
+    net = 1.0 + np.cumsum(profit.net)
+    peak = np.maximum.accumulate(np.concatenate([[1.0], net]))[1:]
+
+    def thinned(returns: Floats) -> list[float]:
+        return [round(float(value), 6) for value in (1.0 + np.cumsum(returns))[shown]]
+
+    return Equity(
+        name=name,
+        horizon=horizon,
+        time=[text.replace("T", " ") for text in np.datetime_as_string(profit.time[shown], "m")],
+        net=thinned(profit.net),
+        gross=thinned(profit.gross),
+        hold=thinned(profit.hold),
+        mean_position=float(profit.position.mean()),
+        turnover_per_day=float(profit.turnover.sum() / trading_days),
+        net_return=float(profit.net.sum()),
+        hold_return=float(profit.hold.sum()),
+        sharpe_net=_sharpe(profit.net, bars_a_year),
+        sharpe_hold=_sharpe(profit.hold, bars_a_year),
+        max_drawdown=float((peak - net).max()),
+    )
+
+
+def _sharpe(returns: Floats, bars_a_year: float) -> float | None:
+    deviation = float(returns.std())
+    return float(returns.mean() / deviation * np.sqrt(bars_a_year)) if deviation > 0.0 else None

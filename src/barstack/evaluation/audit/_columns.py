@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from scipy.stats import rankdata
 from barstack.bars import Bars, Panel
 from barstack.core.arrays import Bools, Floats, Ints, Rows
 from barstack.core.decisions import Decisions
+from barstack.core.errors import ConfigError
 from barstack.core.horizon import Horizon
 from barstack.core.times import DAY_US, iso, microseconds
 from barstack.features import FeatureTable
@@ -572,7 +574,9 @@ def _futures(labels: LabelTable, past: Past, rows: Rows, table: Table) -> Iterat
     for place, horizon in enumerate(labels.target.horizons):
         held = _bars_held(labels, rows, place)
         returns, values = labels.returns[rows, place], labels.values[rows, place]
-        what = f"the label {Horizon.parse(horizon).in_words} ahead"
+        what = f"the label {horizon} ahead"
+        with suppress(ConfigError):  # a column of somebody's own may have any name
+            what = f"the label {Horizon.parse(horizon).in_words} ahead"
         if _is_return(returns, values, past, held):
             scaled = returns / (past.scale * np.sqrt(held))
             yield from table.future(what, np.clip(scaled, -8.0, 8.0), held, times, main=True)
