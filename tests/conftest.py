@@ -57,9 +57,9 @@ def barstack(
             main()
         except SystemExit as leaving:
             ended = leaving.code or 0
-        said = capsys.readouterr()
-        assert code in (None, ended), said.err
-        return Called(ended, said.out, said.err)
+        printed = capsys.readouterr()
+        assert code in (None, ended), printed.err
+        return Called(ended, printed.out, printed.err)
 
     return call
 

@@ -193,7 +193,7 @@ def test_predict_reads_bars_as_the_study_did(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["run", "nowhere.yaml"], 2, "ConfigError .*There is no study file nowhere.yaml"),
         (["run"], 2, "Missing argument"),
@@ -218,7 +218,7 @@ def test_predict_reads_bars_as_the_study_did(
 )
 def test_wrong_use(
     barstack: Barstack, tmp_path: Path, study_file: StudyFile, finished: Run,
-    newer: Path, table: Table, arguments: list[str], code: int, said: str,
+    newer: Path, table: Table, arguments: list[str], code: int, message: str,
 ) -> None:  # fmt: skip
     """A sentence on standard error, an exit code that scripts can tell, nothing on stdout."""
     study = study_file(tmp_path)
@@ -226,7 +226,7 @@ def test_wrong_use(
     (tmp_path / "no_bars.yaml").write_text(study.read_text().replace("path: bars", "path: none"))
     shutil.copytree(finished.folder, tmp_path / "damaged")
     (tmp_path / "damaged/artifact/ensemble/weights.json").write_text("{}")
-    (tmp_path / "damaged/evaluation.json").write_text("{}")
+    (tmp_path / "damaged/evaluation.json").write_text("{")
     (tmp_path / "old").mkdir()
     table(walk(390)).write_parquet(tmp_path / "old" / "WALK.parquet")
     places = {
@@ -238,7 +238,7 @@ def test_wrong_use(
     assert called.code == code, called.err
     assert "Traceback" not in called.err
     assert called.out == ""
-    assert re.search(said, " ".join(called.err.split())), called.err
+    assert re.search(message, " ".join(called.err.split())), called.err
 
 
 def test_a_fault_of_ours_is_shown_whole(

@@ -177,7 +177,7 @@ def test_a_page_is_written(data: Barstack, catalog: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("shars",), "Did you mean 'shares'"),
         (("shares", "--symbol", "WHOL"), "Did you mean 'WHOLE'"),
@@ -190,8 +190,8 @@ def test_a_page_is_written(data: Barstack, catalog: Path, tmp_path: Path) -> Non
     ],
 )
 def test_what_cannot_be_done(
-    data: Barstack, catalog: Path, arguments: tuple[str, ...], said: str
+    data: Barstack, catalog: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     ran = data(*arguments)
     assert ran.code in (2, 3)
-    assert said in ran.err
+    assert message in ran.err

@@ -79,12 +79,12 @@ def test_what_is_wrong_is_one_sentence(
     barstack: Barstack, tmp_path: Path, study_file: StudyFile
 ) -> None:
     file = study_file(tmp_path)
-    said = barstack(
+    message = barstack(
         "export", file, "--out", tmp_path / "bars", "--runs", tmp_path / "runs", code=2
     ).err
-    assert "something else than an earlier export" in " ".join(said.split())
+    assert "something else than an earlier export" in " ".join(message.split())
     assert (tmp_path / "bars" / "WALK.parquet").is_file()
     assert not (tmp_path / "runs").exists(), "it computed before it looked"
-    said = barstack("export", tmp_path / "none.yaml", "--out", tmp_path / "sets", code=2).err
-    assert "There is no study file" in said
+    message = barstack("export", tmp_path / "none.yaml", "--out", tmp_path / "sets", code=2).err
+    assert "There is no study file" in message
     barstack("export", file, code=2)  # --out is missing

@@ -24,8 +24,8 @@ def test_list_tells_every_feature_and_fits_a_terminal(barstack: Barstack) -> Non
 
 @pytest.mark.parametrize("name", FEATURE_SETS)
 def test_a_set_has_as_many_columns_as_its_name_says(barstack: Barstack, name: str) -> None:
-    told = barstack("features", "list", "--set", name, "--bar", "1h", "--json", code=0).json
-    assert len(told["features"]) == int("".join(filter(str.isdigit, name)))
+    answer = barstack("features", "list", "--set", name, "--bar", "1h", "--json", code=0).json
+    assert len(answer["features"]) == int("".join(filter(str.isdigit, name)))
 
 
 def test_show_and_plot(barstack: Barstack, tmp_path: Path) -> None:
@@ -33,8 +33,8 @@ def test_show_and_plot(barstack: Barstack, tmp_path: Path) -> None:
     assert "Wilder (1978)" in shown
     assert "21 bars" in shown
     page = tmp_path / "rsi.html"
-    told = barstack("features", "plot", "rsi", "--html", page, "--json", code=0).json
-    assert told == {"page": str(page), "column": "rsi_14", "symbol": "AAPL"}
+    answer = barstack("features", "plot", "rsi", "--html", page, "--json", code=0).json
+    assert answer == {"page": str(page), "column": "rsi_14", "symbol": "AAPL"}
     assert "Relative strength index" in page.read_text()
 
 
@@ -53,8 +53,8 @@ def test_mistakes_are_explained(barstack: Barstack) -> None:
 @pytest.mark.parametrize("newest", [0, -5])
 def test_a_plot_of_no_bars_is_refused(barstack: Barstack, newest: int, tmp_path: Path) -> None:
     page = tmp_path / "rsi.html"
-    said = barstack("features", "plot", "rsi", "--html", page, "--newest", newest, code=2).err
-    assert f"--newest must be 1 or more bars, got {newest}." in said
+    message = barstack("features", "plot", "rsi", "--html", page, "--newest", newest, code=2).err
+    assert f"--newest must be 1 or more bars, got {newest}." in message
     assert not page.exists()
 
 
@@ -63,8 +63,10 @@ def test_parameters_are_told_in_full(barstack: Barstack) -> None:
     shown = barstack("features", "show", "round_number_distance", "--param", spacing, code=0).out
     assert "round_number_distance_0.02000001" in shown
     assert spacing in shown
-    said = barstack("features", "show", "round_number_distance", "--param", "spacing=0", code=2).err
-    assert "spacing must be at least 1e-06, got 0." in said
+    message = barstack(
+        "features", "show", "round_number_distance", "--param", "spacing=0", code=2
+    ).err
+    assert "spacing must be at least 1e-06, got 0." in message
 
 
 def test_audit(barstack: Barstack, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`barstack import`: shows its guess, asks, repairs only what it is told to, and goes on."""
+"""`barstack import`: shows its guess, asks, repairs only what options request, and goes on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from barstack.bars.importing import LOG, Import, Reading, Repairs, run_import
 from barstack.testing import walk
 
 GUESSED = FOLDERS | {
-    # All of the day is in these files; by default a study gets what came.
+    # All of the day is in these files; by default a study gets what is stored.
     "us_etf_15m_spy_2021": ("XNYS", "extended"),
     "fx_15m": ("FX", "regular"),
     "fx_1h_long": ("FX", "regular"),
@@ -94,14 +94,14 @@ def naive(bars: Path) -> Path:
     return file
 
 
-def test_what_is_unsure_must_be_said(barstack: Barstack, bars: Path, tmp_path: Path) -> None:
+def test_what_is_unsure_must_be_given(barstack: Barstack, bars: Path, tmp_path: Path) -> None:
     file = naive(bars)
     called = barstack("import", file, "--into", "aaa", "--calendar", "24/7", "--yes")
     assert called.code == 2
-    said = " ".join(called.err.split())
-    assert "Say it with --timezone (UTC, America/New_York)." in said
-    assert "Say it with --stamp (open, close)." in said
-    command = said.partition("With the words in capitals filled in: ")[2]
+    message = " ".join(called.err.split())
+    assert "Say it with --timezone (UTC, America/New_York)." in message
+    assert "Say it with --stamp (open, close)." in message
+    command = message.partition("With the words in capitals filled in: ")[2]
     assert command.endswith("--timezone TIMEZONE --stamp STAMP --yes")
     assert barstack(*command.split()[1:]).code == 2  # a blank is no answer
     filled = command.replace("TIMEZONE", "UTC").replace("STAMP", "open")
@@ -120,12 +120,12 @@ def test_one_unsure_folder_of_many(barstack: Barstack, bars: Path, tmp_path: Pat
     (many / "no_table" / "AAA.csv").write_text("to,buy\nmilk,2\n")
     for options in ([], ["--json"]):
         called = barstack("import", many, "--calendar", "24/7", "--yes", *options, code=2)
-        said = " ".join(called.err.split())
-        assert "3 not imported, 1 imported." in said
-        assert "unsure: this must be said: timezone:" in said
-        assert f"import {many}/unsure --into unsure --timezone TIMEZONE" in said
-        assert re.search(r"no_table: .* is no table of bars", said)
-        assert "'No Name' cannot be the name of a collection" in said
+        message = " ".join(called.err.split())
+        assert "3 not imported, 1 imported." in message
+        assert "unsure: this must be given: timezone:" in message
+        assert f"import {many}/unsure --into unsure --timezone TIMEZONE" in message
+        assert re.search(r"no_table: .* is no table of bars", message)
+        assert "'No Name' cannot be the name of a collection" in message
     assert [each.name for each in (tmp_path / "catalog").iterdir()] == ["good"]
 
 
@@ -134,10 +134,10 @@ def test_the_preview_shows_every_digit(barstack: Barstack, tmp_path: Path) -> No
     rows = [(at + timedelta(hours=n), 0.7237123, 0.7238456, 0.7236789, 0.7237654) for n in range(9)]
     table = pl.DataFrame(rows, ["timestamp", "open", "high", "low", "close"], orient="row")
     table.with_columns(volume=pl.lit(123456789.5)).write_parquet(tmp_path / "AUD.parquet")
-    said = barstack("import", tmp_path / "AUD.parquet", "--into", "x", "--calendar", "24/7").out
+    message = barstack("import", tmp_path / "AUD.parquet", "--into", "x", "--calendar", "24/7").out
     for digits in ("0.7237123", "0.7238456", "0.7236789", "0.7237654", "123,456,789.5"):
-        assert digits in said
-    assert "…" not in said.partition("The first bars")[2]
+        assert digits in message
+    assert "…" not in message.partition("The first bars")[2]
 
 
 def test_bars_that_a_study_refuses_are_told_when_they_come_in(
@@ -156,7 +156,7 @@ def test_bars_that_a_study_refuses_are_told_when_they_come_in(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["import", "nowhere", "--into", "x"], "neither a file nor a folder"),
         (["import", "{file}"], "Name the collection .* --into NAME"),
@@ -173,12 +173,12 @@ def test_bars_that_a_study_refuses_are_told_when_they_come_in(
         (["import", "{file}", "--into", "x", "--calendar", "XNYSE"], "Did you mean 'XNYS'"),
     ],
 )  # fmt: skip
-def test_wrong_use(barstack: Barstack, bars: Path, arguments: list[str], said: str) -> None:
+def test_wrong_use(barstack: Barstack, bars: Path, arguments: list[str], message: str) -> None:
     places = {"bars": bars, "file": naive(bars)}
     called = barstack(*(argument.format(**places) for argument in arguments))
     assert called.code == 2, called.err
     assert "Traceback" not in called.err
-    assert re.search(said, " ".join(called.err.split())), called.err
+    assert re.search(message, " ".join(called.err.split())), called.err
 
 
 def test_a_bad_file_does_not_stop_the_others(
@@ -438,7 +438,7 @@ class Terminal:
 
 
 def test_on_a_terminal_it_asks(bars: Path, tmp_path: Path) -> None:
-    """What nobody can tell is asked first, then the whole is confirmed."""
+    """What cannot be known is asked first, then the whole is confirmed."""
     terminal = Terminal("import", naive(bars), "--into", "aaa", "--calendar", "24/7", cwd=tmp_path)
     terminal.expect(r"timezone \(UTC, America/New_York\).*: ")
     terminal.answer("America/New_York")
@@ -490,7 +490,7 @@ def test_killed_and_run_again(tmp_path: Path) -> None:
     assert len(stored(tmp_path, "many").symbols()) == 40
 
 
-def test_a_loop_of_links_is_told(barstack: Barstack, tmp_path: Path) -> None:
+def test_a_loop_of_links_is_reported(barstack: Barstack, tmp_path: Path) -> None:
     (tmp_path / "loop.csv").symlink_to("loop.csv")
     for path in (tmp_path / "loop.csv", tmp_path / "loop.csv" / "within"):
         assert "loop.csv" in barstack("import", path, "--yes", code=2).err

@@ -67,7 +67,7 @@ def test_every_setting_says_what_it_means() -> None:
     assert silent == []
 
 
-def test_choices_are_told(barstack: Barstack) -> None:
+def test_choices_are_listed(barstack: Barstack) -> None:
     meanings = barstack("models", "show", "lstm", "--json", code=0).json["meanings"]
     assert meanings["schedule"].endswith("(constant, cosine, one_cycle)")
 

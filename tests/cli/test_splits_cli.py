@@ -26,13 +26,13 @@ def test_list(barstack: Barstack) -> None:
 
 
 @pytest.mark.parametrize("name", SPLITTERS.names())
-def test_plot_of_made_up_decisions_fits_a_terminal(barstack: Barstack, name: str) -> None:
+def test_plot_of_synthetic_decisions_fits_a_terminal(barstack: Barstack, name: str) -> None:
     shown = barstack("splits", "plot", "--split", name, code=0).out
     assert max(map(len, shown.splitlines())) <= 80
-    told = barstack("splits", "plot", "--split", name, "--json", code=0).json
-    folds = told["folds"]
+    answer = barstack("splits", "plot", "--split", name, "--json", code=0).json
+    folds = answer["folds"]
     assert len(shown.split("\n▄▄")[0].splitlines()) == 2 + len(folds)
-    assert ("▒" in shown) == (told["kind"] == "crossed")
+    assert ("▒" in shown) == (answer["kind"] == "crossed")
     for fold in folds:
         assert all(fold[part] for part in ("train", "test", "purged"))
         # One symbol: a row is a decision time.
@@ -43,23 +43,23 @@ def test_plot_of_made_up_decisions_fits_a_terminal(barstack: Barstack, name: str
 
 def test_settings_of_the_picture(barstack: Barstack) -> None:
     plot = ("splits", "plot", "--split", "purged_kfold", "--set", "folds=3", "--stop", "0")
-    told = barstack(
+    answer = barstack(
         *plot, "--decisions", "90", "--horizon", "4", "--memory", "5", "--json", code=0
     ).json
-    middle = told["folds"][1]
+    middle = answer["folds"][1]
     assert (middle["test"], middle["purged"], middle["embargoed"], middle["stop"]) == (30, 6, 5, 0)
-    assert told["paths"] == [[0, 1, 2]]
+    assert answer["paths"] == [[0, 1, 2]]
 
 
 def test_plot_of_a_study(barstack: Barstack, tmp_path: Path) -> None:
     study = tmp_path / "study.yaml"
     study.write_text(STUDY)
     page = tmp_path / "split.html"
-    told = barstack("splits", "plot", study, "--html", page, "--json", code=0).json
-    assert told["split"]["split"] == "walk_forward"
-    assert told["memory_bars"] == 15
-    assert told["html"] == str(page)
-    for fold in told["folds"]:
+    answer = barstack("splits", "plot", study, "--html", page, "--json", code=0).json
+    assert answer["split"]["split"] == "walk_forward"
+    assert answer["memory_bars"] == 15
+    assert answer["html"] == str(page)
+    for fold in answer["folds"]:
         assert (fold["purged"], fold["stop"], fold["embargoed"]) == (3, 0, 0)
     text = page.read_text()
     assert "<h1>Hours</h1>" in text
@@ -82,16 +82,16 @@ def test_a_page_takes_the_place_of_no_other_file(barstack: Barstack, tmp_path: P
         ((named_as_page,), named_as_page),
         ((), notes),
     ):
-        said = " ".join(barstack("splits", "plot", *given, "--html", page, code=2).err.split())
-        assert "The page would take the place of" in said
-        assert "which is no page. Name one that ends in .html" in said
+        message = " ".join(barstack("splits", "plot", *given, "--html", page, code=2).err.split())
+        assert "The page would take the place of" in message
+        assert "which is no page. Name one that ends in .html" in message
         assert page.read_text() == STUDY
 
 
 def test_a_page_of_many_paths(barstack: Barstack, tmp_path: Path) -> None:
     page = tmp_path / "paths.html"
     assert (
-        "5 paths"
+        "5 backtest paths"
         in barstack("splits", "plot", "--split", "combinatorial_purged", "--html", page, code=0).out
     )
     text = page.read_text()
@@ -110,7 +110,7 @@ def test_mistakes_are_explained(barstack: Barstack, tmp_path: Path) -> None:
         (("--decisions", "5"), "5 decision times cannot make 6 stretches"),
         (("--stop", "1"), "--stop must be 0 or more and below 1, got 1"),
         (("--memory", "-1", "--split", "purged_kfold"), "memory_bars must be 0 or more, got -1"),
-        ((study, "--horizon", "3"), "A study's bars and label say"),
+        ((study, "--horizon", "3"), "A study's bars and label determine"),
         ((tmp_path / "none.yaml",), "none.yaml"),
     ):
         assert sentence in " ".join(barstack("splits", "plot", *arguments, code=2).err.split())

@@ -26,7 +26,7 @@ def called(*arguments: str, **options: object) -> subprocess.CompletedProcess[st
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_any_encoding_shows_what_it_can(encoding: str) -> None:
     done = called("list", "models", env={"PYTHONIOENCODING": encoding}, encoding=encoding)
     assert done.returncode == 0, done.stderr
@@ -35,7 +35,7 @@ def test_any_encoding_shows_what_it_can(encoding: str) -> None:
 
 @needs_full
 @pytest.mark.parametrize("arguments", [["list", "models"], ["schema"], ["--help"]], ids=str)
-def test_output_that_cannot_be_written_is_told(arguments: list[str]) -> None:
+def test_output_that_cannot_be_written_is_reported(arguments: list[str]) -> None:
     with FULL.open("w") as full:
         done = called(*arguments, stdout=full, stderr=subprocess.PIPE, capture_output=False)
     assert done.returncode == 3

@@ -5,18 +5,23 @@ A page marks them with `<!-- generated: NAME -->` and `<!-- end -->`. A test tel
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.docs import measured
 from tests.docs.doc_pages import ROOT
+
+from barstack.cli._root import app
 
 _MARKED = re.compile(
     r"(?P<begin><!-- generated: (?P<name>\w+) -->\n).*?(?P<end>^<!-- end -->$)",
@@ -26,7 +31,16 @@ _MARKED = re.compile(
 
 @cache
 def barstack(*arguments: str) -> str:
-    """What the command prints on a terminal of eighty columns."""
+    """What the command prints on a terminal of eighty columns.
+
+    Help needs no process of its own; lists do, as tests register parts of theirs in this one.
+    """
+    if arguments[-1] == "--help":
+        out = io.StringIO()
+        with redirect_stdout(out), pytest.MonkeyPatch.context() as patch:
+            patch.setenv("COLUMNS", "80")
+            app(arguments, prog_name="barstack", standalone_mode=False)
+        return out.getvalue()
     command = [str(Path(sys.executable).with_name("barstack")), *arguments]
     environment = os.environ | {"COLUMNS": "80"}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)

@@ -190,13 +190,15 @@ def test_every_setting_of_a_network_is_documented_with_its_default() -> None:
         if not issubclass(spec, Neural):
             continue
         (row,) = re.findall(rf"^\| `{name}` \|.*$", section, re.M)
-        told = {
+        documented = {
             field: text.removesuffix(" bars")
             for field, text in re.findall(r"`(\w+)` \((.*?)\)", row)
         }
         own = spec.model_fields.keys() - Neural.model_fields.keys()
         defaults = {field: spec.model_fields[field].default for field in own}
-        assert told == {field: str(value).strip("()") for field, value in defaults.items()}, name
+        assert documented == {field: str(value).strip("()") for field, value in defaults.items()}, (
+            name
+        )
 
 
 def test_every_study_key_is_documented_with_its_default() -> None:

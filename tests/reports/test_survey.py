@@ -76,14 +76,14 @@ def values(packed: Any) -> list[float]:
     return [float(each) for each in packed]
 
 
-def test_nothing_found_is_said() -> None:
+def test_nothing_found_has_a_sentence() -> None:
     page = own_part(render_survey(surveyed({"A": filled()})))
     assert "Nothing to report on 1 symbol." in page
     assert "Sound" in page
     assert own_part(render_survey(Survey("none"))).count("<section") == 6
 
 
-def test_pictures_are_capped_and_this_is_said() -> None:
+def test_pictures_are_capped_and_the_page_notes_it() -> None:
     panel = {f"S{n:03d}": holed(f"S{n:03d}", 50 + n) for n in range(PICTURES + 5)}
     survey = surveyed(panel)
     assert len(survey.portraits) == PICTURES

@@ -1,18 +1,16 @@
 """The command line: parse, call, print."""
 
 # Importing a module adds its commands; `--help` lists them in this order.
-from . import _app  # noqa: F401  # isort: skip
+from . import _study  # noqa: F401  # isort: skip
+from . import _results  # noqa: F401  # isort: skip
+from . import _list  # noqa: F401  # isort: skip
 from . import (  # noqa: F401
     _artifacts,
-    _audit,
-    _compare,
     _data,
-    _export,
     _features,
     _fetch,
     _import,
     _models,
-    _sign,
     _splits,
     _world,
 )

@@ -1,4 +1,4 @@
-"""Look at bars: what the catalog holds, and what the checks find in it or in files."""
+"""`barstack data`: what the catalog holds, and what checks find in it or in files."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import typer
 
 from barstack.core.errors import ConfigError, StorageError, did_you_mean
 
-from ._root import app
-from ._terminal import Json, print_json, stderr, stdout
+from ._root import Catalogs, Json, app
+from ._terminal import print_json, report, stderr, stdout
 
 if TYPE_CHECKING:
     from barstack.bars import Catalog, Collection
@@ -32,7 +32,6 @@ Timezone = Annotated[str | None, typer.Option(help="Of files whose times carry n
 Bar = Annotated[str | None, typer.Option(help="Of files: length of a bar, such as 5min.")]
 Html = Annotated[Path | None, typer.Option(help="Write a page with pictures here.")]
 Verify = Annotated[bool, typer.Option("--verify", help="Also read every stored byte.")]
-Folder = Annotated[Path | None, typer.Option(help="The catalog, if not $BARSTACK_CATALOG.")]
 
 
 @app.command(epilog="Example: barstack data us_equities_5m --html bars.html")
@@ -48,7 +47,7 @@ def data(
     bar: Bar = None,
     html: Html = None,
     verify: Verify = False,
-    catalog: Folder = None,
+    catalog: Catalogs = None,
     as_json: Json = False,
 ) -> None:
     """List the catalog, or check bars: gaps, splits, bad prints, stale prices, volume.
@@ -77,8 +76,8 @@ def data(
         survey = _of_collection(kept.collection(what), symbol, hours, verify)
     elif Path(what).exists():
         usual = {"calendar": "24/7", "hours": hours or "regular", "stamp": "open"}
-        said = {name: value for name, value in files.items() if value is not None}
-        survey = _of_files(Path(what), symbol, usual | said)
+        given = {name: value for name, value in files.items() if value is not None}
+        survey = _of_files(Path(what), symbol, usual | given)
     else:
         raise ConfigError(
             f"{what!r} is no file, no folder and no collection of {kept.folder}. "
@@ -100,9 +99,9 @@ def data(
 
 def _refuse_options(given: Options, why: str) -> None:
     """`ConfigError` where an option is given that would change nothing."""
-    said = [f"--{name}" for name, value in given.items() if value is not None]
-    if said:
-        raise ConfigError(f"{', '.join(said)} {why}")
+    names = [f"--{name}" for name, value in given.items() if value is not None]
+    if names:
+        raise ConfigError(f"{', '.join(names)} {why}")
 
 
 def _list(catalog: Catalog, as_json: bool) -> None:
@@ -117,20 +116,18 @@ def _list(catalog: Catalog, as_json: bool) -> None:
         for line in collections_lines(rows, str(catalog.folder), console.width):
             console.print(line)
         for sentence in damages:
-            stderr().print("[bold red]damaged[/]  ", end="")
-            stderr().print(sentence, markup=False, highlight=False, soft_wrap=True)
+            report("damaged", sentence)
     else:
         stdout().print(
             f"The catalog at {catalog.folder} is empty. Bring bars in with barstack import or "
             "barstack fetch, or check files: barstack data PATH",
-            highlight=False,
         )
     if damages:
         raise typer.Exit(1)
 
 
 def _row(catalog: Catalog, name: str) -> Options:
-    """What a collection holds, as far as it can be read; what cannot be is said in `damages`."""
+    """Facts on a collection, as far as it can be read; what cannot be is listed in `damages`."""
     row: Options = {"collection": name, **dict.fromkeys(_FACTS), "damages": []}
     parts: list[Summary] = []
     try:
@@ -188,7 +185,7 @@ def _of_files(path: Path, wanted: list[str] | None, reading: Options) -> Survey:
     from barstack.reports import Survey  # noqa: PLC0415
 
     source = {"provider": "files", "path": str(path.resolve()), "symbols": wanted}
-    # The provider checks the settings, and says of a mistyped one what there is.
+    # The provider validates the settings, with suggestions for mistyped ones.
     tables = PROVIDERS.parse(source | reading).read(Path())
     length_us = parse_duration(reading["bar"]) if "bar" in reading else None
     options = {name: value for name, value in reading.items() if name != "bar"}

@@ -1,8 +1,9 @@
-"""Look at features: what there is, what each computes, and what it looks like on real bars."""
+"""`barstack features`: what there is, what each computes, and its values on real bars."""
 
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,15 +11,15 @@ import typer
 
 from barstack.core.errors import ConfigError, did_you_mean
 
-from ._root import group
-from ._terminal import Json, print_json, stdout
+from ._root import Json, group
+from ._terminal import print_json, stdout
 
 if TYPE_CHECKING:
     from barstack.features import Feature
 
 features = group(
     "features",
-    "What features there are, what each computes, and how it looks.",
+    "What features there are, what each computes, and how it behaves.",
     "barstack features show rsi",
 )
 
@@ -55,18 +56,19 @@ def list_(
     if as_json:
         print_json({"features": [_facts(each) for each in chosen]})
         return
-    from rich.table import Table  # noqa: PLC0415
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("column", no_wrap=True, max_width=30)
-    table.add_column("formula")
+    from rich.table import Column  # noqa: PLC0415
+
+    from ._tables import folded, table  # noqa: PLC0415
+
+    shown = table(Column("column", no_wrap=True, max_width=30), folded("formula"))
     for each_group in groups:
-        own = [each for each in chosen if each.kernel.group == each_group]
-        if own:
-            table.add_row(f"[bold cyan]{each_group}[/], {len(own)}", "")
-        for each in own:
-            table.add_row(f" {each.name}", _formula(each))
-    stdout().print(table)
+        members = [each for each in chosen if each.kernel.group == each_group]
+        if members:
+            shown.add_row(f"{each_group}, {len(members)}", style="bold cyan")
+        for each in members:
+            shown.add_row(f" {each.name}", " ".join(each.kernel.about.split("\n\n")[0].split()))
+    stdout().print(shown)
 
 
 @features.command(epilog="Example: barstack features show rsi --param window=21")
@@ -78,17 +80,16 @@ def show(
     if as_json:
         print_json(facts)
         return
-    from rich.table import Table  # noqa: PLC0415
+    from ._tables import facts_table  # noqa: PLC0415
 
     console = stdout()
-    console.print(f"[bold]{facts['column']}[/]\n")
-    console.print(facts["formula"], markup=False, highlight=False)
+    console.print(f"{facts['column']}\n", style="bold")
+    console.print(facts["formula"])
     if facts["note"]:
-        console.print(f"\n{facts['note']}", markup=False, highlight=False)
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        console.print(f"\n{facts['note']}")
     params = [f"{key}={value!r}".removesuffix(".0") for key, value in facts["params"].items()]
     low, high = (("unbounded" if end is None else f"{end:g}") for end in facts["range"])
-    for label, value in (
+    rows = [
         ("group", facts["group"]),
         ("parameters", ", ".join(params)),
         ("reads", ", ".join(facts["inputs"])),
@@ -99,10 +100,9 @@ def show(
         ("state", f"{facts['state_floats']:,} numbers"),
         ("source", facts["source"]),
         ("in sets", ", ".join(facts["sets"])),
-    ):
-        table.add_row(f"[bold]{label}[/]", value or "–")
+    ]
     console.print()
-    console.print(table)
+    console.print(facts_table(rows))
 
 
 @features.command(epilog="Example: barstack features plot rsi --html rsi.html")
@@ -118,7 +118,7 @@ def plot(
     timeframe: Timeframe = None,
     as_json: Json = False,
 ) -> None:
-    """A page with the feature under the price, and how its values are spread."""
+    """A page with the feature under the price, and the distribution of its values."""
     from barstack.bars import PROVIDERS  # noqa: PLC0415
     from barstack.features import FeatureSet  # noqa: PLC0415
     from barstack.reports import render_feature, write_page  # noqa: PLC0415
@@ -132,13 +132,13 @@ def plot(
     panel = PROVIDERS.parse(source).load()
     table = FeatureSet(features=(feature,)).compute(panel)
     symbol = next(iter(panel))
-    own = table.decisions.symbol == symbol
-    page = render_feature(feature, panel[symbol], table.values[own, 0], newest)
+    rows = table.decisions.symbol == symbol
+    page = render_feature(feature, panel[symbol], table.values[rows, 0], newest)
     write_page(page, html)
     if as_json:
         print_json({"page": str(html), "column": feature.name, "symbol": symbol})
     else:
-        stdout().print(f"Wrote {html}", highlight=False)
+        stdout().print(f"Wrote {html}")
 
 
 def _feature(name: str, param: list[str] | None, timeframe: str | None) -> Feature:
@@ -156,18 +156,22 @@ def _feature(name: str, param: list[str] | None, timeframe: str | None) -> Featu
     return Feature(feature=name, params=params, timeframe=timeframe)
 
 
-def _facts(feature: Feature) -> dict[str, Any]:
+@cache
+def _sets() -> dict[str, set[str]]:
+    """The features of each named set, for hourly bars."""
     from barstack.core.times import parse_duration  # noqa: PLC0415
     from barstack.features import FEATURE_SETS, named_set  # noqa: PLC0415
 
+    hour = parse_duration("1h")
+    return {
+        name: {column.feature for column in named_set(name, hour).features}
+        for name in sorted(FEATURE_SETS)
+    }
+
+
+def _facts(feature: Feature) -> dict[str, Any]:
     kernel, values = feature.kernel, feature.values
     formula, _, note = kernel.about.partition("\n\n")
-    hour = parse_duration("1h")
-    sets = [
-        each
-        for each in sorted(FEATURE_SETS)
-        if feature.feature in {own.feature for own in named_set(each, hour).features}
-    ]
     return {
         "name": feature.feature,
         "column": feature.name,
@@ -183,12 +187,8 @@ def _facts(feature: Feature) -> dict[str, Any]:
         "scale_free": kernel.scale_free,
         "state_floats": kernel.memory_for(values),
         "source": kernel.source,
-        "sets": sets,
+        "sets": [name for name, features in _sets().items() if feature.feature in features],
     }
-
-
-def _formula(feature: Feature) -> str:
-    return " ".join(feature.kernel.about.split("\n\n")[0].split())
 
 
 def _warmup(facts: dict[str, Any]) -> str:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from barstack.core.errors import ConfigError, SourceError
-from barstack.core.text import printable
 
-from ._root import app
-from ._terminal import Json, print_json, stderr, stdout
+from ._root import Catalogs, Json, app, settings_of
+from ._terminal import print_json, report, stderr, stdout
 
 if TYPE_CHECKING:
     from barstack.bars.catalog import Collection
@@ -23,14 +22,15 @@ Bar = Annotated[str | None, typer.Option(help="Length of a bar, such as 5min or 
 Start = Annotated[str | None, typer.Option(help="UTC, such as 2024-01-01.")]
 End = Annotated[str | None, typer.Option(help="UTC; by default the last closed bar.")]
 Into = Annotated[str | None, typer.Option(help="Collection; by default SOURCE_BAR.")]
-Folder = Annotated[Path | None, typer.Option(help="The catalog, if not $BARSTACK_CATALOG.")]
 Setting = Annotated[
     list[str] | None, typer.Option("--option", help="Of the source, feed=sip; repeat it.")
 ]
-Workers = Annotated[int, typer.Option(min=1, max=64, help="Symbols asked for at the same time.")]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Symbols requested at the same time.")]
 Attempts = Annotated[int, typer.Option(min=1, help="Requests for a page before a symbol fails.")]
 Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds a source may be silent.")]
-Again = Annotated[bool, typer.Option("--again", help="Ask for all, and revise what differs.")]
+Again = Annotated[
+    bool, typer.Option("--again", help="Request everything, and revise what differs.")
+]
 
 
 @app.command(epilog="Example: barstack fetch alpaca SPY AAPL --bar 5min --start 2024-01-01")
@@ -41,7 +41,7 @@ def fetch(
     start: Start = None,
     end: End = None,
     into: Into = None,
-    catalog: Folder = None,
+    catalog: Catalogs = None,
     option: Setting = None,
     workers: Workers = 4,
     again: Again = False,
@@ -49,9 +49,9 @@ def fetch(
     timeout: Timeout = 30.0,
     as_json: Json = False,
 ) -> None:
-    """Fetch bars into the catalog: only what is missing there, each page kept as it comes.
+    """Fetch bars into the catalog: only what is missing there, each page stored as it arrives.
 
-    Exit code 3 when the source failed for a symbol; what arrived is kept, and the same command
+    Exit code 3 when the source failed for a symbol; what arrived is stored, and the same command
     continues.
     """
     from barstack.bars.catalog import Catalog  # noqa: PLC0415 (numpy is slow to import)
@@ -59,7 +59,6 @@ def fetch(
     from barstack.bars.sources import fetch as fetch_missing  # noqa: PLC0415
 
     from ._progress import ShownProgress  # noqa: PLC0415
-    from ._settings import settings_of  # noqa: PLC0415
 
     given = {
         "symbols": symbols or None,
@@ -109,32 +108,27 @@ def _remote(source: str, given: dict[str, Any]) -> PagedProvider:
 
 def _show(fetched: Fetched, collection: Collection) -> None:
     import numpy as np  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
 
     from barstack.core.times import iso  # noqa: PLC0415
 
+    from ._tables import right, table  # noqa: PLC0415
+
     console = stdout()
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column("symbol")
-    for heading in ("new bars", "pages", "retries"):
-        table.add_column(heading, justify="right")
-    table.add_column("from")
-    table.add_column("to")
+    shown = table("symbol", *map(right, ("new bars", "pages", "retries")), "from", "to")
     known = set(collection.symbols())
     for symbol, each in fetched.symbols.items():
         ends = ["–", "–"]
         if symbol in known and (summary := collection.summary(symbol)).rows:
             ends = [iso(np.datetime64(t, "us"))[:16] for t in (summary.first_us, summary.last_us)]
         counts = (f"{count:,}" for count in (each.new, each.pages, each.tries.retries))
-        table.add_row(symbol, *counts, *ends, style="red" if each.error else "")
-    console.print(table)
+        shown.add_row(symbol, *counts, *ends, style="red" if each.error else "")
+    console.print(shown)
     for symbol, each in fetched.symbols.items():
         for sentence in _sentences(symbol, each):
-            console.print(f"  {sentence}", style="yellow", highlight=False)
+            console.print(f"  {sentence}", style="yellow")
     for sentence in fetched.errors.values():
-        stderr().print("[bold red]failed[/]  ", end="")
-        stderr().print(printable(sentence), markup=False, highlight=False, soft_wrap=True)
-    console.print(f"  in {collection.folder}", highlight=False, soft_wrap=True)
+        report("failed", sentence)
+    console.print(f"  in {collection.folder}", soft_wrap=True)
 
 
 def _sentences(symbol: str, each: Any) -> list[str]:
@@ -142,9 +136,9 @@ def _sentences(symbol: str, each: Any) -> list[str]:
     if not each.asked:
         found.append(f"{symbol}: nothing was missing")
     if each.revised:
-        found.append(f"{symbol}: {each.revised:,} bars came with other values and were replaced")
+        found.append(f"{symbol}: {each.revised:,} bars had other values and were replaced")
     if each.disordered:
-        found.append(f"{symbol}: {each.disordered} pages came out of order and were sorted")
+        found.append(f"{symbol}: {each.disordered} pages were out of order and were sorted")
     if each.repeats:
-        found.append(f"{symbol}: {each.repeats:,} rows came twice, one of each is kept")
+        found.append(f"{symbol}: {each.repeats:,} rows were duplicates, of which one is stored")
     return found

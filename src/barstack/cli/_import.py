@@ -1,4 +1,4 @@
-"""`barstack import`: files into the catalog, after showing how they look to be read."""
+"""`barstack import`: files into the catalog, after showing how they are understood."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import typer
 
 from barstack.core.errors import ConfigError, DataError
 
-from ._root import app
-from ._terminal import Json, print_json, stderr, stdout
+from ._root import Json, app
+from ._terminal import print_json, stderr, stdout
 
 if TYPE_CHECKING:
     from barstack.bars.importing import Outcome, Plan
@@ -34,20 +34,20 @@ def import_(
         Path | None, typer.Option(help="Its folder; by default $BARSTACK_CATALOG or ./catalog.")
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Take what is sure or likely without asking.")
+        bool, typer.Option("--yes", help="Accept what is sure or likely without asking.")
     ] = False,
     calendar: Annotated[Text, typer.Option(help="Such as XNYS, CMES, FX or 24/7.")] = None,
     hours: Annotated[Text, typer.Option(help="regular or extended.")] = None,
-    timezone: Annotated[Text, typer.Option(help="Of times that carry none.")] = None,
+    timezone: Annotated[Text, typer.Option(help="Of times without a zone.")] = None,
     stamp: Annotated[
-        Text, typer.Option(help="open or close: which end of a bar times name.")
+        Text, typer.Option(help="open or close: which end of a bar its time is.")
     ] = None,
     bar: Annotated[Text, typer.Option(help="Length of a bar, such as 5min.")] = None,
     columns: Annotated[
         list[str] | None, typer.Option(help="Such as time=Date,close=Last or volume=zeros.")
     ] = None,
     symbol: Annotated[
-        Text, typer.Option(help="Of all the bars, whatever files are called.")
+        Text, typer.Option(help="Symbol of all bars, whatever the files are called.")
     ] = None,
     symbol_column: Annotated[Text, typer.Option(help="Column that names symbols.")] = None,
     dayfirst: Annotated[
@@ -61,57 +61,55 @@ def import_(
     thousands: Annotated[Text, typer.Option(help="Mark between thousands.")] = None,
     encoding: Annotated[Text, typer.Option(help="Such as utf-8 or cp1252.")] = None,
     drop_bad_rows: Annotated[
-        bool, typer.Option("--drop-bad-rows", help="Repair: leave out rows that are no bars.")
+        bool, typer.Option("--drop-bad-rows", help="Repair: drop rows that are no valid bars.")
     ] = False,
     keep: Annotated[
-        Text, typer.Option(help="Repair: of rows of one time keep the first or last.")
+        Text, typer.Option(help="Repair: of rows with the same time keep the first or last.")
     ] = None,
-    sort: Annotated[
-        bool, typer.Option("--sort", help="Repair: put rows in order of time.")
-    ] = False,
+    sort: Annotated[bool, typer.Option("--sort", help="Repair: sort rows by time.")] = False,
     revise: Annotated[
         bool, typer.Option("--revise", help="Replace stored bars that differ.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Bring files of bars into the catalog.
+    """Import files of bars into the catalog.
 
-    How they are to be read is guessed, shown with the evidence, and asked for; options answer.
+    Their format is guessed, shown with the evidence, and confirmed by you or by options.
     """
-    said: dict[str, Any] = {
+    given: dict[str, Any] = {
         "calendar": calendar, "hours": hours, "timezone": timezone, "stamp": stamp, "bar": bar,
         "symbol": symbol, "symbol_column": symbol_column, "dayfirst": dayfirst,
         "time_format": time_format, "separator": "\t" if separator == "tab" else separator,
         "decimal": decimal, "thousands": thousands, "encoding": encoding,
         "columns": _columns(columns or []),
     }  # fmt: skip
-    said = {name: value for name, value in said.items() if value not in (None, {})}
+    given = {name: value for name, value in given.items() if value not in (None, {})}
     from barstack.bars import Catalog  # noqa: PLC0415
     from barstack.bars.importing import Repairs, plan_import  # noqa: PLC0415
 
     repairs = Repairs(drop_bad_rows=drop_bad_rows, keep=keep, sort=sort)
-    plans = plan_import(path, into, said)
+    plans = plan_import(path, into, given)
     plans = [_with_name(plan, alone=plan.path == path) for plan in plans]
     if not as_json:
         _show(plans)
-    plans, left_out = _confirmed(plans, said, yes)
-    brought = {}
+    plans, left_out = _confirmed(plans, given, yes)
+    outcomes_of = {}
     for plan in plans:
-        brought[plan.into] = _run(plan, Catalog(catalog), repairs, revise, as_json)
+        outcomes_of[plan.into] = _run(plan, Catalog(catalog), repairs, revise, as_json)
     if as_json:
-        print_json({"collections": [_plain(plan, brought[plan.into]) for plan in plans]})
-    faults = [each for outcomes in brought.values() for each in outcomes if each.error]
+        print_json({"collections": [_plain(plan, outcomes_of[plan.into]) for plan in plans]})
+    faults = [each for outcomes in outcomes_of.values() for each in outcomes if each.error]
     if faults or left_out:
-        taken = sum(len(outcomes) for outcomes in brought.values()) - len(faults)
+        taken = sum(len(outcomes) for outcomes in outcomes_of.values()) - len(faults)
         errors = [str(each.error) for each in faults]
         count = len(errors) + len(left_out)
         listed = "\n".join([*errors, *left_out])
         raise DataError(f"{count} not imported, {taken} imported.\n{listed}")
 
 
-def _columns(given: list[str]) -> dict[str, str]:
+def _columns(options: list[str]) -> dict[str, str]:
     columns = {}
-    for part in (part for each in given for part in each.split(",")):
+    for part in (part for each in options for part in each.split(",")):
         role, equals, name = part.partition("=")
         if not equals:
             raise ConfigError(f"Cannot use --columns {part}. Write time=Date,close=Last.")
@@ -151,15 +149,15 @@ def _show(plans: list[Plan]) -> None:
         console.print(first)
 
 
-def _confirmed(plans: list[Plan], said: dict[str, Any], yes: bool) -> tuple[list[Plan], list[str]]:
-    """The plans to go on with, and what is to be said of those that are left out.
+def _confirmed(plans: list[Plan], given: dict[str, Any], yes: bool) -> tuple[list[Plan], list[str]]:
+    """The plans to carry out, and a sentence on each that is left out.
 
-    `ConfigError` where nobody can answer. What is answered of one folder holds for no other.
+    `ConfigError` where nobody can answer. An answer about one folder holds for no other.
     """
     from barstack.bars.importing import sentence  # noqa: PLC0415
 
     if sys.stdin.isatty() and not yes:
-        plans = [_answered(plan, said, alone=len(plans) == 1) for plan in plans]
+        plans = [_answered(plan, given, alone=len(plans) == 1) for plan in plans]
     ready = [plan for plan in plans if not plan.error and not plan.guess.open]
     left_out = []
     for plan in plans:
@@ -170,7 +168,7 @@ def _confirmed(plans: list[Plan], said: dict[str, Any], yes: bool) -> tuple[list
             by_itself = ["import", plan.path, "--into", plan.into, *options, "--yes"]
             words = _called_with(*options) if len(plans) == 1 else by_itself
             left_out.append(
-                f"{plan.into}: this must be said: {sentence(plan.guess.open)}\n"
+                f"{plan.into}: this must be given: {sentence(plan.guess.open)}\n"
                 f"With the words in capitals filled in: barstack {shlex.join(words)}"
             )
     if not ready:
@@ -194,32 +192,32 @@ def _called_with(*options: str) -> list[str]:
     return [*(word for word in sys.argv[1:] if word != "--yes"), *options, "--yes"]
 
 
-def _answered(plan: Plan, said: dict[str, Any], *, alone: bool) -> Plan:
+def _answered(plan: Plan, given: dict[str, Any], *, alone: bool) -> Plan:
     """A plan once its questions are answered at the terminal."""
     from barstack.bars.importing import plan_import  # noqa: PLC0415
 
     while plan.guess.open:
         if not alone:
-            stderr().print(f"{plan.path}:", markup=False, highlight=False)
-        said = _asked(said, {each.setting: each for each in plan.guess.open})
-        (plan,) = plan_import(plan.path, plan.into, said)
+            stderr().print(f"{plan.path}:")
+        given = _prompted(given, {each.setting: each for each in plan.guess.open})
+        (plan,) = plan_import(plan.path, plan.into, given)
         _show([plan])
     return plan
 
 
-def _asked(said: dict[str, Any], unanswered: dict[str, Any]) -> dict[str, Any]:
-    said = dict(said)
+def _prompted(given: dict[str, Any], unanswered: dict[str, Any]) -> dict[str, Any]:
+    given = dict(given)
     for setting, clue in unanswered.items():
         choices = f" ({', '.join(clue.choices)})" if clue.choices else ""
         answer = typer.prompt(f"{clue.because} {setting}{choices}", err=True).strip()
         if setting == "dayfirst":
-            said[setting] = not answer.lstrip("-").lower().startswith("m")
+            given[setting] = not answer.lstrip("-").lower().startswith("m")
         elif setting.startswith("columns."):
             role = setting.removeprefix("columns.")
-            said["columns"] = {**said.get("columns", {}), role: answer}
+            given["columns"] = {**given.get("columns", {}), role: answer}
         else:
-            said[setting] = answer
-    return said
+            given[setting] = answer
+    return given
 
 
 def _option(clue: Any) -> list[str]:
@@ -243,7 +241,7 @@ def _run(plan: Plan, catalog: Any, repairs: Any, revise: bool, as_json: bool) ->
     outcomes = run_import(job, catalog, ShownProgress(stderr()))
     if not as_json:
         for line in outcome_lines(plan.into, outcomes, catalog):
-            stdout().print(line, highlight=False, soft_wrap=True)
+            stdout().print(line, soft_wrap=True)
     return outcomes
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from barstack.core.errors import BarstackError
-from barstack.core.text import printable
 
 from ._root import app
 from ._terminal import (
@@ -18,6 +16,7 @@ from ._terminal import (
     drop_output,
     flush_output,
     refuse_little_memory,
+    report,
     stderr,
 )
 
@@ -35,19 +34,20 @@ def main() -> None:
             app()
     except SystemExit as leaving:  # also how typer ends a command that is done
         if leaving.code == INTERRUPTED:  # typer has turned Ctrl-C into this
-            _say("", "\nInterrupted. Finished steps are kept; the same command continues.")
+            with suppress(OSError):
+                stderr().print(_INTERRUPTED)
         try:
             flush_output()
         except OSError as error:
-            sys.exit(_told(error))
+            sys.exit(_reported(error))
         raise
-    except BaseException as error:  # noqa: BLE001 (each is told, and has an exit code)
-        sys.exit(_told(error))
+    except BaseException as error:  # noqa: BLE001 (each is reported, and has an exit code)
+        sys.exit(_reported(error))
 
 
-def _told(error: BaseException) -> int:
-    """The exit code of an error, once it is told."""
-    if isinstance(error, OutputClosedError):  # whoever reads our output has seen enough
+def _reported(error: BaseException) -> int:
+    """Report an error and return its exit code."""
+    if isinstance(error, OutputClosedError):  # the reader of our output needs no more
         drop_output()
     elif isinstance(error, BarstackError):
         _say(type(error).__name__, str(error))
@@ -57,31 +57,21 @@ def _told(error: BaseException) -> int:
     elif isinstance(error, OSError):
         _say("StorageError", f"The operating system refuses: {error}.")
         drop_output()
-    else:  # a fault of ours: shown whole
-        _tell(lambda: stderr().print_exception(max_frames=8))
+    else:  # a bug: shown in full
+        with suppress(OSError):
+            stderr().print_exception(max_frames=8)
     return BarstackError.exit_code
 
 
+_INTERRUPTED = "\nInterrupted. Finished steps are kept; the same command continues."
 _LESS = "Give fewer bars, symbols or features, or smaller settings of the models."
 
 
-def _say(name: str, sentence: str) -> None:
-    """A sentence on standard error, with nothing in it that moves a terminal's cursor."""
-
-    def write() -> None:
-        if name:
-            stderr().print(f"[bold red]{name}[/]  ", end="")
-        stderr().print(printable(sentence), markup=False, highlight=False, soft_wrap=True)
-
-    _tell(write)
-
-
-def _tell(write: Callable[[], None]) -> None:
-    with suppress(OSError):  # nobody is left to tell where standard error cannot be written
-        write()
+def _say(label: str, sentence: str) -> None:
+    with suppress(OSError):  # nobody can be reached where standard error cannot be written
+        report(label, sentence)
 
 
 def _note(message: Warning | str, *_: Any, **__: Any) -> None:
     """A warning as a sentence, without the line of code that gave it."""
-    stderr().print("[bold yellow]Note[/]  ", end="")
-    stderr().print(printable(str(message)), markup=False, highlight=False, soft_wrap=True)
+    report("Note", str(message), "bold yellow")

@@ -1,4 +1,4 @@
-"""Look at models: what there is, what each can forecast, and its settings."""
+"""`barstack models`: what there is, what each can forecast, and its settings."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import typer
 
 from barstack.core.errors import ConfigError, MissingPackageError, did_you_mean
 
-from ._root import group
-from ._terminal import Json, print_json, stdout
+from ._root import Json, group, summary
+from ._terminal import print_json, stdout
 
 if TYPE_CHECKING:
     from barstack.models import Model
@@ -39,7 +39,7 @@ def list_(
     outputs: Outputs = 4,
     as_json: Json = False,
 ) -> None:
-    """All models by family; of a network, how many parameters it has at its usual size."""
+    """All models by family; for networks, the number of parameters at the default size."""
     from barstack.models import MODELS  # noqa: PLC0415
 
     rows = [_facts(name, MODELS.get(name), features, outputs) for name in MODELS.names()]
@@ -53,19 +53,17 @@ def list_(
     if as_json:
         print_json({"models": rows})
         return
-    from rich.table import Table  # noqa: PLC0415
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("model", no_wrap=True)
-    table.add_column("parameters", justify="right", no_wrap=True)
-    table.add_column("about")
+    from ._tables import folded, right, table  # noqa: PLC0415
+
+    shown = table("model", right("parameters"), folded("about"))
     for each in sorted({row["family"] for row in rows}):
-        own = [row for row in rows if row["family"] == each]
-        table.add_row(f"[bold cyan]{each}[/], {len(own)}", "", "")
-        for row in own:
+        members = [row for row in rows if row["family"] == each]
+        shown.add_row(f"{each}, {len(members)}", style="bold cyan")
+        for row in members:
             size = "" if row["parameters"] is None else f"{row['parameters']:,}"
-            table.add_row(f" {row['name']}", size, row["about"])
-    stdout().print(table)
+            shown.add_row(f" {row['name']}", size, row["about"])
+    stdout().print(shown)
     if any(row["parameters"] for row in rows):
         stdout().print(f"\nParameters with {features} features and {outputs} outputs.")
 
@@ -86,24 +84,18 @@ def show(
     if as_json:
         print_json(facts)
         return
-    from rich.table import Table  # noqa: PLC0415
+    from ._tables import facts_table, folded, table  # noqa: PLC0415
 
     console = stdout()
-    console.print(f"[bold]{name}[/], {facts['family']}\n")
-    console.print(facts["about"], markup=False, highlight=False)
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_row("[bold]forecasts[/]", ", ".join(facts["tasks"]))
+    console.print(name, style="bold", end="")
+    console.print(f", {facts['family']}\n\n{facts['about']}\n")
+    rows = [("forecasts", ", ".join(facts["tasks"]))]
     if facts["parameters"] is not None:
         size = f"{facts['parameters']:,} with {features} features and {outputs} outputs"
-        table.add_row("[bold]parameters[/]", size)
-    table.add_row("[bold]stops early[/]", "yes" if facts["stops_early"] else "no")
-    console.print()
-    console.print(table)
+        rows.append(("parameters", size))
+    console.print(facts_table([*rows, ("stops early", "yes" if facts["stops_early"] else "no")]))
     if facts["settings"]:
-        settings = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        settings.add_column("setting", no_wrap=True)
-        settings.add_column("default", overflow="fold")
-        settings.add_column("meaning")
+        settings = table("setting", folded("default"), folded("meaning"))
         for key, default in facts["settings"].items():
             shown = "none" if default is None else str(default)
             settings.add_row(key, shown, facts["meanings"][key])
@@ -112,21 +104,20 @@ def show(
 
 
 def _facts(name: str, model: type[Model], features: int, outputs: int) -> dict[str, Any]:
-    about = (model.__doc__ or "").split("\n\n")[0]
     return {
         "name": name,
         "family": model.family,
         "tasks": list(model.tasks),
         "stops_early": model.stops_early,
         "parameters": _parameters(model, features, outputs),
-        "about": " ".join(about.split()),
+        "about": summary(model),
     }
 
 
 def _parameters(model: type[Model], features: int, outputs: int) -> int | None:
-    """Of a network at its usual size, where PyTorch is there to build it.
+    """Of a network at its default size, where PyTorch is installed to build it.
 
-    Other models grow with what they are given.
+    The size of other models depends on the data.
     """
     count = getattr(model, "parameter_count", None)
     try:
@@ -136,7 +127,7 @@ def _parameters(model: type[Model], features: int, outputs: int) -> int | None:
 
 
 def _settings(model: type[Model]) -> dict[str, Any]:
-    """Each setting's default; those that must be given say so."""
+    """Each setting's default, or "required"."""
     return {
         key: "required" if info.is_required() else info.get_default(call_default_factory=True)
         for key, info in model.model_fields.items()

@@ -51,7 +51,7 @@ class ShownProgress(Progress):
             self._bars.advance(self._task, units)
 
     def note(self, text: str) -> None:
-        self._console.print(f"  {printable(text)}", markup=False, highlight=False, style="yellow")
+        self._console.print(f"  {printable(text)}", style="yellow")
 
     def done(self, name: str, how: str, seconds: float) -> None:
-        self._console.print(f"  {name:<20} {how:<7} {seconds:7.2f} s", highlight=False)
+        self._console.print(f"  {name:<20} {how:<7} {seconds:7.2f} s")

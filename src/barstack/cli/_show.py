@@ -1,13 +1,15 @@
-"""Findings as tables and a sentence, for a terminal."""
+"""Results of a run as tables and sentences, for a terminal."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
+import numpy as np
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from barstack.core.forecast import Forecast
 from barstack.core.horizon import Horizon
@@ -15,62 +17,56 @@ from barstack.core.times import iso
 from barstack.evaluation import Evaluation, Score, Verdict, adjusted_p_value
 from barstack.experiments import Run
 
+from ._tables import right, table
+
 _COLOURS = {"none": "white", "unproven": "yellow", "supported": "green"}
 _FITS = {"return": "R² %", "quantiles": "skill %"}
 _TITLES = {"none": "No edge", "unproven": "No edge proven", "supported": "Edge supported"}
 
 
 def show_run(run: Run, console: Console) -> None:
-    """Leaderboard, verdict and where the report lies."""
+    """Leaderboard, verdict, and the paths of report and artifact."""
     console.print()
     console.print(leaderboard_table(run.evaluation, run.verdict.trials))
     if run.evaluation.levels:
-        console.print("skill  pinball loss below that of the historical quantiles", highlight=False)
+        console.print("skill  pinball loss below that of the historical quantiles")
     console.print(
-        "±      one standard error, from leaving out blocks of time\n"
+        "±      one standard error, from a jackknife over blocks of time\n"
         "right  a forecast of zero counts as half right\n"
         "edge   mean profit of a bar after costs, beyond a steady position\n"
-        "luck   how often luck alone does as well, everything tried counted",
-        highlight=False,
+        "luck   p-value: how often luck alone does as well, all trials counted",
     )
     show_verdict(run.verdict, console)
-    console.print(f"  report    {run.folder / 'report.html'}", highlight=False, soft_wrap=True)
-    console.print(f"  artifact  {run.folder / 'artifact'}", highlight=False, soft_wrap=True)
+    console.print(f"  report    {run.folder / 'report.html'}", soft_wrap=True)
+    console.print(f"  artifact  {run.folder / 'artifact'}", soft_wrap=True)
 
 
 def show_verdict(verdict: Verdict, console: Console) -> None:
     """The verdict in a box."""
     colour = _COLOURS[verdict.edge]
-    title = f"[bold]{_TITLES[verdict.edge]}[/bold]"
+    title = Text(_TITLES[verdict.edge], style="bold")
     console.print(Panel(verdict.sentence, title=title, border_style=colour, padding=(1, 2)))
 
 
 def leaderboard_table(evaluation: Evaluation, trials: int, horizon: str | None = None) -> Table:
     """All forecasters at each horizon: ensembles, members, then naive forecasts."""
     fit = _FITS.get(evaluation.task, "log loss")
-    table = Table(
-        title=f"{_named(evaluation.symbols)}: decisions out of fold, "
-        f"{evaluation.first_at[:10]} to {evaluation.last_at[:10]}",
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        padding=(0, 2, 0, 0),
-        pad_edge=False,
-        header_style="bold",
+    span = f"{evaluation.first_at[:10]} to {evaluation.last_at[:10]}"
+    shown = table(
+        "forecaster",
+        *map(right, ("right %", "IC", fit, "edge bp/bar", "luck")),
+        title=f"{_named(evaluation.symbols)}: decisions out of fold, {span}",
     )
-    table.add_column("forecaster", no_wrap=True)
-    for heading in ("right %", "IC", fit, "edge bp/bar", "luck"):
-        table.add_column(heading, justify="right", no_wrap=True)
     for each in evaluation.horizons:
         if horizon not in (None, each):
             continue
         known = max((s.n_decisions for s in evaluation.scores if s.horizon == each), default=0)
-        table.add_row(f"[bold cyan]{Horizon.parse(each).in_words} ahead[/]", f"{known:,}")
+        shown.add_row(f"{Horizon.parse(each).in_words} ahead", f"{known:,}", style="bold cyan")
         for score in evaluation.scores:
             if score.horizon == each:
-                table.add_row(*_row(score, fit, trials), style=_style(score))
-        table.add_row()
-    return table
+                shown.add_row(*_row(score, fit, trials), style=_style(score))
+        shown.add_row()
+    return shown
 
 
 def _named(symbols: list[str]) -> str:
@@ -117,26 +113,31 @@ def plus_minus(value: float | None, error: float | None, scale: float, digits: i
 def forecast_lines(
     forecast: Forecast, sides: Mapping[str, int] | None = None, verdict: str | None = None
 ) -> list[str]:
-    """The newest forecast of each symbol, in words; `sides` as a rule takes them, if one does.
+    """The newest forecast of each symbol, in words.
 
-    verdict  the word of the study's verdict, to stand beside each
+    Parameters
+    ----------
+    sides
+        By symbol, the side that a rule takes, if the label has a rule.
+    verdict
+        The edge of the study's verdict, which is shown beside each.
     """
     title = _TITLES.get(verdict or "", "no verdict given")
     word = f" ({title.lower()})" if verdict else ""
     lines = []
     for code, symbol in enumerate(forecast.decisions.symbols):
-        rows = [row for row, own in enumerate(forecast.decisions.symbol_code) if own == code]
-        if not rows:
+        rows = np.flatnonzero(forecast.decisions.symbol_code == code)
+        if not len(rows):
             continue
-        newest = max(rows, key=lambda row: forecast.decisions.decided_at[row])
+        newest = rows[np.argmax(forecast.decisions.decided_at[rows])]
         side = sides.get(symbol) if sides else None
-        said = ", ".join(
+        answer = ", ".join(
             f"{horizon} {_in_words(forecast, newest, place, side)}"
             for place, horizon in enumerate(forecast.target.horizons)
         )
         if side == 0:
-            said = "the rule takes no side"
-        lines.append(f"{symbol} at {iso(forecast.decisions.decided_at[newest])}: {said}{word}")
+            answer = "the rule takes no side"
+        lines.append(f"{symbol} at {iso(forecast.decisions.decided_at[newest])}: {answer}{word}")
     return lines
 
 

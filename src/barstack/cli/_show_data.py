@@ -15,6 +15,8 @@ from barstack.bars.checks import Finding
 from barstack.core.times import iso
 from barstack.reports import Survey, facts, sentence
 
+from ._tables import right, table
+
 _ROWS = 30
 _SENTENCES = 10
 _COLOURS = {"refuse": "red", "warn": "yellow"}
@@ -29,12 +31,12 @@ def collections_lines(rows: list[dict[str, Any]], folder: str, width: int) -> It
 
     A name too long to stand beside its figures gets a line of its own.
     """
-    table = [_HEADINGS, *map(_cells, rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [_HEADINGS, *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     room = width - sum(widths[1:]) - len(widths) + 1
-    widths[0] = max(len(each[0]) for each in table if len(each[0]) <= room or each is _HEADINGS)
+    widths[0] = max(len(each[0]) for each in lines if len(each[0]) <= room or each is _HEADINGS)
     yield Text(f"Catalog {folder}", style="bold")
-    for row, (name, *cells) in zip([None, *rows], table, strict=True):
+    for row, (name, *cells) in zip([None, *rows], lines, strict=True):
         alone = len(name) > widths[0]
         if alone:
             yield Text(name)
@@ -68,35 +70,29 @@ def show_survey(survey: Survey, console: Console, html: Path | None) -> None:
     """Facts, a table of findings, and below it what to do about each kind."""
     known = dict(facts(survey))
     span = known["from, to"].replace(", ", " to ") if "from, to" in known else "none"
-    console.print(Text(survey.title, style="bold"))
+    console.print(survey.title, style="bold")
     console.print(
         f"{known['symbols']} symbol(s), {known['bars']} bars of {known.get('length', '?')}, "
         f"{span}; {known['hours']} sessions of {known['calendar']}",
-        highlight=False,
     )
     console.print()
     if survey.findings:
         console.print(findings_table(survey))
         console.print()
         _sentences(survey.in_order(), console)
-    console.print(Text(sentence(survey), style="bold"))
+    console.print(sentence(survey), style="bold")
     if html is not None:
-        console.print(Text(f"Page with pictures: {html}"), soft_wrap=True)
+        console.print(f"Page with charts: {html}", soft_wrap=True)
 
 
 def findings_table(survey: Survey) -> Table:
     """A row a finding, those that refuse first."""
-    table = _table("")
-    table.add_column("symbol", no_wrap=True, max_width=12)
-    table.add_column("check", no_wrap=True)
-    table.add_column("level", no_wrap=True)
-    table.add_column("count", justify="right", no_wrap=True)
-    table.add_column("first", no_wrap=True)
-    table.add_column("last", no_wrap=True)
+    shown = table("symbol", "check", "level", right("count"), "first", "last")
+    shown.columns[0].max_width = 12
     found = survey.in_order()
     for each in found[:_ROWS]:
-        table.add_row(
-            Text(each.symbol),
+        shown.add_row(
+            each.symbol,
             each.check,
             Text(each.level, style=_COLOURS[each.level]),
             f"{each.count:,}",
@@ -104,8 +100,8 @@ def findings_table(survey: Survey) -> Table:
             _day(each.last_at_us),
         )
     if len(found) > _ROWS:
-        table.add_row("…", f"and {len(found) - _ROWS:,} more: --json or --html has all")
-    return table
+        shown.add_row("…", f"and {len(found) - _ROWS:,} more: --json or --html has all")
+    return shown
 
 
 def _sentences(found: list[Finding], console: Console) -> None:
@@ -115,23 +111,11 @@ def _sentences(found: list[Finding], console: Console) -> None:
         kinds.setdefault(each.check, []).append(each)
     shown = [group[0] for group in kinds.values()][:_SENTENCES]
     for each in shown:
-        console.print(Text(f"{each.check}: {each.sentence}"))
+        console.print(f"{each.check}: {each.sentence}")
         others = len(kinds[each.check]) - 1
         if others:
-            console.print(Text(f"  and {others:,} more such finding(s)", style="dim"))
+            console.print(f"  and {others:,} more such finding(s)", style="dim")
     console.print()
-
-
-def _table(title: str) -> Table:
-    return Table(
-        title=title or None,
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-        header_style="bold",
-    )
 
 
 def _day(at_us: int | None) -> str:
@@ -139,7 +123,7 @@ def _day(at_us: int | None) -> str:
 
 
 def size(n_bytes: int) -> str:
-    """Bytes as people read them.
+    """A number of bytes for people to read.
 
     >>> size(512), size(2_500_000), size(3_200_000_000)
     ('512 B', '2.5 MB', '3.2 GB')

@@ -1,4 +1,4 @@
-"""What `barstack splits plot` draws: the rows of a study, or made-up ones."""
+"""What `barstack splits plot` draws: the rows of a study, or synthetic ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from barstack.core.errors import ConfigError
 
-from ._settings import settings_of
+from ._root import settings_of
 from ._terminal import stderr
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from barstack.core.times import KnownAt
     from barstack.splits import Splitter
 
-DECISIONS, HORIZON, MEMORY, STOP = 240, 12, 24, 0.15  # where nothing else is said
+DECISIONS, HORIZON, MEMORY, STOP = 240, 12, 24, 0.15  # defaults
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Scene:
     facts: list[tuple[str, str]]
 
 
-def made_up(
+def synthetic(
     split: str | None,
     settings: list[str],
     n_decisions: int | None,
@@ -43,7 +43,7 @@ def made_up(
     memory: int | None,
     stop: float | None,
 ) -> Scene:
-    """Decisions by the hour, whose labels all take so many of them."""
+    """Hourly decisions, whose labels all span `horizon` of them."""
     import numpy as np  # noqa: PLC0415
 
     from barstack.core.decisions import Decisions  # noqa: PLC0415

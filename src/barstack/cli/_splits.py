@@ -1,4 +1,4 @@
-"""Look at splits: which there are, and what each fold trains on, leaves out and tests."""
+"""`barstack splits`: which there are, and what each fold trains on, leaves out and tests."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import typer
 
 from barstack.core.errors import ConfigError
 
-from ._root import group
-from ._split_scenes import DECISIONS, HORIZON, MEMORY, STOP, Scene, made_up, of_study
-from ._terminal import Json, print_json, stdout
+from ._root import Json, group, summary
+from ._split_scenes import DECISIONS, HORIZON, MEMORY, STOP, Scene, of_study, synthetic
+from ._terminal import print_json, stdout
 
 if TYPE_CHECKING:
-    from barstack.core.decisions import Rows
+    from barstack.core.arrays import Rows
     from barstack.splits import SplitPicture
 
 splits = group(
     "splits",
-    "How time can be cut into folds, and pictures of it.",
+    "How time can be cut into folds, as charts.",
     "barstack splits plot --split combinatorial_purged --set groups=8",
 )
 
@@ -34,10 +34,7 @@ def list_(as_json: Json = False) -> None:
         name: {field: info.get_default() for field, info in kind.model_fields.items()}
         for name, kind in kinds.items()
     }
-    abouts = {
-        name: " ".join((kind.__doc__ or "").split("\n\n")[0].split())
-        for name, kind in kinds.items()
-    }
+    abouts = {name: summary(kind) for name, kind in kinds.items()}
     if as_json:
         rows = [
             {"name": name, "kind": kind.kind, "settings": settings[name], "about": abouts[name]}
@@ -45,19 +42,16 @@ def list_(as_json: Json = False) -> None:
         ]
         print_json({"splits": rows})
         return
-    from rich.table import Table  # noqa: PLC0415
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("name", no_wrap=True)
-    table.add_column("kind", no_wrap=True)
-    table.add_column("about, and settings")
+    from ._tables import folded, table  # noqa: PLC0415
+
+    shown = table("name", "kind", folded("about, and settings"))
     for name, kind in kinds.items():
-        own = ", ".join(
-            f"{field}={'none' if value is None else value}"
-            for field, value in settings[name].items()
-        )
-        table.add_row(name, kind.kind, f"{abouts[name]}\n[dim]{own}[/]")
-    stdout().print(table, highlight=False)
+        shown.add_row(name, kind.kind, abouts[name])
+        values = ("none" if value is None else value for value in settings[name].values())
+        pairs = zip(settings[name], values, strict=True)
+        shown.add_row("", "", ", ".join(f"{field}={value}" for field, value in pairs), style="dim")
+    stdout().print(shown)
     stdout().print("Forward trains on the past only, crossed on both sides of each test.")
 
 
@@ -67,7 +61,7 @@ def list_(as_json: Json = False) -> None:
 )
 def plot(
     study: Annotated[
-        Path | None, typer.Argument(help="A study file; by default made-up decisions.")
+        Path | None, typer.Argument(help="A study file; by default synthetic decisions.")
     ] = None,
     split: Annotated[
         str | None,
@@ -78,7 +72,7 @@ def plot(
         typer.Option("--set", metavar="<field=value>", help="A setting of it; repeat it."),
     ] = None,
     decisions: Annotated[
-        int | None, typer.Option(help=f"How many to make up; {DECISIONS} by default.")
+        int | None, typer.Option(help=f"Number of synthetic decisions; {DECISIONS} by default.")
     ] = None,
     horizon: Annotated[
         int | None, typer.Option(help=f"Of their labels, in bars; {HORIZON} by default.")
@@ -90,24 +84,24 @@ def plot(
     stop: Annotated[
         float | None,
         typer.Option(
-            help=f"Share of training times to stop early by; {STOP} by default, or, "
-            "of a study in which nothing stops early, 0."
+            help=f"Share of training times for early stopping; {STOP} by default, or "
+            "0 for a study in which nothing stops early."
         ),
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a page with the picture here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with the chart here.")] = None,
     as_json: Json = False,
 ) -> None:
-    """What each fold trains on, purges, embargoes and tests, a line a fold."""
+    """What each fold trains on, purges, embargoes and tests, one line per fold."""
     from barstack.splits import fold_parts, paths, picture  # noqa: PLC0415
 
     if html is not None:
         _check_page(html, study)
     if study is None:
-        scene = made_up(split, set_ or [], decisions, horizon, memory, stop)
+        scene = synthetic(split, set_ or [], decisions, horizon, memory, stop)
     elif decisions is not None or horizon is not None:
         raise ConfigError(
-            "A study's bars and label say what --decisions and --horizon do. Leave these out, or "
-            "the study."
+            "A study's bars and label determine what --decisions and --horizon set. Leave these "
+            "out, or the study."
         )
     else:
         scene = of_study(study, split, set_ or [], memory, stop)
@@ -134,16 +128,17 @@ def plot(
 
     console = stdout()
     about = ", ".join(f"{label} {value}" for label, value in scene.facts)
-    console.print(f"[bold]{scene.title}[/]: {about}", highlight=False)
+    console.print(scene.title, style="bold", end="")
+    console.print(f": {about}")
     show_picture(drawn, console)
     if len(routes) > 1:
-        console.print(f"{len(routes)} paths can be put together of them.", highlight=False)
+        console.print(f"{len(routes)} backtest paths can be assembled from them.")
     if html is not None:
-        console.print(f"  page  {html}", highlight=False, soft_wrap=True)
+        console.print(f"  page  {html}", soft_wrap=True)
 
 
 def _check_page(html: Path, study: Path | None) -> None:
-    """`ConfigError` for a page that would take the place of a study, or of what is no page."""
+    """`ConfigError` for a page that would overwrite a study, or anything that is no page."""
     if html.suffix.lower() != ".html" or (study is not None and html.resolve() == study.resolve()):
         raise ConfigError(
             f"The page would take the place of {html}, which is no page. Name one that ends in "

@@ -1,4 +1,4 @@
-"""What all commands share: options, consoles, and how JSON is printed."""
+"""Consoles for people and JSON for programs, whatever the terminal can show."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import json
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from barstack.core.errors import StorageError
 from barstack.core.text import printable
@@ -17,8 +15,6 @@ from barstack.core.text import printable
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
 class OutputClosedError(Exception):
@@ -36,19 +32,19 @@ def print_json(content: Any) -> None:
 
 
 def flush_output() -> None:
-    """Write what is still held back, so that what cannot be written is told, and not at exit."""
+    """Write what is buffered, so that an error is reported now and not at exit."""
     if sys.stdout is not None:  # closed by whoever started us
         sys.stdout.flush()
 
 
 def drop_output() -> None:
-    """Let Python not try once more, at exit, to write what could not be written."""
+    """Keep Python from trying again, at exit, to write what could not be written."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def stdout() -> Console:
-    """Where results go."""
+    """Where results go. No markup, no highlighting: text in brackets stays as it is."""
     return _console(stderr=False)
 
 
@@ -67,12 +63,19 @@ def _console(*, stderr: bool) -> Console:
         def on_broken_pipe(self) -> None:
             raise OutputClosedError
 
-    return Terminal(stderr=stderr, emoji=False)
+    return Terminal(stderr=stderr, emoji=False, markup=False, highlight=False)
 
 
 # What we print beyond ASCII, for terminals and files that cannot show it.
 _PLAIN = {"²": "^2", "±": "+-", "–": "-", "…": "...", "×": "x", "÷": "/", "−": "-", "≥": ">=",
           "≤": "<=", "→": "->", "“": '"', "”": '"', "’": "'", "·": "*", "█": "#"}  # fmt: skip
+
+
+def report(label: str, sentence: str, style: str = "bold red") -> None:
+    """A styled label and a sentence on standard error."""
+    console = stderr()
+    console.print(f"{label}  ", style=style, end="")
+    console.print(sentence, soft_wrap=True)
 
 
 def any_encoding() -> None:
@@ -86,11 +89,11 @@ def any_encoding() -> None:
 def _plain(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeEncodeError)
     letters = error.object[error.start : error.end]
-    told = (
+    shown = (
         _PLAIN.get(letter) or letter.encode("ascii", "backslashreplace").decode()
         for letter in letters
     )
-    return "".join(told), error.end
+    return "".join(shown), error.end
 
 
 _LEAST_ADDRESS_SPACE = 2 * 2**30
@@ -99,7 +102,7 @@ _LEAST_ADDRESS_SPACE = 2 * 2**30
 def refuse_little_memory() -> None:
     """`StorageError` where a limit of the shell leaves less than the libraries map at their start.
 
-    Below it they do not raise an error that could be told: they abort.
+    Below it they abort without an error that could be reported.
     """
     try:
         import resource  # noqa: PLC0415 (not on Windows)

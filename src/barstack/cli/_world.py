@@ -1,4 +1,4 @@
-"""Make worlds: bars whose best possible forecast is known."""
+"""`barstack world`: synthetic markets whose best possible forecast is known."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ import typer
 
 from barstack.core.errors import ConfigError, did_you_mean
 
-from ._root import group
-from ._terminal import Json, print_json, stderr, stdout
+from ._root import Catalogs, Json, group, settings_of, summary
+from ._terminal import print_json, stderr, stdout
 
 if TYPE_CHECKING:
     from barstack.bars import Bars, Catalog
     from barstack.worlds import World
 
-Folder = Annotated[Path | None, typer.Option(help="The catalog, if not $BARSTACK_CATALOG.")]
 
 world = group(
     "world",
-    "Made-up markets whose best possible forecast is known.",
+    "Synthetic markets whose best possible forecast is known.",
     "barstack world make --kind linear --into toy",
 )
 
@@ -29,9 +28,9 @@ world = group(
 def make(
     kind: Annotated[str, typer.Option(help="See: barstack world list.")],
     into: Annotated[str, typer.Option(help="Name of the collection to write.")],
-    r2: Annotated[float | None, typer.Option(help="Of the best forecast, 1 bar ahead.")] = None,
-    symbols: Annotated[int | None, typer.Option(help="How many.")] = None,
-    bars: Annotated[int | None, typer.Option(help="For each symbol.")] = None,
+    r2: Annotated[float | None, typer.Option(help="R² of the best forecast, 1 bar ahead.")] = None,
+    symbols: Annotated[int | None, typer.Option(help="Number of symbols.")] = None,
+    bars: Annotated[int | None, typer.Option(help="Bars of each symbol.")] = None,
     bar: Annotated[str | None, typer.Option(help="Length of a bar, such as 5min.")] = None,
     calendar: Annotated[str | None, typer.Option(help="XNYS, CMES, 24/7 ...")] = None,
     noise: Annotated[str | None, typer.Option(help="gaussian, garch, market ...")] = None,
@@ -44,10 +43,10 @@ def make(
         list[str] | None,
         typer.Option("--with", metavar="<field=value>", help="Any other setting; repeat it."),
     ] = None,
-    catalog: Folder = None,
+    catalog: Catalogs = None,
     as_json: Json = False,
 ) -> None:
-    """Write a world into the catalog, and how good its best forecast is beside it.
+    """Write a world into the catalog, with the accuracy of its best forecast.
 
     The same options give the same bytes.
     """
@@ -55,7 +54,6 @@ def make(
     from barstack.worlds import WORLDS, store  # noqa: PLC0415
 
     from ._progress import ShownProgress  # noqa: PLC0415
-    from ._settings import settings_of  # noqa: PLC0415
 
     given: dict[str, Any] = {
         "r2": r2,
@@ -77,22 +75,25 @@ def make(
 
 @world.command(name="list", epilog="Example: barstack world list")
 def list_(as_json: Json = False) -> None:
-    """The kinds of worlds, and the noises that any of them can have."""
+    """The kinds of worlds, and the noises that each of them can have."""
     from barstack.worlds import NOISES, WORLDS  # noqa: PLC0415
 
     kinds = {name: WORLDS.get(name) for name in WORLDS.names()}
     if as_json:
         rows = [
-            {"name": name, "signal": each.about_signal, "about": _about(each)}
+            {"name": name, "signal": each.about_signal, "about": summary(each)}
             for name, each in kinds.items()
         ]
         noises = {name: noise.content() for name, noise in NOISES.items()}
         print_json({"worlds": rows, "noises": noises})
         return
-    from ._show_world import kinds_table  # noqa: PLC0415
+    from ._tables import folded, table  # noqa: PLC0415
 
-    stdout().print(kinds_table([(name, _about(each)) for name, each in kinds.items()]))
-    stdout().print(f"Noises: {', '.join(NOISES)}.", highlight=False)
+    shown = table("kind", folded("about"))
+    for name, each in kinds.items():
+        shown.add_row(name, summary(each))
+    stdout().print(shown)
+    stdout().print(f"Noises: {', '.join(NOISES)}.")
 
 
 @world.command(epilog="Example: barstack world show toy --against us_equities_5m --html toy.html")
@@ -105,11 +106,11 @@ def show(
         list[str] | None,
         typer.Option(metavar="<str>", help="Of the real bars, only these; repeat it."),
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a page with pictures here.")] = None,
-    catalog: Folder = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with charts here.")] = None,
+    catalog: Catalogs = None,
     as_json: Json = False,
 ) -> None:
-    """How good the best forecast of a world is, and how much its bars resemble real ones."""
+    """Accuracy of the best forecast of a world, and how closely its bars resemble real ones."""
     from barstack.bars import Catalog  # noqa: PLC0415
 
     kept = Catalog(catalog)
@@ -136,7 +137,7 @@ def show(
     stdout().print("\nWhat the bars are like, the world first:")
     stdout().print(likeness_table([*own, *facts]))
     if html is not None:
-        stdout().print(f"  page  {html}", highlight=False, soft_wrap=True)
+        stdout().print(f"  page  {html}", soft_wrap=True)
 
 
 def _show(catalog: Catalog, name: str, as_json: bool) -> None:
@@ -148,7 +149,7 @@ def _show(catalog: Catalog, name: str, as_json: bool) -> None:
         return
     from ._show_world import figures_table, headline  # noqa: PLC0415
 
-    stdout().print(headline(name, made), highlight=False)
+    stdout().print(headline(name, made))
     stdout().print(figures_table(content["figures"]))
 
 
@@ -167,7 +168,3 @@ def _real(catalog: Catalog, against: str, wanted: list[str] | None, made: World)
 
     source = {"provider": "files", "path": str(Path(against).resolve()), "symbols": wanted}
     return list(PROVIDERS.parse(source | {"calendar": made.calendar}).load().values())
-
-
-def _about(kind: type[World]) -> str:
-    return " ".join((kind.__doc__ or "").split("\n\n")[0].split())
