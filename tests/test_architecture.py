@@ -165,7 +165,7 @@ def test_array_aliases_are_defined_in_one_file() -> None:
         if file == ALIASES_FILE:
             continue
         for node in trees()[file].body:
-            targets = [node.target] if isinstance(node, ast.AnnAssign) else []
+            targets: list[ast.expr] = [node.target] if isinstance(node, ast.AnnAssign) else []
             targets += node.targets if isinstance(node, ast.Assign) else []
             names = [target.id for target in targets if isinstance(target, ast.Name)]
             value = getattr(node, "value", None)
