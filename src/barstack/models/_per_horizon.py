@@ -46,7 +46,8 @@ class HorizonRows(NamedTuple):
     @property
     def teaches(self) -> bool:
         """Whether labels and features differ at all, to the precision in which libraries look."""
-        return bool(np.ptp(self.y.astype(np.float32)) > 0.0 and np.ptp(self.X, axis=0).any())
+        labels_vary = np.ptp(self.y.astype(np.float32)) > 0.0
+        return bool(labels_vary and self.once("varies", lambda: np.ptp(self.X, axis=0).any()))
 
     def counted(self) -> HorizonRows:
         """Without the rows that count nothing."""

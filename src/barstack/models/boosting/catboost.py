@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from barstack.core.arrays import Floats
+from barstack.core.arrays import Array, Floats
 from barstack.core.forecast import Target, Task
 
 from .._libraries import imported
@@ -26,6 +26,12 @@ _LOSSES: dict[Task, str] = {
     "direction": "Logloss",
     "three_class": "MultiClass",
 }
+
+
+def _by_column(rows: HorizonRows) -> Array:
+    """The features as CatBoost holds them: others it would copy number by number."""
+    found: Array = rows.once("catboost", lambda: np.asfortranarray(rows.X, np.float32))
+    return found
 
 
 def _loss(target: Target) -> str:
@@ -80,8 +86,8 @@ class CatBoost(NativeBoosting):
         )
         fit = partial(
             booster.fit,
-            catboost.Pool(train.X, train.y, weight=train.weight),
-            eval_set=catboost.Pool(stop.X, stop.y, weight=stop.weight),
+            catboost.Pool(_by_column(train), train.y, weight=train.weight),
+            eval_set=catboost.Pool(_by_column(stop), stop.y, weight=stop.weight),
             early_stopping_rounds=self.patience,
             init_model=None if begin is None else begin[0],
         )

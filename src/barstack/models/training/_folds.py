@@ -7,14 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from barstack.core.arrays import Rows
+from barstack.core.parts import built_in
 from barstack.datasets import Dataset
 
 from .._libraries import one_blas_thread
 from .._model import FoldFits, Model
 from ._fitted import FittedModel
-from ._train import check_task, label_scale, rows_with_enough, train
+from ._train import Prepared, check_task, fit_prepared, label_scale, prepare, rows_with_enough
 
 Seed = int | Callable[[Model, int], int]
+
+_KEPT = 8  # sets of samples, each of at most so many values
+_KEPT_VALUES = 2**21
 
 
 def train_folds(
@@ -72,6 +76,7 @@ class FoldTrainer:
         self.dataset, self.folds = dataset, folds
         self.disjoint_from = [None] * len(folds) if disjoint_from is None else disjoint_from
         self._shared: dict[type[FoldFits], FoldFits] = {}
+        self._newest: dict[tuple[int, int, bool], Prepared] = {}
         self._lock = threading.Lock()
 
     def train(
@@ -81,8 +86,8 @@ class FoldTrainer:
         check_task(model, self.dataset)
         kind = model.fold_fits
         if kind is None:
-            rows, disjoint = self.folds[fold], self.disjoint_from[fold]
-            return train(model, self.dataset, rows, seed, disjoint, threads=threads, **options)
+            prepared = self._prepared(model, fold)
+            return fit_prepared(model, self.dataset, prepared, seed, threads, **options)
         with one_blas_thread:
             fits = self.shared(kind)
             learned, scaler = fits.fit(model, fold)
@@ -99,6 +104,21 @@ class FoldTrainer:
             rows,
             rows[:0],
         )
+
+    def _prepared(self, model: Model, fold: int) -> Prepared:
+        """Samples for a fit; the newest small ones are shared by models that are given the same.
+
+        Models of other packages get their own, as they might change them.
+        """
+        key = (fold, model.lookback_bars, model.stops_early)
+        found = self._newest.get(key) if built_in(model) else None
+        if found is None:
+            rows, disjoint = self.folds[fold], self.disjoint_from[fold]
+            found = prepare(model, self.dataset, rows, disjoint)
+            if built_in(model) and found.fit.table.size <= _KEPT_VALUES:
+                with self._lock:
+                    self._newest = dict([*self._newest.items(), (key, found)][-_KEPT:])
+        return found
 
     def shared(self, kind: type[FoldFits]) -> FoldFits:
         """What fits of one kind share, made on first use."""

@@ -76,6 +76,18 @@ def train(
         For `fit` of models that take them: `folder=` and `on_epoch=` of networks.
     """
     prepared = prepare(model, dataset, rows, disjoint_from)
+    return fit_prepared(model, dataset, prepared, seed, threads, **options)
+
+
+def fit_prepared(
+    model: Model,
+    dataset: Dataset,
+    prepared: Prepared,
+    seed: int,
+    threads: int | None = None,
+    **options: Any,
+) -> FittedModel:
+    """Fit `model` on samples of the dataset; threads and options as in `train`."""
     if model.threaded:
         options["threads"] = cores() if threads is None else threads
     learned = _calls.fit(model, prepared.fit, prepared.stop, dataset.target, seed, **options)
