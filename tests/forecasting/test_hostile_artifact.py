@@ -157,7 +157,7 @@ WEIGHTS = [[], [[]], "x", [[0.3] * 3], [[0.3] * 2] * 2, [[-1.0, 1.0, 1.0]] * 2, 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
 def test_weights_of_members_are_checked(weights: Any, artifact: Path) -> None:
-    (artifact / "ensemble" / "weights.json").write_text(json.dumps({"weights": weights}))
+    (artifact / "ensemble.json").write_text(json.dumps({"weights": weights}))
     with pytest.raises(ArtifactError):
         load(resealed(artifact))
 
@@ -177,14 +177,12 @@ def test_weights_of_members_are_checked(weights: Any, artifact: Path) -> None:
     ],
 )
 def test_json_is_measured_before_it_is_parsed(text: str, said: str, artifact: Path) -> None:
-    (artifact / "ensemble" / "weights.json").write_bytes(text.encode("latin-1"))
+    (artifact / "ensemble.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(ArtifactError, match=said):
         load(resealed(artifact))
 
 
-@pytest.mark.parametrize(
-    "name", ["manifest.json", "manifest.sha256", "ensemble/weights.json", "members"]
-)
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.sha256", "ensemble.json", "members"])
 @pytest.mark.parametrize("to", ["/dev/zero", "/proc/kmsg", "/etc/passwd", "..", "nowhere"])
 def test_no_link_is_followed(name: str, to: str, artifact: Path) -> None:
     path = artifact / name
