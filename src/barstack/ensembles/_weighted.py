@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import scipy.optimize
 from pydantic import Field
 
 from barstack.core.arrays import Floats
@@ -100,13 +99,15 @@ class Stack(Weighted):
 
     def _least_squares(self, forecasts: Floats, y: Floats) -> Floats:
         """(n_members,) from forecasts (n_rows, n_members) and returns (n_rows,)."""
+        from scipy.optimize import nnls  # noqa: PLC0415 (slow to import; forecasting needs none)
+
         size = np.sqrt((forecasts**2).mean())
         if size == 0.0:
             return np.zeros(forecasts.shape[1])
         prior = y.std() / size / self.weight_spread * np.eye(forecasts.shape[1])
         left = np.vstack([forecasts / size, prior])
         right = np.concatenate([y / size, np.zeros(forecasts.shape[1])])
-        return np.asarray(scipy.optimize.nnls(left, right)[0])
+        return np.asarray(nnls(left, right)[0])
 
 
 def _realised_chances(forecasts: Floats, y: Floats, target: Target) -> Floats:

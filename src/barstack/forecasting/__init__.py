@@ -5,7 +5,7 @@ from ._manifest import Manifest, verified_manifest
 from ._models import Models
 from ._one_row import LiveEnsemble, OneRowEnsemble
 from ._predictor import Predictor, load
-from ._reload import check_reloads
+from ._reload import ReloadCheck, check_reloads
 from ._signature import new_key, sign, verify
 from ._streams import PanelStream, Stream
 from ._verdict import GivenVerdict, read_verdict, write_verdict
@@ -19,6 +19,7 @@ __all__ = [
     "PanelStream",
     "Predictor",
     "Provenance",
+    "ReloadCheck",
     "Stream",
     "TrainedEnsemble",
     "check_reloads",

@@ -1,4 +1,4 @@
-"""An artifact is loaded again before it is published, and must forecast what was trained."""
+"""Before it is published, an artifact is loaded in a fresh process and must forecast the same."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import tempfile
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 
-from barstack.core.errors import BarstackError, DataError, FaultError, PluginError
+from barstack.core.errors import BarstackError, DataError, FaultError
 from barstack.core.parts import broken, built_in
 from barstack.features import FeatureTable
 
@@ -25,35 +26,146 @@ _ROWS = 8  # forecasts compared
 _SAME = 1e-6  # of the size of a forecast: threads may add up in another order
 _LONGEST_S = 300
 _START = "from barstack.forecasting._reload import main; main()"
-_ANSWER = "forecasts: "  # begins the line, among all that a part may print
-_CANNOT = 3  # exit code where the parts are those of a script or notebook
+_CANNOT = 3  # exit code where the plugins are those of a script or notebook
+
+
+class ReloadCheck:
+    """One fresh process that loads an artifact and forecasts with it, beside other work.
+
+    `start` returns at once; `wait` raises where the artifact cannot be loaded, or forecasts
+    something else than what was trained. As a context manager it leaves no process behind.
+    """
+
+    def __init__(
+        self, trained: TrainedEnsemble, folder: Path, windows: list[Any], symbols: list[str]
+    ) -> None:
+        self._trained, self._folder = trained, folder
+        self._windows, self._symbols = windows, symbols
+        self._plugins = [
+            part for name in [*trained.members, trained.name] for part in _plugins(trained, name)
+        ]
+        self._scratch = tempfile.TemporaryDirectory()
+        self._process = self._started()
+
+    @classmethod
+    def start(cls, trained: TrainedEnsemble, folder: Path, table: FeatureTable) -> ReloadCheck:
+        """Begin to check what lies in `folder`, by the newest rows of `table`."""
+        usable = trained.with_history(table, np.arange(len(table.values)))[-_ROWS:]
+        windows, symbols = [], []
+        for row in usable:
+            window = table.values[row - trained.lookback_bars + 1 : row + 1]
+            symbol = str(table.decisions.symbol[row])
+            with suppress(DataError):  # of a ticker that a member was not trained on
+                _forecasts(trained, [window], [symbol])
+                windows.append(window)
+                symbols.append(symbol)
+        return cls(trained, folder, windows, symbols)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process, wherever it is."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._scratch.cleanup()
+
+    def wait(self) -> None:
+        """Return once the reloaded artifact has forecast the same.
+
+        Raises
+        ------
+        PluginError
+            Names the part of another package that saves or loads wrongly.
+        FaultError
+            One of barstack's own parts does.
+        """
+        try:
+            there = self._result()
+        finally:
+            self.close()
+        here = _forecasts(self._trained, self._windows, self._symbols)
+        if there is None:  # of a script or notebook: its parts are nowhere but here
+            loaded = TrainedEnsemble.load(self._folder)
+            there = _forecasts(loaded, self._windows, self._symbols)
+        # A member is at fault before what combines it, which comes first.
+        for name in [*list(here)[1:], *here]:
+            self._compare(name, np.array(here[name]), np.array(there.get(name, [])))
+
+    def _started(self) -> subprocess.Popen[bytes] | None:
+        modules = sorted({type(part).__module__ for part in self._plugins})
+        if "__main__" in modules:
+            return None
+        scratch = Path(self._scratch.name)
+        if self._windows:
+            np.save(scratch / "windows.npy", np.stack(self._windows), allow_pickle=False)
+        request = {
+            "folder": str(self._folder.resolve()),
+            "symbols": self._symbols,
+            "modules": modules,
+        }
+        (scratch / "request.json").write_text(json.dumps(request))
+        paths = os.pathsep.join(path for path in sys.path if path)
+        with (scratch / "stderr").open("wb") as stderr:
+            return subprocess.Popen(
+                [sys.executable, "-c", _START, str(scratch)],
+                env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            )
+
+    def _result(self) -> Any:
+        """What the process forecasts, by name; None where it cannot have the plugins."""
+        if self._process is None:
+            return None
+        try:
+            code = self._process.wait(_LONGEST_S)
+        except subprocess.TimeoutExpired:
+            raise self._unloadable(f"it takes more than {_LONGEST_S} s.") from None
+        if code == _CANNOT:
+            return None
+        scratch = Path(self._scratch.name)
+        if code:
+            lines = (scratch / "stderr").read_text(errors="replace").strip().splitlines()
+            raise self._unloadable((lines or [f"it ended with exit code {code}."])[-1][:400])
+        return json.loads((scratch / "forecasts.json").read_text())
+
+    def _compare(self, name: str, ours: Any, theirs: Any) -> None:
+        same = ours.shape == theirs.shape
+        if same and np.allclose(ours, theirs, rtol=_SAME, atol=_SAME * np.abs(ours).max()):
+            return
+        message = (
+            f"loaded again, {name} forecasts {np.ravel(theirs)[-3:].tolist()} where it "
+            f"forecast {ours.ravel()[-3:].tolist()}. Nothing was published. Mend its save and load."
+        )
+        if plugins := _plugins(self._trained, name):
+            raise broken(plugins[0], message)
+        raise FaultError(f"The artifact in {self._folder} is not what was trained: {message}")
+
+    def _unloadable(self, why: str) -> BarstackError:
+        message = f"cannot be loaded in a process of its own: {why} Nothing was published."
+        if self._plugins:
+            return broken(self._plugins[0], f"what it saved {message} Mend its save and load.")
+        return FaultError(f"The artifact in {self._folder} {message}")
 
 
 def check_reloads(trained: TrainedEnsemble, folder: Path, table: FeatureTable) -> None:
-    """An error unless what lies in `folder` forecasts the newest rows as `trained` does.
-
-    It is `PluginError` that names the part where that is of another package, else `FaultError`.
-
-    An artifact with parts of other packages is loaded in a process of its own, in which nothing
-    was trained; barstack's own parts, which keep nothing beside their files, are loaded here.
-    """
-    usable = trained.with_history(table, np.arange(len(table.values)))[-_ROWS:]
-    lookback = trained.lookback_bars
-    windows, symbols = [], []
-    for row in usable:
-        window, symbol = table.values[row - lookback + 1 : row + 1], table.decisions.symbol[row]
-        with suppress(DataError):  # of a ticker that a member was not trained on
-            _forecasts(trained, [window], [str(symbol)])
-            windows.append(window)
-            symbols.append(str(symbol))
-    here = _forecasts(trained, windows, symbols)
-    _compare(folder, trained, here, _forecasts(TrainedEnsemble.load(folder), windows, symbols))
-    parts = [part for name in here for part in _outside(trained, name)]
-    if parts and windows:
-        _compare(folder, trained, here, _elsewhere(folder, windows, symbols, parts) or here)
+    """`ReloadCheck`, waited for."""
+    with ReloadCheck.start(trained, folder, table) as check:
+        check.wait()
 
 
-def _outside(trained: TrainedEnsemble, name: str) -> list[Any]:
+def _plugins(trained: TrainedEnsemble, name: str) -> list[Any]:
     """The parts of other packages behind one of the forecasts."""
     if (member := trained.members.get(name)) is None:
         parts: list[Any] = [trained.ensemble.ensemble]
@@ -65,72 +177,14 @@ def _outside(trained: TrainedEnsemble, name: str) -> list[Any]:
 def _forecasts(trained: TrainedEnsemble, windows: list[Any], symbols: list[str]) -> Any:
     """By name of each forecaster, (n_rows, n_horizons, n_outputs) as lists."""
     one_row = OneRowEnsemble.plain(trained)
-    each_row = [one_row.predict(*each) for each in zip(windows, symbols, strict=True)]
-    return (
-        {name: [each[name].tolist() for each in each_row] for name in each_row[0]}
-        if each_row
-        else {}
-    )
-
-
-def _compare(folder: Path, trained: TrainedEnsemble, here: Any, there: Any) -> None:
-    members = [name for name in here if name in trained.members]
-    for name in [*members, *here]:  # a member is at fault before what combines it
-        values = here[name]
-        ours, theirs = np.array(values), np.array(there.get(name, []))
-        same = ours.shape == theirs.shape
-        if not same or not np.allclose(ours, theirs, rtol=_SAME, atol=_SAME * np.abs(ours).max()):
-            message = (
-                f"loaded again, {name} forecasts {np.ravel(theirs)[-3:].tolist()} where it "
-                f"forecast {ours.ravel()[-3:].tolist()}. Nothing was published. Mend its save and "
-                "load."
-            )
-            if outside := _outside(trained, name):
-                raise broken(outside[0], message)
-            raise FaultError(f"The artifact in {folder} is not what was trained: {message}")
-
-
-def _elsewhere(folder: Path, windows: list[Any], symbols: list[str], parts: list[Any]) -> Any:
-    """What a new process says; None where it cannot have the parts, as of a notebook."""
-    modules = sorted({type(part).__module__ for part in parts})
-    if "__main__" in modules:
-        return None
-    with tempfile.TemporaryDirectory() as scratch:
-        np.save(Path(scratch) / "windows.npy", np.stack(windows), allow_pickle=False)
-        request = {"folder": str(folder.resolve()), "symbols": symbols, "modules": modules}
-        found = [path for path in sys.path if path]
-        try:
-            done = subprocess.run(
-                [sys.executable, "-c", _START, scratch, json.dumps(request)],
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(found)},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_LONGEST_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise _unloadable(parts[0], f"it takes more than {_LONGEST_S} s.") from None
-    if done.returncode == _CANNOT:
-        return None
-    answers = [line for line in done.stdout.splitlines() if line.startswith(_ANSWER)]
-    if done.returncode or not answers:
-        message = (done.stderr.strip().splitlines() or ["it ended without a word."])[-1]
-        raise _unloadable(parts[0], message[:400])
-    return json.loads(answers[-1].removeprefix(_ANSWER))
-
-
-def _unloadable(part: Any, why: str) -> PluginError:
-    return broken(
-        part,
-        f"what it saved cannot be loaded in a process of its own: {why} Nothing was published. "
-        "Mend its save and load.",
-    )
+    found = [one_row.predict(*each) for each in zip(windows, symbols, strict=True)]
+    return {name: [each[name].tolist() for each in found] for name in found[0]} if found else {}
 
 
 def main() -> None:
-    """Load what the arguments name, and print what it forecasts."""
-    scratch, request = Path(sys.argv[1]), json.loads(sys.argv[2])
+    """Load the artifact that the argument's request names, and write down what it forecasts."""
+    scratch = Path(sys.argv[1])
+    request = json.loads((scratch / "request.json").read_text())
     try:
         for module in request["modules"]:
             import_module(module)
@@ -138,8 +192,11 @@ def main() -> None:
         sys.exit(_CANNOT)
     try:
         trained = TrainedEnsemble.load(request["folder"])
-        windows = np.load(scratch / "windows.npy", allow_pickle=False)
-        print(f"\n{_ANSWER}{json.dumps(_forecasts(trained, list(windows), request['symbols']))}")
+        windows = []
+        if request["symbols"]:
+            windows = list(np.load(scratch / "windows.npy", allow_pickle=False))
+        found = _forecasts(trained, windows, request["symbols"])
+        (scratch / "forecasts.json").write_text(json.dumps(found))
     except BarstackError as error:
         if "needs what is not here" in str(error):  # registered within a function
             sys.exit(_CANNOT)
