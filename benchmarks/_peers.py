@@ -13,7 +13,7 @@ import polars as pl
 import talib
 
 from barstack.features import Feature, FeatureSet
-from barstack.features._view import NO_MARKET, REAL, WHOLE, nothing_seen, view
+from barstack.features._view import NO_MARKET, REAL, WHOLE, initial_view, view
 
 Work = Callable[[], Any]
 Timer = Callable[[Work], float]
@@ -136,7 +136,7 @@ def _seen(bars: Any) -> tuple[Any, Any]:
     """What features see of all bars, in columns."""
     whole = np.zeros((len(WHOLE), len(bars)), np.int64)
     real = np.zeros((len(REAL), len(bars)))
-    view(nothing_seen(), bars.records, NO_MARKET, whole, real)
+    view(initial_view(), bars.records, NO_MARKET, whole, real)
     return whole, real
 
 

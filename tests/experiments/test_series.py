@@ -166,9 +166,9 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
      r"series news \(news\.parquet\) has no column 'mod'\. Did you mean 'mood'"),
     ({"news": {"path": "macro.csv", "columns": ["rate"]}}, DataError, r"no column 'symbol'"),
     ({"news": {"path": "one.csv", "columns": ["mood"]}}, DataError,
-     r"Of WALK, whose bars end .*series news tells nothing"),
+     r"Series news has no value for WALK, whose bars end"),
     ({"news": {"path": "late.csv", "columns": ["mood"], "fill": 0}}, DataError,
-     r"Of OTHER, .* series news tells nothing before 2027"),
+     r"Series news has no value for OTHER, .* before its first at 2027"),
     ({"news": {"path": "stale.csv", "columns": ["mood"], "max_age": "1s"}}, DataError,
      r"OTHER has 400 bars, all within the warm-up of feature 'news\.mood'"),
 ]  # fmt: skip

@@ -73,11 +73,11 @@ def test_breadth_dispersion_and_rank() -> None:
 
 def test_one_symbol_alone_is_refused() -> None:
     features = FeatureSet(features=(Feature(feature="beta"), Feature(feature="rsi")))
-    with pytest.raises(ConfigError, match="beta_60: a symbol against others, and there is only"):
+    with pytest.raises(ConfigError, match="beta_60: compares a symbol with others, and there"):
         features.compute(BARS)
-    with pytest.raises(ConfigError, match=r"beta_60: a symbol against others\. Stream them"):
+    with pytest.raises(ConfigError, match=r"beta_60: compares a symbol with others\. Stream them"):
         features.stream(BARS.length_us)
-    with pytest.raises(ConfigError, match="'beta' looks at other symbols and has no timeframe 1d"):
+    with pytest.raises(ConfigError, match="'beta' uses other symbols and takes no timeframe 1d"):
         Feature(feature="beta", timeframe="1d")
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barstack.features.kernels.regime import _deepest_fall
-from barstack.features.pieces import extremes, moments, regression, rolling
+from barstack.features.pieces import extremes, moments, rolling
 
 # Runs up, runs down, repeats and jumps: what breaks windows and sums.
 STEPS = st.lists(st.sampled_from([-3.0, -1.0, -1.0, 0.0, 1.0, 1.0, 250.0, -250.0]), min_size=40)
@@ -86,7 +86,7 @@ def test_covariance_and_line(steps: list[float], more: list[float], window: int)
     expected = fresh(np.column_stack([x, y]), window, lambda p: np.cov(p.T, ddof=0))
     for column, (i, j) in enumerate(((0, 0), (1, 1), (0, 1))):
         np.testing.assert_allclose(got[:, column], expected[:, i, j], rtol=1e-10, atol=1e-9)
-    line = run(regression.rolling_line, regression.LINE + 3 * window, x, window)
+    line = run(moments.rolling_line, moments.LINE + 3 * window, x, window)
     slope = fresh(x, window, lambda p: np.polyfit(np.arange(window), p - p[0], 1)[0])
     np.testing.assert_allclose(line[:, 0], slope, rtol=1e-9, atol=1e-9)
     moved = fresh(x, window, np.ptp) > 0

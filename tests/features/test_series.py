@@ -149,7 +149,7 @@ def test_a_row_that_an_earlier_decision_should_have_seen() -> None:
     for at in (BARS.closed_at[4], BARS.closed_at[1]):  # the very moment of a decision, and before
         with pytest.raises(
             DataError,
-            match=r"row of series macro: it says that it was known at 2026-01-05 .*, and the "
+            match=r"row of series macro: it was known at 2026-01-05 .*, and the "
             r"decision of 2026-01-05 17:00 UTC was made without it.*moment at which it reached",
         ):
             stream.know("macro", {"known_at": moment(at), "rate": 1.0})
@@ -160,7 +160,7 @@ def test_a_row_that_an_earlier_decision_should_have_seen() -> None:
 @pytest.mark.parametrize(
     ("name", "change", "error", "said"),
     [
-        ("nws", {}, ConfigError, r"No series 'nws' is asked for\. Did you mean 'news'"),
+        ("nws", {}, ConfigError, r"There is no series 'nws' in the features\. Did you mean 'news'"),
         ("news", {"mood": "good"}, DataError, "'mood' holds String"),
         ("news", {"known_at": "2026-01-09"}, DataError, "calendar dates"),
         ("news", {"symbol": None}, DataError, "has no symbol"),
@@ -192,7 +192,7 @@ def test_a_series_missing_or_too_many() -> None:
     tables = tables_of(rows_of(0))
     with pytest.raises(ConfigError, match=r"Series 'news' \(mood, count\) is missing\. Give it as"):
         FEATURES.compute(BARS, {"macro": tables["macro"]})
-    with pytest.raises(ConfigError, match=r"No series 'extra' is asked for"):
+    with pytest.raises(ConfigError, match=r"There is no series 'extra' in the features"):
         FEATURES.compute(BARS, tables | {"extra": tables["macro"]})
     with pytest.raises(ConfigError, match=r"Series 'macro' \(rate\) is missing"):
         FEATURES.stream(BARS.length_us, "WALK", {"news": tables["news"]})
@@ -212,9 +212,11 @@ def test_a_series_that_says_nothing_of_a_symbol() -> None:
     tables = {"news": spec["news"].read(tables_of(rows)["news"])}
     check_known(spec, tables, {"WALK": BARS})
     spy = walk(160, symbol="SPY")
-    with pytest.raises(DataError, match=r"Of SPY, .* series news tells nothing\. It is Series"):
+    with pytest.raises(DataError, match=r"Series news has no value for SPY, .* UTC\. It is Series"):
         check_known(spec, tables, {"WALK": BARS, "SPY": spy})
-    with pytest.raises(DataError, match=r"Of WALK, .* series news tells nothing before 2026-01"):
+    with pytest.raises(
+        DataError, match=r"Series news has no value for WALK, .* its first at 2026-01"
+    ):
         check_known(spec, tables, {"WALK": walk(1)})
     filled = {"news": Series(columns=("mood", "count"), fill=0.0)}
     check_known(filled, tables, {"WALK": BARS, "SPY": spy})

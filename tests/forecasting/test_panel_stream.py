@@ -70,7 +70,7 @@ def test_streaming_the_panel_equals_predicting_it(model: Predictor) -> None:
 def test_company_must_be_that_of_the_training(model: Predictor) -> None:
     with pytest.raises(ConfigError, match="compare OTHER, THIRD, WALK with one another"):
         model.predict({"WALK": WHOLE["WALK"]})
-    with pytest.raises(ConfigError, match=r"a symbol against others\. Stream them together"):
+    with pytest.raises(ConfigError, match=r"compares a symbol with others\. Stream them together"):
         model.stream(symbol="WALK")
     with pytest.raises(DataError, match="Unknown symbol 'SPY'"):
         model.panel_stream().update({"SPY": WHOLE["WALK"][:1]})

@@ -76,7 +76,7 @@ def test_mistakes_are_explained() -> None:
         for_sklearn(WalkForward(), X.index.append(X.index), 1)
     with pytest.raises(DataError, match="Two rows for A are decided at 2026-01-05 05:00 UTC"):
         for_sklearn(WalkForward(), X.index.append(X.index), 1, symbols=["A"] * 480)
-    with pytest.raises(DataError, match="has no time of its decision"):
+    with pytest.raises(DataError, match="has no decision time"):
         for_sklearn(WalkForward(), X.index.insert(3, pd.NaT), 1)
     with pytest.raises(ConfigError, match="known after 0 rows does not lie ahead"):
         for_sklearn(WalkForward(), X.index, 0)
@@ -107,7 +107,7 @@ def test_mistakes_are_explained() -> None:
 )
 def test_what_is_no_time_is_refused(name: str, wrong: Any) -> None:
     given: dict[str, Any] = {"decided_at": X.index, "known_at": 1} | {name: wrong}
-    with pytest.raises(ConfigError, match=rf"^{name} (is|holds).*Give a time for each row.*\.$"):
+    with pytest.raises(ConfigError, match=rf"^{name} (is|contains).*Give a time for each row.*\.$"):
         for_sklearn(WalkForward(), **given)
 
 
@@ -119,7 +119,7 @@ def test_a_label_known_at_its_decision_is_refused() -> None:
         INDEX,
         known.where(np.arange(N_ROWS) != 7, INDEX),
     ):
-        with pytest.raises(DataError, match="labels are known by their decision, first that"):
+        with pytest.raises(DataError, match="labels are known by their decision, the first"):
             for_sklearn(WalkForward(), INDEX, early)
     open_ = known.where(np.arange(N_ROWS) < N_ROWS - HORIZON)
     assert len(for_sklearn(WalkForward(), INDEX, open_).folds) == 6

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from barstack.worlds import _figures
+from barstack.worlds import _truth
 
 
 @pytest.fixture(scope="package", autouse=True)
 def _coarse_simulation() -> Iterator[None]:
     """Standard errors of 0.001, which the scores take into account."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(_figures, "_GOOD_ENOUGH", 1e-3)
+    patch.setattr(_truth, "_GOOD_ENOUGH", 1e-3)
     yield
     patch.undo()
-    _figures._figures.cache_clear()
+    _truth._figures.cache_clear()

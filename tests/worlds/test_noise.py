@@ -91,7 +91,7 @@ def test_variance_is_what_the_calendar_says(kind: str) -> None:
     shares = []
     for seed in range(30):
         world = WORLDS.parse({"world": kind, "seed": 900 + seed, "bars": 10_000})
-        own = world.parts_of("W0001")
+        own = world.components_of("W0001")
         shares.append(((own.move / own.scale) ** 2).mean())
     error = np.std(shares, ddof=1) / np.sqrt(len(shares))
     assert abs(np.mean(shares) - 1.0) < 3.5 * error

@@ -90,7 +90,7 @@ def _known_and_rest(made: Made) -> tuple[npt.NDArray[np.float64], npt.NDArray[np
     """What is known at each decision on the last symbol, the forecast first; and return less it."""
     symbol = made.truth.world.names[-1]
     code = made.truth.decisions.symbols.index(symbol)
-    own, records = made.truth.world.parts_of(symbol), made.panel[symbol].records
+    own, records = made.truth.world.components_of(symbol), made.panel[symbol].records
     returns = np.diff(np.log(records["close"]), prepend=np.nan)
     forecast = made.truth.forecast[made.truth.decisions.symbol_code == code, 0]
     n = len(records)

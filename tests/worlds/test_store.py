@@ -75,7 +75,7 @@ def test_another_world_or_other_bars_are_not_mixed_in(catalog: Catalog) -> None:
     real.add("SPY", table_of(WORLD.bars_of("W0001")))
     with pytest.raises(ConfigError, match="bars that no world made"):
         store(WORLD, catalog, "real")
-    with pytest.raises(ConfigError, match="was not made by a world"):
+    with pytest.raises(ConfigError, match="is not of a world"):
         stored(catalog, "real")
 
 

@@ -25,7 +25,7 @@ MINUTE_US = 60_000_000
 def test_the_signal_can_be_read_off_the_bars() -> None:
     """What drives each kind is a registered feature of the bar that has just closed."""
     world = WORLDS.parse({"world": "regime_dependent", "noise": "fat_tails"})
-    bars, own = world.bars_of("W0001"), world.parts_of("W0001")
+    bars, own = world.bars_of("W0001"), world.components_of("W0001")
     n = len(bars)
     names = ("wick_balance", "log_volume")
     values = (
@@ -36,13 +36,13 @@ def test_the_signal_can_be_read_off_the_bars() -> None:
     middle = np.log(world.volume)
     np.testing.assert_array_equal(np.sign(values[:, 1] - middle), own.regime[:n])
     plain = WORLDS.parse({"world": "interaction"})
-    volume, parts = plain.bars_of("W0001").records["volume"], plain.parts_of("W0001")
+    volume, parts = plain.bars_of("W0001").records["volume"], plain.components_of("W0001")
     np.testing.assert_allclose(np.log(volume / plain.volume), 0.4 * parts.volume[:n], atol=1e-9)
 
 
 def test_returns_are_what_was_expected_and_the_move() -> None:
     world = WORLDS.parse({"world": "linear", "r2": 0.05, "horizons": [1]})
-    made, own = world.make(), world.parts_of("W0001")
+    made, own = world.make(), world.components_of("W0001")
     close = made.panel["W0001"].close
     forecast = made.truth.forecast[:-1, 0]
     np.testing.assert_allclose(close[1:] / close[:-1] - 1.0, forecast + own.move[1 : len(close)])
@@ -140,7 +140,7 @@ def test_integrals_agree_with_simulation(kind: str, noise: str) -> None:
     right = []
     for seed in range(40):
         world = WORLDS.parse(fields | {"seed": 7000 + seed})
-        own = world.parts_of("W0001")
+        own = world.components_of("W0001")
         forecast = world.truth_of("W0001").forecast[:-1, 0]
         move = own.move[1 : len(forecast) + 1]
         # Given the size of the move, its sign is a fair coin.

@@ -11,7 +11,7 @@ import numpy as np
 from barstack.bars import Panel, panel_fingerprint
 from barstack.bars.checks import Finding, find, in_short, refuse
 from barstack.datasets import usable_rows
-from barstack.features import FeatureTable, check_answers, check_known
+from barstack.features import FeatureTable, check_known, check_values
 from barstack.splits import Fold
 
 from ._arrays import load_arrays, save_arrays
@@ -84,7 +84,7 @@ def features(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]
         tables = series_of(study, chain)
         check_known(features.series, tables, panel)
         table = features.compute(panel, tables)
-        check_answers(features, table)
+        check_values(features, table)
         return table
 
     def save(table: FeatureTable, folder: Path, key: str) -> None:

@@ -1,6 +1,6 @@
 """Features: incremental kernels, the columns made of them, and named sets."""
 
-from ._checks import check_answers
+from ._checks import check_known, check_values
 from ._feature import Feature
 from ._feature_set import (
     FeatureSet,
@@ -10,7 +10,7 @@ from ._feature_set import (
 from ._history import TOLERANCE, history_bars
 from ._kernel import FEATURES, Kernel, feature
 from ._named_sets import FEATURE_SETS, named_set
-from ._series import check_known, read_series
+from ._series import read_series
 from ._streams import FeaturePanelStream, FeatureStream
 
 __all__ = [
@@ -23,8 +23,8 @@ __all__ = [
     "FeatureStream",
     "FeatureTable",
     "Kernel",
-    "check_answers",
     "check_known",
+    "check_values",
     "feature",
     "higher_timeframe",
     "history_bars",

@@ -1,12 +1,13 @@
-"""What is done with bars, in machine code: seen, run through all loops, put in place.
+"""The compiled part of the engine: a block of bars through `view` and all loops, into the table.
 
-Blocks of bars are small enough that all of it stays in the processor's cache. The loops are called
-by the places of their code, without Python and its lock in between: with a call from Python for
-each, two threads were hardly faster than one.
+A block is small enough to stay in the processor's cache. Loops are called by the address of their
+code, without Python and its lock in between: with one call from Python for each, two threads are
+hardly faster than one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from numba.extending import intrinsic
 from barstack.bars import BAR, aggregate
 
 from ._formula import code_parts, python_function
-from ._native import UNWRAPPED, Native, native
+from ._native import UNWRAPPED, native
 from ._view import REAL, WHOLE, view
 from .pieces.rolling import COMPILED
 
@@ -33,7 +34,7 @@ _FLOATS, _TABLE, _PART = numba.float64[::1], numba.float64[:, ::1], numba.float6
 
 @intrinsic
 def _call(typing: Any, code: Any, state: Any, whole: Any, real: Any, out: Any, params: Any) -> Any:
-    """Call the loop whose code lies there; the place of what it raised, or 0."""
+    """Call the loop at address `code`; the address of the error it raised, or 0."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kinds = signature.args[1:]
@@ -68,12 +69,12 @@ def _update(
     out: Any,
     raising: Any,
 ) -> int:
-    """Write `columns` of `out`, one a loop; 0, or where the error lies that a loop raised.
+    """Write `columns` of `out`, one for each loop; 0, or the address of the error of a loop.
 
     last     state of `view`
-    code     (n,) where the code of each loop lies
+    code     (n,) addresses of the loops
     borders  (n + 1,) of the loops' states in `memory`
-    params   (n, most parameters of one)
+    params   (n, most parameters of any)
     raising  (1,) receives the number of the loop that raised
     """
     longest = min(len(records), BLOCK_BARS)
@@ -105,8 +106,8 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
 
 
 @cache
-def of_bars(name: str) -> Native:
-    """The machine code of `aggregate` or `_update`."""
+def compiled(name: str) -> Callable[..., Any]:
+    """Compiled `aggregate` or `_update`, by name."""
     function, kinds = _FUNCTIONS[name]
     uses = (aggregate,) if name == "aggregate" else (view,)
     content = [text for each in uses for _, text in code_parts(name, each)]

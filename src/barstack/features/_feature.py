@@ -12,11 +12,11 @@ from barstack.core.spec import Spec
 from barstack.core.times import canonical_duration
 
 from ._kernel import FEATURES, Kernel, shortest
-from ._market import MARKET
+from ._view import MARKET
 
 
 class Feature(Spec):
-    """One column: a registered feature, its parameters, and the timeframe it looks at."""
+    """One column: a registered feature, its parameters, and the timeframe of its bars."""
 
     feature: str
     params: dict[str, int | float] = Field(default_factory=dict)
@@ -32,14 +32,14 @@ class Feature(Spec):
         self.kernel.check_params(self.params)
         if self.timeframe is not None and self.needs_market:
             raise ConfigError(
-                f"Feature {self.feature!r} looks at other symbols and has no timeframe "
+                f"Feature {self.feature!r} uses other symbols and takes no timeframe "
                 f"{self.timeframe}: leave it out, or resample all bars."
             )
         return self
 
     def identity(self) -> list[Any]:
-        """The formula itself and all parameters: an edited kernel is another feature, while a
-        default written out is not."""
+        """The formula itself and all parameters: an edited kernel is another feature, an explicit
+        default is not."""
         return [self.kernel.name, self.kernel.code_id, list(self.values), self.timeframe]
 
     @cached_property
@@ -62,7 +62,7 @@ class Feature(Spec):
 
     @property
     def needs_market(self) -> bool:
-        """Whether it looks at other symbols."""
+        """Whether it uses other symbols."""
         return not set(self.kernel.inputs).isdisjoint(MARKET)
 
     @property

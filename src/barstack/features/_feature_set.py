@@ -21,9 +21,9 @@ from barstack.core.times import (
 
 from ._engine import compute
 from ._feature import Feature
-from ._market import market_of
 from ._series import SeriesStream, read_series
 from ._streams import FeaturePanelStream, FeatureStream
+from ._view import market_of
 
 
 class FeatureSet(Spec):
@@ -51,7 +51,7 @@ class FeatureSet(Spec):
         return self
 
     def identity(self) -> list[Any]:
-        """Without series, what it was before there were any."""
+        """Without series the same as in versions that had none."""
         *front, fields = super().identity()
         return [*front, {name: item for name, item in fields.items() if item or name != "series"}]
 
@@ -66,7 +66,7 @@ class FeatureSet(Spec):
 
     @property
     def needs_market(self) -> bool:
-        """Whether any feature looks at other symbols."""
+        """Whether any feature uses other symbols."""
         return any(feature.needs_market for feature in self.features)
 
     def stream(
@@ -74,11 +74,11 @@ class FeatureSet(Spec):
     ) -> FeatureStream:
         """A stream of one symbol before its first bar, for bars of this length.
 
-        symbol, series  needed where there are series: whom it is about, and what is known so far
+        symbol, series  required if the set has series: the symbol, and the rows known so far
         """
         if self.needs_market:
             raise ConfigError(
-                f"{self._crossing}: a symbol against others. Stream them together, with "
+                f"{self._crossing}: compares a symbol with others. Stream them together, with "
                 "panel_stream."
             )
         return self._stream(bar_length_us, symbol, read_series(self.series, series))
@@ -99,11 +99,11 @@ class FeatureSet(Spec):
         *,
         threads: int | None = None,
     ) -> FeatureTable:
-        """All features of all bars: their streams, fed everything at once.
+        """All features of all bars: their streams, given everything at once.
 
-        series   where the set has any: a `SeriesTable`, or a pandas or polars table, by name
-        threads  at most so many at a time; by default as many as there are processors. It
-                 changes nothing but the time.
+        series   if the set has any: a `SeriesTable`, or a pandas or polars table, by name
+        threads  at most so many; by default as many as there are processors. It affects only
+                 the time.
 
         >>> from barstack.testing import walk
         >>> features = FeatureSet(features=[Feature(feature="rsi"), Feature(feature="body")])
@@ -129,7 +129,7 @@ class FeatureSet(Spec):
             return {}
         if len(panel) == 1:
             raise ConfigError(
-                f"{self._crossing}: a symbol against others, and there is only "
+                f"{self._crossing}: compares a symbol with others, and there is only "
                 f"{next(iter(panel))}. Give bars of several symbols, or leave these features out."
             )
         return market_of(panel)
@@ -154,7 +154,7 @@ class FeatureTable:
 
 
 def higher_timeframe(bar_length_us: int) -> str:
-    """The timeframe that named sets look up to: an hour, then a day, then a week.
+    """The higher timeframe of named sets: an hour, then a day, then a week.
 
     >>> higher_timeframe(parse_duration("5min")), higher_timeframe(parse_duration("1h"))
     ('1h', '1d')
@@ -164,7 +164,7 @@ def higher_timeframe(bar_length_us: int) -> str:
         if length_us > bar_length_us and (length_us % bar_length_us == 0 or timeframe != "1h"):
             return timeframe
     raise ConfigError(
-        f"Named feature sets look up to hours, days or weeks, and nothing is higher than "
-        f"{format_duration(bar_length_us)} bars. List features instead, "
+        "Named feature sets use a higher timeframe of an hour, day or week, and none is higher "
+        f"than {format_duration(bar_length_us)} bars. List features instead, "
         "such as features: [log_return, rsi]."
     )

@@ -1,4 +1,4 @@
-"""How many bars features need before they have forgotten where a history begins."""
+"""How many bars features need until their values no longer depend on where the history begins."""
 
 from __future__ import annotations
 
@@ -9,26 +9,21 @@ from barstack.core.arrays import Floats
 
 from ._feature_set import FeatureSet
 
-# Of a column's standard deviation: what a forecast cannot tell from rounding.
+# As a fraction of a column's standard deviation: no more than rounding to a forecast.
 TOLERANCE = 1e-6
 _SHORTEST = 32
-_ENDS = (
-    1.0,
-    0.97,
-    0.93,
-    0.88,
-    0.81,
-)  # shares of the bars at which it is measured: weeks begin anywhere
+# Shares of the bars at which it is measured: a longer timeframe begins anywhere.
+_ENDS = (1.0, 0.97, 0.93, 0.88, 0.81)
 _MOST_SYMBOLS = 3
 _MOST_BARS = 200_000
 
 
 def history_bars(features: FeatureSet, panel: Bars | Panel) -> int:
-    """Bars up to a row, its own included, from which its features are those of all history.
+    """Bars up to a row, its own included, that give the features of the full history.
 
     Measured on these bars: a stream that begins so many bars before a row gives the row's features
-    to `TOLERANCE`. An average that forgets by a part with each bar, of days or weeks too, needs
-    many times its window. The number of bars where even all of them are too few to forget.
+    to `TOLERANCE`. Exponential averages, also of days or weeks, need many times their window. If
+    all bars are too few, their number.
 
     >>> from barstack.features import Feature
     >>> from barstack.testing import walk
@@ -38,7 +33,7 @@ def history_bars(features: FeatureSet, panel: Bars | Panel) -> int:
     True
     """
     all_bars = as_panel(panel)
-    own = FeatureSet(features=features.features)  # series say themselves when they were known
+    own = FeatureSet(features=features.features)  # series have their own times
     if not own.needs_market:
         longest = sorted(all_bars, key=lambda symbol: -len(all_bars[symbol]))[:_MOST_SYMBOLS]
         all_bars = {symbol: all_bars[symbol][-_MOST_BARS:] for symbol in sorted(longest)}
@@ -47,20 +42,20 @@ def history_bars(features: FeatureSet, panel: Bars | Panel) -> int:
     scale = np.nanstd(np.concatenate(list(rows.values())), axis=0)
     scale = np.where(scale > 0, scale, 1.0)
 
-    def forgotten(count: int) -> bool:
+    def enough(count: int) -> bool:
         return all(_agree(own, all_bars, rows, scale, count, share) for share in _ENDS)
 
     count = _SHORTEST
-    while count < most and not forgotten(count):
+    while count < most and not enough(count):
         count *= 2
     if count >= most:
         return most
     low = count // 2 if count > _SHORTEST else 0
-    if own.needs_market:  # all symbols each time: the next power of two is near enough
+    if own.needs_market:  # slow, with all symbols: the next power of two will do
         return count
-    while count - low > max(1, count // 32):  # to a few in a hundred
+    while count - low > max(1, count // 32):  # to within a few per cent
         middle = (low + count) // 2
-        low, count = (low, middle) if forgotten(middle) else (middle, count)
+        low, count = (low, middle) if enough(middle) else (middle, count)
     return count
 
 
@@ -78,11 +73,11 @@ def _agree(
     count: int,
     share: float,
 ) -> bool:
-    """Whether streams that begin `count` bars before a moment give its row as all history does."""
+    """Whether streams that begin `count` bars before a moment agree with the full history."""
     longest = max(panel.values(), key=len)
     end = int(share * len(longest))
     if end < count:
-        return True  # nothing to compare: another moment shows it
+        return True  # nothing to compare at this moment
     first, last = longest.opened_at[end - count], longest.closed_at[end - 1]
     cut: dict[str, Bars] = {}
     for symbol, bars in panel.items():
@@ -93,10 +88,10 @@ def _agree(
         return False
     for symbol, found in _rows(features, cut).items():
         if len(cut[symbol]) < count:
-            continue  # of a quieter symbol there are fewer
+            continue  # a less active symbol has fewer
         place = int(np.searchsorted(panel[symbol].closed_at, cut[symbol].closed_at[-1]))
         whole = rows[symbol][place]
-        apart = np.abs(found[-1] - whole) > TOLERANCE * scale
-        if (apart | (np.isnan(found[-1]) & ~np.isnan(whole))).any():
+        differs = np.abs(found[-1] - whole) > TOLERANCE * scale
+        if (differs | (np.isnan(found[-1]) & ~np.isnan(whole))).any():
             return False
     return True

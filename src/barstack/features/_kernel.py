@@ -1,4 +1,4 @@
-"""Feature kernels: one small function a feature, compiled once, run over history and live alike."""
+"""Feature kernels: one small function per feature, compiled once, for history and live alike."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ from ._formula import (
     parameters_of,
     python_function,
 )
-from ._market import market_update
 from ._native import UNWRAPPED, native
-from ._view import REAL, WHOLE, view
+from ._view import REAL, WHOLE, market_update, view
 from .pieces.rolling import COMPILED
 
 Step = Callable[..., float]
@@ -39,7 +38,7 @@ Size = int | Callable[..., int]
 Params = Mapping[str, int | float]
 Bound = float | str  # a number, or the name of the parameter that bounds this one
 
-# Beyond these lies a slip of the keyboard, not a window: a million minutes are ten years of shares.
+# Larger values are typing errors, not windows: a million minutes are ten years of shares.
 _LARGEST_WHOLE = 1_000_000
 _LARGEST_MEMORY = 10_000_000
 _LARGEST = sys.float_info.max
@@ -50,12 +49,12 @@ _LOOP = (_FLOATS, _WHOLE, _REAL, _FLOATS, _FLOATS)  # state, whole, real, out, p
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """A registered feature: `step(state, bar, *params) -> value` and what is promised of it.
+    """A registered feature: `step(state, bar, *params) -> value` and its contract.
 
     state   (memory,) float64, zeros before the first bar, kept between calls
-    bar     what it sees of the newest bar: `FIELDS`
-    value   float; NaN in the first `warmup` bars, or before `sessions` whole sessions have gone
-            by where that is later, and never after; infinite never
+    bar     the newest bar's fields, `FIELDS`
+    value   float; NaN in the first `warmup` bars, or until `sessions` whole sessions have ended if
+            that is later, and never afterwards; never infinite
     """
 
     name: str
@@ -68,10 +67,10 @@ class Kernel:
     low: float
     high: float
     scale_free: bool  # multiplying all prices by a constant changes nothing
-    about: str  # the formula first, then what to know
+    about: str  # the formula first, then remarks
     sessions: Size = 0
     source: str = ""  # paper or book
-    least: int = 1  # smallest whole parameter
+    least: int = 1  # smallest integer parameter
     bounds: Mapping[str, tuple[Bound, Bound]] = field(default_factory=dict)  # of other parameters
 
     def __post_init__(self) -> None:
@@ -93,20 +92,20 @@ class Kernel:
             who, got = f"Feature {self.name!r}: {name}", f"got {shortest(value)}."
             if value < _number(low, values) or (whole and value != int(value)):
                 kind = "a whole number of " if whole else ""
-                raise ConfigError(f"{who} must be {kind}at least {_told(low, values)}, {got}")
+                raise ConfigError(f"{who} must be {kind}at least {_bound_text(low, values)}, {got}")
             if value > _number(high, values):
-                raise ConfigError(f"{who} must be at most {_told(high, values)}, {got}")
+                raise ConfigError(f"{who} must be at most {_bound_text(high, values)}, {got}")
         params = tuple(type(self.params[name])(value) for name, value in values.items())
         memory, _, _ = self.memory_for(params), self.warmup_for(params), self.sessions_for(params)
         if memory > _LARGEST_MEMORY:
-            told = ", ".join(f"{name} {shortest(value)}" for name, value in values.items())
+            values_text = ", ".join(f"{name} {shortest(value)}" for name, value in values.items())
             raise ConfigError(
-                f"Feature {self.name!r} with {told} would keep {memory:,} numbers of state, and "
-                f"may keep {_LARGEST_MEMORY:,}. Choose other parameters."
+                f"Feature {self.name!r} with {values_text} would keep {memory:,} numbers of state, "
+                f"and may keep {_LARGEST_MEMORY:,}. Choose other parameters."
             )
 
     def memory_for(self, params: tuple[int | float, ...]) -> int:
-        """Floats of state that `step` needs for these parameters."""
+        """Length of the state for these parameters."""
         return _size_of(self.name, "memory", self.memory, params)
 
     def warmup_for(self, params: tuple[int | float, ...]) -> int:
@@ -119,7 +118,7 @@ class Kernel:
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
-        """What of the bar the formula reads."""
+        """Fields of the bar that the formula reads."""
         with self.naming_package():
             return fields_read(python_function(self.step))
 
@@ -140,8 +139,8 @@ class Kernel:
 
     @cached_property
     def code_id(self) -> str:
-        """Hash of the formula: of `step`, of every function and constant it uses, and of how
-        what it sees of a bar is worked out."""
+        """Hash of the formula: of `step`, of every function and constant it uses, and of the code
+        that computes the bar's fields."""
         with self.naming_package():
             parts = code_parts(self.name, self.step)
         return hash_of([_engine_id(), *(text for _, text in parts)])
@@ -172,8 +171,8 @@ class Kernel:
         checked = {} if built_in(self) else {"boundscheck": True}
         quick = COMPILED | checked
         content = (self.code_id, source, *checked)
-        # What assigns slices or makes arrays needs reference counts, at a price; built-in steps
-        # do without.
+        # Code that assigns slices or makes arrays needs reference counts, which cost time; built-in
+        # steps do without.
         try:
             return native(self.name, lambda: self._compiled(source, quick), _LOOP, content)
         except numba.core.errors.NumbaError:
@@ -191,7 +190,7 @@ class Kernel:
 
     @contextmanager
     def naming_package(self) -> Iterator[None]:
-        """An error of a feature of another package says whose it is."""
+        """Errors of a feature of another package name the package."""
         try:
             yield
         except PluginError:
@@ -199,8 +198,8 @@ class Kernel:
         except ConfigError as error:
             if built_in(self):
                 raise
-            own = f"It is of package {package_of(self.module)}."
-            raise PluginError(f"{error} {own}") from error
+            whose = f"It is of package {package_of(self.module)}."
+            raise PluginError(f"{error} {whose}") from error
 
     def _compiled(self, source: str, options: dict[str, Any]) -> Any:
         names: dict[str, Any] = {
@@ -212,8 +211,8 @@ class Kernel:
         return numba.njit(**options, **UNWRAPPED)(names["loop"])
 
     def _function(self) -> FunctionType:
-        """The step in Python. Nobody has tested that of another package: an index outside its
-        memory must raise, in it and in all that it calls, instead of spoiling the process."""
+        """The step in Python. One of another package is untrusted: an index outside its memory must
+        raise, in it and in all that it calls, instead of corrupting the process."""
         function = python_function(self.step)
         return function if built_in(self) else bounds_checked(function)
 
@@ -238,17 +237,17 @@ def feature(
     """Register `step(state, bar, *params)` as a feature under the function's name.
 
     group       trend, momentum, volatility, volume, candles, calendar, levels, statistics, ...
-    memory      floats of state: a number, or a function of the parameters
+    memory      length of the state: a number, or a function of the parameters
     warmup      bars before the first value: a number, or a function of the parameters
     sessions    sessions that must have ended before the first value, likewise
     unit        of the value, such as "fraction" or "bars"
     low, high   bounds of the value
-    scale_free  whether multiplying all prices by a constant leaves the value as it is
+    scale_free  whether multiplying all prices by a constant leaves the value unchanged
     source      paper or book
-    least       smallest whole parameter: 2 where one value has no deviation
-    bounds      least and most of any parameter: numbers, or another parameter's name
+    least       smallest integer parameter: 2 where one value has no deviation
+    bounds      lower and upper bound of any parameter: numbers, or another parameter's name
 
-    Keyword defaults of the function are the parameters' defaults; whole numbers stay whole.
+    Keyword defaults of the function are the parameters' defaults; integers stay integers.
     The function may use only its arguments, numbers, `math`, `np` and compiled functions.
 
     >>> @feature(group="candles", memory=0, unit="fraction", low=0)
@@ -287,12 +286,12 @@ def feature(
 
 
 def _size_of(feature: str, what: str, size: Size, params: tuple[int | float, ...]) -> int:
-    """The number that `size` is, or gives for these parameters."""
+    """`size`, or its value for these parameters."""
     try:
         number = int(size(*params)) if callable(size) else int(size)
     except (TypeError, ValueError, ArithmeticError) as error:
         raise ConfigError(
-            f"Feature {feature!r}: {what} cannot be worked out: {error}. Give a whole number, or a "
+            f"Feature {feature!r}: {what} cannot be computed: {error}. Give a whole number, or a "
             "function of all the feature's parameters."
         ) from None
     if number < 0:
@@ -301,7 +300,7 @@ def _size_of(feature: str, what: str, size: Size, params: tuple[int | float, ...
 
 
 def shortest(value: float) -> str:
-    """As few digits as tell it from any other number.
+    """The shortest text that gives the same number.
 
     >>> shortest(0.02), shortest(0.02000001), shortest(3.0), shortest(1234567)
     ('0.02', '0.02000001', '3', '1234567')
@@ -313,7 +312,7 @@ def _number(bound: Bound, values: Params) -> float:
     return values[bound] if isinstance(bound, str) else bound
 
 
-def _told(bound: Bound, values: Params) -> str:
+def _bound_text(bound: Bound, values: Params) -> str:
     number = _number(bound, values)
     text = f"{number:,}" if isinstance(number, int) else shortest(number)
     return f"{bound}, {text}" if isinstance(bound, str) else text
@@ -321,7 +320,7 @@ def _told(bound: Bound, values: Params) -> str:
 
 @cache
 def _engine_id() -> str:
-    """Hash of what is worked out for all features: a change of it changes every feature."""
+    """Hash of the code that all features share: a change of it changes every feature."""
     shared = (view, market_update, aggregate)
     return hash_of(
         [
@@ -332,7 +331,7 @@ def _engine_id() -> str:
 
 
 def _first_line(error: Exception) -> str:
-    """What numba says, without its colours and its tour of the compiler."""
+    """numba's message, without colours and compiler internals."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     if kind := re.search(r"setitem\(array\(float64, 1d, \w\), \w+, (.+)\)", plain):
         return f"it returns or keeps a value of type {kind[1]}, which is no number"

@@ -1,7 +1,8 @@
-"""Compiled functions as bare machine code, kept in a folder from one process to the next.
+"""Compiled functions kept as machine code from one process to the next.
 
-numba's own cache takes a second to get its compiler ready, and 7 ms a function, where nothing is
-to be compiled: the code alone is there in a tenth of a millisecond.
+numba's own cache needs 0.6 s for its compiler and 5 ms for each function before anything runs,
+machine code 0.1 ms for each. This uses numba's internals, so it is done for the versions of numba
+it is tested with; with any other, `native` compiles in each process, the ordinary way.
 """
 
 from __future__ import annotations
@@ -22,39 +23,38 @@ import llvmlite.binding as llvm  # type: ignore[import-untyped]
 import numba
 import platformdirs
 from numba.core import types
-from numba.core.registry import cpu_target
-from numba.core.runtime.nrt import rtsys
-from numba.core.serialize import _numba_unpickle
 
 from barstack.core.errors import ConfigError
 
 from ._formula import hash_of
 
-# What code needs of the process beside mathematics. Memory numba can hand to any code; Python
-# only to the code it has compiled itself.
+TESTED = ("0.68.1",)  # versions of numba
+KEPT = numba.__version__ in TESTED
+# Options of functions that Python does not call in numba's way.
+UNWRAPPED: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True} if KEPT else {}
+
+# What code may need of the process beside mathematics: memory, which numba can give to any code,
+# and Python, which only code that numba has compiled in this process can reach.
 _MEMORY = "NRT_"
 _PYTHON = ("Py", "_Py")
-# Nobody calls these functions from Python in numba's way.
-UNWRAPPED: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
 _LOCK = threading.Lock()
-_DIGEST = hashlib.sha256().digest_size
+_DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class Native:
-    """A compiled function of arrays and whole numbers, called without numba's help."""
+    """Machine code of a function of arrays and integers, called without numba's dispatcher."""
 
     def __init__(self, address: int, kinds: tuple[Any, ...]) -> None:
         self.address = address
         self._kinds = [_kind(each) if isinstance(each, types.Array) else None for each in kinds]
         words = sum(5 + 2 * kind.ndim if isinstance(kind, types.Array) else 1 for kind in kinds)
-        # numba's way to call: where to write the result, where to write an error, then arguments.
+        # numba's calling convention: pointers to the result and to an error, then the arguments.
         self._call = ctypes.CFUNCTYPE(
             ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * words
         )(address)
 
     def __call__(self, *arguments: Any) -> int:
-        """The whole number it returns. Arrays must be of the kinds it was compiled for."""
+        """The integer it returns. `TypeError` for arrays of other types than it is compiled for."""
         words: list[int] = []
         for each, kind in zip(arguments, self._kinds, strict=True):
             words += kind.words(each) if kind else (each,)
@@ -66,12 +66,16 @@ class Native:
 
 def native(
     name: str, make: Callable[[], Any], kinds: tuple[Any, ...], content: Sequence[str]
-) -> Native:
-    """The machine code of a function for arguments of these kinds, such as `numba.float64[::1]`.
+) -> Callable[..., Any]:
+    """A function compiled for arguments of these kinds, such as `numba.float64[::1]`.
 
-    make     gives the function, decorated with `numba.njit(**UNWRAPPED)`, where it is not known
-    content  all that its code follows from: the same content is the same code
+    make     gives the function, decorated with `numba.njit(**UNWRAPPED)`, if it must be compiled
+    content  everything its code depends on: the same content is the same code
     """
+    if not KEPT:
+        function = make()
+        function.compile(kinds)
+        return function  # type: ignore[no-any-return]
     key = hash_of([*content, repr(kinds), *_machine()])
     entry = f"{name}_{key}"
     path = _folder() / f"{entry}.o"
@@ -86,7 +90,7 @@ def native(
     used = [each.name for each in module.functions if each.is_declaration]
     if any(each.startswith(_PYTHON) for each in used):
         return Native(compiled.library.get_pointer_to_function(symbol), kinds)
-    # What else it holds is its own: two pieces of code may use one name for different things.
+    # All other symbols become internal: two pieces of code may use one name for different things.
     for each in (*module.functions, *module.global_variables):
         if not each.is_declaration and each.name != symbol:
             each.linkage = "internal"
@@ -97,7 +101,7 @@ def native(
 
 
 class _Raised(ctypes.Structure):
-    """What numba leaves where compiled code raises: class and arguments, in its own writing."""
+    """What numba leaves where compiled code raises: class and arguments, serialized."""
 
     _fields_ = (
         ("data", ctypes.c_void_p),
@@ -110,9 +114,11 @@ class _Raised(ctypes.Structure):
 
 def error_at(address: int) -> Exception:
     """The error that compiled code raised and numba has put there."""
+    from numba.core.serialize import _numba_unpickle  # noqa: PLC0415 (of tested versions only)
+
     raised = _Raised.from_address(address)
-    if raised.unwrap:  # its arguments were worked out in compiled code
-        return RuntimeError("an error with arguments that are worked out")
+    if raised.unwrap:  # its arguments were computed in compiled code
+        return RuntimeError("an error with computed arguments")
     data = ctypes.string_at(raised.data, raised.size)
     digest = ctypes.string_at(raised.digest, 20)
     kind, arguments, _ = _numba_unpickle(raised.data, data, digest)  # type: ignore[no-untyped-call]
@@ -121,17 +127,17 @@ def error_at(address: int) -> Exception:
 
 
 class _ArrayKind:
-    """What code expects of an array: it would take any other for that without a word."""
+    """The array type that code is compiled for: it would take any other without a check."""
 
     def __init__(self, kind: Any) -> None:
         self._dtype = numba.np.numpy_support.as_dtype(kind.dtype)
-        self._ndim, self._in_one_piece = kind.ndim, kind.layout == "C"
+        self._ndim, self._contiguous = kind.ndim, kind.layout == "C"
 
     def words(self, array: Any) -> tuple[int, ...]:
-        """As numba hands it on: two owners, size, size of an item, place, shape, strides."""
+        """As numba passes it: two owners, size, item size, address, shape, strides."""
         dtype, flags = array.dtype, array.flags
         fits = dtype == self._dtype and array.ndim == self._ndim and flags.aligned
-        if not fits or (self._in_one_piece and not flags.c_contiguous):
+        if not fits or (self._contiguous and not flags.c_contiguous):
             raise TypeError(f"An array of {self._ndim} axes of {self._dtype} is needed here.")
         return (0, 0, array.size, array.itemsize, array.ctypes.data, *array.shape, *array.strides)
 
@@ -142,6 +148,9 @@ _kind = cache(_ArrayKind)
 def _load(entry: str, code: bytes) -> int:
     with _LOCK:
         if _MEMORY.encode() in code:
+            from numba.core.registry import cpu_target  # noqa: PLC0415 (of tested versions only)
+            from numba.core.runtime.nrt import rtsys  # noqa: PLC0415
+
             rtsys.initialize(cpu_target.target_context)
         engine = _engine()
         address = engine.get_function_address(entry)
@@ -185,20 +194,21 @@ def _machine() -> tuple[str, ...]:
 
 
 def _folder() -> Path:
-    """Where code is kept: in the user's cache folder or `BARSTACK_CACHE`."""
-    return Path(os.environ.get("BARSTACK_CACHE") or _users_folder()) / "kernels"
+    """Where code is kept: in `BARSTACK_CACHE` or the user's cache folder."""
+    return Path(os.environ.get("BARSTACK_CACHE") or _user_folder()) / "kernels"
 
 
 @cache
-def _users_folder() -> Path:
+def _user_folder() -> Path:
     return platformdirs.user_cache_path("barstack")
 
 
 def _read(path: Path) -> bytes:
-    """Code as it was written; nothing where there is none, or it was cut short."""
+    """Code as it was written; nothing where there is none, or it is truncated."""
     if not path.exists():
         return b""
-    digest, code = path.read_bytes()[:_DIGEST], path.read_bytes()[_DIGEST:]
+    content = path.read_bytes()
+    digest, code = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     return code if hashlib.sha256(code).digest() == digest else b""
 
 
@@ -207,7 +217,7 @@ def _write(path: Path, code: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
             file.write(hashlib.sha256(code).digest() + code)
-        Path(file.name).replace(path)  # whole or not at all, also with two processes at once
+        Path(file.name).replace(path)  # atomic, also with two processes at once
     except OSError as error:
         raise ConfigError(
             f"Cannot write compiled features to {path.parent}: {error}. "

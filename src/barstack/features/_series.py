@@ -9,24 +9,26 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from barstack.bars import Panel, Series, SeriesTable
+from barstack.bars import Series, SeriesTable
 from barstack.core.arrays import Array, Floats
 from barstack.core.errors import ConfigError, DataError, did_you_mean
 from barstack.core.times import NEVER, DecidedAt, KnownAt, iso
 
-Specs = Mapping[str, Series]
-Tables = Mapping[str, SeriesTable]
+SeriesSpecs = Mapping[str, Series]
+SeriesTables = Mapping[str, SeriesTable]
 
 
-def read_series(specs: Specs, given: Mapping[str, Any] | None) -> dict[str, SeriesTable]:
-    """A checked table for each series asked for, from tables or frames by name.
+def read_series(specs: SeriesSpecs, given: Mapping[str, Any] | None) -> dict[str, SeriesTable]:
+    """A validated table for each series of the specs, from tables or frames by name.
 
-    Raises `ConfigError` when one is missing, or is there that nobody asks for.
+    Raises `ConfigError` if one is missing or not in the specs.
     """
     given = given or {}
     for name in given:
         if name not in specs:
-            raise ConfigError(f"No series {name!r} is asked for. {did_you_mean(name, specs)}")
+            raise ConfigError(
+                f"There is no series {name!r} in the features. {did_you_mean(name, specs)}"
+            )
     tables = {}
     for name, spec in specs.items():
         if name not in given:
@@ -40,29 +42,10 @@ def read_series(specs: Specs, given: Mapping[str, Any] | None) -> dict[str, Seri
     return tables
 
 
-def check_known(specs: Specs, tables: Tables, panel: Panel) -> None:
-    """`DataError` when a series says nothing at any bar of some symbol.
-
-    No row of that symbol could be used, which is seldom meant: names are spelt otherwise, or
-    the series is of another time.
-    """
-    for name, table in tables.items():
-        for symbol, bars in panel.items():
-            own = table.about(symbol)
-            known_at = table.began_at if specs[name].fill is not None else own.known_at[:1]
-            if len(bars) and not np.any(known_at <= bars.closed_at[-1]):
-                begins = f" before {iso(own.known_at[0])}" if len(own) else ""
-                raise DataError(
-                    f"Of {symbol}, whose bars end at {iso(bars.closed_at[-1])}, series {name} "
-                    f"tells nothing{begins}. It is {table!r}. Check how symbols are spelt and "
-                    "which time it covers. With fill: 0 a symbol may stay silent."
-                )
-
-
 class SeriesStream:
     """The series columns of one symbol, decision by decision."""
 
-    def __init__(self, specs: Specs, tables: Tables, symbol: str) -> None:
+    def __init__(self, specs: SeriesSpecs, tables: SeriesTables, symbol: str) -> None:
         self.specs = dict(specs)
         self._symbol = symbol
         self._tables = {name: tables[name].about(symbol) for name in specs}
@@ -81,14 +64,14 @@ class SeriesStream:
         return self._decided_at
 
     def update(self, decided_at: DecidedAt) -> list[Floats]:
-        """For each series, (n, its columns) what the next decisions could know."""
+        """For each series, (n, its columns) values known at the next decisions."""
         blocks = [
             spec.join(self._tables[name], self._symbol, decided_at)
             for name, spec in self.specs.items()
         ]
         if len(decided_at):
             self._decided_at = decided_at[-1]
-            # What is no longer in force is let go, so that a bar costs the same on any day.
+            # Rows no longer in force are dropped, so that the cost of a bar does not grow.
             self._tables = {
                 name: table.since(self._decided_at) for name, table in self._tables.items()
             }
@@ -97,23 +80,25 @@ class SeriesStream:
     def know(self, name: str, row: Mapping[str, Any]) -> None:
         """One more row of a series, as its table has it.
 
-        Decisions from its `known_at` on see it. Raises `DataError` for a row known at or before
-        a decision already made: that decision would have had to see it.
+        Decisions from its `known_at` on use it. Raises `DataError` for a row known at or before a
+        decision already made, which would have had to use it.
         """
         if name not in self.specs:
-            raise ConfigError(f"No series {name!r} is asked for. {did_you_mean(name, self.specs)}")
+            raise ConfigError(
+                f"There is no series {name!r} in the features. {did_you_mean(name, self.specs)}"
+            )
         where = f"row of series {name}"
         given = self.specs[name].read(pl.DataFrame([dict(row)]), where)
         if given.known_at[0] <= self._decided_at:
             raise DataError(
-                f"{where}: it says that it was known at {iso(given.known_at[0])}, and the "
-                f"decision of {iso(self._decided_at)} was made without it. Give as known_at the "
-                "moment at which it reached you."
+                f"{where}: it was known at {iso(given.known_at[0])}, and the decision of "
+                f"{iso(self._decided_at)} was made without it. Give as known_at the moment at "
+                "which it reached you."
             )
         self._tables[name] = self._tables[name].with_rows(given.about(self._symbol), where)
 
     def snapshot(self) -> dict[str, Array]:
-        """Copies of all that is known, as plain arrays."""
+        """Copies of all state, as plain arrays."""
         arrays: dict[str, Array] = {"decided_at": np.array([self._decided_at])}
         for i, table in enumerate(self._tables.values()):
             arrays[f"known_at_{i}"] = table.known_at.copy()
@@ -122,7 +107,7 @@ class SeriesStream:
         return arrays
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
-        """Take over what `snapshot` gave."""
+        """Take over the state of `snapshot`."""
         self._decided_at = arrays["decided_at"][0]
         for i, (name, table) in enumerate(self._tables.items()):
             known_at = KnownAt(arrays[f"known_at_{i}"].copy())

@@ -1,4 +1,4 @@
-"""Features bar by bar. History is the same stream fed in one piece."""
+"""Live features of one symbol or of several, bar by bar, with snapshots of all their state."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from barstack.core.times import format_duration, iso
 
 from ._engine import BarStream, fill_series
 from ._feature import Feature
-from ._market import Market
 from ._series import SeriesStream
-from ._view import NO_MARKET
+from ._view import NO_MARKET, MarketState
 
 
 class FeatureStream:
@@ -37,7 +36,7 @@ class FeatureStream:
         """Features after each of the next bars.
 
         records  (n_bars,) of dtype `BAR`, later than all given before
-        market   (n_bars, 4) what the other symbols do, as `Market` says
+        market   (n_bars, 4) columns of `MARKET`
         returns  (n_bars, n_columns)
 
         Raises `DataError` for a bar that is not newer than the one before.
@@ -57,7 +56,7 @@ class FeatureStream:
                 f"one of them, got a {type(records).__name__}."
             )
         closed_at, newest = records["closed_at"], self._series.decided_at.astype(np.int64)
-        if len(records) == 1 and closed_at[0] > newest:  # a live bar is not to wait for the rest
+        if len(records) == 1 and closed_at[0] > newest:  # the common case, live
             return
         before = np.concatenate([[newest], closed_at[:-1]])
         late = closed_at <= before
@@ -70,7 +69,7 @@ class FeatureStream:
             )
 
     def know(self, name: str, row: Mapping[str, Any]) -> None:
-        """One more row of a series, seen by decisions from its `known_at` on.
+        """One more row of a series, used by decisions from its `known_at` on.
 
         row  as in the series' table: known_at, symbol where rows are about one, and the numbers
         """
@@ -82,9 +81,9 @@ class FeatureStream:
         return held | self._series.snapshot() | {"made_of": self._made_of()}
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
-        """Take over the state of `snapshot`, of a stream of the same features.
+        """Take over the state of `snapshot` of a stream of the same features.
 
-        Raises `DataError`, and stays as it was, for the state of others.
+        Raises `DataError`, and stays unchanged, for any other state.
         """
         self.check_snapshot(arrays)
         for name, array in self._bars.arrays().items():
@@ -92,7 +91,7 @@ class FeatureStream:
         self._series.restore(arrays)
 
     def check_snapshot(self, arrays: Mapping[str, Array]) -> None:
-        """`DataError` unless a snapshot is whole and of the same features of bars as long."""
+        """`DataError` unless a snapshot is complete and of the same features and bar length."""
         own = self.snapshot()
         _check_names(arrays, own)
         for theirs, ours in zip_longest(arrays["made_of"], own["made_of"], fillvalue="nothing"):
@@ -112,20 +111,20 @@ class FeatureStream:
                     )
 
     def _made_of(self) -> npt.NDArray[np.str_]:
-        """What the state belongs to: length of bars, then each feature and series by name and id,
-        as an edited formula keeps its name and not its meaning."""
+        """What the state belongs to: bar length, then each feature and series by name and id, as an
+        edited formula keeps its name but not its meaning."""
         features = [f"{each.name} (id {each.id})" for each in self._features]
         series = [f"{name} (id {each.id})" for name, each in self._series.specs.items()]
         return np.array([f"{format_duration(self._length_us)} bars", *features, *series])
 
 
 class FeaturePanelStream:
-    """One stream a symbol, and the market between them."""
+    """Features of several symbols: one stream for each, and the market between them."""
 
     def __init__(self, streams: Mapping[str, FeatureStream]) -> None:
         self._number = {symbol: number for number, symbol in enumerate(sorted(streams))}
         self._streams = dict(streams)
-        self._market = Market(len(self._number))
+        self._market = MarketState(len(self._number))
         self._closed_at = np.iinfo(np.int64).min
 
     def update(self, bars: Mapping[str, Array]) -> dict[str, Floats]:
@@ -134,22 +133,22 @@ class FeaturePanelStream:
         bars     by symbol: (1,) of dtype `BAR`, all closing at one moment, later than the last
         returns  by symbol: (1, n_columns)
 
-        Raises `DataError` for bars of different moments, or of one already passed: whoever
-        looks at the others must have waited for all of them.
+        Raises `DataError` for bars of different moments, or of one already passed: comparing
+        symbols requires the bars of all of them.
         """
         self._check_later(bars)
         moments = {int(moment) for each in bars.values() for moment in each["closed_at"]}
         if len(moments) != 1 or any(len(each) != 1 for each in bars.values()):
-            told = ", ".join(iso(np.datetime64(moment, "us")) for moment in sorted(moments))
-            told = told or "none"
+            found = ", ".join(iso(np.datetime64(moment, "us")) for moment in sorted(moments))
+            found = found or "none"
             raise DataError(
-                f"A panel takes one bar of each symbol, all closing at one moment, got {told}. "
+                f"A panel takes one bar of each symbol, all closing at one moment, got {found}. "
                 "Wait for all bars of a moment, then give them together."
             )
         return self._feed(bars)
 
     def feed(self, bars: Mapping[str, Array]) -> dict[str, Floats]:
-        """Features of whole stretches of bars, (n_bars, n_columns) by symbol: history.
+        """Features of many bars each, (n_bars, n_columns) by symbol: history.
 
         Raises `DataError` for bars that are not newer than those before.
         """
@@ -184,7 +183,7 @@ class FeaturePanelStream:
         }
 
     def know(self, name: str, row: Mapping[str, Any]) -> None:
-        """One more row of a series, seen by decisions from its `known_at` on."""
+        """One more row of a series, used by decisions from its `known_at` on."""
         for stream in self._streams.values():
             stream.know(name, row)
 
@@ -196,9 +195,9 @@ class FeaturePanelStream:
         return held
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
-        """Take over the state of `snapshot`, of a stream of the same features and symbols.
+        """Take over the state of `snapshot` of a stream of the same features and symbols.
 
-        Raises `DataError`, and stays as it was, for the state of others.
+        Raises `DataError`, and stays unchanged, for any other state.
         """
         _check_names(arrays, self._own_arrays())
         theirs = arrays["symbols"].tolist()
@@ -218,7 +217,7 @@ class FeaturePanelStream:
             stream.restore(own[symbol])
 
     def _own_arrays(self) -> dict[str, Array]:
-        """State beside that of the symbols' streams."""
+        """State other than that of the symbols' streams."""
         held = {f"market_{name}": array for name, array in self._market.arrays().items()}
         held["closed_at"] = np.array([self._closed_at])
         return held | {"symbols": np.array(list(self._number))}

@@ -1,13 +1,12 @@
 """Splits: folds in time, purged by the labels' own `known_at`."""
 
-from ._crossed import CombinatorialPurged, PurgedKFold
-from ._forward import Chronological, WalkForward
 from ._inner import early_stop_split, inner_folds
 from ._memory import memory_bars
 from ._parts import PARTS, UNUSED, FoldParts, SplitPicture, fold_parts, picture
 from ._sklearn import SklearnFolds, for_sklearn
 from ._spans import Span
 from ._splitter import SPLITTERS, Fold, Splitter, paths, register
+from ._splitters import Chronological, CombinatorialPurged, PurgedKFold, WalkForward
 
 __all__ = [
     "PARTS",

@@ -1,4 +1,4 @@
-"""Splits of a fold's training rows: to stop early by, and to tune on."""
+"""Splits of a fold's training rows: for early stopping, and for tuning."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ._splitter import Fold, Splitter
 def early_stop_split(
     decisions: Decisions, known_at: KnownAt, rows: Rows, share: float = 0.15
 ) -> tuple[Rows, Rows]:
-    """Training rows parted again: to fit on, and the latest to stop early by, purged between.
+    """Training rows divided into rows to fit on and the latest rows for early stopping, purged.
 
-    Both count as seen. Raises `DataError` when too few rows are left to fit on.
+    Both count as seen in training. Raises `DataError` if too few rows are left to fit on.
 
     rows     training rows in time order
-    share    of decision times to stop by
-    returns  (rows to fit on, rows to stop by)
+    share    of decision times for early stopping
+    returns  (rows to fit on, rows for early stopping)
     """
     times = np.unique(decisions.decided_at[rows])
     first = times[min(int(len(times) * (1.0 - share)), len(times) - 1)]
@@ -29,8 +29,8 @@ def early_stop_split(
     stop = rows[decisions.decided_at[rows] >= first]
     if len(fit) < 2:
         raise DataError(
-            f"{len(rows)} training rows up to {iso(times[-1])} leave {len(fit)} to fit on once "
-            "early stopping has its own. Give more bars, fewer folds, or a model that looks "
+            f"{len(rows)} training rows up to {iso(times[-1])} leave {len(fit)} to fit on "
+            "beside those for early stopping. Give more bars, fewer folds, or a model that looks "
             "back less."
         )
     return fit, stop
@@ -44,8 +44,8 @@ def inner_folds(
     *,
     memory_bars: int | None = None,
 ) -> list[Fold]:
-    """Folds within a fold's training rows, purged and embargoed as any: settings chosen by them
-    have seen nothing of the fold's test.
+    """Folds within a fold's training rows, purged and embargoed like any other: settings chosen by
+    them have seen nothing of the fold's test.
 
     rows  training rows of the outer fold; other arguments as `Splitter.split` takes them
 

@@ -1,4 +1,4 @@
-"""How far back the features of a row reach: what decides the embargo of crossed folds."""
+"""How far back the features of a row reach, which determines the embargo of crossed folds."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from barstack.bars import Bars, Panel, as_panel, resample
 from barstack.core.times import parse_duration
 from barstack.features import Feature, FeatureSet
 
-# What a feature that restarts with each session reads of a bar.
+# Fields of a bar read by features that restart with each session.
 _SESSION = {"session", "session_open", "session_close", "new_session"}
 
 
 def memory_bars(features: FeatureSet, bars: Bars | Panel, lookback: int = 1) -> int:
-    """How many bars up to its own a row's features read, at most, on these bars.
+    """Most bars that a row's features read on these bars, its own included.
 
-    A feature reads its declared warm-up and its own bar; one that looks at sessions, as many
-    whole ones as it declares and its own; one of a longer timeframe, so many longer bars, and
-    what has passed since. Recursive averages keep a fading trace of what lies before.
-    Series are left out: what they carry of past returns only their maker knows.
+    A feature reads its declared warm-up and its own bar; one that uses sessions, the sessions it
+    declares and its own; one of a longer timeframe, so many longer bars and the bars since.
+    Recursive averages also keep a decaying trace of earlier bars. Series are not counted: how far
+    back they reach is unknown.
 
-    lookback  bars in the window of the model that looks back furthest
+    lookback  longest window of a model, in bars
 
     >>> from barstack.testing import walk
     >>> features = FeatureSet(features=[Feature(feature="rsi"), Feature(feature="body")])
@@ -45,7 +45,7 @@ def _memory(feature: Feature, bars: Bars) -> int:
         needed = max(needed, _most_bars(longer, sessions + 1))
     if len(longer) == 0:
         return len(bars)
-    # Rows at which each longer bar is known; one more is forming, or its first base bars are.
+    # Rows at which each longer bar is known; one more is forming.
     ends = np.searchsorted(bars.closed_at, longer.closed_at)
     ends = np.concatenate([[-1], ends, [len(bars) - 1]])
     span = min(needed + 1, len(ends) - 1)
@@ -53,7 +53,7 @@ def _memory(feature: Feature, bars: Bars) -> int:
 
 
 def _most_bars(bars: Bars, sessions: int) -> int:
-    """Bars in the longest so many sessions on end."""
+    """Most bars in so many consecutive sessions."""
     session = bars.records["session"]
     starts = np.flatnonzero(np.append(True, session[1:] != session[:-1]))
     edges = np.append(starts, len(bars))

@@ -1,4 +1,4 @@
-"""What becomes of each row in each fold: what a picture of a split shows."""
+"""The part of each row in each fold, as a picture of a split shows it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,24 @@ from barstack.core.times import NEVER, KnownAt, Times
 from ._inner import early_stop_split
 from ._splitter import Splitter
 
-PARTS = ("train", "stop", "purged", "embargoed", "test")  # later ones cover earlier, if both
+PARTS = (
+    "train",
+    "stop",
+    "purged",
+    "embargoed",
+    "test",
+)  # later ones hide earlier ones
 UNUSED = -1
 
 
 @dataclass(frozen=True, eq=False)
 class FoldParts:
-    """The rows of one fold, by what they are for; rows in none of them are not used at all.
+    """The rows of one fold by their part; rows in none of them are unused.
 
     train      to fit on
-    stop       to stop early by; none where nothing does
-    purged     not trained on, as their labels overlap those tested, or those to stop by
-    embargoed  not trained on, as their features still read what is tested
+    stop       for early stopping; empty without it
+    purged     not trained on, as their labels overlap the test or the rows for early stopping
+    embargoed  not trained on, as their features still read the test
     test       to forecast
     """
 
@@ -46,12 +52,12 @@ def fold_parts(
     memory_bars: int | None = None,
     stop_share: float = 0.0,
 ) -> list[FoldParts]:
-    """What becomes of each row in each fold of `splitter.split`.
+    """The part of each row in each fold of `splitter.split`.
 
-    stop_share  of training times to stop early by
+    stop_share  of training times for early stopping
     """
     folds = splitter.split(decisions, known_at, usable, memory_bars=memory_bars)
-    # The same folds with no embargo, and with labels that are known at once as well.
+    # The same folds without embargo, and also without purge: with labels known at once.
     bare = splitter.model_copy(update={"embargo": 0})
     soon = decisions.decided_at + np.timedelta64(1, "us")
     at_once = KnownAt(np.where(np.isnat(known_at), NEVER, soon))
@@ -77,10 +83,10 @@ def fold_parts(
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
-    """Decision times in a row that have the same part in a fold.
+class PartRun:
+    """Consecutive decision times with the same part in a fold.
 
-    start, end  places in the sorted decision times; `end` exclusive
+    start, end  positions in the sorted decision times; `end` exclusive
     """
 
     part: str
@@ -90,24 +96,24 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class SplitPicture:
-    """What becomes of each decision time in each fold.
+    """The part of each decision time in each fold.
 
     times   (n_times,) sorted
-    part    (n_folds, n_times) place in `PARTS`, or `UNUSED`
-    counts  of each fold, how many rows of each part
+    part    (n_folds, n_times) index in `PARTS`, or `UNUSED`
+    counts  for each fold, the number of rows of each part
     """
 
     times: Times
     part: npt.NDArray[np.int8]
     counts: list[dict[str, int]]
 
-    def runs(self, fold: int) -> list[Run]:
-        """The parts of one fold in time order; what is not used is left out."""
+    def runs(self, fold: int) -> list[PartRun]:
+        """The parts of one fold in time order, without unused times."""
         part = self.part[fold]
         edges = np.flatnonzero(np.diff(part)) + 1
         starts, ends = np.append(0, edges), np.append(edges, len(part))
         return [
-            Run(PARTS[part[start]], int(start), int(end))
+            PartRun(PARTS[part[start]], int(start), int(end))
             for start, end in zip(starts, ends, strict=True)
             if part[start] != UNUSED
         ]

@@ -1,4 +1,4 @@
-"""Any splitter as scikit-learn's cross-validation takes it."""
+"""Any splitter in the form of scikit-learn's cross-validation."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from ._splitter import Splitter
 
 @dataclass(frozen=True, eq=False)
 class SklearnFolds:
-    """Folds to hand to scikit-learn as `cv`, for a table of so many rows."""
+    """Folds to use as `cv` in scikit-learn, for a table of `n_rows` rows."""
 
     n_rows: int
     folds: tuple[tuple[Rows, Rows], ...]
 
     def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[tuple[Rows, Rows]]:
-        """(training rows, test rows) of each fold; `groups` changes nothing."""
+        """(training rows, test rows) of each fold; `groups` is ignored."""
         rows = X.shape[0] if hasattr(X, "shape") else len(X)
         if rows != self.n_rows:
             raise ConfigError(
                 f"These folds are of a table of {self.n_rows:,} rows, and X has {rows:,}. Make "
-                "them anew from the times of its own rows."
+                "folds from the times of its rows."
             )
         yield from self.folds
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """How many folds."""
+        """Number of folds."""
         return len(self.folds)
 
 
@@ -48,10 +48,10 @@ def for_sklearn(
 ) -> SklearnFolds:
     """Purged folds of a table's rows, for `cross_val_score`, `GridSearchCV` and the like.
 
-    decided_at   (n_rows,) the moment of each row, such as a frame's index; rows in any order
-    known_at     (n_rows,) when each row's label is known, which is after its decision, or NaT
-                 while it is open; or after how many rows of its symbol
-    symbols      (n_rows,) whose row each is, where there are several
+    decided_at   (n_rows,) time of each row, such as a frame's index; rows in any order
+    known_at     (n_rows,) when each row's label is known, after its decision, or NaT if it is
+                 open; or an integer: after how many rows of its symbol
+    symbols      (n_rows,) symbol of each row, if there are several
     memory_bars  as `Splitter.split` takes it
 
     >>> import numpy as np
@@ -102,7 +102,9 @@ def _moments(given: Any, name: str) -> Times:
             raise TypeError(f"it is of type {plain.dtype}")
         times = np.asarray(given, "datetime64[us]") if plain.ndim == 1 else None
     except (TypeError, ValueError, OverflowError) as error:
-        raise ConfigError(f"{name} holds what is no time: {error}. Give {ways}.") from None
+        raise ConfigError(
+            f"{name} contains a value that is not a time: {error}. Give {ways}."
+        ) from None
     if times is None:
         shown = f"{given!r}" if plain.ndim == 0 else f"a table of shape {plain.shape}"
         raise ConfigError(f"{name} is {shown}. Give {ways}.")
@@ -110,21 +112,21 @@ def _moments(given: Any, name: str) -> Times:
 
 
 def _check_ahead(decisions: Decisions, known_at: KnownAt) -> None:
-    """Refuse labels that are known at their decision; with nothing ahead nothing is purged."""
-    early = known_at <= decisions.decided_at  # never so of NaT, a label that is still open
+    """Refuse labels known at their decision, which would not be purged."""
+    early = known_at <= decisions.decided_at  # False for NaT, an open label
     if early.any():
         row = int(np.argmax(early))
         raise DataError(
-            f"{int(early.sum()):,} labels are known by their decision, first that decided at "
+            f"{int(early.sum()):,} labels are known by their decision, the first decided at "
             f"{iso(decisions.decided_at[row])} and known at {iso(known_at[row])}. Give the time at "
-            "which each label is known, which lies after its decision."
+            "which each label is known, after its decision."
         )
 
 
 def _check_moments(decisions: Decisions, named: bool) -> None:
     moments = decisions.decided_at
     if np.isnat(moments).any():
-        raise DataError("A row has no time of its decision. Leave it out, or say when it falls.")
+        raise DataError("A row has no decision time. Leave it out, or give its time.")
     same = np.diff(decisions.symbol_code) == 0
     repeated = same & (moments[1:] == moments[:-1])
     if repeated.any():
@@ -132,17 +134,17 @@ def _check_moments(decisions: Decisions, named: bool) -> None:
         whose = f" for {decisions.symbol[row]}" if named else ""
         raise DataError(
             f"Two rows{whose} are decided at {iso(moments[row])}. Drop one"
-            + ("." if named else ", or say whose they are with symbols=.")
+            + ("." if named else ", or give their symbols with symbols=.")
         )
 
 
 def _after_rows(decisions: Decisions, rows: int) -> KnownAt:
-    """When each label is known that takes so many rows of its symbol."""
+    """When each label is known that spans so many rows of its symbol."""
     if rows < 1:
         raise ConfigError(f"A label known after {rows} rows does not lie ahead; give 1 or more.")
     places = np.arange(len(decisions)) + min(rows, len(decisions))
     ends = np.searchsorted(decisions.symbol_code, decisions.symbol_code, side="right")
     known = decisions.decided_at[np.minimum(places, len(decisions) - 1)]
-    # Rows whose label lies beyond the table have one all the same: it is known after all others.
+    # Labels that end beyond the table are known after all others.
     latest = decisions.decided_at.max() + np.timedelta64(1, "us")
     return KnownAt(np.where(places < ends, known, latest))

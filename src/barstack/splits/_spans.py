@@ -1,4 +1,4 @@
-"""Spans of decision times: what a splitter gives, checked before any fold is cut by it."""
+"""Spans of decision times: what a splitter returns, validated before folds are made."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from barstack.core.spec import Spec
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of decision times to test, and which times before it may be trained on.
+    """A stretch of decision times to test, and the times that may be trained on.
 
-    All are places in the sorted unique decision times; ends are exclusive.
+    All are positions in the sorted unique decision times; ends are exclusive.
     """
 
     test_start: int
@@ -34,9 +34,9 @@ class Span:
 
 
 def check_spans(splitter: Spec, kind: Kind, spans: list[Span], n_times: int) -> None:
-    """Refuse spans of `n_times` decision times that a splitter must not give.
+    """Validate a splitter's spans of `n_times` decision times.
 
-    Raises `DataError` where there is none, and `PluginError` for spans that are empty, reversed,
+    Raises `DataError` if there is none, and `PluginError` for spans that are empty, reversed,
     beyond the decision times, out of order or overlapping. Folds of a crossed splitter may test
     the same stretch, all stretches equally often.
     """
@@ -47,7 +47,7 @@ def check_spans(splitter: Spec, kind: Kind, spans: list[Span], n_times: int) -> 
         )
     for span in spans:
         if not isinstance(span, Span):
-            raise broken(splitter, f"spans gives a {type(span).__name__}. Give a list of Span.")
+            raise broken(splitter, f"spans returns a {type(span).__name__}. Return a list of Span.")
         _check_one(splitter, span, n_times)
     tested = [stretch for span in spans for stretch in span.tests]
     if kind == "crossed":
@@ -74,11 +74,14 @@ def _check_one(splitter: Spec, span: Span, n_times: int) -> None:
         ends.append(span.train_end)
     whole = all(isinstance(each, int | np.integer) and not isinstance(each, bool) for each in ends)
     if not whole:
-        raise broken(splitter, f"{span} has ends that are no whole numbers. Give places in time.")
+        raise broken(
+            splitter,
+            f"{span} has ends that are not integers. Give positions in the decision times.",
+        )
     forward = all(0 <= start < end <= n_times for start, end in span.tests)
-    apart = all(before[1] <= after[0] for before, after in pairwise(span.tests))
+    ordered = all(before[1] <= after[0] for before, after in pairwise(span.tests))
     last = n_times if span.train_end is None else span.train_end
-    if not (forward and apart and 0 <= span.train_start < last <= n_times):
+    if not (forward and ordered and 0 <= span.train_start < last <= n_times):
         raise broken(
             splitter,
             f"{span} is empty, reversed or reaches beyond the {n_times:,} decision times. Give "

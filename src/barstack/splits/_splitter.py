@@ -1,4 +1,4 @@
-"""Folds in time. What may be trained on follows from when labels are known, for every splitter."""
+"""Folds in time. For every splitter, the rows to train on follow from when labels are known."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Fold:
 
     train   row numbers, in time order
     test    row numbers, in time order
-    kind    of the forecasts that will come of it
-    starts  places in `test` at which its stretches begin: one, unless the splitter is combinatorial
+    kind    of the forecasts made from it
+    starts  positions in `test` where its stretches begin: one, unless the splitter is combinatorial
     """
 
     train: Rows
@@ -44,26 +44,25 @@ class Fold:
 
 
 class Splitter(Spec):
-    """Cuts decision times into spans to test. Subclasses say where; purge and embargo are here.
+    """Divides decision times into spans to test. Subclasses define the spans.
 
     **Purge.** A forward splitter trains on rows whose label is known by the first decision of the
-    test. A crossed one trains on both sides, on rows whose time from decision to answer does not
-    overlap that of any tested row: known by a stretch's first decision, or decided when its last
-    answer is in. Rows of all symbols are purged by time together.
+    test. A crossed one trains on both sides, on rows whose time from decision to label end does not
+    overlap that of any tested row: known by a stretch's first decision, or decided once its last
+    label is known. Rows of all symbols are purged by time together.
 
-    **Embargo.** Before a test none is needed: its features may read what was trained on, as they
-    will on every day to come. After a test, which only crossed splitters train on, features look
-    back into it and carry its outcomes into training. So a row there is left out until all the
-    bars its features read have opened after the last answer. That follows from `memory_bars`;
-    `embargo` takes its place. A forward splitter has no rows after its test, and an `embargo`
-    given to it widens the gap before.
+    **Embargo.** Before a test none is needed: its features may read what was trained on, as in live
+    use. After a test, which only crossed splitters train on, features look back into it and carry
+    its outcomes into training. So rows there are left out until all the bars their features read
+    open after the last label end. That follows from `memory_bars`, or from `embargo` if given. A
+    forward splitter has no rows after its test; its `embargo` widens the gap before it.
 
     An embargo of bars counts each symbol's own bars after a test, decision times before one.
     """
 
     kind: ClassVar[Kind] = "forward"
-    one_cut: ClassVar[bool] = False  # two folds with one training stretch: to validate, to test
-    embargo: int | str | None = None  # bars, or a duration such as 1d; crossed: else derived
+    one_cut: ClassVar[bool] = False  # two folds with one training stretch: validation and test
+    embargo: int | str | None = None  # bars, or a duration such as 1d; crossed: derived by default
 
     @field_validator("embargo", mode="before")
     @classmethod
@@ -91,21 +90,21 @@ class Splitter(Spec):
     ) -> list[Fold]:
         """Folds, purged and embargoed.
 
-        known_at     (n_rows,) when each row's labels are all known; of labels that are fitted the
-                     latest it can be. NaT rows are tested, not trained
-        usable       (n_rows,) rows to consider at all; by default every one
-        memory_bars  how many bars up to its own the features of a row read, from the longest of
-                     them and the model's window: see `memory_bars`. A crossed splitter without an
-                     `embargo` must be told; 0 says that no row reads any bar
+        known_at     (n_rows,) when all labels of a row are known, of fitted labels the latest
+                     possible time. NaT rows are tested, not trained
+        usable       (n_rows,) rows to use; all by default
+        memory_bars  bars that a row's features read, its own included, by the longest feature and
+                     the model's window: see `memory_bars`. Required by a crossed splitter without
+                     an `embargo`; 0 if no row reads any bar
 
-        Raises `DataError` when a fold has nothing to train on.
+        Raises `DataError` if a fold has nothing to train on.
         """
         if usable is None:
             usable = np.ones(len(decisions), bool)
         times = np.unique(decisions.decided_at[usable])
         in_time = np.argsort(decisions.decided_at, kind="stable")
         rows = in_time[usable[in_time]]
-        clear_from = self._clear_from(decisions, memory_bars)[rows]
+        latest_end = self._latest_label_end(decisions, memory_bars)[rows]
         decided_at, known = decisions.decided_at[rows], known_at[rows]
         with Calling(self, "spans"):
             spans = list(self.spans(len(times)))
@@ -122,8 +121,8 @@ class Splitter(Spec):
             for (start, end), test in zip(span.tests, stretches, strict=True):
                 beside = known <= self.known_by(times, start)
                 if self.kind == "crossed":
-                    answered = known[test & ~np.isnat(known)].max(initial=times[end - 1])
-                    beside |= clear_from >= answered
+                    label_end = known[test & ~np.isnat(known)].max(initial=times[end - 1])
+                    beside |= latest_end >= label_end
                 train &= beside
             if not train.any():
                 raise self._nothing_left(times, span)
@@ -133,8 +132,8 @@ class Splitter(Spec):
             folds.append(Fold(rows[train], rows[tested], self.kind, starts))
         return folds
 
-    def _clear_from(self, decisions: Decisions, memory_bars: int | None) -> Times:
-        """(n_rows,) the last answer in that a row may follow, if it is to be trained on."""
+    def _latest_label_end(self, decisions: Decisions, memory_bars: int | None) -> Times:
+        """(n_rows,) latest label end of a test that may precede each row in training."""
         if memory_bars is not None:
             if isinstance(memory_bars, bool) or not isinstance(memory_bars, int | np.integer):
                 raise ConfigError(
@@ -148,21 +147,21 @@ class Splitter(Spec):
         if embargo is None:
             name = self.registered_as[1] if self.registered_as else type(self).__name__
             raise ConfigError(
-                f"{name} trains on rows after its tests, whose features still read them, and does "
-                "not know how far back. Give split memory_bars, or the splitter an embargo; 0 says "
-                "that features read nothing."
+                f"{name} trains on rows after its tests, whose features may still read them, and "
+                "does not know how far back. Give split memory_bars, or the splitter an embargo; "
+                "0 means that features read no bars."
             )
         if isinstance(embargo, str):
             return decisions.decided_at - np.timedelta64(parse_duration(embargo), "us")
-        # A symbol with gaps takes longer over so many bars than the common clock does.
+        # A symbol with gaps takes longer for so many bars than the common clock.
         earlier = np.arange(len(decisions)) - min(embargo, len(decisions))
         opened = decisions.decided_at[np.maximum(earlier, 0)]
         return np.where(earlier >= decisions.first_row, opened, NEVER)
 
     def known_by(self, times: Times, start: int) -> np.datetime64:
-        """When a label trained on before a test must be known; NaT where none can be.
+        """The time by which a label trained on before a test must be known; NaT if there is none.
 
-        times  sorted decision times, of which the test begins at place `start`
+        times  sorted decision times, of which the test begins at `start`
         """
         if start == len(times):  # whatever is known by the last of them
             start -= 1
@@ -190,9 +189,9 @@ class Splitter(Spec):
 
 
 def paths(folds: Sequence[Fold]) -> list[list[tuple[int, Rows]]]:
-    """Backtests that can be put together from forecasts of folds: each tests every row once.
+    """Backtests assembled from the forecasts of folds: each tests every row once.
 
-    Of most splitters one; of a combinatorial one several, which share no forecast: the j-th path
+    One for most splitters; several for a combinatorial one, which share no forecast: the j-th path
     takes each group from the j-th fold that tests it. López de Prado, Advances in Financial
     Machine Learning (2018), chapter 12.
 
@@ -211,7 +210,7 @@ def paths(folds: Sequence[Fold]) -> list[list[tuple[int, Rows]]]:
 
 
 def check_count(n_times: int, count: int) -> None:
-    """`DataError` where there are fewer decision times than stretches to make of them."""
+    """`DataError` if there are fewer decision times than stretches."""
     if n_times < count:
         raise DataError(
             f"{n_times} decision times cannot make {count} stretches to test. Give more bars or "

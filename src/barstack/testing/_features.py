@@ -13,8 +13,7 @@ from barstack.core.times import iso
 from barstack.evaluation import assert_causal
 from barstack.features import Feature, FeatureSet
 from barstack.features._engine import BarStream
-from barstack.features._market import market_of
-from barstack.features._view import NO_MARKET
+from barstack.features._view import NO_MARKET, market_of
 
 _GUARD = 4096  # floats on either side
 

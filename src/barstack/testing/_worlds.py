@@ -60,7 +60,7 @@ def check_ignores_the_future(world: World) -> None:
     """What drives returns is the same when all that comes later is cut off."""
     if world.signal(world.bar_times()) is None:
         return
-    own, leader = world.parts_of(world.names[-1]), world.parts_of(world.names[0])
+    own, leader = world.components_of(world.names[-1]), world.components_of(world.names[0])
     whole = world.driver(own, leader)
     for now in (world.bars // 3, world.bars // 2):
         known = world.driver(own.before(now), leader.before(now))

@@ -21,18 +21,18 @@ from barstack.core.times import (
 
 from ._noise import Noise
 
-_TYPICAL_SESSIONS = 250  # from the start on, to see how long a session usually is
-_LONG_SESSION_US = DAY_US // 2  # a market open by night too is busy in the middle, not at its ends
+_TYPICAL_SESSIONS = 250  # from the start, to find the usual length of a session
+_LONG_SESSION_US = DAY_US // 2  # longer ones are busiest in the middle, not at the ends
 
 
 @dataclass(frozen=True, eq=False)
 class BarTimes:
-    """The times of so many bars of one length on one calendar, from a day on.
+    """Times of the bars of one length on one calendar.
 
     records    (n_bars,) BAR with times filled in, read-only
-    bars       how many of them a world shows; the others serve horizons that reach past its end
+    bars       how many a world shows; the rest serve horizons that reach past its end
     length_us  nominal length of a bar
-    usual      (n_usual, 2) start and end of each bar within a usual session, as parts of it
+    usual      (n_usual, 2) start and end of each bar of a usual session, as fractions of it
     session_us length of a usual session
     """
 
@@ -50,20 +50,20 @@ class BarTimes:
 
     @property
     def progress(self) -> Floats:
-        """(n_bars,) part of its session at which each bar has its middle."""
+        """(n_bars,) fraction of its session at each bar's midpoint."""
         r = self.records
         middle = 0.5 * (r["opened_at"] + r["closed_at"]) - r["session_open"]
         return np.asarray(middle / (r["session_close"] - r["session_open"]))
 
     @property
     def first(self) -> Bools:
-        """(n_bars,) whether a night lies before each bar; never in a market that does not close."""
+        """(n_bars,) whether each bar opens a session; never in a market that does not close."""
         if self.calendar == ALWAYS:
             return np.zeros(len(self.records), bool)
         return np.asarray(np.diff(self.records["session"], prepend=-1) != 0)
 
     def exits(self, horizon: Horizon) -> Rows:
-        """(bars,) the row at whose close a holding over the horizon ends, as labels count it."""
+        """(bars,) row at whose close a holding over the horizon ends, as in labels."""
         rows = np.arange(self.bars)
         if horizon.unit == "bars":
             return rows + horizon.count
@@ -75,7 +75,7 @@ class BarTimes:
         """(standard deviation of each bar's move, share of its variance before the open, usual).
 
         `usual` is the root mean square of the first over a usual session. Half days have fewer
-        bars, each as wide as on any day.
+        bars, each as volatile as on any day.
         """
         overnight = noise.overnight if self.calendar != ALWAYS else 0.0
         variance, nights = noise.daily_volatility**2, overnight * noise.daily_volatility**2
@@ -92,31 +92,31 @@ class BarTimes:
         return np.sqrt(whole), np.where(first, nights / whole, 0.0), float(np.sqrt(usual))
 
     def volume_shape(self, strength: float) -> Floats:
-        """(n_bars,) usual volume by the time of day, 1 at its quietest."""
+        """(n_bars,) usual volume by time of day, 1 at its quietest."""
         if self.session_us > _LONG_SESSION_US:
             return 1.0 + strength * 2.0 * _bump(self.progress)
         u = self.progress
         return 1.0 + strength * (2.0 * np.exp(-u / 0.08) + 5.0 * np.exp((u - 1.0) / 0.02))
 
     def _shape(self, u: Floats, strength: float) -> Floats:
-        """Volatility by the part of the session that has passed, 1 at its quietest."""
+        """Volatility by elapsed fraction of the session, 1 at its quietest."""
         if self.session_us > _LONG_SESSION_US:
             return 1.0 + strength * 0.9 * _bump(u)
         return 1.0 + strength * (1.9 * np.exp(-u / 0.08) + 0.5 * np.exp((u - 1.0) / 0.04))
 
 
 def _bump(u: Floats) -> Floats:
-    """New York's morning, in markets that are open day and night."""
+    """A bump in New York's morning, for markets that never close."""
     return np.exp(-0.5 * ((u - 0.64) / 0.09) ** 2)
 
 
 @lru_cache(maxsize=32)
 def bar_times(calendar: str, length_us: int, start: str, bars: int, reach_bars: int) -> BarTimes:
-    """The times of `bars` bars from the first session that opens at or after `start`.
+    """Times of `bars` bars from the first session that opens at or after `start`.
 
-    reach_bars  by how many the longest horizon may reach past the end
+    reach_bars  how far the longest horizon may reach past the end
 
-    Raises `ConfigError` where the calendar ends before the bars do.
+    Raises `ConfigError` if the calendar ends before the bars do.
     """
     if calendar != ALWAYS and length_us > DAY_US:
         raise ConfigError(
@@ -135,7 +135,7 @@ def bar_times(calendar: str, length_us: int, start: str, bars: int, reach_bars: 
     needed = bars + reach_bars
     if not len(day) or have[-1] < needed:
         raise ConfigError(
-            f"From {start} on, calendar {calendar} knows {int(have[-1]) if len(day) else 0:,} bars "
+            f"From {start} on, calendar {calendar} has {int(have[-1]) if len(day) else 0:,} bars "
             f"of {format_duration(length_us)}; {needed:,} are needed, horizons included. Start "
             "earlier, make fewer bars or longer ones."
         )

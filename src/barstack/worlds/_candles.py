@@ -11,26 +11,25 @@ from numba import njit
 from barstack.core.arrays import Array, Floats
 
 from ._bar_times import BarTimes
-from ._noise import Noise
-from ._streams import Streams
+from ._noise import Noise, Streams
 
-WICK_SLOPE = 0.75  # of ln(lower wick / upper wick) against `wick`
-VOLUME_SPREAD = 0.4  # of ln(volume) against `volume`
-_REGIME_VOLUME = 0.7  # how far ln(volume) usually lies from its middle where regimes show in it
+WICK_SLOPE = 0.75  # of ln(lower wick / upper wick) on `wick`
+VOLUME_SPREAD = 0.4  # of ln(volume) on `volume`
+_REGIME_VOLUME = 0.7  # typical distance of ln(volume) from its middle where volume shows regimes
 _COLUMNS = ("wick", "volume", "regime", "move", "v", "scale")
-_DRIFT_SHARE = 0.004  # of a bar's variance that falls between the last close and its open
+_DRIFT_SHARE = 0.004  # of a bar's variance, between the previous close and its open
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
-    """What one symbol is made of. All but `move` and `v` can be read off each bar exactly.
+class Components:
+    """Components of one symbol's bars. All but `move` and `v` follow from each bar exactly.
 
     wick     (n_bars,) Gaussian, variance 1: ln(lower wick / upper wick) / WICK_SLOPE
-    volume   (n_bars,) Gaussian, variance 1: how far volume lies from what is usual, in logs
-    regime   (n_bars,) -1 or +1: below or above usual volume, where the world has regimes
-    move     (n_bars,) the part of the return that nobody could forecast
-    v        (n_bars,) variance of the move over what the calendar says
-    scale    (n_bars,) standard deviation of the move that the calendar says
+    volume   (n_bars,) Gaussian, variance 1: log deviation of volume from its usual level
+    regime   (n_bars,) -1 or +1: below or above usual volume, if the world has regimes
+    move     (n_bars,) the unforecastable part of the return
+    v        (n_bars,) variance of the move relative to `scale` squared
+    scale    (n_bars,) standard deviation of the move by the calendar
     usual    root mean square of `scale` over a usual session
     """
 
@@ -42,8 +41,8 @@ class Parts:
     scale: Floats
     usual: float
 
-    def before(self, row: int) -> Parts:
-        """The parts as far as a row, without it."""
+    def before(self, row: int) -> Components:
+        """The components before a row."""
         columns = {name: getattr(self, name)[:row] for name in _COLUMNS}
         return replace(self, **columns)
 
@@ -56,7 +55,7 @@ def autoregress(shocks: Any, memory: float) -> None:
         shocks[t] = memory * shocks[t - 1] + fresh * shocks[t]
 
 
-def parts(
+def components(
     noise: Noise,
     times: BarTimes,
     streams: Streams,
@@ -64,8 +63,8 @@ def parts(
     volume_memory: float,
     correlation: float,
     rounds: int = 1,
-) -> Parts:
-    """The parts of one symbol at all bars of the world, `rounds` times on end."""
+) -> Components:
+    """The components of one symbol at all times, `rounds` times on end."""
     n = rounds * len(times.records)
     wick = streams("wick").standard_normal(n)
     volume = streams("volume").standard_normal(n)
@@ -75,11 +74,11 @@ def parts(
     scale, _, usual = times.scale(noise)
     scale = np.tile(scale, rounds)
     move, v = noise.moves(streams, scale, regime, correlation)
-    return Parts(wick, volume, regime, move, v, scale, usual)
+    return Components(wick, volume, regime, move, v, scale, usual)
 
 
 def candles(
-    made: Parts,
+    made: Components,
     expected: Floats,
     noise: Noise,
     times: BarTimes,
@@ -91,9 +90,9 @@ def candles(
 ) -> Array:
     """(bars,) BAR.
 
-    expected  (n_bars,) the part of each return that was known at the close before
+    expected  (n_bars,) the part of each return that was known at the previous close
     price     before the first bar
-    shares    traded in a usual quiet bar
+    shares    traded in a typical quiet bar
     """
     n = times.bars
     _, night, _ = times.scale(noise)
@@ -113,7 +112,7 @@ def candles(
     )
     surprise = VOLUME_SPREAD * made.volume[:n]
     if regimes_show:
-        # The distance from the middle is never 0, so that the side tells the regime for certain.
+        # The distance from the middle is never 0, so that the side identifies the regime.
         surprise = made.regime[:n] * _REGIME_VOLUME * np.exp(surprise)
     if noise.volume_link:
         surprise = surprise + 0.5 * noise.volume_link * np.log(made.v[:n])
@@ -140,8 +139,8 @@ def _draw(
 
     The move splits into a gap before the open and the rest. High and low lie as far beyond open
     and close as a Brownian bridge between them would reach: half of sqrt(d^2 + 2 s^2 E) - |d|, E
-    exponential, d = close - open (Karatzas, Shreve 1991, section 4.3). How the sum of the two is
-    shared between upper and lower wick is what `wick` says.
+    exponential, d = close - open (Karatzas, Shreve 1991, section 4.3). `wick` divides the sum
+    of the two between upper and lower wick.
     """
     last = price
     for t in range(len(records)):

@@ -1,4 +1,4 @@
-"""What bars are like: the facts in which made-up bars should resemble real ones."""
+"""Stylised facts of bars, in which simulated bars should resemble real ones."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Likeness:
     volatility          standard deviation of a bar's return
     acf_size            (LAGS,) autocorrelation of |return| at lags 1, 2, ...: volatility clusters
     acf_return          (LAGS,) autocorrelation of the return
-    tail_index          of |return| after Hill (1975), from its largest hundredth; lower is fatter
+    tail_index          of |return| after Hill (1975), of the largest one per cent; lower is fatter
     excess_kurtosis     of returns
     tail                (m, 2) size in standard deviations, share of bars that move further
-    hour                (k,) middle of each part of the day, hours UTC or of the session
+    hour                (k,) midpoint of each part of the day, hours UTC or of the session
     size_by_hour        (k,) mean |return| over its mean
     volume_by_hour      (k,) mean volume over its mean; empty without volume
     range_over_move     mean of ln(high / low) / mean of |ln(close / open)|; 2 for Brownian motion
@@ -50,7 +50,7 @@ class Likeness:
     volume_with_size: float
 
     def summary(self) -> dict[str, str | int | float | None]:
-        """The facts as single numbers; none where the bars do not say."""
+        """The facts as single numbers; None where the bars do not give one."""
         figures: dict[str, float] = {
             "volatility_of_a_bar": self.volatility,
             "acf_of_size_lag_1": self.acf_size[0],
@@ -69,7 +69,7 @@ class Likeness:
 
 
 def likeness(bars: Bars) -> Likeness:
-    """The facts of one symbol. `DataError` for bars too few, or that never move.
+    """The facts of one symbol. `DataError` for too few bars, or bars that never move.
 
     >>> from barstack.worlds import WORLDS
     >>> world = WORLDS.parse({"world": "martingale", "calendar": "24/7"})
@@ -81,13 +81,13 @@ def likeness(bars: Bars) -> Likeness:
     returns = np.diff(np.log(r["close"]))
     if len(bars) < _FEWEST_BARS or not np.ptp(returns):
         raise DataError(
-            f"{bars!r} says too little: {len(returns)} returns, of which "
+            f"{bars!r} has too few returns: {len(returns)}, of which "
             f"{int((returns != 0).sum())} moved. Give {_FEWEST_BARS} bars or more."
         )
     size = np.abs(returns)
     deviation = float(returns.std())
     ordered = np.sort(size)[::-1]
-    # Sizes of which each is passed by a share of bars, evenly spaced on a log scale.
+    # Sizes and the shares of bars that exceed them, evenly spaced on a log scale.
     ranks = np.unique(np.geomspace(1, len(ordered) - 1, 60).astype(int))
     tail = np.column_stack([ordered[ranks] / deviation, ranks / len(ordered)])
     hour, size_by_hour, volume_by_hour = _by_hour(bars, size)

@@ -1,7 +1,8 @@
-"""Noise that nobody can forecast: one model whose ingredients combine."""
+"""Noise that nobody can forecast: one model whose ingredients combine, and its random streams."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Self
 
@@ -12,35 +13,56 @@ from pydantic import Field, model_validator
 
 from barstack.core.arrays import Floats
 from barstack.core.errors import ConfigError, did_you_mean
+from barstack.core.seeds import derive_seed
 from barstack.core.spec import Spec
 
-from ._streams import Streams
+_WIDEST = 20.0  # standard deviations at which Student's t is clipped
+_LARGEST_MOVE = 0.5  # of the price: a larger fall could end below zero
+_SETTLING = 1000  # bars before the first, until volatility no longer depends on its start
 
-_WIDEST = 20.0  # standard deviations at which Student's t is cut off
-_LARGEST_MOVE = 0.5  # of the price: a fall of more could end below zero
-_SETTLING = 1000  # bars before the first, in which volatility forgets where it began
+
+@dataclass(frozen=True)
+class Streams:
+    """Random streams of one symbol, one for each ingredient and independent of all others.
+
+    >>> streams = Streams(7, "W0001")
+    >>> int(streams("noise").integers(1000)) == int(streams("noise").integers(1000))
+    True
+    """
+
+    seed: int
+    symbol: str
+
+    def __call__(self, ingredient: str) -> np.random.Generator:
+        # Two derived seeds, as one of 31 bits would recur among the streams of many worlds.
+        words = [derive_seed(self.seed, self.symbol, ingredient, part) for part in (0, 1)]
+        return np.random.Generator(np.random.PCG64(words))
+
+    def market(self, ingredient: str) -> np.random.Generator:
+        """The stream that all symbols of the world share."""
+        return Streams(self.seed, "")(ingredient)
 
 
 class Noise(Spec):
-    """How returns scatter about what was expected of them.
+    """How returns scatter about their expectation.
 
     The move of bar t, a simple return, is scale[t] * sqrt(v[t]) * z[t], where
 
-    - scale[t] is known from the calendar: `daily_volatility`, spread over the session evenly or in
-      the shape of `seasonality`, and of which the share `overnight` of the variance falls between
-      the last close and the next session's open;
+    - scale[t] is known from the calendar: `daily_volatility`, spread over the session evenly or by
+      `seasonality`; the share `overnight` of its variance falls between the previous session's
+      close and the open;
     - v[t] has mean 1: GARCH(1,1), v[t+1] = 1 - arch - garch + (arch * z[t]^2 + garch) * v[t]
       (Bollerslev 1986), times a level that a Markov chain of two states switches (Hamilton 1989);
-    - z[t] is symmetric with variance 1 and independent of all else: Gaussian or Student's t, and
-      with probability `jumps` stretched `jump_size` times.
+    - z[t] is symmetric with variance 1 and independent of the rest: Gaussian or Student's t, and
+      with probability `jumps` multiplied by `jump_size`.
 
-    So E[move | past] = 0 and E[move^2] = scale^2, exactly, however the ingredients are combined.
-    Moves beyond half the price are cut to that, which keeps prices positive; at sensible
-    volatilities it never happens.
+    So E[move | past] = 0 and E[move^2] = scale^2, exactly, for any combination of ingredients.
+    Moves are clipped at half the price, which keeps prices positive; at realistic volatilities it
+    never happens.
     """
 
-    daily_volatility: float = Field(0.01, gt=0, le=0.1)  # standard deviation, session by session
-    overnight: float = Field(0.3, ge=0, lt=1)  # share of the variance; markets that close only
+    daily_volatility: float = Field(0.01, gt=0, le=0.1)  # standard deviation of a session's return
+    overnight: float = Field(0.3, ge=0, lt=1)  # share of the variance, in markets that close
     arch: float = Field(0.0, ge=0, lt=1)  # how much a move raises the variance of the next
     garch: float = Field(0.0, ge=0, lt=1)  # how much of the variance stays
     regime_ratio: float = Field(1.0, ge=1, le=10)  # turbulent over calm volatility; 1 for none
@@ -48,8 +70,8 @@ class Noise(Spec):
     seasonality: float = Field(0.0, ge=0, le=3)  # of volatility and volume within the session
     tails: float | None = Field(None, gt=2)  # degrees of freedom of Student's t; none: Gaussian
     jumps: float = Field(0.0, ge=0, le=0.1)  # probability that a bar jumps
-    jump_size: float = Field(6.0, ge=1, le=20)  # how many times as far it then moves
-    volume_link: float = Field(0.0, ge=0, le=3)  # power with which volume follows volatility
+    jump_size: float = Field(6.0, ge=1, le=20)  # factor of its move
+    volume_link: float = Field(0.0, ge=0, le=3)  # exponent of volatility in volume
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -74,17 +96,17 @@ class Noise(Spec):
 
     @property
     def regime_levels(self) -> tuple[float, float]:
-        """v in calm and in turbulent times, which are equally frequent."""
+        """v in calm and in turbulent regimes, which are equally frequent."""
         calm = 2.0 / (1.0 + self.regime_ratio**2)
         return calm, calm * self.regime_ratio**2
 
     @property
     def regime_memory(self) -> float:
-        """Correlation of the regime, +1 or -1, with that of the bar before."""
+        """Correlation of the regime, +1 or -1, with the previous bar's."""
         return 1.0 - 2.0 / self.regime_bars
 
     def regimes(self, streams: Streams, bars: int) -> Floats:
-        """(bars,) -1 in calm, +1 in turbulent times, from a symmetric Markov chain."""
+        """(bars,) -1 in calm, +1 in turbulent regimes, from a symmetric Markov chain."""
         draws = streams("regimes").random(bars + 1)
         switches = np.cumsum(draws[1:] < 1.0 / self.regime_bars)
         return np.where((switches + (draws[0] < 0.5)) % 2 == 0, 1.0, -1.0)
@@ -134,13 +156,13 @@ def _cluster(z: Any, scale: Any, level: Any, arch: float, garch: float, move: An
 
 @lru_cache(maxsize=64)
 def clipped_deviation(freedom: float) -> float:
-    """Standard deviation of Student's t when it is cut off at plus and minus `_WIDEST`."""
+    """Standard deviation of Student's t clipped at plus and minus `_WIDEST`."""
     law = scipy.stats.t(freedom)
     inside = law.expect(lambda t: t * t, lb=-_WIDEST, ub=_WIDEST, epsrel=1e-10)
     return float(np.sqrt(inside + 2.0 * _WIDEST**2 * law.sf(_WIDEST)))
 
 
-# What the kinds of noise are made of; `market` resembles real bars, see docs/worlds.md.
+# Noise of the kinds of worlds; `market` resembles real bars, see docs/worlds.md.
 NOISES: dict[str, Noise] = {
     "gaussian": Noise(),
     "garch": Noise(arch=0.06, garch=0.92),
@@ -163,7 +185,7 @@ NOISES: dict[str, Noise] = {
 
 
 def named_noise(value: Any) -> Any:
-    """A noise from its name; anything else as it is."""
+    """The noise of this name; anything else unchanged."""
     if isinstance(value, str):
         if value not in NOISES:
             raise ConfigError(f"Unknown noise {value!r}. {did_you_mean(value, NOISES)}")

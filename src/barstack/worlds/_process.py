@@ -14,19 +14,18 @@ from barstack.core.spec import Spec
 from barstack.core.times import as_time, parse_duration
 
 from ._bar_times import BarTimes, bar_times
-from ._candles import Parts, parts
-from ._noise import NOISES, Noise, named_noise
+from ._candles import Components, components
+from ._noise import NOISES, Noise, Streams, named_noise
 from ._signal import Signal
-from ._streams import Streams
 
 
 class Process(Spec):
     """How the bars of a world come about: its fields, its drivers and its noise.
 
     The return of each bar is `expected + move`. The move is noise, see `Noise`. What is expected
-    was known at the close before: it is `coefficient * driver`, where the driver has mean 0 and
-    variance 1 and can be worked out from the bars so far. In the kinds that are only noise there
-    is no driver, prices are martingales, and the best forecast is 0 at every horizon.
+    was known at the previous close: it is `coefficient * driver`, where the driver has mean 0 and
+    variance 1 and follows from the bars so far. Kinds of pure noise have no driver: prices are
+    martingales, and the best forecast is 0 at every horizon.
     """
 
     symbols: int | tuple[str, ...] = 1  # how many, named W0001 and so on, or their names
@@ -38,12 +37,12 @@ class Process(Spec):
     horizons: tuple[Horizon, ...] = tuple(map(Horizon.parse, (1, "1h", "1d")))  # no sessions
     noise: Noise = NOISES["gaussian"]  # or the name of one, such as market
     correlation: float = Field(0.0, ge=0, lt=1)  # of the noise of any two symbols
-    volume_memory: float = Field(0.8, ge=0, lt=1)  # correlation of volume with the bar before
+    volume_memory: float = Field(0.8, ge=0, lt=1)  # correlation of volume with the previous bar's
     price: float = Field(100.0, gt=0)  # before the first bar
-    volume: float = Field(50_000.0, gt=0)  # traded in a usual quiet bar
+    volume: float = Field(50_000.0, gt=0)  # traded in a typical quiet bar
 
     about_signal: ClassVar[str] = "none"
-    regimes_show: ClassVar[bool] = False  # whether volume tells the regime, noise regimes or not
+    regimes_show: ClassVar[bool] = False  # whether volume shows the regime, noise regimes or not
     follows_leader: ClassVar[bool] = False  # whether the first symbol leads the others
 
     @field_validator("noise", mode="before")
@@ -59,7 +58,7 @@ class Process(Spec):
         except ValueError:
             raise ConfigError(f"start {self.start!r} is not a day. Write 2016-01-01.") from None
         if not self.names or len(set(self.names)) < len(self.names):
-            raise ConfigError(f"symbols {self.symbols!r}: give one at least, each once.")
+            raise ConfigError(f"symbols {self.symbols!r}: give at least one, each once.")
         if not self.horizons:
             raise ConfigError("Give at least one horizon, such as 1h.")
         for horizon in self.horizons:
@@ -78,16 +77,16 @@ class Process(Spec):
 
     @property
     def horizon_names(self) -> tuple[str, ...]:
-        """As labels call them: `1h`, `12bars`."""
+        """Names as in labels: `1h`, `12bars`."""
         return tuple(each.name for each in self.horizons)
 
     @property
     def forecastable(self) -> tuple[str, ...]:
-        """Symbols whose returns the signal moves; in a world of noise, all."""
+        """Symbols with the signal in their returns; in a world of noise, all."""
         return self.names[1:] if self.follows_leader else self.names
 
     def bar_times(self) -> BarTimes:
-        """When the bars open and close, horizons past the end included."""
+        """When bars open and close, including those that horizons past the end reach."""
         length_us = parse_duration(self.bar)
         reach = (
             each.count if each.unit == "bars" else each.count // length_us + 2
@@ -96,20 +95,22 @@ class Process(Spec):
         return bar_times(self.calendar, length_us, self.start, self.bars, max(reach))
 
     def signal(self, times: BarTimes) -> Signal | None:
-        """How the driver behaves and how strongly it moves returns; none in a world of noise."""
+        """Law and strength of the driver; None in a world of noise."""
         return None
 
-    def driver(self, own: Parts, leader: Parts) -> Floats:
-        """(n_bars,) what moves the return of the bar that follows each; known at the close."""
+    def driver(self, own: Components, leader: Components) -> Floats:
+        """(n_bars,) driver of the next bar's return, known at each close."""
         raise NotImplementedError
 
     def wick_memory(self) -> float:
-        """Correlation of the wicks' balance with that of the bar before."""
+        """Correlation of the wick balance with the previous bar's."""
         return 0.0
 
-    def parts_of(self, symbol: str, streams: Streams | None = None, rounds: int = 1) -> Parts:
-        """What a symbol is made of; `rounds` runs through the world's times so often."""
-        return parts(
+    def components_of(
+        self, symbol: str, streams: Streams | None = None, rounds: int = 1
+    ) -> Components:
+        """The components of a symbol's bars, over all times of the world, `rounds` times on end."""
+        return components(
             self.noise,
             self.bar_times(),
             streams or Streams(self.seed, symbol),
@@ -119,18 +120,20 @@ class Process(Spec):
             rounds,
         )
 
-    def driver_of(self, symbol: str, own: Parts) -> Floats | None:
-        """(n_bars,) the driver of a symbol; none where nothing can be forecast."""
+    def driver_of(self, symbol: str, own: Components) -> Floats | None:
+        """(n_bars,) the driver of a symbol; None if nothing can be forecast."""
         if self.signal(self.bar_times()) is None or symbol not in self.forecastable:
             return None
-        return self.driver(own, self.parts_of(self.names[0]) if self.follows_leader else own)
+        return self.driver(own, self.components_of(self.names[0]) if self.follows_leader else own)
 
-    def forecast_of(self, symbol: str) -> tuple[Parts, Floats, Floats]:
-        """(parts, the best forecast at each decision, what was expected of each bar)."""
+    def forecast_of(self, symbol: str) -> tuple[Components, Floats, Floats]:
+        """(components, best forecast at each decision, expected return of each bar)."""
         if symbol not in self.names:
-            raise ConfigError(f"The world has no symbol {symbol!r}, but {', '.join(self.names)}.")
+            raise ConfigError(
+                f"The world has no symbol {symbol!r}; its symbols are {', '.join(self.names)}."
+            )
         times = self.bar_times()
-        own = self.parts_of(symbol)
+        own = self.components_of(symbol)
         driver, signal = self.driver_of(symbol, own), self.signal(times)
         if driver is None or signal is None:
             return own, np.zeros((self.bars, len(self.horizons))), np.zeros(len(times.records))

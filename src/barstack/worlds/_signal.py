@@ -1,4 +1,4 @@
-"""What moves expected returns: a driver that is known at each close, and how it fades."""
+"""The signal: a driver of expected returns that is known at each close, and its decay."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Signal:
     law       of the driver: "gaussian" (jointly, at all bars), "gaussian now" (of each bar by
               itself), "product" (of two independent Gaussians), or "noise" (the leader's move)
 
-    A holding from t over n bars is expected to return the sum of n such terms, of which only
+    The expected return of a holding from t over n bars is the sum of n such terms, of which only
     driver[t] is known: E[sum] = coefficient * fade**t * driver[t] * reach[n] with
-    reach[n] = sum of (memory * fade)**k for k < n. Returns compound, which adds the products of
-    expected returns. Their mean is in the forecast, and how they vary about it is not: at a daily
-    volatility of 1 % and r2 0.01, less than a thousandth of the forecast for a day.
+    reach[n] = sum of (memory * fade)**k for k < n. Returns compound, which adds products of
+    expected returns: the forecast includes their mean but not their variation, at a daily
+    volatility of 1 % and r2 0.01 less than a thousandth of the forecast for a day.
     """
 
     coefficient: float
@@ -120,11 +120,11 @@ def _add_up(
 
 
 def coefficient_for(r2: float, at_bars: int, memory: float, usual: float) -> float:
-    """The coefficient that gives the best forecast `at_bars` ahead a certain R².
+    """The coefficient at which the best forecast `at_bars` ahead has this R².
 
     usual  root mean square of a bar's noise
 
-    Solves r2 = (c * reach)^2 / (c^2 * spread + at_bars * usual^2). Raises `ConfigError` where no
+    Solves r2 = (c * reach)^2 / (c^2 * spread + at_bars * usual^2). Raises `ConfigError` if no
     signal with this memory is that strong so far ahead.
     """
     reach, spread, _ = weights(at_bars, memory)
@@ -132,7 +132,7 @@ def coefficient_for(r2: float, at_bars: int, memory: float, usual: float) -> flo
     if room <= 0.0:
         raise ConfigError(
             f"r2 {r2:g} at {at_bars} bars is out of reach of a signal with memory {memory:g}: even "
-            f"without noise it would be {reach[-1] ** 2 / spread[-1]:.3g}. Ask for less, for fewer "
-            "bars, or for a longer memory."
+            f"without noise it would be {reach[-1] ** 2 / spread[-1]:.3g}. Choose a smaller r2, "
+            "fewer bars, or a longer memory."
         )
     return float(np.sqrt(r2 * at_bars / room) * usual)

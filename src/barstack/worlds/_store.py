@@ -25,7 +25,7 @@ def store(world: World, catalog: Catalog, name: str, progress: Progress | None =
 
     `truth.json` holds the world and its figures, `truth.parquet` the forecasts: decided_at,
     symbol, and a column such as return_1h for each horizon. The same world again completes what
-    an interruption left. Raises `ConfigError` where the collection holds anything else.
+    an interruption left. Raises `ConfigError` if the collection contains anything else.
     """
     progress = progress or Progress()
     folder = catalog.folder / name
@@ -35,7 +35,7 @@ def store(world: World, catalog: Catalog, name: str, progress: Progress | None =
     collection = catalog.create(name, facts)
     symbols = sorted(world.names)
     truth = world.truth_of(*symbols)
-    # The world's name first: whoever finds bars then knows what they are.
+    # The world's description first, so that no bars are without it.
     _write_json(folder / TRUTH, truth.to_json())
     with progress.step("symbols", len(symbols)) as step:
         for symbol in symbols:
@@ -53,15 +53,13 @@ def stored(catalog: Catalog, name: str) -> tuple[World, dict[str, Any]]:
         content = json.loads(file.read_text())
         return WORLDS.parse(content["world"]), content
     except FileNotFoundError:
-        raise ConfigError(
-            f"Collection {name!r} was not made by a world: it has no {TRUTH}."
-        ) from None
+        raise ConfigError(f"Collection {name!r} is not of a world: it has no {TRUTH}.") from None
     except (ValueError, KeyError, TypeError) as error:
         raise StorageError(f"{file} is damaged: {error}. Make the world again.") from None
 
 
 def table_of(bars: Bars) -> pl.DataFrame:
-    """Bars in the form in which tables are stored."""
+    """Bars as a table in the form of the catalog."""
     columns: dict[str, Any] = {"timestamp": bars.opened_at}
     columns |= {name: bars.records[name] for name in ("open", "high", "low", "close", "volume")}
     return pl.DataFrame(columns).with_columns(pl.col("timestamp").dt.replace_time_zone("UTC"))
@@ -75,7 +73,7 @@ def _check_same(world: World, collection: Collection) -> None:
     if there != world.id:
         what = f"world {there}" if there else "bars that no world made"
         raise ConfigError(
-            f"Collection {collection.name!r} holds {what}, not world {world.id}. Choose another "
+            f"Collection {collection.name!r} contains {what}, not world {world.id}. Choose another "
             "name for this one."
         )
 

@@ -1,4 +1,4 @@
-"""A world: bars made up so that the best possible forecast is known."""
+"""A world: simulated bars whose best possible forecast is known."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from barstack.core.schedule import AT_EACH_CLOSE
 from barstack.core.times import ClosedAt, parse_duration
 
 from ._candles import candles
+from ._noise import Streams
 from ._process import Process
-from ._streams import Streams
 from ._truth import Truth
 
 _LARGEST_EXPECTED = 0.4  # of the price, in one bar; noise takes half of it at most
@@ -34,13 +34,13 @@ class Made:
 class World(Process):
     """Bars of one or many symbols whose best forecast is known. Subclass it and `register`.
 
-    Everything follows from the fields: the same world has the same bytes wherever it is made with
-    the same versions of the libraries. Symbols have streams of random numbers of their own, so
-    that adding symbols or bars leaves what was there before as it is.
+    The fields determine everything: the same world has the same bytes wherever it is made with the
+    same versions of the libraries. Each symbol has separate random streams, so that adding symbols
+    or bars changes nothing that was there before.
     """
 
     def bars_of(self, symbol: str) -> Bars:
-        """The bars of one symbol. Others need not be made."""
+        """The bars of one symbol, without making the others."""
         return self._make(symbol)[0]
 
     def make(self) -> Made:
@@ -60,7 +60,7 @@ class World(Process):
         )
 
     def truth_of(self, *symbols: str) -> Truth:
-        """The truth about some of the symbols, of which no bars need to be made."""
+        """The truth about some symbols, without making their bars."""
         return self._truth({symbol: self.forecast_of(symbol)[1] for symbol in symbols})
 
     def _make(self, symbol: str) -> tuple[Bars, Floats]:

@@ -39,7 +39,7 @@ def market_return(state, bar, window=1):
     group="market", memory=lambda window: SUM + window, warmup=lambda window: window, unit="log"
 )
 def relative_strength(state, bar, window=20):
-    """Log return over `window` bars less that of the others."""
+    """Log return over `window` bars minus that of the others."""
     if math.isnan(bar.market_return):
         return np.nan
     return rolling_sum(state, bar.log_return - bar.market_return, window)
@@ -67,7 +67,7 @@ def beta(state, bar, window=60):
     unit="log",
 )
 def residual_return(state, bar, window=60):
-    """This bar's log return less what the line of `beta` says."""
+    """Log return minus its fitted value from the regression of `beta`."""
     mean_market, mean, slope, _ = _line(state, bar.market_return, bar.log_return, window)
     return bar.log_return - mean - slope * (bar.market_return - mean_market)
 

@@ -1,6 +1,6 @@
 """Money flow: on which side of price's moves volume was traded, and at what prices.
 
-None depends on the unit of volume; where nothing was traded each has its neutral value.
+None depends on the unit of volume; without volume each value is neutral.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ..pieces.rolling import FADED, SUM, rolling_sum
 def obv_trend(state, bar, window=20):
     """Change of on-balance volume over `window` bars / volume traded in them; 0 without volume.
 
-    On-balance volume adds the volume of bars that closed higher and takes away that of bars that
+    On-balance volume adds the volume of bars that closed higher and subtracts that of bars that
     closed lower.
     """
     if math.isnan(bar.previous_close):
@@ -49,7 +49,7 @@ def obv_trend(state, bar, window=20):
 def money_flow_index(state, bar, window=14):
     """100 * money traded on rises of the typical price / money traded on rises and falls.
 
-    Money is typical price * volume, over `window` bars; 50 where none flowed.
+    Money is typical price * volume, over `window` bars; 50 without any flow.
     """
     previous = state[0]
     state[0] = bar.typical
@@ -57,7 +57,7 @@ def money_flow_index(state, bar, window=14):
         return np.nan
     half = 1 + SUM + window
     money = bar.typical * bar.volume
-    # The same three prices in another order may add up to a hair more: that is no rise.
+    # The same three prices summed in another order differ by rounding: that is no rise.
     change, hair = bar.typical - previous, 1e-12 * previous
     rises = rolling_sum(state[1:half], money if change > hair else 0.0, window)
     falls = rolling_sum(state[half:], money if change < -hair else 0.0, window)
@@ -94,9 +94,9 @@ def chaikin_money_flow(state, bar, window=20):
 def chaikin_oscillator(state, bar, fast=3, slow=10):
     """(EMA(fast) - EMA(slow)) of the accumulation line, divided by the EMA(slow) of volume.
 
-    The line adds volume * (2 close - high - low) / (high - low) bar by bar, without end; so what
-    is kept is how far each mean lags behind it, which stays small. 0
-    before there was volume; while there is none it comes to rest.
+    The line adds volume * (2 close - high - low) / (high - low) without bound, so the state holds
+    each mean's lag behind it, which stays small. 0 before any volume; without further volume it
+    converges.
     """
     # state: bars seen; the line less its fast mean; the line less its slow mean; mean volume.
     if state[0] == 0.0:
@@ -123,8 +123,8 @@ def chaikin_oscillator(state, bar, fast=3, slow=10):
 def force_index(state, bar, span=13):
     """EMA(log return * volume) / EMA(volume): the move of the bars that were traded.
 
-    Elder's force is close - previous close times volume; this is in neither's unit. 0
-    before there was volume; while there is none it stays.
+    Elder's force is close - previous close times volume; this value depends on neither unit. 0
+    before any volume; unchanged without further volume.
     """
     if math.isnan(bar.log_return):
         return np.nan
@@ -149,11 +149,11 @@ def force_index(state, bar, span=13):
     source="Arms (1983)",
 )
 def ease_of_movement(state, bar, window=14):
-    """Mean of move of the middle / box ratio over `window` bars, with volume and range as usual.
+    """Mean of midpoint move / box ratio over `window` bars, with relative volume and range.
 
-    The middle is (high + low) / 2, its move a fraction of the middle before. The box ratio is
-    volume / mean volume over range / mean range, the means over the same bars; bars without
-    volume count as no move.
+    The midpoint is (high + low) / 2, its move a fraction of the previous midpoint. The box ratio is
+    (volume / mean volume) / (range / mean range), means over the same bars; bars without volume
+    count as no move.
     """
     middle, previous = 0.5 * (bar.high + bar.low), state[0]
     state[0] = middle
@@ -186,7 +186,7 @@ def vwap_distance(state, bar, window=20):
 def session_vwap_distance(state, bar):
     """close / volume-weighted mean of typical prices since the session's open - 1.
 
-    0 until something is traded. In daily bars: the close against the day's typical price.
+    0 before any volume in the session. In daily bars: the close against the day's typical price.
     """
     if bar.new_session:
         state[0] = state[1] = 0.0

@@ -51,7 +51,7 @@ def variance_ratio(state, bar, window=100, step=5):
     """Mean squared `step`-bar log return / mean sum of its `step` squared one-bar log returns.
 
     Over `window` bars, overlapping, without a drift. 1 for a random walk and where nothing moved,
-    more where moves go on, less where they turn back; 0 to `step`.
+    above 1 in trends, below 1 in reversals; from 0 to `step`.
     """
     if math.isnan(bar.log_return):
         return np.nan
@@ -77,9 +77,9 @@ def variance_ratio(state, bar, window=100, step=5):
 def hurst(state, bar, window=100):
     """Generalised Hurst exponent: half the slope of ln(mean squared k-bar log return) on ln k.
 
-    k = 1, 2, 4, 8 over `window` bars. 0.5 for a random walk and where nothing moved, more where
-    moves go on, less where they turn back; cut at 0 and 1. Where only some of the means are 0 it
-    is 1 if single bars never moved, else 0.
+    k = 1, 2, 4, 8 over `window` bars. 0.5 for a random walk and where nothing moved, above 0.5 in
+    trends, below 0.5 in reversals; clipped to 0 and 1. Where only some of the means are 0 it is 1
+    if single bars never moved, else 0.
     """
     one = bar.log_return
     if math.isnan(one):
@@ -116,11 +116,11 @@ def fractional_difference(state, bar, order=0.4, width=64):
     """Sum of w(k) * ln(close k bars ago / close `width` bars ago), k < `width`.
 
     w(0) = 1, w(k) = -w(k - 1) * (order - k + 1) / k: the fixed-width fractional difference of log
-    prices, seen from the window's start, which makes it free of their level. Its memory fades too
+    prices, relative to the window's start, which removes the price level. Its memory decays too
     slowly for a recursion: it costs one pass over `width` returns.
     """
     # state: next place, cumulative weights from the oldest return to the newest, and returns in a
-    # ring written twice, so that the newest `width` always lie in one piece.
+    # ring written twice, so that the newest `width` are always contiguous.
     if math.isnan(bar.log_return):
         weight, total = 1.0, 0.0
         for back in range(width):
@@ -150,9 +150,9 @@ def fractional_difference(state, bar, order=0.4, width=64):
     source="Bandt, Pompe (2002)",
 )
 def entropy(state, bar, window=100):
-    """-sum p ln p / ln 6 over the six orders of three closes in a row, the last `window` triples.
+    """-sum p ln p / ln 6 over the six orderings of three consecutive closes, last `window` triples.
 
-    1 where every order is as frequent, 0 where one pattern repeats; of equal closes the earlier
+    1 where all orderings are equally frequent, 0 where one repeats; of equal closes the earlier
     counts as the lower, so where nothing moved it is 0.
     """
     # state: closes seen, next place, close before the last, eight counts of orders (two cannot

@@ -80,8 +80,8 @@ def crash_state(state, bar, window=20, long=250, enter=3.0, leave=1.5):
     """1 in a crash, else 0, with hysteresis.
 
     A crash begins when 1 - close / highest close of `window` bars is more than `enter` times the
-    move to be expected of so many bars, sqrt(window * mean squared log return of `long` bars). It
-    ends when it is less than `leave` times that.
+    expected move over as many bars, sqrt(window * mean squared log return of `long` bars). It ends
+    when it is less than `leave` times that.
     """
     highest = rolling_max(state[1 : 1 + EXTREME + window], bar.close, window)
     if math.isnan(bar.log_return):
@@ -139,8 +139,8 @@ def deepest_drawdown(state, bar, window=100):
 def _deepest_fall(m, x, window):
     """Least ratio of a value to one before it, or to itself, among the last `window` values.
 
-    A fall lies before the turn, or after it, or from the highest before it to the lowest after.
-    NaN until there are `window` values. Memory: 5 + 2 * window.
+    A fall lies in the block before, in this one, or from the highest of the former to the lowest of
+    the latter. NaN until there are `window` values. Memory: 5 + 2 * window.
     """
     place, falls = int(m[1]), 5 + window
     first = place == 0

@@ -19,7 +19,7 @@ _MINUTE_US = 60_000_000
 
 @piece
 def ranges(m, new_session, high, low):
-    """(high, low) of the session before, 0 before there is one; keeps this one's. Memory: 4."""
+    """(high, low) of the session before, 0 before there is one; stores this one's. Memory: 4."""
     if new_session:
         m[2], m[3] = m[0], m[1]
         m[0], m[1] = high, low
@@ -64,7 +64,7 @@ def prior_low_distance(state, bar):
 
 @feature(group="levels", memory=1, sessions=1, unit="log")
 def prior_close_distance(state, bar):
-    """ln(close / last close of the session before): the day's change, with its gap."""
+    """ln(close / last close of the session before): the day's change, gap included."""
     if bar.new_session:
         state[0] = bar.previous_close
     return math.log(bar.close / state[0])
@@ -107,7 +107,7 @@ def support_1_distance(state, bar):
 def opening_range(m, new_session, opened_at, session_open, minutes, high, low):
     """(high, low) of the bars that opened in a session's first minutes, so far. Memory: 2.
 
-    The first bar always counts, be it longer than that or late.
+    The first bar always counts, however long or late it is.
     """
     if new_session:
         m[0], m[1] = high, low
@@ -121,7 +121,7 @@ def opening_range(m, new_session, opened_at, session_open, minutes, high, low):
 def opening_range_position(state, bar, minutes=30):
     """(close - low) / (high - low) of the session's first `minutes`; 0.5 without a range.
 
-    While they last, of the range so far. Of longer bars, the first is the opening range.
+    Until they have passed, of the range so far. With longer bars, the first is the opening range.
     """
     high, low = opening_range(
         state, bar.new_session, bar.opened_at, bar.session_open, minutes, bar.high, bar.low
@@ -141,7 +141,7 @@ def opening_range_position(state, bar, minutes=30):
 def opening_range_breakout(state, bar, minutes=30):
     """Side on which price last closed outside the session's first `minutes`: 1 above, -1 below.
 
-    0 before it has in this session.
+    0 until it has done so in this session.
     """
     high, low = opening_range(
         state, bar.new_session, bar.opened_at, bar.session_open, minutes, bar.high, bar.low

@@ -36,7 +36,7 @@ def swing_low(m, low, strength):
 
 @piece
 def remember(m, level):
-    """Keep a swing, unless it is 0, in front of the latest. Memory: LATEST, 0 where unused."""
+    """Store a swing, unless it is 0, in front of the latest. Memory: LATEST, 0 where unused."""
     if level > 0.0:
         for place in range(LATEST - 1, 0, -1):
             m[place] = m[place - 1]
@@ -45,7 +45,7 @@ def remember(m, level):
 
 @piece
 def swings(m, high, low, strength):
-    """Keep the latest swing highs and, behind them, lows; False until one could be known.
+    """Store the latest swing highs and, behind them, lows; False until one can be confirmed.
 
     Memory: 2 * LATEST + 2 * (NEWEST_EXTREME + 2 * (2 * strength + 1)).
     """
@@ -70,7 +70,7 @@ def _memory(strength):
 def swing_high_distance(state, bar, strength=5):
     """ln(close / latest swing high): highest of `strength` bars before and as many after.
 
-    Before there is one, the highest high of 2 * `strength` + 1 bars stands for it.
+    Before there is one, the highest high of 2 * `strength` + 1 bars takes its place.
     """
     swing, highest = swing_high(state[1:], bar.high, strength)
     state[0] = swing if swing > 0.0 else state[0]
@@ -86,7 +86,7 @@ def swing_high_distance(state, bar, strength=5):
 def swing_low_distance(state, bar, strength=5):
     """ln(close / latest swing low): lowest of `strength` bars before and as many after.
 
-    Before there is one, the lowest low of 2 * `strength` + 1 bars stands for it.
+    Before there is one, the lowest low of 2 * `strength` + 1 bars takes its place.
     """
     swing, lowest = swing_low(state[1:], bar.low, strength)
     state[0] = swing if swing > 0.0 else state[0]
@@ -134,7 +134,7 @@ def level_strength(state, bar, strength=5):
     """Sum of max(0, 1 - |close - level| / mean of high - low) over the latest eight swings.
 
     Four swing highs and four lows; the mean is over 2 * `strength` + 1 bars. How often price has
-    turned where it is now: each swing counts 1 at its level and 0 from one usual range away.
+    reversed near the close: each swing counts 1 at its level and 0 from one mean range away.
     """
     window = 2 * strength + 1
     usual = rolling_mean(state[: SUM + window], bar.high - bar.low, window)
@@ -158,10 +158,10 @@ def level_strength(state, bar, strength=5):
     high=1,
 )
 def swing_structure(state, bar, strength=5):
-    """Half for a latest swing high above the one before, half for such a low; minus where below.
+    """(sign(latest - previous swing high) + sign(latest - previous swing low)) / 2.
 
-    1 is a market of higher highs and higher lows, -1 the reverse. 0 counts where two swings of a
-    kind are not known yet.
+    1 in a market of higher highs and higher lows, -1 of lower ones. A kind of which fewer than two
+    swings are known counts 0.
     """
     known = swings(state, bar.high, bar.low, strength)
     value = 0.0

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._kernel import feature
 from ..pieces.extremes import NEWEST_EXTREME, newest_max, newest_min
-from ..pieces.regression import LINE, rolling_line
+from ..pieces.moments import LINE, rolling_line
 from ..pieces.rolling import FADED, LAG, SUM, WILDER, lag, piece, rolling_sum, wilder
 
 _DIRECTION = 2 + 3 * WILDER
@@ -24,14 +24,14 @@ def _direction(m, high, low, close, true_range, window):
     m[0], m[1] = high, low
     if math.isnan(true_range):
         return np.nan, np.nan, np.nan
-    # Moves of as many ticks are equal, and neither counts: rounding must not decide between them.
+    # Moves of equally many ticks are equal, and neither counts: rounding must not order them.
     least = 1e-9 * close
     rise = up if up - down > least and up > 0.0 else 0.0
     fall = down if down - up > least and down > 0.0 else 0.0
     plus, minus, usual = m[3], m[5], m[7]
     if true_range != 0.0 or m[6] < window or usual > FADED:
         usual = wilder(m[6:8], true_range, window)
-        # Bars may go on having a range when none moves: then moves fade alone, and far below it.
+        # Bars may have a range without moving: then the means of moves decay alone, far below it.
         if rise + fall != 0.0 or m[2] < window or plus + minus > 1e-90 * FADED:
             plus, minus = wilder(m[2:4], rise, window), wilder(m[4:6], fall, window)
     return plus, minus, usual
@@ -49,8 +49,8 @@ def _direction(m, high, low, close, true_range, window):
 def adx(state, bar, window=14):
     """Average directional index: Wilder's mean of 100 |+DI - -DI| / (+DI + -DI).
 
-    A bar without directional moves before it counts 0. While price stands still the two means
-    shrink alike, and each bar counts as the one before.
+    Bars before any directional move count 0. While the price does not move, both means decay alike
+    and each bar counts as the one before.
     """
     plus, minus, _ = _direction(state, bar.high, bar.low, bar.close, bar.true_range, window)
     both = plus + minus
@@ -73,7 +73,7 @@ def adx(state, bar, window=14):
 def di_difference(state, bar, window=14):
     """+DI - -DI: 100 * (Wilder's mean of moves up - that of moves down) / that of true ranges.
 
-    0 where nothing ever moved; while price stands still it stays.
+    0 before any move; unchanged while the price does not move.
     """
     plus, minus, true_range = _direction(
         state, bar.high, bar.low, bar.close, bar.true_range, window
@@ -159,7 +159,7 @@ def regression_r2(state, bar, window=20):
     source="Kaufman (1995)",
 )
 def efficiency(state, bar, window=20):
-    """Net move over `window` bars divided by the way travelled; 0 where nothing moved."""
+    """|Net move| over `window` bars / sum of absolute one-bar moves; 0 where nothing moved."""
     old = lag(state[: LAG + window], bar.close, window)
     if math.isnan(bar.previous_close):
         return np.nan
@@ -178,11 +178,11 @@ def efficiency(state, bar, window=20):
 def parabolic_sar_distance(state, bar, speed=0.02, fastest=0.2):
     """close / parabolic stop and reverse - 1; positive in a rise.
 
-    The stop closes in on the trend's extreme by a share that grows by `speed` with each new
-    extreme, to `fastest`. The second bar's directional move decides the first direction.
+    The stop moves towards the trend's extreme by a share that grows by `speed` with each new
+    extreme, up to `fastest`. The second bar's directional move sets the first direction.
     """
     # state: 1 in a rise or -1 in a fall, stop, extreme, share, high and low of the bar before.
-    # Stop and extreme of a fall are kept negated: one text then serves both sides.
+    # Stop and extreme of a fall are stored negated, so that one formula serves both sides.
     before_high, before_low = state[4], state[5]
     state[4], state[5] = bar.high, bar.low
     if math.isnan(bar.previous_close):
@@ -197,7 +197,7 @@ def parabolic_sar_distance(state, bar, speed=0.02, fastest=0.2):
     front_before, back_before = (
         (before_high, before_low) if side > 0.0 else (-before_low, -before_high)
     )
-    # A price that touches the stop turns it: rounding must not decide whether it touches.
+    # A price that touches the stop reverses it: rounding must not decide whether it does.
     if back <= stop + 1e-9 * bar.close:
         side, stop, share = -side, -max(extreme, front_before, front), speed
         extreme, back, back_before = -back, -front, -front_before

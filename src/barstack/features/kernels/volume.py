@@ -17,7 +17,7 @@ _DAY_MINUTES = 1440
 
 @feature(group="volume", memory=0, unit="log", low=0)
 def log_volume(state, bar):
-    """ln(1 + volume), which knows the unit of volume."""
+    """ln(1 + volume); depends on the unit of volume."""
     return math.log(1.0 + bar.volume)
 
 
@@ -49,10 +49,10 @@ def relative_volume(state, bar, window=20):
 def relative_volume_by_time(state, bar, sessions=10, minutes=5):
     """ln(volume / mean volume at the same time of the last `sessions` sessions).
 
-    The time of a session is cut into slots of `minutes` from its open, so summer time and half
-    days leave them in place. A bar belongs to the slot it opens in, and each slot remembers the
-    mean volume of its bars in each of the last sessions that had any, today's not among them.
-    Cut at -5 and 5; 0 without any volume, and in a slot that no session has had.
+    A session is divided into slots of `minutes` from its open, so daylight saving time and half
+    days do not move them. A bar belongs to the slot it opens in; each slot keeps the mean volume of
+    its bars in each of the last sessions that had any, the current one excluded. Clipped to -5 and
+    5; 0 without any volume, and in a slot without earlier sessions.
     """
     # state: sessions begun; the slot being filled, its sum and count of bars; then for each slot
     # its count of sessions and next place, and a ring of means.
@@ -104,7 +104,7 @@ def volume_zscore(state, bar, window=20):
     high=5,
 )
 def volume_trend(state, bar, short=5, long=50):
-    """ln(mean volume of `short` bars / mean volume of `long` bars), cut at -5 and 5.
+    """ln(mean volume of `short` bars / mean volume of `long` bars), clipped to -5 and 5.
 
     0 without any volume.
     """
@@ -138,7 +138,7 @@ def dollar_volume(state, bar, window=20):
     high=5,
 )
 def relative_dollar_volume(state, bar, window=100):
-    """ln(close * volume / its mean over `window` bars), cut at -5; 0 without any volume."""
+    """ln(close * volume / its mean over `window` bars), clipped at -5; 0 without any volume."""
     money = bar.close * bar.volume
     return log_ratio(money, rolling_mean(state, money, window))
 
@@ -154,7 +154,7 @@ def relative_dollar_volume(state, bar, window=100):
 def volume_price_correlation(state, bar, window=20):
     """Correlation of log return and volume over `window` bars; 0 where either never changed.
 
-    Above 0, volume comes with rises.
+    Above 0, rises have more volume than falls.
     """
     if math.isnan(bar.log_return):
         return np.nan

@@ -1,6 +1,6 @@
-"""Highest and lowest of a window, kept in turns as `_rolling.py` says.
+"""Highest and lowest of a window, computed in blocks as `rolling.py` explains.
 
-A queue of candidates, the usual way, mispredicts its branches on prices: it takes ten times as
+A queue of candidates, the usual way, mispredicts its branches on prices and takes ten times as
 long. van Herk (1992), Gil, Werman (1993), for a stream.
 """
 

@@ -1,8 +1,8 @@
-"""Volume at price: a histogram over the logarithm of price that forgets, follows and breathes.
+"""Volume at price: an exponentially weighted histogram over the logarithm of price.
 
-It has a fixed number of bins, each as wide as bars usually are high: within a factor of two, kept
-by joining bins in pairs when bars grow and halving them when they shrink. What lies too far from
-the price falls out at the ends. So memory is bounded whatever the market does.
+It has a fixed number of bins about the price, each half to one mean bar range wide: bins are joined
+in pairs when bars grow and halved when they shrink. Volume beyond either end is dropped, so memory
+is bounded whatever the market does.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _HEAVIEST = 1e100
 
 @piece
 def volume_profile(m, price, close, log_range, volume, span):
-    """Add a bar. Returns (sum of all bins, its close's bin, way from the fullest to its close).
+    """Add a bar. Returns (sum of all bins, bin of its close, distance of its close from the peak).
 
-    The way is from the middle of the fullest bin.
+    The peak is the midpoint of the fullest bin. A price outside all bins counts in the nearest.
 
     price      logarithm of the price at which its volume counts
     close      logarithm of its close
-    log_range  ln(high / low), which sets the width of bins by its exponential mean
+    log_range  ln(high / low), whose exponential mean sets the width of bins
     span       each bar weighs 1 - 2 / (span + 1) of the next
 
     Edges of bins are multiples of their width and the width follows from recent bars, so in the
@@ -34,7 +34,7 @@ def volume_profile(m, price, close, log_range, volume, span):
     from the lowest price up.
     """
     # m: whether begun, usual range, width, number of the lowest bin, weight of the newest bar,
-    # fullest bin, sum of all; then the bins. Old bars do not lose weight; new ones gain.
+    # fullest bin, sum of all; then the bins. Old bars keep their weight; new ones weigh more.
     decay = 2.0 / (span + 1.0)
     if m[0] == 0.0:
         m[0], m[1], m[2], m[4] = 1.0, log_range, _NARROWEST, 1.0
@@ -70,7 +70,7 @@ def volume_profile(m, price, close, log_range, volume, span):
 
 @piece
 def join(m):
-    """Bins twice as wide, two become one."""
+    """Double the width of bins: two become one."""
     odd = int(m[3] - 2.0 * math.floor(0.5 * m[3]))
     for place in range(BINS):
         value = m[HEAD + place]
@@ -81,7 +81,7 @@ def join(m):
 
 @piece
 def halve(m, close):
-    """Bins half as wide about the close; each leaves half of itself to either side."""
+    """Halve the width of bins about the close; each gives half its volume to either side."""
     move(m, math.floor(close / m[2]) - BINS // 4)
     for place in range(BINS // 2 - 1, -1, -1):
         value = 0.5 * m[HEAD + place]
@@ -92,7 +92,7 @@ def halve(m, close):
 
 @piece
 def move(m, lowest):
-    """The same bins from another lowest one; those beyond either end are forgotten."""
+    """Shift the bins to begin at `lowest`; those beyond either end are dropped."""
     by = int(min(max(lowest - m[3], -float(BINS)), float(BINS)))
     for step in range(BINS):
         place = step if by > 0 else BINS - 1 - step
@@ -103,7 +103,7 @@ def move(m, lowest):
 
 @piece
 def count(m):
-    """Take sum and fullest bin afresh, the lowest of equals."""
+    """Recompute the sum and the fullest bin, the lowest of equals."""
     m[5], m[6] = 0.0, 0.0
     for place in range(BINS):
         m[6] += m[HEAD + place]

@@ -25,7 +25,7 @@ def share(part, whole, empty):
 
 @piece
 def log_ratio(x, usual):
-    """ln(x / usual), cut at -5 and 5; 0 where both are 0. NaN of a warm-up passes through.
+    """ln(x / usual), clipped to -5 and 5; 0 where both are 0. NaN of a warm-up passes through.
 
     Bars without trades would be minus infinity; a factor of e^5 = 148 says as much.
     """

@@ -1,20 +1,20 @@
 """Compiled pieces that kernels are made of: each takes a slice of state and the newest value.
 
-A window is kept in turns. Its memory is filled from front to back; when it is full, one pass from
-back to front leaves at each place the sum (or the extreme) from there to the end, and the next
-turn begins at the front. The window's own sum is then what came since the turn plus what the turn
-before left behind the newest place:
+A window is computed in blocks of its own length. Its memory is filled from front to back; when it
+is full, one pass from back to front leaves at each place the sum (or the extreme) from there to the
+end of the block, and the next block begins at the front. The window's sum is then the sum of the
+new block so far plus what the previous block left behind the newest place:
 
-    turn before    . . . . [c d e f]      place of the newest value: 3
-    this turn              [g h i j]      sum of the window = (g + h + i + j) + left[4 ...]
+    previous block         . . . . [c d e f]      place of the newest value: 3
+    this block                     [g h i j]      window = (g + h + i + j) + left[4 ...]
 
-Nothing is ever taken away from a sum. So rounding errors cannot pile up, nor outlive the large
-values that caused them, and a window of zeros sums to zero: a million bars later it is as good as
-a fresh computation. It costs O(1) a bar, about a nanosecond of which is the pass once a window.
+Nothing is ever subtracted from a sum, so rounding errors neither accumulate nor outlive the large
+values that caused them, and a window of zeros sums to zero: after a million bars it is as exact as
+a fresh computation. It costs O(1) a bar, about a nanosecond of which is the pass once a block.
 
-A window's memory begins with 1 once a turn has ended, then the next place; the constants say how
-many floats each piece needs beside the windows themselves. `moments.py`, `regression.py`,
-`extremes.py` and `sorted.py` hold more of them.
+A window's memory begins with 1 once a block has ended, then the next place; the constants say how
+many floats each piece needs beside the windows themselves. `moments.py`, `extremes.py` and
+`sorted.py` hold more of them.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ SUM = 3
 WEIGHTED = 4
 EMA = 2
 WILDER = 2
-# While nothing moves an exponential mean shrinks bar by bar, until it is too small for a float.
-# Of several that shrink alike only their quotient counts, and it stays: below this let them rest.
+# While nothing moves, an exponential mean decays until it is too small for a float. Only the
+# quotient of several that decay alike matters, and it is constant: below this they stay.
 FADED = 1e-200
 
 
-# x / 0 is infinite or NaN as in numpy: checking every division would cost more than dividing.
-# Inlined and without reference counts, which would cost more than most features.
+# x / 0 is infinite or NaN as in numpy: checking every division costs more than dividing. Pieces are
+# inlined and without reference counts, which would cost more than most features.
 COMPILED: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 piece = njit(forceinline=True, **COMPILED)
 
@@ -47,7 +47,7 @@ def lag(m, x, window):
     old = m[LAG + place]
     m[LAG + place] = x
     if place < window - 1:
-        # Counted as a float: turning numbers into integers and back costs more than the rest.
+        # Counted as a float: conversion to an integer and back costs more than the rest.
         m[1] += 1.0
         return old if m[0] == 1.0 else np.nan
     full = m[0] == 1.0
@@ -87,7 +87,7 @@ def weighted_mean(m, x, window):
     """
     place = int(m[1])
     since = m[2] + x
-    rising = m[3] + (m[1] + 1.0) * x  # since the turn, weighted 1, 2, 3, ...
+    rising = m[3] + (m[1] + 1.0) * x  # since the block began, weighted 1, 2, 3, ...
     m[WEIGHTED + place] = x
     scale = 2.0 / (window * (window + 1.0))
     if place < window - 1:
@@ -100,7 +100,7 @@ def weighted_mean(m, x, window):
     left, weighted = 0.0, 0.0
     for back in range(WEIGHTED + window - 1, WEIGHTED - 1, -1):
         left += m[back]
-        weighted += left  # what is one place nearer to the end has had one turn of the loop more
+        weighted += left  # a value one place nearer to the end is added once more
         m[back] = weighted
     m[0], m[1], m[2], m[3] = 1.0, 0.0, 0.0, 0.0
     return rising * scale
@@ -110,7 +110,7 @@ def weighted_mean(m, x, window):
 def ema(m, x, span):
     """Exponential mean with weight 2 / (span + 1), begun at the first value. Memory: EMA.
 
-    NaN for the first `span - 1` values, as their mean still leans on the start.
+    NaN for the first `span - 1` values, as their mean still depends on the start.
     """
     if m[0] < span:
         m[1] = x if m[0] == 0 else m[1] + (x - m[1]) * (2.0 / (span + 1.0))
@@ -124,7 +124,7 @@ def ema(m, x, span):
 def wilder(m, x, window):
     """Wilder's mean: the plain mean of the first `window` values, then weight 1 / window.
 
-    NaN for the first `window - 1` values. Memory: WILDER. Wilder (1978), as TA-Lib has it.
+    NaN for the first `window - 1` values. Memory: WILDER. Wilder (1978), as in TA-Lib.
     """
     if m[0] < window:
         m[0] += 1

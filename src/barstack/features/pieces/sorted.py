@@ -1,8 +1,8 @@
 """Windows in order of size: ranks, medians and quantiles.
 
-Windows are a sorted array that is rewritten with every value. In straight passes without a branch,
-four numbers at a time, that is sooner done than following pointers: ten times so for 50 values,
-and level at some ten thousand. Longer windows are a treap (`_treap.py`), which costs O(log w).
+A window is a sorted array that is rewritten with every value. Straight passes without a branch,
+vectorized by four, are faster than following pointers: ten times for 50 values, equal at some ten
+thousand. Longer windows are a treap (`treap.py`), which costs O(log w).
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ def rank_memory(window: int) -> int:
 
 @piece
 def sort_in(m, x, window):
-    """Let x into the window and the oldest value out; whether there are `window` values yet."""
+    """Replace the window's oldest value by x; whether there are `window` values yet."""
     if window > LONGEST_ARRAY:
         return treap_replace(m, x, window)
     place, values = int(m[1]), m[_RING + window : _RING + 2 * window]
     if m[0] == 0.0 and place == 0:
         for each in range(_RING, _RING + 2 * window):
-            m[each] = np.inf  # places not yet taken stand at the end
+            m[each] = np.inf  # places not yet used sort to the end
     old = m[_RING + place]
     m[_RING + place] = x
     if place < window - 1:
         m[1] += 1.0
     else:
         m[0], m[1] = 1.0, 0.0
-    # What lies between the old value and the new moves by one place towards the old. Each value is
-    # the middle one of itself, its neighbour and x: no need to look for where x belongs.
+    # Values between the old one and x move by one place towards the old. Each becomes the median of
+    # itself, its neighbour and x: no search for the place of x.
     last = len(values) - 1
     if x >= old:
         for at in range(last):
@@ -74,7 +74,7 @@ def nth(m, n, window):
 
 @piece
 def quantile(m, share, window):
-    """Quantile of a full window between its two nearest values, in proportion."""
+    """Quantile of a full window, interpolated linearly between the two nearest values."""
     rank = share * (window - 1.0)
     below = math.floor(rank)
     low = nth(m, below, window)
@@ -84,7 +84,7 @@ def quantile(m, share, window):
 
 @piece
 def rolling_rank(m, x, window):
-    """Share of the other values in the window that are smaller than the newest; equals count half.
+    """Share of the other values in the window that are smaller than the newest; ties count half.
 
     From 0, the smallest, to 1, the largest; 0.5 where all are equal. NaN until there are `window`
     values. Counting needs no order: the memory is not that of `sort_in` but `rank_memory(window)`.

@@ -1,9 +1,9 @@
 """A window in order of size as a treap: O(log w) to replace, to count and to select.
 
-Aragon, Seidel (1989). A node is a place of the window, so nothing is allocated: a treap of w
-places in `3 + 4 * (w + 1)` floats. A place's priority is a fixed scramble of its number. The
-shape is then that of a random search tree whatever order the values come in, about 1.4 log2(w)
-deep, and the same in every run.
+Aragon, Seidel (1989). A node is a place of the window, so nothing is allocated: a treap of w places
+takes `3 + 4 * (w + 1)` floats. A place's priority is a fixed hash of its number. The shape is that
+of a random search tree in whatever order values arrive, about 1.4 log2(w) deep, and the same in
+every run.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ROOT = 2
 _NODES = 3
 _LEFT, _RIGHT, _SIZE = 1, 2, 3
 
-# Called, not inlined like the short pieces: the calls cost little beside the walk.
+# Called, not inlined like the short pieces: a call costs little compared with the walk.
 _called = njit(**COMPILED)
 
 
@@ -29,7 +29,7 @@ def treap_memory(window: int) -> int:
 
 @_called
 def treap_replace(m, x, window):
-    """Let x into the window and the oldest value out; whether there are `window` values yet."""
+    """Replace the window's oldest value by x; whether there are `window` values yet."""
     node = int(m[1]) + 1
     m[1] = m[1] + 1.0 if node < window else 0.0
     if m[0] == window:
@@ -92,7 +92,7 @@ def _count_at_most(m, node, x):
 
 @_called
 def _priority(node):
-    """A number scrambled: the finish of splitmix64."""
+    """Hash of a number: the finalizer of splitmix64."""
     bits = np.uint64(node) * np.uint64(0x9E3779B97F4A7C15)
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     return bits ^ (bits >> np.uint64(27))
@@ -100,7 +100,7 @@ def _priority(node):
 
 @_called
 def _take_out(m, node):
-    """Unhook the oldest node: of equal values the older stand to the left."""
+    """Remove the oldest node: of equal values the older are to the left."""
     gone = _NODES + 4 * node
     link, here = _ROOT, int(m[_ROOT])
     while here != node:
@@ -108,7 +108,7 @@ def _take_out(m, node):
         m[at + _SIZE] -= 1.0
         link = at + (_LEFT if m[gone] <= m[at] else _RIGHT)
         here = int(m[link])
-    # Its two subtrees become one.
+    # Merge its two subtrees.
     left, right = int(m[gone + _LEFT]), int(m[gone + _RIGHT])
     while left != 0 and right != 0:
         a, b = _NODES + 4 * left, _NODES + 4 * right
@@ -127,7 +127,7 @@ def _take_out(m, node):
 
 @_called
 def _put_in(m, node, x):
-    """Hook a node in above all of lower priority, to the right of equal values."""
+    """Insert a node above all of lower priority, to the right of equal values."""
     new = _NODES + 4 * node
     link, here = _ROOT, int(m[_ROOT])
     while here != 0 and _priority(here) > _priority(node):
@@ -135,7 +135,7 @@ def _put_in(m, node, x):
         m[at + _SIZE] += 1.0
         link = at + (_RIGHT if m[at] <= x else _LEFT)
         here = int(m[link])
-    # The subtree it displaces is split into what is at most x and what is more.
+    # The subtree it replaces is split into values up to x and above.
     smaller = _count_at_most(m, here, x)
     larger = m[_NODES + 4 * here + _SIZE] - smaller
     m[link] = node
