@@ -20,7 +20,7 @@ from numba.extending import intrinsic
 
 from barstack.bars import BAR, aggregate
 
-from ._formula import code_parts, python_function
+from ._formula import code_of, python_function
 from ._native import UNWRAPPED, native
 from ._view import REAL, WHOLE, view
 from .pieces.rolling import COMPILED
@@ -110,7 +110,7 @@ def compiled(name: str) -> Callable[..., Any]:
     """Compiled `aggregate` or `_update`, by name."""
     function, kinds = _FUNCTIONS[name]
     uses = (aggregate,) if name == "aggregate" else (view,)
-    content = [text for each in uses for _, text in code_parts(name, each)]
+    content = [text for each in uses for text in code_of(name, each)]
     return native(
         name,
         lambda: njit(error_model="numpy", **UNWRAPPED)(python_function(function)),

@@ -1,4 +1,4 @@
-"""What the text of a feature tells: what it computes, what it reads, and what it must not read."""
+"""Analysis of a feature's source: its identity, the fields it reads, and what it must not read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ._view import FIELDS
 
 
 def python_function(step: Any) -> FunctionType:
-    """The function as it was written, compiled or not."""
+    """The Python function of a step, compiled or not."""
     function = getattr(step, "py_func", step)
     if not isinstance(function, FunctionType):
         name = getattr(step, "__name__", repr(step))
@@ -36,7 +36,7 @@ def python_function(step: Any) -> FunctionType:
 
 
 def parameters_of(function: FunctionType) -> dict[str, int | float]:
-    """Parameters of `step(state, bar, *params)` with their defaults; refuses any other form."""
+    """Parameters of `step(state, bar, *params)` with their defaults. `ConfigError` otherwise."""
     name = function.__name__
     if not name.isidentifier():
         raise ConfigError(f"A feature needs a name, and this is a {name}. Write it as a def.")
@@ -68,7 +68,7 @@ def parameters_of(function: FunctionType) -> dict[str, int | float]:
 
 def _is_number(default: object) -> bool:
     number = isinstance(default, int | float) and not isinstance(default, bool)
-    return number and math.isfinite(default)  # type: ignore[arg-type]  # a number by now
+    return number and math.isfinite(default)  # type: ignore[arg-type]  # a number here
 
 
 def _returns_a_value(function: FunctionType) -> bool:
@@ -87,36 +87,32 @@ def hash_of(parts: list[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-Part = tuple[str, str]
+def code_of(feature: str, step: Any) -> list[str]:
+    """Source of a step and of all functions it calls, with the value of each name they use.
 
-
-def code_parts(feature: str, step: Any) -> list[Part]:
-    """(module, text) of a step and of all it calls, each name with what it stands for.
-
-    Refuses what a feature must not read: whatever could hold the future.
+    Raises `ConfigError` for values that a feature must not read, as they could hold the future.
     """
-    parts: dict[int, Part] = {}
-    _add_parts(feature, step, parts)
-    return list(parts.values())
+    code: dict[int, str] = {}
+    _add_code(feature, step, code)
+    return list(code.values())
 
 
-def _add_parts(feature: str, step: Any, parts: dict[int, Part]) -> str:
+def _add_code(feature: str, step: Any, code: dict[int, str]) -> str:
     function = python_function(step)
-    if id(function) in parts:
-        return parts[id(function)][1]
-    parts[id(function)] = (function.__module__, "")  # a function may call itself
+    if id(function) in code:
+        return code[id(function)]
+    code[id(function)] = ""  # a function may call itself
     options = sorted(getattr(step, "targetoptions", {}).items())
     lines = [_formula(function), repr(options)]
     for name, value in sorted(_names_used(function).items()):
-        lines.append(f"{name} = {_meaning(feature, name, value, parts)}")
-    text = "\n".join(lines)
-    parts[id(function)] = (function.__module__, text)
-    return text
+        lines.append(f"{name} = {_value_text(feature, name, value, code)}")
+    code[id(function)] = "\n".join(lines)
+    return code[id(function)]
 
 
-def _meaning(feature: str, name: str, value: Any, parts: dict[int, Part]) -> str:
+def _value_text(feature: str, name: str, value: Any, code: dict[int, str]) -> str:
     if _is_compiled(value):
-        return hash_of([_add_parts(feature, value, parts)])
+        return hash_of([_add_code(feature, value, code)])
     if isinstance(value, int | float | np.number):
         return repr(value)
     if value is math or value is np:
@@ -133,7 +129,7 @@ def _meaning(feature: str, name: str, value: Any, parts: dict[int, Part]) -> str
 def bounds_checked(
     function: FunctionType, made: dict[FunctionType, FunctionType] | None = None
 ) -> FunctionType:
-    """An equal function whose helpers raise `IndexError` for an index outside an array."""
+    """The same function, with helpers that raise `IndexError` for an index outside an array."""
     made = {} if made is None else made
     if function in made:
         return made[function]
@@ -157,9 +153,9 @@ def _is_compiled(value: Any) -> bool:
 
 
 def _names_used(function: FunctionType) -> dict[str, Any]:
-    """What a function reads from outside, by name: globals, what it closes over, defaults."""
-    # Not all that inspect finds: to it `bar.beta` is a use of a global `beta` too, while inner
-    # functions and comprehensions are beyond it.
+    """Values that a function uses from outside, by name: globals, closure and defaults."""
+    # Not inspect.getclosurevars: it takes `bar.beta` for a use of a global `beta`, and misses inner
+    # functions and comprehensions.
     read = _globals_read(function.__code__)
     if "random" in read and "np" in read:
         raise ConfigError(
@@ -187,7 +183,7 @@ def _globals_read(code: CodeType) -> frozenset[str]:
 
 
 def fields_read(function: FunctionType) -> tuple[str, ...]:
-    """Fields of the bar that a step reads; all of them when it hands the bar on or hides them."""
+    """Fields of the bar that a step reads; all of them if it passes the bar on."""
     tree = _tree(function)
     if tree is None:
         return FIELDS
@@ -215,7 +211,7 @@ def _kind(value: object) -> str:
 
 @cache
 def _formula(function: FunctionType) -> str:
-    """The function without comments, docstring, decorator and layout: what the value depends on."""
+    """The function without what does not affect values: comments, docstring, decorator, layout."""
     tree = _tree(function)
     if tree is None:
         return repr(_code_content(function.__code__))
@@ -227,7 +223,7 @@ def _formula(function: FunctionType) -> str:
 
 
 def _tree(function: FunctionType) -> ast.FunctionDef | None:
-    """The function as written; None where it was typed in a shell, or is a lambda."""
+    """The function's syntax tree; None if it was typed in a shell, or is a lambda."""
     file = function.__code__.co_filename
     linecache.checkcache(file)  # it may have been edited
     written = _functions("".join(linecache.getlines(file, function.__globals__)))
@@ -239,7 +235,7 @@ def _tree(function: FunctionType) -> ast.FunctionDef | None:
 def _functions(text: str) -> dict[int, ast.FunctionDef]:
     """Every function of a file by its first line, decorators included.
 
-    A file is parsed once: to ask inspect for each function's source takes ten times as long.
+    A file is parsed once: inspect takes ten times as long for each function's source.
     """
     try:
         tree = ast.parse(text)
@@ -252,7 +248,7 @@ def _functions(text: str) -> dict[int, ast.FunctionDef]:
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:
-    """All statements below: a function is never inside an expression, and these are many more."""
+    """All statements below; expressions, which are many more, contain no functions."""
     for node in ast.iter_child_nodes(tree):
         if not isinstance(node, ast.expr):
             yield node

@@ -23,7 +23,7 @@ from barstack.core.registry import Registry
 
 from ._formula import (
     bounds_checked,
-    code_parts,
+    code_of,
     fields_read,
     hash_of,
     parameters_of,
@@ -142,8 +142,8 @@ class Kernel:
         """Hash of the formula: of `step`, of every function and constant it uses, and of the code
         that computes the bar's fields."""
         with self.naming_package():
-            parts = code_parts(self.name, self.step)
-        return hash_of([_engine_id(), *(text for _, text in parts)])
+            code = code_of(self.name, self.step)
+        return hash_of([_engine_id(), *code])
 
     @cached_property
     def loop(self) -> Callable[..., int]:
@@ -324,7 +324,7 @@ def _engine_id() -> str:
     shared = (view, market_update, aggregate)
     return hash_of(
         [
-            *(text for each in shared for _, text in code_parts("view", each)),
+            *(text for each in shared for text in code_of("view", each)),
             repr(sorted(COMPILED.items())),
         ]
     )
