@@ -1,4 +1,4 @@
-"""What every feature must hold to; a new feature joins by being registered."""
+"""Contract tests of features; a new feature is tested once it is registered."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GUARD = 4096  # floats on either side
 
 
 def company(bars: Bars) -> dict[str, Bars]:
-    """The bars among those of two others, one of which began later and misses some."""
+    """The bars with those of two other symbols, one of which begins later and has gaps."""
     panel = {bars.symbol: bars}
     for number, rows in enumerate([slice(None), np.arange(len(bars)) % 7 != 3]):
         rng = np.random.default_rng(number)
@@ -33,7 +33,7 @@ def company(bars: Bars) -> dict[str, Bars]:
 
 
 def compute(feature: Feature, bars: Bars) -> Floats:
-    """(n_bars,) the feature's values; in company, where it looks at others."""
+    """(n_bars,) the feature's values, among other symbols if it uses them."""
     table = FeatureSet(features=(feature,)).compute(_panel(feature, bars))
     own = table.decisions.symbols.index(bars.symbol)
     values: Floats = table.values[table.decisions.symbol_code == own, 0]
@@ -41,18 +41,18 @@ def compute(feature: Feature, bars: Bars) -> Floats:
 
 
 def check_ignores_the_future(feature: Feature, bars: Bars) -> None:
-    """Cutting off, or altering, what comes later leaves what came before as it is, bit for bit."""
+    """Removing or altering later bars leaves all earlier values unchanged, bit for bit."""
     assert_causal(FeatureSet(features=(feature,)), _panel(feature, bars))
 
 
 def check_live_equals_history(feature: Feature, bars: Bars) -> None:
-    """One bar at a time gives the very bits that the whole history gives."""
+    """One bar at a time gives the same bits as the whole history."""
     live = _live(feature, bars, _moments(_panel(feature, bars)))
     _same(np.array(live), compute(feature, bars), feature, bars, "when streamed")
 
 
 def check_continues_after_a_restart(feature: Feature, bars: Bars) -> None:
-    """State saved mid-stream and restored elsewhere continues to the same bits."""
+    """State saved mid-stream and restored into another stream continues to the same bits."""
     features, panel = FeatureSet(features=(feature,)), _panel(feature, bars)
     before = features.panel_stream(tuple(panel), bars.length_us)
     half = bars.records["closed_at"][len(bars) // 2]
@@ -75,7 +75,7 @@ def _panel(feature: Feature, bars: Bars) -> dict[str, Bars]:
 
 
 def _moments(panel: dict[str, Bars]) -> Iterator[dict[str, Array]]:
-    """By symbol, the bars that close at one moment; moment after moment."""
+    """The bars that close at each moment, by symbol, in time order."""
     rows = dict.fromkeys(panel, 0)
     times = {symbol: bars.records["closed_at"].tolist() for symbol, bars in panel.items()}
     for moment in sorted(set().union(*times.values())):
@@ -99,7 +99,7 @@ def _live(feature: Feature, bars: Bars, moments: Iterator[dict[str, Array]]) -> 
 
 
 def check_marks_only_its_warmup(feature: Feature, bars: Bars) -> None:
-    """NaN in the declared warm-up and nowhere else, infinite nowhere, within the stated bounds."""
+    """NaN in the declared warm-up and nowhere else, never infinite, within the declared bounds."""
     values = compute(feature, bars)
     seen = np.flatnonzero(~np.isnan(values))
     first = int(seen[0]) if len(seen) else len(values)
@@ -114,7 +114,7 @@ def check_marks_only_its_warmup(feature: Feature, bars: Bars) -> None:
 
 
 def _first_row(feature: Feature, bars: Bars) -> int:
-    """The row at which the declared warm-up is over."""
+    """The first row after the declared warm-up."""
     days, starts = np.unique(bars.records["session"], return_index=True)
     sessions = feature.kernel.sessions_for(feature.values)
     by_session = starts[sessions] if sessions < len(days) else len(bars)
@@ -122,12 +122,12 @@ def _first_row(feature: Feature, bars: Bars) -> int:
 
 
 def check_price_scale(feature: Feature, bars: Bars) -> None:
-    """Where it claims so, quoting prices in another unit leaves the feature as it is."""
+    """If declared scale-free, the feature does not depend on the unit of prices."""
     if not feature.kernel.scale_free:
         return
     scaled = bars.records.copy()
     for price in ("open", "high", "low", "close"):
-        scaled[price] *= 1024.0  # a power of two, so that prices themselves round alike
+        scaled[price] *= 1024.0  # a power of two, so that prices round alike
     np.testing.assert_allclose(
         compute(feature, Bars(bars.symbol, bars.length_us, scaled)),
         compute(feature, bars),
@@ -138,7 +138,7 @@ def check_price_scale(feature: Feature, bars: Bars) -> None:
 
 
 def check_stays_within_its_memory(feature: Feature, bars: Bars) -> None:
-    """Nothing is written outside the memory that was asked for."""
+    """Nothing is written outside the declared memory."""
     memory = feature.kernel.memory_for(feature.values)
     guarded = np.full(memory + 2 * _GUARD, 7.25)
     guarded[_GUARD : _GUARD + memory] = 0.0
@@ -146,16 +146,16 @@ def check_stays_within_its_memory(feature: Feature, bars: Bars) -> None:
     stream = BarStream([own], bars.length_us)
     stream.use_memory(0, guarded[_GUARD : _GUARD + memory])
     market = market_of(company(bars))[bars.symbol] if own.needs_market else NO_MARKET
-    kept = True
+    within = True
     try:
         stream.update_into(np.empty((len(bars), 1)), bars.records, market)
     except PluginError as error:  # bounds are checked in features of other packages
         if "raises IndexError" not in str(error):
             raise
-        kept = False
+        within = False
     outside = np.concatenate([guarded[:_GUARD], guarded[_GUARD + memory :]])
-    kept = kept and bool((outside == 7.25).all())
-    assert kept, f"{feature.name} writes outside its {memory} floats of memory."
+    within = within and bool((outside == 7.25).all())
+    assert within, f"{feature.name} writes outside its {memory} floats of memory."
 
 
 FEATURE_CHECKS = (

@@ -138,23 +138,23 @@ def check_trains_on_what_is_known(
 def check_features_carry_no_test(
     splitter: Splitter, decisions: Decisions, known_at: KnownAt
 ) -> None:
-    """Whatever is trained on after a test reads bars only that opened after its last answer."""
+    """Rows trained on after a test read only bars that opened after its last label end."""
     if splitter.embargo is not None:
-        return  # somebody has said what else to go by
+        return  # an explicit embargo takes its place
     for fold in splitter.split(decisions, known_at, memory_bars=MEMORY_BARS):
         for stretch in fold.stretches:
             known = known_at[stretch]
-            answered = known[~np.isnat(known)].max(initial=decisions.decided_at[stretch].max())
+            label_end = known[~np.isnat(known)].max(initial=decisions.decided_at[stretch].max())
             after = fold.train[known_at[fold.train] > decisions.decided_at[stretch].min()]
             opened = after - MEMORY_BARS
             np.testing.assert_array_equal(
                 decisions.symbol_code[opened], decisions.symbol_code[after]
             )
-            assert (decisions.decided_at[opened] >= answered).all()
+            assert (decisions.decided_at[opened] >= label_end).all()
 
 
 def check_tests_each_row_once(splitter: Splitter, decisions: Decisions, known_at: KnownAt) -> None:
-    """Tests of a path lie apart in time; rows of one moment stay in one fold, in time order."""
+    """Tests of a path are disjoint in time; rows of one moment are in one fold, in time order."""
     folds = splitter.split(decisions, known_at, memory_bars=MEMORY_BARS)
     for path in paths(folds):
         spans = [decisions.decided_at[rows] for _, rows in path]
@@ -172,7 +172,7 @@ def check_tests_each_row_once(splitter: Splitter, decisions: Decisions, known_at
 def check_longer_labels_purge_more(
     splitter: Splitter, decisions: Decisions, known_at: KnownAt
 ) -> None:
-    """Nobody sets a gap: labels known later take training rows away by themselves."""
+    """Labels that are known later purge more training rows, without any setting."""
     later = KnownAt(known_at + np.timedelta64(2, "D"))
     now, then = (
         splitter.split(decisions, known, memory_bars=MEMORY_BARS) for known in (known_at, later)
@@ -190,7 +190,7 @@ SPLITTER_CHECKS = (
 
 
 def shared_steps(decisions: Decisions, known_at: KnownAt, train: Rows, test: Rows) -> int:
-    """Training labels whose time from decision to answer overlaps that of any test label."""
+    """Training labels whose time from decision to label end overlaps that of any test label."""
     begins, ends = _intervals(decisions, known_at, test)
     own_begin, own_end = _intervals(decisions, known_at, train)
     order = np.argsort(begins)

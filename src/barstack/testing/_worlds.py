@@ -1,4 +1,4 @@
-"""What every world promises, for barstack's own and for those of plugins."""
+"""Contract tests of worlds, of barstack and of plugins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PRICES_AND_VOLUME = ("open", "high", "low", "close", "volume")
 
 
 def check_repeats(world: World) -> None:
-    """The same world twice is the same to the bit; another seed is another."""
+    """The same world twice has the same bits; another seed has others."""
     one, two = world.make(), world.make()
     for symbol in world.names:
         assert one.panel[symbol].fingerprint == two.panel[symbol].fingerprint
@@ -26,7 +26,7 @@ def check_repeats(world: World) -> None:
 
 
 def check_grows(world: World) -> None:
-    """More bars and more symbols leave those that were there, and their forecasts, as they are."""
+    """More bars and more symbols change neither earlier bars and symbols nor their forecasts."""
     bars, half = world.make(), world.bars // 2
     short = world.model_copy(update={"bars": half}).make()
     wide = world.model_copy(update={"symbols": (*world.names, "ZZZZ")}).make()
@@ -40,14 +40,14 @@ def check_grows(world: World) -> None:
 
 
 def check_passes_the_door(world: World) -> None:
-    """Bars are valid as a table from anywhere would have to be, and keep their times."""
+    """Bars pass the validation of imported tables, and keep their times."""
     import polars as pl  # noqa: PLC0415 (heavy; only the checks that need it)
 
     for symbol, made in world.make().panel.items():
         columns = {"timestamp": made.opened_at}
         columns |= {name: made.records[name] for name in _PRICES_AND_VOLUME}
         table = pl.DataFrame(columns).with_columns(pl.col("timestamp").dt.replace_time_zone("UTC"))
-        with warnings.catch_warnings():  # a made-up market may go on beyond today
+        with warnings.catch_warnings():  # a simulated market may extend beyond today
             warnings.filterwarnings("ignore", message=".* which lies ahead", category=UserWarning)
             again = bars_from_frame(
                 table, symbol, calendar=world.calendar, length_us=made.length_us, where=world.id
@@ -57,7 +57,7 @@ def check_passes_the_door(world: World) -> None:
 
 
 def check_ignores_the_future(world: World) -> None:
-    """What drives returns is the same when all that comes later is cut off."""
+    """The driver of returns is the same when all later bars are removed."""
     if world.signal(world.bar_times()) is None:
         return
     own, leader = world.components_of(world.names[-1]), world.components_of(world.names[0])
@@ -68,17 +68,17 @@ def check_ignores_the_future(world: World) -> None:
 
 
 def check_reaches_its_figures(world: World) -> None:
-    """The forecasts score what the truth says, within four standard errors."""
+    """The forecasts reach the scores of the truth, within four standard errors."""
     for name, score in z_scores(world.make()).items():
         assert abs(score) < 4.0, f"{name} is {score:.1f} standard errors off"
 
 
 def z_scores(made: Made) -> dict[str, float]:
-    """How many standard errors the forecasts' scores lie from the truth, by `r2 at 1h` and so on.
+    """Distance of the forecasts' scores from the truth in standard errors, by `r2 at 1h` and so on.
 
-    Each score's first-order error is a mean over decisions. Its standard error comes from blocks
-    of time, ten times longer than the horizon or more, as neighbouring decisions share returns.
-    Also the mean error of the forecast, as `bias`.
+    Each score's first-order error is a mean over decisions. Its standard error is over blocks of
+    time at least ten times as long as the horizon, as neighbouring decisions share returns. `bias`
+    is the mean error of the forecast.
     """
     truth, found = made.truth, {}
     world, times = truth.world, truth.world.bar_times()
