@@ -69,7 +69,7 @@ def test_an_interrupted_world_is_completed(catalog: Catalog) -> None:
 
 def test_another_world_or_other_bars_are_not_mixed_in(catalog: Catalog) -> None:
     store(WORLD, catalog, "toy")
-    with pytest.raises(ConfigError, match="holds world"):
+    with pytest.raises(ConfigError, match="contains world"):
         store(WORLD.model_copy(update={"seed": 1}), catalog, "toy")
     real = catalog.create("real", Facts(bar="5min", calendar="XNYS"))
     real.add("SPY", table_of(WORLD.bars_of("W0001")))
