@@ -186,7 +186,7 @@ def test_a_signal_that_decays_does() -> None:
         ({"world": "linear", "horizons": [0]}, "does not lie ahead"),
         ({"world": "linear", "horizons": []}, "at least one horizon"),
         ({"world": "linear", "symbols": ["A", "A"]}, "each once"),
-        ({"world": "linear", "symbols": 0}, "give one at least"),
+        ({"world": "linear", "symbols": 0}, "give at least one"),
         ({"world": "linear", "start": "yesterday"}, "is not a day"),
         ({"world": "linear", "bar": "5 bars"}, "not a duration"),
         ({"world": "linear", "calendar": "XNYC"}, "Did you mean 'XNYS'"),
