@@ -3,13 +3,16 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint format bench docs check clean
+.PHONY: demo test test-fast lint format bench docs check clean
 
 demo: $(READY)
 	$(BIN)/barstack demo
 
 test: $(READY)
 	$(BIN)/pytest -n 2 --dist loadfile
+
+test-fast: $(READY)
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check

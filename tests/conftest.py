@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import sys
@@ -21,6 +22,12 @@ from barstack.testing import walk
 
 SHARED_DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
 StudyFile = Callable[..., Path]
+
+
+def pytest_collection_finish() -> None:
+    """Exempt what is loaded by now from garbage collection, which is a third of the time else."""
+    gc.collect()
+    gc.freeze()
 
 
 class Called:

@@ -238,6 +238,7 @@ def test_starting_imports_nothing_heavy(module: str) -> None:
     assert not {name.split(".")[0] for name in loaded.stdout.split()} & HEAVY
 
 
+@pytest.mark.slow
 def test_a_study_needs_only_the_libraries_it_uses(tmp_path: Path) -> None:
     """With PyTorch, boosters and scikit-learn out of reach, models are listed and ridge is run."""
     code = """

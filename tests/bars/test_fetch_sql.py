@@ -23,6 +23,8 @@ from barstack.bars.catalog import Catalog
 from barstack.bars.sources import PagedProvider, fetch, sql
 from barstack.core.errors import ConfigError, DataError, MissingPackageError, SourceError
 
+pytestmark = pytest.mark.slow
+
 HOUR_US = 3_600_000_000
 SYMBOLS = ("SPY", "QQQ", "it's; DROP TABLE bars --")
 TRUTH: dict[str, list[Row]] = Vendor(market_of(SYMBOLS, "2024-03-01", 400, HOUR_US)).rows

@@ -318,6 +318,7 @@ def test_later_rows_must_bear_out_the_guess(shared_data: Path, tmp_path: Path) -
     )
 
 
+@pytest.mark.slow
 def test_all_real_bars(barstack: Barstack, shared_data: Path, tmp_path: Path) -> None:
     """Twenty folders, each a collection of its name on its calendar, to the last bar."""
     called = barstack("import", shared_data, "--yes", "--json")
@@ -461,6 +462,7 @@ def test_no_on_a_terminal_leaves_nothing(bars: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "catalog").exists()
 
 
+@pytest.mark.slow
 def test_killed_and_run_again(tmp_path: Path) -> None:
     """Symbols that were stored stay whole; the same command brings the rest."""
     folder = tmp_path / "many"

@@ -13,6 +13,8 @@ import pytest
 
 from barstack.core.files import new_file, new_folder, sweep_scratch
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, "-m", "barstack"]
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")

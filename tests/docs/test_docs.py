@@ -67,6 +67,7 @@ def outcomes(
     return {page: pool.submit(run, page, tmp_path_factory.mktemp(page.stem)) for page in selected}
 
 
+@pytest.mark.slow
 @with_each_page
 def test_page_runs(page: Path, outcomes: dict[Path, Future[Outcome]]) -> None:
     done = outcomes[page].result(timeout=300)
@@ -122,6 +123,12 @@ def test_links_resolve(page: Path) -> None:
         assert file.is_file(), f"{name(page)} links to {target}, which is not there."
         if anchor:
             assert anchor in _anchors(file), f"{name(page)}: {file.name} has no heading #{anchor}."
+
+
+@with_each_page
+def test_source_files_named_exist(page: Path) -> None:
+    named = re.findall(r"`(src/barstack/[\w/.]+)`", page.read_text())
+    assert [file for file in named if not (ROOT / file).exists()] == []
 
 
 def test_every_page_is_in_the_navigation() -> None:

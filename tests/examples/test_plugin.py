@@ -10,6 +10,8 @@ import pytest
 from barstack.models import MODELS
 from barstack.testing import MODEL_CHECKS
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "plugin"
 
 USED = """

@@ -16,6 +16,8 @@ from barstack.models import MODELS
 from barstack.models.classical.ridge import Ridge
 from barstack.worlds import WORLDS, store
 
+pytestmark = pytest.mark.slow
+
 WORLD = {"world": "linear", "r2": 0.03, "bars": 4000, "bar": "1h", "calendar": "24/7", "seed": 3}
 
 

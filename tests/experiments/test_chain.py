@@ -251,6 +251,7 @@ class {name}(Ridge):
 """
 
 
+@pytest.mark.slow
 def test_an_edited_plugin_is_fitted_again_and_is_another_trial(
     tmp_path: Path, study_file: StudyFile
 ) -> None:

@@ -10,7 +10,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from barstack import Run, run
+
+pytestmark = pytest.mark.slow
 
 StudyFile = Callable[..., Path]
 

@@ -12,6 +12,8 @@ from barstack import load, run
 from barstack.core.errors import BarstackError
 from barstack.models import MODELS
 
+pytestmark = pytest.mark.slow
+
 PLUGIN = """
 import json
 import numpy as np

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from barstack.features._bar_stream import _BLOCK_BARS
+from barstack.features._engine import _BLOCK_BARS
 
 from barstack.bars import BAR, Bars, resample
 from barstack.core.times import DAY_US

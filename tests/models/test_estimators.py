@@ -16,6 +16,8 @@ from sklearn.utils.estimator_checks import check_estimator
 from barstack.core.errors import ConfigError, DataError
 from barstack.models import MODELS, BarstackClassifier, BarstackRegressor
 
+pytestmark = pytest.mark.slow
+
 # scikit-learn checks on some dozens of rows, for which defaults meant for thousands are too slow.
 TREES = {"trees": 8, "learning_rate": 0.5}
 NET = {"epochs": 3, "batch": 16, "learning_rate": 0.04, "hidden": (16,), "dropout": 0.0}

@@ -18,6 +18,8 @@ from barstack.models.pretrained._checkpoint import path, read_network
 from barstack.testing import MODEL_CHECKS, small_dataset, training_rows
 from barstack.testing._models import check_saves_and_loads, check_sees_only_its_rows
 
+pytestmark = pytest.mark.slow
+
 
 def tiny_network(seed: int = 0) -> Any:
     """The package's own class with small layers: 2 of width 16, patches of 8 bars."""

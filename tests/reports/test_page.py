@@ -410,6 +410,7 @@ def test_final_fit_stands_last() -> None:
     assert weights["x"] == ["2", "3", "final"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("evaluation", "charts"),
     [
@@ -430,6 +431,7 @@ def test_browser_draws_every_chart(
     assert "<title>A report</title>" in dom
 
 
+@pytest.mark.slow
 def test_phone_scrolls_down_only(tmp_path: Path) -> None:
     found = an_evaluation(
         members=tuple(f"a_member_with_a_long_name_{place}" for place in range(12))
@@ -453,6 +455,7 @@ LOSSES: dict[Task, dict[str, float | None]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", LOSSES)
 def test_a_leaderboard_fits_a_small_screen(task: Task, tmp_path: Path) -> None:
     """All columns at 1,100 pixels, with figures as wide as markets make them."""
@@ -472,6 +475,7 @@ def test_a_leaderboard_fits_a_small_screen(task: Task, tmp_path: Path) -> None:
     assert needed == width
 
 
+@pytest.mark.slow
 def test_a_comparison_fits_a_small_screen(tmp_path: Path) -> None:
     names = [f"{name} ({run})" for name in ("mixture_of_experts", "lstm") for run in ("3fdc", "65")]
     found = Comparison(
@@ -491,6 +495,7 @@ def test_a_comparison_fits_a_small_screen(tmp_path: Path) -> None:
         assert needed == width > 1000
 
 
+@pytest.mark.slow
 def test_browser_sees_failures(tmp_path: Path) -> None:
     """The test above would notice an error and a load from elsewhere."""
     page = page_of(an_evaluation())
