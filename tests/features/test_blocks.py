@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from barstack.features._engine import _BLOCK_BARS
 
 from barstack.bars import BAR, Bars, resample
 from barstack.core.times import DAY_US
 from barstack.features import Feature, FeatureSet
+from barstack.features._engine import _BLOCK_BARS
 
 HOUR_US = 3_600_000_000
 
