@@ -38,7 +38,7 @@ def frame_of(bars: Bars) -> Any:
 def over_windows(function: Callable[..., Any], window: int, *columns: Any) -> Any:
     """`function` of the last `window` values of each column, one row a window; NaN before.
 
-    Each window is worked out afresh, so nothing of what came before it can matter.
+    Each window is computed afresh, so nothing before it can matter.
     """
     values = [np.asarray(column, float) for column in columns]
     out = np.full(len(values[0]), np.nan)

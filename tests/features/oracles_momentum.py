@@ -89,24 +89,24 @@ ORACLES = {
         "pandas",
         lambda f: np.log(f["close"] / f["close"].shift(10)).diff(10),
     ),
-    "rsi": Oracle("TA-Lib RSI", _rsi, "before the first move TA-Lib says 0, we 50"),
+    "rsi": Oracle("TA-Lib RSI", _rsi, "before the first move TA-Lib gives 0, we 50"),
     "stochastic": Oracle(
         "TA-Lib WILLR",
         lambda f: 1 + _willr(f) / 100,
-        "the same position seen from the other end; without a range TA-Lib says 0, we the middle",
+        "the same position seen from the other end; without a range TA-Lib gives 0, we the middle",
     ),
     "stochastic_d": Oracle("TA-Lib WILLR", _stochastic_d, "as `stochastic`, then a mean of three"),
     "stochastic_rsi": Oracle(
-        "TA-Lib RSI", _stochastic_rsi, "TA-Lib's STOCHRSI says 0 without a range, we the middle"
+        "TA-Lib RSI", _stochastic_rsi, "TA-Lib's STOCHRSI gives 0 without a range, we the middle"
     ),
-    "williams_r": Oracle("TA-Lib WILLR", _willr, "without a range TA-Lib says 0, we -50"),
+    "williams_r": Oracle("TA-Lib WILLR", _willr, "without a range TA-Lib gives 0, we -50"),
     "cci": Oracle("TA-Lib CCI", lambda f: talib.CCI(f["high"], f["low"], f["close"], 20)),
     "trix": Oracle("TA-Lib EMA", _trix, FIRST_VALUE),
     "cmo": Oracle(
         "pandas", _cmo, "TA-Lib's CMO takes Wilder's means for Chande's sums: it is 2 RSI - 100"
     ),
     "ultimate_oscillator": Oracle(
-        "pandas", _ultimate, "TA-Lib's ULTOSC says 0 where nothing moved, we 50"
+        "pandas", _ultimate, "TA-Lib's ULTOSC gives 0 where nothing moved, we 50"
     ),
     "true_strength": Oracle("TA-Lib EMA", _true_strength, FIRST_VALUE),
 }

@@ -78,11 +78,11 @@ def _computed(series: str) -> tuple[Any, dict[str, Any]]:
 def test_feature_is_what_its_oracle_says(name: str, series: str) -> None:
     frame, computed = _computed(series)
     ours = computed[name]
-    with warnings.catch_warnings():  # of 0 / 0 in rows that ours answers with a neutral value
+    with warnings.catch_warnings():  # of 0 / 0 in rows where ours is neutral
         warnings.simplefilter("ignore", RuntimeWarning)
         theirs = np.asarray(ORACLES[name].compute(frame), float)
     known = ~np.isnan(ours)
-    # What ours marks as warm-up may have a value there; the reverse would be a made-up number.
+    # What ours marks as warm-up may have a value there; the reverse would be an error.
     assert known.any()
     assert not np.isnan(theirs[known]).any()
     size = np.abs(theirs[known]).mean()

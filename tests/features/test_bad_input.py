@@ -1,4 +1,4 @@
-"""What cannot be meant is told in a sentence; what comes to rest stays at rest."""
+"""Invalid input is refused with a sentence; values stay constant while prices do not move."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -110,7 +110,7 @@ def test_what_comes_to_rest_stays(range_left: bool) -> None:
     np.testing.assert_allclose(rest, np.broadcast_to(settled, rest.shape), rtol=1e-6)
 
 
-def test_after_a_standstill_the_next_move_counts_as_ever() -> None:
+def test_after_a_standstill_the_next_move_counts_fully() -> None:
     """Rest is forgotten: RSI starts from gains and losses of nearly nothing."""
     records = _standstill(range_left=False).records.copy()
     for price in ("high", "close"):
@@ -240,7 +240,7 @@ def test_what_is_no_step_is_refused_at_once(step: Any, says: str) -> None:
         ({"memory": 1, "bounds": {"window": (5, 9)}}, "window must be .* at least 5, got 3"),
     ],
 )
-def test_promises_that_cannot_be_kept(promised: dict[str, Any], says: str) -> None:
+def test_invalid_declarations_are_refused(promised: dict[str, Any], says: str) -> None:
     def window_size(state, bar, window=3):  # type: ignore[no-untyped-def]
         return float(window)
 
@@ -278,7 +278,7 @@ def test_a_step_that_fails_at_a_bar(step: Callable[..., float]) -> None:
             compute()
 
 
-def test_a_step_of_pairs_is_told_so() -> None:
+def test_a_step_that_returns_pairs_is_refused() -> None:
     @feature(group="test", memory=0, unit="x")
     def pair(state, bar):  # type: ignore[no-untyped-def]
         return (bar.close, 1.0)

@@ -65,7 +65,7 @@ def long() -> tuple[Any, dict[str, Any]]:
 def test_a_million_bars_later(name: str, long: tuple[Any, dict[str, Any]]) -> None:
     frame, computed = long
     frame = frame[-_fresh(name) :].reset_index(drop=True)
-    with warnings.catch_warnings():  # of 0 / 0 in rows that ours answers with a neutral value
+    with warnings.catch_warnings():  # of 0 / 0 in rows where ours is neutral
         warnings.simplefilter("ignore", RuntimeWarning)
         theirs = np.asarray(ORACLES[name].compute(frame), float)[-COMPARED:]
     for part in (slice(0, 600), slice(600, 850), slice(850, None)):  # wild, straddling, calm

@@ -1,4 +1,4 @@
-"""What one symbol says of another can be learned through cross-symbol features, and only then."""
+"""One symbol's lead over another is learned through cross-symbol features, and only then."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _unseen(dataset: Dataset, trained_through: Any) -> Rows:
     return np.flatnonzero(later & dataset.usable & ~np.isnat(dataset.labels.all_known_at))
 
 
-def test_a_follower_is_forecast_by_what_the_leader_did() -> None:
+def test_a_follower_is_forecast_from_the_leader() -> None:
     r2, errors = gain(LEAD_LAG, LOOKING_ACROSS)
     assert errors > 4.0
     assert 0.5 * TRUE_R2 < r2 < 1.5 * TRUE_R2
@@ -58,6 +58,6 @@ def test_a_follower_is_forecast_by_what_the_leader_did() -> None:
     ("spec", "names"),
     [(LEAD_LAG, LOOKING_INWARD), (MARTINGALE, LOOKING_ACROSS), (MARTINGALE, LOOKING_INWARD)],
 )
-def test_nothing_else_foretells(spec: dict[str, Any], names: tuple[str, ...]) -> None:
+def test_nothing_else_predicts(spec: dict[str, Any], names: tuple[str, ...]) -> None:
     _, errors = gain(spec, names)
     assert errors < 2.0

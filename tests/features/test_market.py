@@ -26,7 +26,7 @@ def returns() -> pd.DataFrame:
 
 
 def market() -> pd.Series:
-    """Mean return of the others at each bar of the first symbol, gaps of its own made up for."""
+    """Mean return of the others at each bar of the first symbol, summed over its gaps."""
     moves = returns()
     everyone = moves.mean(axis=1).fillna(0.0)
     now = moves[OTHERS].mean(axis=1).fillna(0.0)

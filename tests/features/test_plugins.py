@@ -57,7 +57,7 @@ def test_a_feature_that_looks_into_an_array_is_refused() -> None:
         FeatureSet(features=(Feature(feature="reads_tomorrow"),)).compute(BARS)
 
 
-def test_a_feature_that_reads_what_a_bar_has_not_is_told_what_it_has() -> None:
+def test_an_unknown_field_of_a_bar_is_refused() -> None:
     @feature(group="test", memory=0, unit="price")
     def reads_closing(state, bar):  # type: ignore[no-untyped-def]
         return bar.closee
@@ -158,7 +158,7 @@ def test_a_default_written_out_is_the_same_feature() -> None:
 
 
 def planted(name: str, loop: Callable[..., None]) -> None:
-    """Register a feature whose history is worked out by `loop(whole, real, out)` at one go."""
+    """Register a feature whose history is computed by `loop(whole, real, out)` at once."""
 
     @dataclass(frozen=True, eq=False)
     class Planted(Kernel):
@@ -235,7 +235,7 @@ def test_a_clean_study_has_no_leaks(tmp_path: Path) -> None:
     assert audit(study, folder=tmp_path) == []
 
 
-def test_a_step_that_does_not_compile_is_told_why() -> None:
+def test_the_reason_why_a_step_does_not_compile_is_shown() -> None:
     @feature(group="test", memory=1, unit="x")
     def writes_text(state, bar):  # type: ignore[no-untyped-def]
         return "up" if bar.close > bar.open else 1.0
@@ -255,7 +255,7 @@ def test_a_step_may_assign_slices_and_make_arrays() -> None:
     np.testing.assert_array_equal(got, pd.Series(BARS.close).rolling(3).median())
 
 
-def test_no_hiding_place_for_the_future() -> None:
+def test_nothing_outside_a_step_can_hold_the_future() -> None:
     """Not in a comprehension, an inner function, or a helper's default."""
 
     @feature(group="leak", memory=1, unit="price")
@@ -275,12 +275,12 @@ def test_no_hiding_place_for_the_future() -> None:
     def at_random(state, bar):  # type: ignore[no-untyped-def]
         return np.random.random()
 
-    for name, said in (
+    for name, message in (
         ("in_a_comprehension", "uses 'TOMORROW', a ndarray"),
         ("in_a_default", "uses 'default 0', a tuple"),
         ("at_random", "uses np.random"),
     ):
-        with pytest.raises(ConfigError, match=said):
+        with pytest.raises(ConfigError, match=message):
             _ = Feature(feature=name).id
 
 
@@ -301,7 +301,7 @@ def test_the_id_follows_what_names_stand_for() -> None:
     assert make(math.floor) != make(math.floor, fastmath=True)
 
 
-def test_infinity_is_told_with_its_place() -> None:
+def test_an_infinite_value_is_reported_with_its_row() -> None:
     @feature(group="test", memory=0, unit="x")
     def one_over_nothing(state, bar):  # type: ignore[no-untyped-def]
         return 1.0 / (bar.close - bar.close)

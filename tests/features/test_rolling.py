@@ -53,7 +53,7 @@ def test_sums_means_and_lag(steps: list[float], window: int) -> None:
     np.testing.assert_array_equal(lagged, values.shift(window))
 
 
-def test_nothing_sums_to_nothing() -> None:
+def test_a_window_of_zeros_sums_to_zero() -> None:
     values = np.array([1e9, -3e-7, 0.1] * 7 + [0.0] * 12)
     total = run(rolling.rolling_sum, rolling.SUM + 10, values, 10)
     assert total[-1] == 0.0 == total[-3]

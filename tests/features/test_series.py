@@ -158,7 +158,7 @@ def test_a_row_that_an_earlier_decision_should_have_seen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "error", "said"),
+    ("name", "change", "error", "message"),
     [
         ("nws", {}, ConfigError, r"There is no series 'nws' in the features\. Did you mean 'news'"),
         ("news", {"mood": "good"}, DataError, "'mood' holds String"),
@@ -168,13 +168,13 @@ def test_a_row_that_an_earlier_decision_should_have_seen() -> None:
     ],
 )
 def test_a_wrong_row_leaves_the_stream_as_it_was(
-    name: str, change: Row, error: type[Exception], said: str
+    name: str, change: Row, error: type[Exception], message: str
 ) -> None:
     rows = rows_of(1)
     stream = FEATURES.stream(BARS.length_us, "WALK", tables_of(rows))
     stream.update(BARS.records[:50])
     good = {"known_at": moment(BARS.closed_at[50]), "symbol": "WALK", "mood": 1.0, "count": 1.0}
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         stream.know(name, good | change)
     rest = FEATURES.compute(BARS, tables_of(rows)).values[50:]
     assert stream.update(BARS.records[50:]).tobytes() == rest.tobytes()

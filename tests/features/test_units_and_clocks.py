@@ -47,15 +47,15 @@ def test_prices_in_another_unit_change_nothing_in_a_named_set(name: str) -> None
         records[price] *= 137.7
     ours = features.compute(Bars(bars.symbol, bars.length_us, records)).values
     same = features.compute(bars).values
-    apart = set()
+    differing = set()
     for feature, one, other in zip(features.features, ours.T, same.T, strict=True):
         scale = np.nanstd(other) or 1.0
         if np.nanmax(np.abs(one - other)) > 1e-6 * scale:
-            apart.add(feature.feature)
-    assert apart <= {"round_number_distance", "volume_above"}
+            differing.add(feature.feature)
+    assert differing <= {"round_number_distance", "volume_above"}
 
 
-def test_summer_time_moves_nothing_in_a_session() -> None:
+def test_daylight_saving_time_changes_nothing_in_a_session() -> None:
     """New York put its clocks forward on Sunday 8 March 2026."""
     opened_at = [
         pd.Timestamp(f"{day} 09:30", tz="America/New_York") + pd.Timedelta(minutes=30 * row)

@@ -1,4 +1,4 @@
-"""Folds equal skfolio's when that is told the purge and the embargo that ours derive."""
+"""Folds equal skfolio's when it is given the purge and the embargo that ours derive."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_combinatorial_purged(grouped: tuple[int, int, int], horizon: int, memor
 @settings(max_examples=60, deadline=None)
 def test_purged_kfold(folds: int, more: int, horizon: int, memory: int) -> None:
     theirs = CombinatorialPurgedCV(folds, 2, purged_size=horizon - 1, embargo_size=memory)
-    theirs.n_test_folds = 1  # it sends whoever asks for one to scikit-learn, but can do it
+    theirs.n_test_folds = 1  # it refers to scikit-learn for one, but supports it
     _same(PurgedKFold(folds=folds), theirs, folds * SMALLEST_GROUP + more, horizon, memory)
 
 

@@ -36,7 +36,7 @@ def test_purge_and_embargo_lie_where_they_must() -> None:
     assert (middle.test[0], middle.test[-1]) == (30, 59)
     before, after = middle.train[middle.train < 30], middle.train[middle.train > 59]
     assert before[-1] == 26  # its label is known at 30; no embargo before a test
-    # The last answer is known at 63. Of five bars up to 68 the first, 64, opens then.
+    # The last label ends at 63. Of five bars up to 68 the first, 64, opens then.
     assert after[0] == 68
 
 
@@ -81,10 +81,10 @@ def test_bars_of_an_embargo_are_the_symbols_own() -> None:
     decisions = Decisions.concatenate({"FULL": DecidedAt(full), "HALF": DecidedAt(full[::2])})
     known_at = KnownAt(decisions.decided_at + HOUR)
     first = PurgedKFold(folds=3).split(decisions, known_at, memory_bars=6)[0]
-    answered = START + 40 * HOUR  # the last decision tested is at 39
+    label_end = START + 40 * HOUR  # the last decision tested is at 39
     codes, times = decisions.symbol_code[first.train], decisions.decided_at[first.train]
-    assert times[codes == 0].min() == answered + 6 * HOUR
-    assert times[codes == 1].min() == answered + 12 * HOUR
+    assert times[codes == 0].min() == label_end + 6 * HOUR
+    assert times[codes == 1].min() == label_end + 12 * HOUR
 
 
 def test_symbols_are_purged_by_time_together() -> None:

@@ -60,12 +60,12 @@ def test_spans_that_cut_nothing_are_refused_with_the_splitters_name(spans: list[
         Given().split(DECISIONS, KNOWN_AT)
 
 
-def test_a_splitter_that_begins_beyond_the_bars_is_told_what_to_do() -> None:
+def test_a_splitter_that_begins_beyond_the_bars_is_refused() -> None:
     with pytest.raises(DataError, match=r"'given' .* tests none of 100 decision times.*more bars"):
         Given().split(DECISIONS, KNOWN_AT)
 
 
-def test_spans_that_follow_one_another_are_cut_by() -> None:
+def test_consecutive_spans_are_accepted() -> None:
     GIVEN[:] = [Span(40, 60), Span(np.int64(60), 100)]  # type: ignore[arg-type]
     folds = Given().split(DECISIONS, KNOWN_AT)
     assert [len(fold.test) for fold in folds] == [20, 40]

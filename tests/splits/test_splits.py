@@ -94,7 +94,7 @@ def test_embargo_widens_the_gap() -> None:
     assert plain.train.max() - wide.train.max() == 5
 
 
-def test_too_few_bars_say_so() -> None:
+def test_too_few_bars_are_refused() -> None:
     decisions, known_at = _one_symbol(8, 6)
     with pytest.raises(DataError, match="No label is known before testing begins"):
         WalkForward(folds=2).split(decisions, known_at)

@@ -1,4 +1,4 @@
-"""Noise: nobody earns on it, and it has the moments that it says."""
+"""Noise: it cannot be forecast, and it has the moments that it states."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_no_simple_strategy_earns_on_noise(strategy: str, markets: dict[str, lis
     assert abs(np.mean(scores)) * np.sqrt(len(scores)) < 3.0
 
 
-def test_a_rule_that_peeks_does_earn(markets: dict[str, list[Bars]]) -> None:
+def test_a_rule_with_look_ahead_earns(markets: dict[str, list[Bars]]) -> None:
     """The check above can fail."""
     bars = markets["market"][0]
     profit = np.sign(_moves(bars))[1:] * (bars.close[1:] / bars.close[:-1] - 1.0)
@@ -110,7 +110,7 @@ def test_daily_volatility_is_that_of_sessions() -> None:
     assert gaps.var() / daily.var() == pytest.approx(world.noise.overnight, rel=0.15)
 
 
-def test_noises_show_what_they_are_named_for() -> None:
+def test_each_noise_has_its_property() -> None:
     facts = {
         kind: likeness(WORLDS.parse({"world": kind, "calendar": "24/7"}).bars_of("W0001"))
         for kind in KINDS
@@ -127,7 +127,7 @@ def test_noises_show_what_they_are_named_for() -> None:
     assert facts["fat_tails"].tail_index < 5.5 < plain.tail_index
 
 
-def test_symbols_move_together_as_asked() -> None:
+def test_symbols_have_the_given_correlation() -> None:
     made = WORLDS.parse({"world": "fat_tails", "symbols": 2, "correlation": 0.6}).make()
     one, two = (np.diff(np.log(bars.close)) for bars in made.panel.values())
     # Student's t has a scale of its own for each symbol, which takes something off.

@@ -1,4 +1,4 @@
-"""Whoever knows the signal reaches the stated figures, and nobody does better."""
+"""A forecast that knows the signal reaches the stated figures, and none exceeds them."""
 
 from __future__ import annotations
 
@@ -123,6 +123,6 @@ def test_models_capture_the_signal_through_features(
     fitted = train(MODELS.parse(model), dataset, rows[:30_000], seed=0)
     tested = rows[30_001:]
     found = fitted.predict(dataset.features, tested)[:, 0, 0]
-    came = labels.returns[tested, 0]
+    realised = labels.returns[tested, 0]
     best = made.truth.forecast[made.truth.decisions.find(labels.decisions)][tested, 0]
-    assert np.corrcoef(found, came)[0, 1] > least * np.corrcoef(best, came)[0, 1]
+    assert np.corrcoef(found, realised)[0, 1] > least * np.corrcoef(best, realised)[0, 1]

@@ -62,7 +62,7 @@ def test_an_interrupted_world_is_completed(catalog: Catalog) -> None:
     with pytest.raises(KeyboardInterrupt):
         store(WORLD, catalog, "toy", Interrupted())
     assert catalog.collection("toy").symbols() == ["W0001"]
-    assert stored(catalog, "toy")[0] == WORLD  # what is there can be told
+    assert stored(catalog, "toy")[0] == WORLD  # the world is still known
     store(WORLD, catalog, "toy")
     assert catalog.collection("toy").symbols() == ["W0001", "W0002"]
 

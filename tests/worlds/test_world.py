@@ -40,7 +40,7 @@ def test_the_signal_can_be_read_off_the_bars() -> None:
     np.testing.assert_allclose(np.log(volume / plain.volume), 0.4 * parts.volume[:n], atol=1e-9)
 
 
-def test_returns_are_what_was_expected_and_the_move() -> None:
+def test_returns_are_the_expected_part_and_the_move() -> None:
     world = WORLDS.parse({"world": "linear", "r2": 0.05, "horizons": [1]})
     made, own = world.make(), world.components_of("W0001")
     close = made.panel["W0001"].close
@@ -118,7 +118,7 @@ def test_weights_against_plain_sums(memory: float, fade: float) -> None:
     assert products[n] == pytest.approx(0.5 * (sizes @ related @ sizes - sizes @ sizes))
 
 
-def test_r2_can_be_asked_for_at_a_horizon() -> None:
+def test_r2_can_be_set_at_a_horizon() -> None:
     fields = {"world": "linear", "noise": "gaussian", "calendar": "24/7", "horizons": [1, 12]}
     near = WORLDS.parse(fields | {"r2": 0.02}).truth_of("W0001").figures
     far = WORLDS.parse(fields | {"r2": 0.02, "r2_bars": 12}).truth_of("W0001").figures
@@ -162,7 +162,7 @@ def test_followers_can_be_forecast_and_the_leader_cannot() -> None:
     assert made.truth.to_json()["forecastable"] == ["A", "B"]
 
 
-def test_a_signal_that_decays_does() -> None:
+def test_a_decaying_signal_decays() -> None:
     world = WORLDS.parse(
         {"world": "decaying", "memory": 0, "half_life_bars": 5000, "bars": 20_000, "horizons": [1]}
     )

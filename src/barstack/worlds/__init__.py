@@ -1,4 +1,4 @@
-"""Worlds: markets made up so that the best possible forecast is known."""
+"""Worlds: simulated markets whose best possible forecast is known."""
 
 from ._likeness import Likeness, likeness
 from ._noise import NOISES, Noise

@@ -27,7 +27,7 @@ def share(part, whole, empty):
 def log_ratio(x, usual):
     """ln(x / usual), clipped to -5 and 5; 0 where both are 0. NaN of a warm-up passes through.
 
-    Bars without trades would be minus infinity; a factor of e^5 = 148 says as much.
+    Bars without trades would be minus infinity; a factor of e^5 = 148 is as informative.
     """
     if usual == 0.0:
         return 5.0 if x > 0.0 else 0.0
