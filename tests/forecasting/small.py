@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from barstack.bars import BarFormat, Bars
+from barstack.core.times import KnownAt
 from barstack.datasets import Dataset
 from barstack.ensembles import ENSEMBLES, Ensemble, FittedEnsemble, Stacked
 from barstack.features import Feature, FeatureSet, history_bars
@@ -46,7 +47,7 @@ def trained_on(
         dataset.target,
         np.stack([each.predict(dataset.features, rows) for each in fitted.values()], axis=1),
         y=dataset.labels.values[rows],
-        known_at=dataset.labels.known_at[rows],
+        known_at=KnownAt(dataset.labels.known_at[rows]),
         returns=dataset.labels.returns[rows],
     )
     combined = FittedEnsemble.fit(ensemble or ENSEMBLES.parse("stack"), stacked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,7 +25,7 @@ from barstack.features import FeatureSet, FeatureTable
 from barstack.models import FittedModel
 
 from ._manifest import FORMAT, MANIFEST, SEAL, WAY_OUT, Manifest, seal_of, verified_manifest
-from ._verdict import NOT_GIVEN, GivenVerdict, read_verdict, write_verdict
+from ._verdict import NOT_GIVEN, GivenVerdict, manifest_hash, read_verdict, write_verdict
 
 _MOST_KEPT = 2**24  # numbers of the rows that one forecast looks at, or of all features' state
 _RECORDED = (
@@ -85,6 +85,7 @@ class TrainedEnsemble:
     bars : the bars it is for, and how its study read them
     provenance : where it comes from
     verdict : the one that lies beside it; no part of what is fitted
+    manifest_sha256 : of the manifest that it was loaded from; "" before it is saved
     """
 
     format: ClassVar[int] = FORMAT
@@ -95,6 +96,7 @@ class TrainedEnsemble:
     bars: BarFormat
     provenance: Provenance = Provenance()
     verdict: GivenVerdict | None = None
+    manifest_sha256: str = ""
 
     @property
     def name(self) -> str:
@@ -218,7 +220,8 @@ class TrainedEnsemble:
                 f"There is no artifact {folder}. Give the folder of a run or artifact."
             )
         try:
-            return cls._read(folder, verified_manifest(folder))
+            found = cls._read(folder, verified_manifest(folder))
+            return replace(found, manifest_sha256=manifest_hash(folder))
         except (ArtifactError, MissingPackageError, PluginError):
             raise
         except ConfigError as error:

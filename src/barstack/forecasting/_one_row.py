@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from barstack.core.arrays import Floats
+from barstack.core.arrays import Array, Floats
 from barstack.core.decisions import Decisions
-from barstack.core.times import DecidedAt
+from barstack.core.errors import DataError
+from barstack.core.forecast import Target
+from barstack.core.times import DecidedAt, KnownAt, iso
 from barstack.datasets import FittedScaler, NewestRow
-from barstack.ensembles import Stacked
+from barstack.ensembles import FittedEnsemble, Stacked
 from barstack.models import OneRow
 
 from ._artifact import TrainedEnsemble
 
+_MOST_WAITING = 100_000  # decisions whose labels are not known yet
 _FIRST = np.zeros(1, np.int32)
 _NO_TIME = DecidedAt(np.array(["NaT"], "datetime64[us]"))
 
@@ -82,9 +85,85 @@ class OneRowEnsemble:
             context={"features": table[-1:]},
         )
 
-    def combined(self, found: Mapping[str, Floats], stacked: Stacked) -> dict[str, Floats]:
-        """The ensemble's forecast before those of its members."""
-        return {self.trained.name: self.trained.ensemble.predict(stacked)[0]} | dict(found)
+    def combined(
+        self, found: Mapping[str, Floats], stacked: Stacked, online: OnlineEnsemble | None = None
+    ) -> dict[str, Floats]:
+        """The ensemble's forecast before those of its members; `online` if it may learn on."""
+        fitted = self.trained.ensemble
+        if online is not None:
+            fitted = online.fitted
+            online.remember(stacked)
+        return {self.trained.name: fitted.predict(stacked)[0]} | dict(found)
+
+
+class OnlineEnsemble:
+    """The ensemble of one stream, which learns on from labels as they become known."""
+
+    def __init__(self, fitted: FittedEnsemble, target: Target) -> None:
+        self.fitted, self._target = fitted, target
+        self._waiting: dict[tuple[str, np.datetime64], Stacked] = {}
+
+    def remember(self, stacked: Stacked) -> None:
+        """Keep the members' forecasts of one decision until its labels are known."""
+        if self.fitted.ensemble.updates:
+            decisions = stacked.decisions
+            own = {name: values.copy() for name, values in stacked.context.items()}
+            waiting = replace(stacked, context=own)  # the rows it was made of are overwritten
+            self._waiting[decisions.symbols[0], decisions.decided_at[0]] = waiting
+            if len(self._waiting) > _MOST_WAITING:
+                del self._waiting[next(iter(self._waiting))]
+
+    def know(
+        self, symbol: str, decided_at: np.datetime64, y: Floats, known_at: np.datetime64
+    ) -> None:
+        """Learn on from the labels of one decision that was forecast here."""
+        if (stacked := self._waiting.get((symbol, decided_at))) is None:
+            raise DataError(
+                f"No forecast of {symbol} at {iso(decided_at)} waits for its labels in this stream."
+            )
+        n_horizons = len(stacked.target.horizons)
+        labels = np.asarray(y, float)
+        if labels.shape != (n_horizons,) or not np.isfinite(labels).all():
+            raise DataError(
+                f"The labels of {symbol} at {iso(decided_at)} are {labels.tolist()}. Give a finite "
+                f"number for each of {', '.join(stacked.target.horizons)}, once all are known."
+            )
+        if known_at <= decided_at or known_at < self.fitted.trained_through:
+            raise DataError(
+                f"The labels of {symbol} at {iso(decided_at)} were known at {iso(known_at)}; the "
+                f"ensemble has learned through {iso(self.fitted.trained_through)}. Give labels "
+                "after their decision, in the order in which they become known."
+            )
+        known = KnownAt(np.full((1, n_horizons), known_at, "datetime64[us]"))
+        self.fitted = self.fitted.update(replace(stacked, y=labels[None], known_at=known))
+        del self._waiting[symbol, decided_at]
+
+    def arrays(self) -> dict[str, Array]:
+        """What waits, as plain arrays."""
+        if not self._waiting:
+            return {}
+        symbols, times = zip(*self._waiting, strict=True)
+        return {
+            "symbol": np.array(symbols),
+            "decided_at": np.array(times, "datetime64[us]"),
+            "forecasts": np.concatenate([each.forecasts for each in self._waiting.values()]),
+            "features": np.concatenate(
+                [each.context["features"] for each in self._waiting.values()]
+            ),
+        }
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Take over what `arrays` gave."""
+        fitted = self.fitted
+        for row, symbol in enumerate(arrays.get("symbol", np.empty(0))):
+            decided_at = DecidedAt(arrays["decided_at"][row : row + 1])
+            self._waiting[str(symbol), decided_at[0]] = Stacked(
+                fitted.members,
+                Decisions((str(symbol),), _FIRST, decided_at),
+                self._target,
+                arrays["forecasts"][row : row + 1],
+                context={"features": arrays["features"][row : row + 1]},
+            )
 
 
 class LiveEnsemble:
@@ -94,8 +173,13 @@ class LiveEnsemble:
     than those kept: who has the rows can make the states again.
     """
 
-    def __init__(self, one_row: OneRowEnsemble, symbol: str | None = None) -> None:
-        self._one_row, self._symbol = one_row, symbol
+    def __init__(
+        self,
+        one_row: OneRowEnsemble,
+        symbol: str | None = None,
+        online: OnlineEnsemble | None = None,
+    ) -> None:
+        self._one_row, self._symbol, self._online = one_row, symbol, online
         self._keep = one_row.trained.lookback_bars
         # Twice as long as needed, so that the newest lie side by side and move only now and then.
         self._buffer = np.empty((2 * self._keep, len(one_row.trained.features.columns)))
@@ -137,6 +221,17 @@ class LiveEnsemble:
         self._buffer[self._end : self._end + len(rows)] = rows
         self._end += len(rows)
 
+    def restore(self, rows: Floats, usable: int) -> None:
+        """Take over the newest rows of another; carried states are made of them again.
+
+        Raises `ValueError` for rows of another width, or fewer than are usable.
+        """
+        width = self._buffer.shape[1]
+        if rows.ndim != 2 or rows.shape[1] != width or len(rows) < min(usable, self._keep):
+            raise ValueError(f"rows of shape {rows.shape}, of which {usable} are usable")
+        self.take(rows)
+        self._usable = usable
+
     def update(self, row: Floats) -> dict[str, Floats] | None:
         """(n_columns,) -> `forecast` after one more row."""
         self.take(row[None])
@@ -160,4 +255,4 @@ class LiveEnsemble:
             rows = own.last() if ahead == 1 else own.scaler.apply(table[-ahead:])
             found[name] = member.advance(self._states[name], rows)
         stacked = self._one_row.stacked(found, table, self._symbol, decided_at)
-        return self._one_row.combined(found, stacked)
+        return self._one_row.combined(found, stacked, self._online)

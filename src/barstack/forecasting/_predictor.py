@@ -27,7 +27,7 @@ from ._inputs import (
 )
 from ._one_row import OneRowEnsemble
 from ._signature import verify
-from ._streams import PanelStream, Stream
+from ._streams import PanelStream, Stream, restored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -202,6 +202,20 @@ class Predictor:
         if history is not None:
             stream.warm_up(self._panel(history, None))
         return stream
+
+    def restore(self, folder: Path | str) -> Stream | PanelStream:
+        """The stream whose `snapshot` lies in a folder: it goes on as one that never stopped.
+
+        Raises
+        ------
+        ConfigError
+            There is no such folder.
+        DataError
+            The snapshot is of another artifact.
+        StorageError
+            It is damaged.
+        """
+        return restored(self._one_row, Path(folder))
 
     def _panel(self, bars: Any, symbol: str | None) -> dict[str, Bars]:
         """Bars by symbol, all of the training's length."""

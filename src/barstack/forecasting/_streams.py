@@ -5,41 +5,48 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
-from barstack.bars import BAR, Bars, Panel
-from barstack.core.arrays import Floats
+from barstack.bars import BAR, Bars, Panel, Series, SeriesTable
+from barstack.core.arrays import Array, Floats
 from barstack.core.decisions import Decisions
-from barstack.core.errors import DataError, did_you_mean
+from barstack.core.errors import DataError, StorageError, did_you_mean
 from barstack.core.forecast import Forecast
 from barstack.core.schedule import AT_EACH_CLOSE
 from barstack.core.times import (
     DAY_US,
+    NEVER,
     DecidedAt,
+    KnownAt,
     TrainedThrough,
+    as_time,
     iso,
     parse_duration,
 )
 
 from ._inputs import check_as_study, check_length, one_bar, outside
-from ._one_row import LiveEnsemble, OneRowEnsemble
+from ._one_row import LiveEnsemble, OneRowEnsemble, OnlineEnsemble
+from ._snapshot import StreamState, SymbolState
 
 _HOUR_US = 3_600_000_000
 _RECENT = 500  # bars
 _LARGE_MOVE = 0.3  # of the logarithm of price: splits of 3 for 2 are 0.4
 _WATCHED = 60
+_FEATURES, _WAITING = "features/", "waiting/"  # arrays of a snapshot
 
 
 class Latest:
     """Takes rows as they come, and forecasts from the newest."""
 
-    def __init__(self, one_row: OneRowEnsemble, symbol: str) -> None:
-        self._live = LiveEnsemble(one_row, symbol)
+    def __init__(self, one_row: OneRowEnsemble, symbol: str, online: OnlineEnsemble) -> None:
+        self._live = LiveEnsemble(one_row, symbol, online)
+        self._online = online
         trained = one_row.trained
         self._target = trained.target
-        self._through = TrainedThrough(np.array([trained.trained_through], "datetime64[us]"))
+        self._through = trained.trained_through
         self._max_gap = np.timedelta64(parse_duration(trained.max_gap), "us")
         self._symbol = symbol
         self._last = DecidedAt(np.empty(0, "datetime64[us]"))
@@ -134,10 +141,10 @@ class Latest:
         `why` then says why. Warns once where too few bars came before.
         """
         self.why = None
-        if self._last[0] < self._through[0]:
+        if self._last[0] < self._through:
             self.why = (
                 f"The bar of {self._symbol} closed at {iso(self._last[0])}, before "
-                f"{iso(self._through[0])}, through which the artifact was trained."
+                f"{iso(self._through)}, through which the artifact was trained."
             )
             return None
         found = self._live.forecast(self._last)
@@ -150,7 +157,36 @@ class Latest:
                 warnings.warn(lack, stacklevel=3)
         values = next(iter(found.values()))
         decisions = Decisions((self._symbol,), np.zeros(1, np.int32), self._last)
-        return Forecast(decisions, self._target, values[None], self._through)
+        seen = max(self._through, self._online.fitted.trained_through)
+        through = TrainedThrough(np.array([seen], "datetime64[us]"))
+        return Forecast(decisions, self._target, values[None], through)
+
+    def state(self) -> tuple[SymbolState, dict[str, Array]]:
+        """All that it holds, for `restore`."""
+        state = SymbolState(
+            usable=self._live.usable,
+            seen=self._seen,
+            began_at=None if self._began_at is None else str(self._began_at),
+            warned=self._warned,
+            phase=self._phase,
+            watched=self._watched,
+            why=self.why,
+        )
+        return state, {"rows": self._live.rows, "recent": self._recent, "last": self._last}
+
+    def restore(self, state: SymbolState, arrays: Mapping[str, Array]) -> None:
+        """Take over what `state` gave of the same artifact's stream.
+
+        Raises `KeyError` or `ValueError` for anything else.
+        """
+        for name, dtype in (("recent", BAR), ("last", np.dtype("datetime64[us]"))):
+            if arrays[name].dtype != dtype or arrays[name].ndim != 1:
+                raise ValueError(f"{name} of {arrays[name].dtype}")
+        self._live.restore(arrays["rows"], state.usable)
+        self._seen, self._warned, self._phase = state.seen, state.warned, state.phase
+        self._began_at = None if state.began_at is None else as_time(state.began_at)
+        self._watched, self.why = state.watched, state.why
+        self._recent, self._last = arrays["recent"], DecidedAt(arrays["last"])
 
     def _incomplete(self) -> str:
         rows = self.features
@@ -177,7 +213,8 @@ class Stream:
         self.trained = trained = one_row.trained
         self.symbol = symbol
         self._stream = trained.features.stream(trained.length_us, symbol, series)
-        self._latest = Latest(one_row, symbol)
+        self._online = OnlineEnsemble(trained.ensemble, trained.target)
+        self._latest = Latest(one_row, symbol, self._online)
 
     @property
     def features(self) -> Floats:
@@ -203,6 +240,29 @@ class Stream:
         made without it. Rows about other symbols are passed by.
         """
         self._stream.know(series, row)
+
+    def know_labels(self, decided_at: np.datetime64, y: Floats, known_at: np.datetime64) -> None:
+        """The labels of a decision forecast here, now that all are known; next forecasts use them.
+
+        For an ensemble that learns on; any other ignores them. Give labels in the order in which
+        they become known.
+
+        Parameters
+        ----------
+        decided_at : UTC, of the forecast
+        y : (n_horizons,) as the study's label has them
+        known_at : UTC, when the last of them was known
+        """
+        if self.trained.ensemble.ensemble.updates:
+            self._online.know(self.symbol, decided_at, y, known_at)
+
+    def snapshot(self, folder: Path | str) -> None:
+        """Write all that it holds as plain data; `Predictor.restore` goes on from it.
+
+        The folder appears whole or not at all, in place of any before. It holds no code, belongs
+        to this artifact, and names neither times of the clock nor the machine.
+        """
+        _write_state(self, {self.symbol: self._latest}, Path(folder))
 
     def update(self, bar: Bars | Mapping[str, Any]) -> Forecast | None:
         """The ensemble's forecast after one more bar.
@@ -251,7 +311,8 @@ class PanelStream:
         symbols = trained.bars.symbols
         length_us = trained.length_us
         self._stream = trained.features.panel_stream(symbols, length_us, series)
-        self._latest = {symbol: Latest(one_row, symbol) for symbol in symbols}
+        self._online = OnlineEnsemble(trained.ensemble, trained.target)
+        self._latest = {symbol: Latest(one_row, symbol, self._online) for symbol in symbols}
 
     def warm_up(self, panel: Panel) -> None:
         """Pass by bars of all symbols without forecasting."""
@@ -270,6 +331,18 @@ class PanelStream:
     def know(self, series: str, row: Mapping[str, Any]) -> None:
         """One more row of a series, as in `Stream.know`."""
         self._stream.know(series, row)
+
+    def know_labels(
+        self, symbol: str, decided_at: np.datetime64, y: Floats, known_at: np.datetime64
+    ) -> None:
+        """The labels of one symbol's decision, as in `Stream.know_labels`."""
+        self._own(symbol)
+        if self.trained.ensemble.ensemble.updates:
+            self._online.know(symbol, decided_at, y, known_at)
+
+    def snapshot(self, folder: Path | str) -> None:
+        """As `Stream.snapshot`."""
+        _write_state(self, self._latest, Path(folder))
 
     def update(self, bars: Mapping[str, Bars | Mapping[str, Any]]) -> dict[str, Forecast | None]:
         """The ensemble's forecast for each symbol that has a bar, after all bars of one moment.
@@ -313,3 +386,60 @@ class PanelStream:
         if symbol not in self._latest:
             raise DataError(f"Unknown symbol {symbol!r}. {did_you_mean(symbol, self._latest)}")
         return self._latest[symbol]
+
+
+def restored(one_row: OneRowEnsemble, folder: Path) -> Stream | PanelStream:
+    """The stream of a snapshot, of the same artifact."""
+    trained = one_row.trained
+    state = StreamState.read(folder, trained.manifest_sha256, trained.ensemble)
+    # The snapshot holds what is known of each series; tables give their columns alone.
+    nothing = {name: _no_rows(spec) for name, spec in trained.features.series.items()}
+    found: Stream | PanelStream
+    if state.kind == "symbol":
+        (symbol,) = state.symbols
+        found = Stream(one_row, symbol, nothing)
+        latest = {symbol: found._latest}
+    else:
+        found = PanelStream(one_row, nothing)
+        latest = found._latest
+    if latest.keys() != state.symbols.keys():
+        raise DataError(
+            f"{folder} is a snapshot of a stream of {', '.join(state.symbols)}; this artifact is "
+            f"of {', '.join(latest)}. Restore it by its own artifact."
+        )
+    try:
+        found._stream.restore(state.part(_FEATURES))
+        found._online.fitted = state.ensemble
+        found._online.restore(state.part(_WAITING))
+        for symbol, own in latest.items():
+            own.restore(state.symbols[symbol], state.part(f"symbol/{symbol}/"))
+    except (KeyError, ValueError, IndexError) as error:
+        raise StorageError(
+            f"{folder} does not hold a stream's state: {error!r}. Start afresh from history."
+        ) from error
+    return found
+
+
+def _write_state(stream: Stream | PanelStream, latest: Mapping[str, Latest], folder: Path) -> None:
+    arrays = {f"{_FEATURES}{name}": each for name, each in stream._stream.snapshot().items()}
+    arrays |= {f"{_WAITING}{name}": each for name, each in stream._online.arrays().items()}
+    symbols = {}
+    for symbol, own in latest.items():
+        symbols[symbol], more = own.state()
+        arrays |= {f"symbol/{symbol}/{name}": each for name, each in more.items()}
+    kind: Literal["symbol", "panel"] = "symbol" if isinstance(stream, Stream) else "panel"
+    trained = stream.trained
+    state = StreamState(kind, symbols, arrays, stream._online.fitted)
+    state.write(folder, trained.manifest_sha256, trained.ensemble)
+
+
+def _no_rows(spec: Series) -> SeriesTable:
+    """A table of a series of which nothing is known."""
+    return SeriesTable(
+        spec.columns,
+        () if spec.per_symbol else None,
+        np.empty(0, np.int32),
+        KnownAt(np.empty(0, "datetime64[us]")),
+        np.empty((0, len(spec.columns))),
+        NEVER,
+    )

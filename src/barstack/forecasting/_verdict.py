@@ -65,7 +65,7 @@ def write_verdict(folder: Path, verdict: GivenVerdict) -> Path:
 
     A signature of the artifact covers its verdict, so that it must be signed again.
     """
-    file, own = folder / VERDICT, _manifest_hash(folder)
+    file, own = folder / VERDICT, manifest_hash(folder)
     data = _written(asdict(verdict) | {"manifest_sha256": own})
     _StoredVerdict.read(json.loads(data), file)
     with new_file(file) as scratch:
@@ -86,7 +86,7 @@ def read_verdict(folder: Path) -> GivenVerdict | None:
     del content["sha256"]
     if data != _written(content):
         raise ArtifactError(f"{file} is not what was saved. Restore it from a copy, or remove it.")
-    if (about := content.pop("manifest_sha256")) != (own := _manifest_hash(folder)):
+    if (about := content.pop("manifest_sha256")) != (own := manifest_hash(folder)):
         raise ArtifactError(
             f"{file} is the verdict on another artifact, whose manifest has SHA-256 {about[:16]}; "
             f"that of this one has {own[:16]}. Restore its own verdict, or remove the file."
@@ -100,5 +100,6 @@ def _written(content: dict[str, Any]) -> bytes:
     return json.dumps(content | {"sha256": digest}, indent=1).encode()
 
 
-def _manifest_hash(folder: Path) -> str:
+def manifest_hash(folder: Path) -> str:
+    """SHA-256 of an artifact's manifest."""
     return sha256(read_bytes(folder / MANIFEST, LARGEST_MANIFEST)).hexdigest()
