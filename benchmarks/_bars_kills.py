@@ -16,7 +16,7 @@ from tests.bars.kills import CONTEXT, Damage, Killer, Moment, Truth, add_pieces,
 from tests.bars.vendor import MOODS, Vendor, environment, market_of
 
 from barstack.bars import PROVIDERS, Collection, Facts, table_from_frame
-from barstack.bars.sources import PagedProvider, Patience, fetch
+from barstack.bars.sources import PagedProvider, RetryPolicy, fetch
 from barstack.core.times import format_duration, parse_duration
 
 KILLS_EACH = 100  # during import, and as many during fetch
@@ -101,7 +101,7 @@ def fetch_all(collection: Collection, settings: dict[str, Any], env: dict[str, s
     os.environ.update(env)
     remote = PROVIDERS.parse(settings)
     assert isinstance(remote, PagedProvider)
-    fetched = fetch(remote, collection, patience=Patience(first_wait_s=0.02, timeout_s=5))
+    fetched = fetch(remote, collection, policy=RetryPolicy(first_wait_s=0.02, timeout_s=5))
     assert not fetched.errors, fetched.errors
 
 

@@ -28,7 +28,7 @@ from tests.bars.vendor import MOODS, Vendor, environment, market_of
 
 from barstack.bars import PROVIDERS
 from barstack.bars.catalog import Catalog, Collection
-from barstack.bars.sources import PagedProvider, Patience, fetch
+from barstack.bars.sources import PagedProvider, RetryPolicy, fetch
 from barstack.core.errors import BarstackError
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "XRP/USDT", "ADA/USDT")
@@ -120,7 +120,7 @@ def completed(vendor: Vendor, folder: Path) -> Completed:
                 continue
             lost += len(set(vendor.between(symbol, begin, end)) - have)
     before = len(vendor.asked)
-    fetched = fetch(remote, collection, patience=Patience(first_wait_s=0.02, timeout_s=5))
+    fetched = fetch(remote, collection, policy=RetryPolicy(first_wait_s=0.02, timeout_s=5))
     assert fetched.errors == {}, fetched.errors
     asked_again = sum(
         begin <= asked.start_us < end

@@ -12,7 +12,7 @@ import polars as pl
 from tests.bars.vendor import market_of
 
 from barstack.bars import PROVIDERS
-from barstack.bars.sources import PagedProvider, Patience
+from barstack.bars.sources import PagedProvider, RetryPolicy
 from barstack.core.times import parse_duration
 
 _LATELY = datetime.now(UTC).date() - timedelta(days=40)  # Yahoo keeps no long history
@@ -72,7 +72,7 @@ SOURCES = {
 }
 
 
-def impatient(**changes: Any) -> Patience:
+def impatient(**changes: Any) -> RetryPolicy:
     """Short waits, drawn from a seed."""
     settings: dict[str, Any] = {"timeout_s": 0.4, "first_wait_s": 0.02, "random": random.Random(0)}
-    return Patience(**(settings | changes))
+    return RetryPolicy(**(settings | changes))

@@ -30,7 +30,7 @@ def test_an_import_that_fails(catalog: Catalog, tmp_path: Path) -> None:
 
     (error,) = errors("1d", "A")
     assert error is not None
-    assert "A are mostly 30min apart, the first at 2025-12-30 00:00 UTC, which is no 1d" in error
+    assert "A are mostly 30min apart, the first at 2025-12-30 00:00 UTC, which is not 1d" in error
     assert catalog.names() == []
     assert errors("30min", "A") == [None]
     assert catalog.collection("some").facts.length_us == 30 * MINUTE_US

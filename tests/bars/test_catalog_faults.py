@@ -137,7 +137,7 @@ def test_two_writers_of_one_symbol(tmp_path: Path) -> None:
 
 def top_up(collection: Collection, truth: Truth, rows: int) -> None:
     """Work: one top-up after another, and what they replace goes at once."""
-    _writing.RETIRED_STAY_S = 0
+    _writing.RETIRED_KEPT_S = 0
     (table,) = truth.values()
     for start in range(0, len(table), rows):
         collection.add("S0", table[start : start + rows])

@@ -23,7 +23,7 @@ from tests.bars.catalog_tables import (
 
 import barstack as bs
 from barstack.bars import PROVIDERS, Collection
-from barstack.bars.catalog import _folders, _parts, _reading, _writing
+from barstack.bars.catalog import _folders, _parts, _writing
 from barstack.core.errors import ConfigError, DataError, StorageError
 
 WHOLE = made(240)
@@ -48,7 +48,7 @@ def test_what_was_replaced_goes_in_the_end(
     for start in range(0, 240, 10):
         collection.add("A", WHOLE[start : start + 10])
     assert len(parquet_files(collection, "A")) > collection.summary("A").parts
-    monkeypatch.setattr(_writing, "RETIRED_STAY_S", 0)
+    monkeypatch.setattr(_writing, "RETIRED_KEPT_S", 0)
     collection.add("A", WHOLE)
     assert len(parquet_files(collection, "A")) == collection.summary("A").parts
     assert_frame_equal(collection.table("A"), WHOLE)
@@ -73,9 +73,9 @@ def test_a_slow_reader_begins_again(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its files are replaced and removed while it reads; it never sees a mixture."""
-    monkeypatch.setattr(_writing, "RETIRED_STAY_S", 0)
+    monkeypatch.setattr(_writing, "RETIRED_KEPT_S", 0)
     collection.add("A", WHOLE[:50])
-    read_rows = _reading.read_rows
+    read_rows = _parts.read_rows
     reads: list[int] = []
 
     def slow(folder: Path, parts: Any, *arguments: Any) -> pl.DataFrame:
@@ -187,7 +187,7 @@ def test_a_month_of_years_reads_a_month(
         read.append(part.file[:4])
         return read_part(folder, part)
 
-    monkeypatch.setattr(_reading, "read_part", noted)
+    monkeypatch.setattr(_parts, "read_part", noted)
     source = {"provider": "catalog", "collection": "some", "path": str(collection.folder.parent)}
     PROVIDERS.parse(source | {"start": "2026-01-02T12:00"}).load()
     assert read == ["2026"]

@@ -39,7 +39,7 @@ def test_rows_that_differ(collection: Collection) -> None:
     before = collection.fingerprint
     other = WHOLE[100:103].with_columns(pl.lit(7.0).alias("volume"))
     said = (
-        r"some: A at 2026-01-01 02:00 UTC is stored with volume \d+\.0 and comes with volume 7\.0; "
+        r"some: A at 2026-01-01 02:00 UTC is stored with volume \d+\.0 and given with volume 7\.0; "
     )
     with pytest.raises(DataError, match=said + r"3 of 3 rows .*add with revise to replace"):
         collection.add("A", other)
@@ -110,7 +110,7 @@ def test_tables_that_cannot_be(
 def test_bars_that_share_time_with_stored_ones(collection: Collection) -> None:
     collection.add("A", WHOLE)
     before = collection.fingerprint
-    said = "overlap, each being 30min long; one is stored, one comes"
+    said = "overlap, each being 30min long; one is stored, one given"
     for rows in (WHOLE[5:6], WHOLE[-1:], WHOLE[94:97]):  # the third spans the new year
         with pytest.raises(DataError, match=said):
             collection.add("A", later(rows, minutes=10))
@@ -238,7 +238,7 @@ def test_a_damaged_symbol_can_be_removed(collection: Collection) -> None:
     [
         ('{"bar": "5 sometimes", "calendar": "XNYS"}', "not a duration"),
         ('{"bar": "30min"}', "it names no calendar"),  # 24/7 would be a guess
-        ("[]", "it is no object"),
+        ("[]", "it is not an object"),
     ],
 )
 def test_damaged_facts(collection: Collection, content: str, said: str) -> None:
@@ -259,7 +259,7 @@ def test_a_folder_where_a_manifest_should_be(collection: Collection) -> None:
     for ask in (*asks, lambda symbol: collection.add(symbol, WHOLE)):
         with pytest.raises(StorageError, match=r"Cannot read .*manifest\.json: Is a directory"):
             ask("A")
-    with pytest.raises(StorageError, match=r"manifest\.json is no file"):
+    with pytest.raises(StorageError, match=r"manifest\.json is not a file"):
         collection.remove("A")
 
 

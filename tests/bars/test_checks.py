@@ -490,7 +490,7 @@ def test_overlapping_and_irregular_bars() -> None:
     [
         ({"unadjusted_splt": "warn"}, r"Unknown check 'unadjusted_splt'.*Did you mean 'unadj"),
         ({"jumps": "wran"}, r"checks.jumps: unknown level 'wran'.*Did you mean 'warn'"),
-        ({"duplicates": "ignore"}, r"duplicates: always refuses .*Mend the source"),
+        ({"duplicates": "ignore"}, r"duplicates: always refuses .*Correct the source"),
     ],
 )
 def test_levels_that_cannot_be(levels: dict[str, str], said: str) -> None:

@@ -17,7 +17,7 @@ from tests.bars.vendor import Vendor
 
 from barstack.bars.catalog import Catalog, Facts
 from barstack.bars.sources import Page, Remote, fetch
-from barstack.bars.sources._paged import missing
+from barstack.bars.sources._fetch import missing_ranges
 from barstack.core.errors import ConfigError, SourceError
 from barstack.core.progress import Progress
 
@@ -49,7 +49,7 @@ def test_only_what_is_missing_is_asked_for(
             """Symbols and numbers of the bars from which on something was asked for."""
             before = len(vendor.asked)
             remote = source.remote(end_bar - start_bar, start_bar)
-            assert fetch(remote, collection, patience=impatient()).errors == {}
+            assert fetch(remote, collection, policy=impatient()).errors == {}
             first = int(np.datetime64(source.start, "us").astype(np.int64))
             return {
                 (asked.symbol, (asked.start_us - first) // source.length_us)
@@ -96,10 +96,10 @@ def test_one_bad_symbol_does_not_stop_the_others(
         bad = "NO/PE" if "/" in source.symbols[0] else "NOPE"
         remote = source.remote(200, symbols=[source.symbols[0], bad, source.symbols[1]])
         collection = remote.collection_in(catalog)
-        fetched = fetch(remote, collection, patience=impatient())
+        fetched = fetch(remote, collection, policy=impatient())
         assert set(fetched.errors) == {bad}
         assert bad in fetched.errors[bad]
-        assert fetched.symbols[bad].tries.retries == 0
+        assert fetched.symbols[bad].counts.retries == 0
         for symbol in source.symbols:
             assert rows(collection.table(symbol)) == vendor.between(symbol, *remote.wanted(2**62))
 
@@ -110,10 +110,10 @@ def test_a_source_that_stays_broken_fails_in_a_sentence(
     with Vendor(ALPACA.market(300), moods=["error_500"], always=True) as vendor:
         point_at(vendor)
         remote = ALPACA.remote(200, symbols=["SPY"])
-        fetched = fetch(remote, remote.collection_in(catalog), patience=impatient(attempts=4))
+        fetched = fetch(remote, remote.collection_in(catalog), policy=impatient(attempts=4))
         assert len(vendor.asked) == 4
     assert fetched.errors["SPY"].startswith("SPY from alpaca: answer 500, 4 times. Try again")
-    assert fetched.symbols["SPY"].tries.retries == 3
+    assert fetched.symbols["SPY"].counts.retries == 3
 
 
 def test_what_arrived_before_a_fault_is_kept(
@@ -127,7 +127,7 @@ def test_what_arrived_before_a_fault_is_kept(
         monkeypatch.setattr(
             vendor, "mood", lambda request: "cut" if len(vendor.asked) >= 2 else plain(request)
         )
-        fetched = fetch(remote, collection, patience=impatient(attempts=2))
+        fetched = fetch(remote, collection, policy=impatient(attempts=2))
         assert set(fetched.errors) == {"BTC/USDT"}
         ((begin, end),) = collection.covered("BTC/USDT")
         assert rows(collection.table("BTC/USDT")) == vendor.between("BTC/USDT", begin, end)
@@ -177,7 +177,7 @@ def test_one_pause_holds_for_all(catalog: Catalog, point_at: PointAt) -> None:
     ) as vendor:
         point_at(vendor)
         remote = CCXT.remote(4800)
-        fetched = fetch(remote, remote.collection_in(catalog), patience=impatient(timeout_s=5))
+        fetched = fetch(remote, remote.collection_in(catalog), policy=impatient(timeout_s=5))
         turned_away = [asked for asked in vendor.asked if asked.mood == "limit"]
         assert fetched.errors == {}
     assert turned_away
@@ -209,7 +209,7 @@ def test_progress_counts_days_and_tells_of_waits(catalog: Catalog, point_at: Poi
     ) as vendor:
         point_at(vendor)
         remote = ALPACA.remote(288 * 7, symbols=["SPY"])
-        fetch(remote, remote.collection_in(catalog), progress, patience=impatient(timeout_s=5))
+        fetch(remote, remote.collection_in(catalog), progress, policy=impatient(timeout_s=5))
     assert progress.total == progress.advanced == 7
     assert "the source asks to wait 1 s" in progress.notes
 
@@ -299,7 +299,7 @@ def test_any_stretches_in_any_order_give_the_same(
             stored = table["timestamp"].to_physical().to_list()
             assert stored == [s for s in starts if begin * HOUR_US <= s < end * HOUR_US]
             covered = collection.covered("A")
-            assert missing((begin * HOUR_US, end * HOUR_US), covered) == []
+            assert missing_ranges((begin * HOUR_US, end * HOUR_US), covered) == []
 
 
 def _iso(hours: int) -> str:
@@ -319,7 +319,7 @@ def test_missing_is_what_is_wanted_and_not_covered(
             covered[-1] = (covered[-1][0], unit + 1)
         else:
             covered.append((unit, unit + 1))
-    found = missing(wanted, covered)
+    found = missing_ranges(wanted, covered)
     assert (
         set(itertools.chain(*(range(*stretch) for stretch in found))) == set(range(*wanted)) - units
     )
@@ -345,7 +345,7 @@ def test_a_client_that_breaks_on_an_answer_is_told_and_stops_no_other(catalog: C
     remote = Wrong(bar="1h", start="2024-01-01", end="2024-01-02", stamps=[])
     fetched = fetch(remote, catalog.create("a", Facts(bar="1h")))
     assert "cannot be read as bars (ZeroDivisionError: a secret of nobody)" in fetched.errors["A"]
-    assert fetched.symbols["A"].tries.retries == 0
+    assert fetched.symbols["A"].counts.retries == 0
 
 
 def test_a_clock_that_was_set_back_is_named(catalog: Catalog) -> None:
@@ -430,8 +430,8 @@ def test_a_study_reads_from_the_catalog_what_it_covers(
         name: bars.fingerprint for name, bars in offline.items()
     }
     assert len(online["SPY"]) == len(vendor.between("SPY", *ALPACA.remote(1000).wanted(2**62)))
-    monkeypatch.setattr("barstack.bars.sources._fetch.Patience", lambda: impatient(attempts=1))
-    with pytest.raises(SourceError, match="With an end that the catalog reaches"):
+    monkeypatch.setattr("barstack.bars.sources._fetch.RetryPolicy", lambda: impatient(attempts=1))
+    with pytest.raises(SourceError, match="With an end that the catalog covers"):
         ALPACA.remote(1100).load()
 
 

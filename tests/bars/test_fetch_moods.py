@@ -48,7 +48,7 @@ def test_ends_up_with_what_the_source_holds(
     ) as vendor:
         point_at(vendor)
         collection = remote.collection_in(catalog)
-        fetched = fetch(remote, collection, patience=impatient())
+        fetched = fetch(remote, collection, policy=impatient())
         assert fetched.errors == {}
         for symbol in source.symbols:
             assert stored(collection, symbol) == truth(vendor, remote, symbol)
@@ -60,4 +60,4 @@ def test_ends_up_with_what_the_source_holds(
         # connection anew that was cut while it lay idle.
         harmless = ("well", "cut", *HARMLESS)
         bad = [asked for asked in vendor.asked if asked.mood not in harmless]
-        assert sum(each.tries.retries for each in fetched.symbols.values()) >= len(bad)
+        assert sum(each.counts.retries for each in fetched.symbols.values()) >= len(bad)

@@ -64,7 +64,7 @@ def error_of(tmp_path: Path, *, stored: bool = False) -> str:
     """What fetching says of the only symbol, of which nothing may be stored unless bars came."""
     remote = SOURCES["alpaca"].remote(200, symbols=["SPY"])
     collection = remote.collection_in(Catalog(tmp_path / "catalog"))
-    fetched = fetch(remote, collection, patience=impatient(attempts=1, timeout_s=5.0))
+    fetched = fetch(remote, collection, policy=impatient(attempts=1, timeout_s=5.0))
     assert bool(collection.covered("SPY")) == stored
     return fetched.errors["SPY"]
 

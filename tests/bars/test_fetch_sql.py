@@ -214,7 +214,7 @@ def test_a_killed_connection_is_opened_again(
 
     monkeypatch.setattr(sql.Sql, "page", killing)
     collection = source.collection_in(Catalog(tmp_path))
-    assert fetch(source, collection, patience=impatient()).errors == {}
+    assert fetch(source, collection, policy=impatient()).errors == {}
     assert all(kills)
     assert held({"SPY": collection.table("SPY")})["SPY"] == expected(source)["SPY"]
 
@@ -245,9 +245,9 @@ def test_a_session_killed_in_the_middle_of_a_query_is_asked_again(
         "FROM switch) AS once",
     )
     collection = source.collection_in(Catalog(tmp_path))
-    fetched = fetch(source, collection, patience=impatient())
+    fetched = fetch(source, collection, policy=impatient())
     assert fetched.errors == {}
-    assert fetched.symbols["SPY"].tries.retries == len(faults) == 2
+    assert fetched.symbols["SPY"].counts.retries == len(faults) == 2
     assert held({"SPY": collection.table("SPY")})["SPY"] == expected(source)["SPY"]
 
 
@@ -279,8 +279,8 @@ def test_what_will_not_change_is_not_asked_again(
     tmp_path: Path,
 ) -> None:
     source = remote(monkeypatch, postgres.url, symbols=["SPY"], **changes)
-    fetched = fetch(source, source.collection_in(Catalog(tmp_path)), patience=impatient())
-    assert fetched.symbols["SPY"].tries.requests == 1
+    fetched = fetch(source, source.collection_in(Catalog(tmp_path)), policy=impatient())
+    assert fetched.symbols["SPY"].counts.requests == 1
     with pytest.raises(SourceError, match=said):
         raise SourceError(fetched.errors["SPY"])
 
@@ -290,7 +290,7 @@ def test_an_unreachable_server_is_told_without_its_password(
 ) -> None:
     source = remote(monkeypatch, "postgresql://me:hunter2@127.0.0.1:9/none", symbols=["SPY"])
     collection = source.collection_in(Catalog(tmp_path))
-    fetched = fetch(source, collection, patience=impatient(attempts=2))
+    fetched = fetch(source, collection, policy=impatient(attempts=2))
     assert "connection failed" in fetched.errors["SPY"]
     assert "2 times" in fetched.errors["SPY"]
     assert "hunter2" not in fetched.errors["SPY"]

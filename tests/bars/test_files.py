@@ -54,7 +54,7 @@ def test_several_files_of_one_symbol(tmp_path: Path, table: Table) -> None:
     assert joined.fingerprint == bars_from_frame(whole, "SPY").fingerprint
     other = whole[20:].with_columns(pl.col("volume") + 1.0)
     other.write_csv(tmp_path / "SPY.csv")
-    with pytest.raises(DataError, match=r"SPY\.csv and SPY\.parquet tell different bars of SPY at"):
+    with pytest.raises(DataError, match=r"SPY\.csv and SPY\.parquet have different bars of SPY at"):
         load(tmp_path)
 
 

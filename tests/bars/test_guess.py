@@ -25,8 +25,8 @@ from barstack.bars.importing import (
     MARKETS,
     Guess,
     Import,
-    Outcome,
-    fit,
+    ImportOutcome,
+    fit_hours,
     guess,
     plan_import,
     run_import,
@@ -60,7 +60,7 @@ def real(folder: str, symbol: str) -> pl.DataFrame:
     return pl.read_parquet(SHARED_DATA / folder / f"{symbol}.parquet")
 
 
-def brought(path: Path, catalog: Path, **said: Any) -> tuple[Guess, list[Outcome]]:
+def brought(path: Path, catalog: Path, **said: Any) -> tuple[Guess, list[ImportOutcome]]:
     (plan,) = plan_import(str(path), "x", said)
     if plan.guess.open:
         return plan.guess, []
@@ -217,7 +217,7 @@ def test_a_few_days_in_years_contradict_nothing() -> None:
         pd.date_range("2026-01-05 14:30", periods=78, freq="5min"), "datetime64[us]"
     )
     market = next(each for each in MARKETS if each.calendar == "XNYS")
-    best = fit([starts.astype(np.int64)], 5 * MINUTE, market, None, "open")
+    best = fit_hours([starts.astype(np.int64)], 5 * MINUTE, market, None, "open")
     best = replace(best, stray=0, days=2000, begins=0.9, ends=0.9, sessions=1900)
     assert best.contradicts(replace(best, stray=30))
     assert not best.contradicts(replace(best, stray=19))

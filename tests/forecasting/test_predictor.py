@@ -237,7 +237,7 @@ def test_what_is_no_bars(predictor: Predictor, wrong: Any, error: type[Exception
 
 
 def test_bars_under_another_name(predictor: Predictor, newer: Bars) -> None:
-    with pytest.raises(DataError, match="Under 'SPY' stands a bars of WALK"):
+    with pytest.raises(DataError, match="'SPY' maps to bars of WALK"):
         predictor.predict({"SPY": newer})
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 
 from barstack.core.arrays import Array, Bools, Ints
 from barstack.core.times import DAY_US
 
+from ._clocks import on_clock
 from ._sessions import ALWAYS, sessions
 
-_ONCE_IN = 1000  # bars: what has come before less often than this is not usual
+_ONCE_IN = 1000  # bars: gaps rarer than once in so many are unusual
 _HOUR_US = DAY_US // 24
 _WEEK = 7 * 24  # hours
-# Nobody said which calendar these bars have: nights, weekends and holidays are shorter than this.
+# Of an unknown calendar: nights, weekends and holidays are shorter than this.
 _SURELY_DUE_US = 5 * DAY_US
+LEAST_PRINT = float(np.log(1.2))  # beyond the closes on either side
+_RANGES = 10.0  # times the usual range of a bar
+_BEFORE, _FEWEST = 50, 5  # bars before that show the usual range
 
 
 def missing_before(records: Array, length_us: int, calendar: str, hours: str) -> Ints:
@@ -22,7 +27,8 @@ def missing_before(records: Array, length_us: int, calendar: str, hours: str) ->
     Nothing is missing where the calendar has no session, nor at hours of the week at which the
     bars themselves had none in at least half of the weeks before: nights and weekends of files
     without a calendar, the daily break of futures. An hour beside such an hour is excused too, as
-    clocks change. In the first week nothing is known of such habits, and so nothing is excused.
+    clocks change. In the first week no such pattern is known, and nothing is excused. All of it
+    follows from the calendar and earlier bars, so that labels stay as they are when bars are added.
     """
     missing = np.zeros(len(records), np.int64)
     opened_at, closed_at = (records[name].astype(np.int64) for name in ("opened_at", "closed_at"))
@@ -37,9 +43,9 @@ def missing_before(records: Array, length_us: int, calendar: str, hours: str) ->
     unit = longest[rows - 1] if length_us >= DAY_US else length_us
     missing[rows] = np.floor(lost / unit + 0.5)
     if not calendar:
-        apart = opened_at[rows] - covered[rows - 1]
-        long = apart > _SURELY_DUE_US + (length_us if length_us > DAY_US else 0)
-        missing[rows[long]] = np.maximum(missing[rows[long]], apart[long] // length_us)
+        gaps_us = opened_at[rows] - covered[rows - 1]
+        long = gaps_us > _SURELY_DUE_US + (length_us if length_us > DAY_US else 0)
+        missing[rows[long]] = np.maximum(missing[rows[long]], gaps_us[long] // length_us)
     return missing
 
 
@@ -47,17 +53,17 @@ def holes_before(missing: Ints, most: int) -> Bools:
     """(n_bars,) whether a hole lies before each bar.
 
     missing  (n_bars,) bars missing before each
-    most     bars of a holding; a longer stretch is a hole in any case
+    most     bars of a holding; a longer gap is a hole in any case
 
-    A stretch of up to `most` bars is none where stretches at least as long have come before, once
-    in every 1,000 bars: such bars are left out where nothing traded.
+    A gap of up to `most` bars is no hole where gaps at least as long have occurred before, once in
+    every 1,000 bars: such bars are left out where nothing traded.
     """
     holes = missing > 0
     rows = np.flatnonzero(missing)
     lengths = missing[rows]
     for length in np.unique(lengths[lengths <= most]):
         rows, lengths = rows[lengths >= length], lengths[lengths >= length]
-        before: Ints = np.arange(len(rows))  # stretches at least as long
+        before: Ints = np.arange(len(rows))  # gaps at least as long
         usual = (lengths == length) & (before >= 1 + rows // _ONCE_IN)
         holes[rows[usual]] = False
     return np.asarray(holes)
@@ -83,7 +89,7 @@ def _due(records: Array, calendar: str, hours: str) -> tuple[Ints, Ints]:
 def _sessions_of(
     records: Array, calendar: str, hours: str, begin: int, end: int
 ) -> tuple[Ints, Ints]:
-    """(opens, closes) of the sessions between two moments; of no calendar, those that bars name."""
+    """(opens, closes) of the sessions between two moments; without a calendar, the bars' own."""
     if calendar == ALWAYS:
         return np.array([begin]), np.array([end])
     if calendar:
@@ -100,13 +106,13 @@ def _sessions_of(
 
 
 def _free_hours(opened_at: Ints, closed_at: Ints, first: int, last: int, zone: str) -> Bools:
-    """(last - first,) hours in which, by the weeks before, no bar is to be expected."""
+    """(last - first,) hours in which, by the weeks before, no bar is expected."""
     hours = np.arange(first, last)
     begins, ends = opened_at // _HOUR_US - first, (closed_at - 1) // _HOUR_US - first + 1
     open_ = np.bincount(begins, minlength=len(hours) + 1) - np.bincount(
         ends, minlength=len(hours) + 1
     )
-    local = hours + _ahead(hours, zone)
+    local = hours if zone == "UTC" else on_clock(hours * _HOUR_US, zone) // _HOUR_US
     begin = local[0] // _WEEK * _WEEK
     n_weeks = -(-(local.max() + 1 - begin) // _WEEK)
     filled, seen = np.zeros((2, n_weeks * _WEEK), bool)
@@ -126,30 +132,12 @@ def _free_hours(opened_at: Ints, closed_at: Ints, first: int, last: int, zone: s
     return np.asarray(beside)
 
 
-def _ahead(hours: Ints, zone: str) -> Ints:
-    """(n_hours,) whole hours that a zone's clock is ahead of UTC."""
-    if zone == "UTC":
-        return np.zeros(len(hours), np.int64)
-    import polars as pl  # noqa: PLC0415 (its clock changes are vectorised, and it is loaded anyway)
-
-    clock = pl.Series(hours * _HOUR_US).cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(zone)
-    shown = clock.dt.replace_time_zone(None).to_physical().to_numpy() // _HOUR_US
-    return np.asarray(shown - hours)
-
-
-LEAST_PRINT = float(np.log(1.2))  # beyond the closes on either side
-_RANGES = 10.0  # times the usual range of a bar
-_BEFORE, _FEWEST = 50, 5  # bars before that tell the usual range
-
-
 def far_prints(records: Array) -> Bools:
     """(n_bars,) bars whose open, high or low lies far beyond both their close and the one before.
 
-    Beyond by a sixth of the price and ten times the median range of the fifty bars before: like
-    all that labels go by, it follows from the bar and those before it.
+    Beyond by a sixth of the price and ten times the median range of the fifty bars before: it
+    follows from the bar and those before it, as all that labels depend on.
     """
-    import polars as pl  # noqa: PLC0415 (its rolling medians are quick, and it is loaded anyway)
-
     logs = {name: np.log(records[name]) for name in ("open", "high", "low", "close")}
     before = np.concatenate([logs["close"][:1], logs["close"][:-1]])
     top, bottom = np.maximum(before, logs["close"]), np.minimum(before, logs["close"])

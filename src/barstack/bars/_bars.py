@@ -34,18 +34,29 @@ BAR = np.dtype(
     align=True,
 )
 PRICES = ("open", "high", "low", "close")
+COLUMNS = (*PRICES, "volume")
+
+Columns = dict[str, Floats]  # by the names in COLUMNS, each (n_rows,)
 
 
 @dataclass(frozen=True, eq=False)
 class Bars:
     """Bars of one symbol in time order, each stamped with the moment it could first be known.
 
-    symbol     name
-    length_us  nominal length of a bar, microseconds; session ends may cut single bars short
-    records    (n_bars,) of dtype `BAR`, read-only
-    outside    how many of the source's bars lay outside all sessions and were left out
-    calendar   whose sessions the bars should fill, such as XNYS or 24/7; empty where nobody said
-    hours      of the calendar, "regular" or "extended"
+    Attributes
+    ----------
+    symbol
+        Name.
+    length_us
+        Nominal length of a bar, microseconds; session ends may cut single bars short.
+    records
+        (n_bars,) of dtype `BAR`, read-only.
+    outside
+        Number of the source's bars that lay outside all sessions and were left out.
+    calendar
+        The calendar whose sessions the bars should fill, such as XNYS or 24/7; empty if unknown.
+    hours
+        "regular" or "extended" hours of the calendar.
     """
 
     symbol: str
@@ -95,16 +106,16 @@ class Bars:
 
     @cached_property
     def missing(self) -> Ints:
-        """(n_bars,) bars missing before each, beyond what calendar and habit explain."""
+        """(n_bars,) bars missing before each, beyond what calendar and usual gaps explain."""
         return missing_before(self.records, self.length_us, self.calendar, self.hours)
 
     @cached_property
     def prints(self) -> Bools:
-        """(n_bars,) bars with an open, high or low so far off that hardly anybody traded it."""
+        """(n_bars,) bars with an open, high or low too far off to have been traded in size."""
         return far_prints(self.records)
 
     def holes(self, most: int) -> Bools:
-        """(n_bars,) whether a hole lies before each bar; of more than `most` bars in any case."""
+        """(n_bars,) whether bars are missing before each bar; see `holes_before`."""
         return holes_before(self.missing, most)
 
     def _times(self, column: str) -> Times:
@@ -120,11 +131,13 @@ def as_panel(bars: Bars | Panel) -> dict[str, Bars]:
     if isinstance(bars, Bars):
         return {bars.symbol: bars}
     if not bars:
-        raise DataError("There are no bars. Give those of one symbol at least.")
+        raise DataError("There are no bars. Give those of at least one symbol.")
     for symbol, each in bars.items():
         if not isinstance(each, Bars) or each.symbol != symbol:
-            what = f"bars of {each.symbol}" if isinstance(each, Bars) else type(each).__name__
-            raise DataError(f"Under {symbol!r} stands a {what}. Give Bars of that symbol.")
+            what = (
+                f"bars of {each.symbol}" if isinstance(each, Bars) else f"a {type(each).__name__}"
+            )
+            raise DataError(f"{symbol!r} maps to {what}. Give Bars of that symbol.")
     return {symbol: bars[symbol] for symbol in sorted(bars)}
 
 

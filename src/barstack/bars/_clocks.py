@@ -20,7 +20,7 @@ _HOUR_US = 3_600_000_000
 
 
 def split_zone(name: str) -> tuple[str, int]:
-    """A clock's zone, and by how many hours the clock is ahead of it.
+    """The zone of a clock, and the hours by which the clock is ahead of it.
 
     >>> split_zone("America/New_York+7h"), split_zone("Etc/GMT+5")
     (('America/New_York', 7), ('Etc/GMT+5', 0))
@@ -33,7 +33,7 @@ def check_zone(name: str) -> None:
     """`ConfigError` unless a clock is known."""
     zone, _ = split_zone(name)
     if zone not in (known := available_timezones()):
-        close = get_close_matches(zone, known, n=1)  # all six hundred are too many to list
+        close = get_close_matches(zone, known, n=1)  # six hundred are too many to list
         hint = f"Did you mean {close[0]!r}? " if close else ""
         raise ConfigError(
             f"Unknown timezone {name!r}. {hint}Name one such as Europe/Berlin, or, for a clock "
@@ -42,10 +42,10 @@ def check_zone(name: str) -> None:
 
 
 def to_utc(wall: Ints, name: str, *, skipped: bool = True) -> Ints:
-    """UTC of a clock's times, microseconds; of an hour that comes twice the earlier.
+    """UTC of times on a clock, microseconds; of an hour that repeats, the earlier.
 
-    skipped  whether to read times that the clock never shows, as it is put forward, as those an
-             hour later; otherwise they are left out
+    skipped  whether times that the clock skips, as it is put forward, are read as an hour later;
+             otherwise they are dropped
     """
     zone, hours = split_zone(name)
     wall = wall - hours * _HOUR_US
@@ -67,7 +67,7 @@ def _localized(wall: Ints, zone: str) -> pl.Series:
 
 
 def on_clock(moments: Ints, name: str) -> Ints:
-    """What a clock shows at moments in UTC, microseconds."""
+    """Times on a clock at moments in UTC, microseconds."""
     zone, hours = split_zone(name)
     utc = pl.Series(moments, dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
     local = utc.dt.convert_time_zone(zone).dt.replace_time_zone(None)
@@ -77,7 +77,7 @@ def on_clock(moments: Ints, name: str) -> Ints:
 _HOUR_US = 3_600_000_000
 _MONDAY_US = 4 * DAY_US  # 1970-01-05
 _MONTHS = (30 * DAY_US, 31 * DAY_US)
-_MOST = 0.9  # share of bars that shows a grid, as single rows may lie off it
+_ON_GRID = 0.9  # share of bars that shows a grid, as single rows may lie off it
 # One zone for each rule by which clocks change; neighbours of one rule change at other hours.
 _RULES = (
     *("America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"),
@@ -90,7 +90,7 @@ def clock_of(starts: Ints, length_us: int, hint: str | None = None) -> str | Non
     """The zone on whose clock bars longer than an hour begin at one time; None where UTC's does.
 
     starts  (n_bars,) microseconds UTC
-    hint    a zone that is known from elsewhere, such as that of the table
+    hint    a zone known otherwise, such as that of the table
 
     >>> midnights = ["2025-11-01T05", "2025-11-02T05", "2025-11-03T06", "2025-11-04T06"]
     >>> clock_of(np.array(midnights, "datetime64[us]").view(np.int64), DAY_US)
@@ -101,17 +101,17 @@ def clock_of(starts: Ints, length_us: int, hint: str | None = None) -> str | Non
     _, utc_share = _commonest(starts, length_us)
     if utc_share == 1 and (starts % DAY_US == 0).any():
         return None
-    if hint is not None and _commonest(on_clock(starts, hint), length_us)[1] >= _MOST:
+    if hint is not None and _commonest(on_clock(starts, hint), length_us)[1] >= _ON_GRID:
         return hint
-    if utc_share >= _MOST:
+    if utc_share >= _ON_GRID:
         return None
     shares = {zone: _commonest(on_clock(starts, zone), length_us)[1] for zone in _RULES}
     best = max(shares, key=lambda zone: shares[zone])
-    return best if shares[best] >= _MOST else None
+    return best if shares[best] >= _ON_GRID else None
 
 
 def ends_of(starts: Ints, length_us: int, clock: str | None = None) -> Ints:
-    """(n_bars,) where bars end: where the next begins, on the clock that they keep.
+    """(n_bars,) ends of bars, where the next begins on the clock that they keep.
 
     A day of 25 hours ends an hour later than one of 24, and a month with its last day.
     """
@@ -126,21 +126,21 @@ def ends_of(starts: Ints, length_us: int, clock: str | None = None) -> Ints:
 
 
 def starts_of(ends: Ints, length_us: int, clock: str | None = None) -> Ints:
-    """(n_bars,) where bars begin that end then."""
+    """(n_bars,) starts of bars with these ends."""
     if clock is None or length_us <= _HOUR_US:
         return ends - length_us
     return to_utc(on_clock(ends, clock) - length_us, clock)
 
 
 def newest_is_off(starts: Ints, length_us: int, clock: str | None) -> bool:
-    """Whether the last bar begins at a time at which none of the others does, as a live row."""
+    """Whether the last bar is off the grid of all others, as a live row is."""
     if len(starts) <= 10 or length_us in _MONTHS:
         return False
     wall = starts if clock is None or length_us <= _HOUR_US else on_clock(starts, clock)
     grid = min(length_us, _HOUR_US) if length_us < DAY_US else length_us
     phase = (wall - _MONDAY_US) % grid
     _, share = _commonest(wall[:-1], grid)
-    return share >= _MOST and phase[-1] not in phase[:-1]
+    return share >= _ON_GRID and phase[-1] not in phase[:-1]
 
 
 def _are_months(wall: Ints) -> bool:
@@ -149,7 +149,7 @@ def _are_months(wall: Ints) -> bool:
 
 
 def _commonest(wall: Ints, length_us: int) -> tuple[int, float]:
-    """The time of the grid at which most bars begin, and the share of bars that do."""
+    """The phase of the grid at which most bars begin, and the share of bars that do."""
     grid = min(length_us, DAY_US) if length_us % WEEK_US else length_us
     phases, counts = np.unique((wall - _MONDAY_US) % grid, return_counts=True)
     return int(phases[counts.argmax()]), float(counts.max() / len(wall))

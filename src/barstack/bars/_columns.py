@@ -1,4 +1,4 @@
-"""Columns of a table somebody else made: found by name, times to UTC, prices to numbers."""
+"""Columns of foreign tables: found by name, times to UTC, prices to numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -15,28 +15,77 @@ from barstack.core.arrays import Floats, Ints
 from barstack.core.errors import DataError, did_you_mean
 from barstack.core.times import DAY_US
 
+from ._bars import COLUMNS, Columns
 from ._clocks import split_zone
-from ._validation import COLUMNS, first_row
 
 _FIRST_S, _END_S = -2_208_988_800, 4_133_980_800  # the years 1900 to 2100, in seconds
 TIME_NAMES = ("timestamp", "datetime", "date", "time", "ts")
 ISO_8601 = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?$"
 
 
+class Read(NamedTuple):
+    """A foreign table as numbers.
+
+    table    as polars
+    stamps   (n_rows,) microseconds UTC
+    columns  prices and volume, each (n_rows,), NaN where the source has none
+    zone     of the clock on which the times are written, where the table or the caller names it
+    """
+
+    table: pl.DataFrame
+    stamps: Ints
+    columns: Columns
+    zone: str | None
+
+
+def read_columns(frame: Any, timezone: str | None, where: str) -> Read:
+    """Times, prices and volume of a pandas or polars table; `DataError` where they are unclear."""
+    table = as_polars(frame, where)
+    named = match_columns(table, where)
+    stamps = utc_microseconds(table[named["time"]], timezone, where)
+    columns = {name: numbers(table[named[name]], where) for name in COLUMNS}
+    zones = (getattr(table.schema[n], "time_zone", None) for n in table.columns if _is_time(n))
+    return Read(table, stamps, columns, next(filter(None, zones), timezone))
+
+
+def stored_table(stamps: Ints, columns: Columns) -> pl.DataFrame:
+    """The stored form: `timestamp` (datetime64[us, UTC]) and float64 prices and volume."""
+    start = pl.Series("timestamp", stamps).cast(pl.Datetime("us", "UTC"))
+    return pl.DataFrame([start, *(pl.Series(name, columns[name]) for name in COLUMNS)])
+
+
+def stamps_of(table: pl.DataFrame) -> Ints:
+    """(n_rows,) times of a table in the stored form, microseconds UTC."""
+    return table["timestamp"].to_physical().to_numpy()
+
+
+def columns_of(table: pl.DataFrame) -> Columns:
+    """Prices and volume of a table in the stored form."""
+    return {name: table[name].to_numpy() for name in COLUMNS}
+
+
+def first_row(wrong: Any) -> int:
+    """Row of the first that is true."""
+    return int(np.argmax(np.asarray(wrong)))
+
+
 def as_polars(frame: Any, where: str) -> pl.DataFrame:
-    """The table with a time column, whatever library it came in."""
+    """The table with a time column, from pandas or polars."""
     if isinstance(frame, pl.DataFrame):
         return frame
     if not hasattr(frame, "reset_index"):
         raise DataError(f"{where} is a {type(frame).__name__}; give a pandas or polars DataFrame.")
     if getattr(frame.columns, "nlevels", 1) > 1:
         raise _two_levels(where, frame.columns[0])
-    names = [str(name).lower() for name in frame.columns]
-    is_time = frame.index.dtype.kind == "M" or str(frame.index.name).lower() in TIME_NAMES
-    if is_time and not set(names) & set(TIME_NAMES):
+    is_time = frame.index.dtype.kind == "M" or _is_time(str(frame.index.name))
+    if is_time and not any(_is_time(str(name)) for name in frame.columns):
         frame = frame.rename_axis("timestamp").reset_index()
     _refuse_repeated(map(str, frame.columns), where)
     return pl.DataFrame([_from_pandas(str(name), frame[name], where) for name in frame.columns])
+
+
+def _is_time(name: str) -> bool:
+    return name.lower() in TIME_NAMES
 
 
 def _two_levels(where: str, example: Any) -> DataError:
@@ -52,9 +101,9 @@ def _from_pandas(name: str, column: Any, where: str) -> pl.Series:
     if (zone := getattr(column.dtype, "tz", None)) is not None:
         utc = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
         moments = pl.Series(name, utc).dt.replace_time_zone("UTC")
-        try:  # on the clock it was written on, which tells dates from moments
+        try:  # in the zone it was written in, which distinguishes dates from moments
             return moments.dt.convert_time_zone(_zone_name(zone))
-        except pl.exceptions.PolarsError:  # an offset that no zone keeps
+        except pl.exceptions.PolarsError:  # a fixed offset without a zone name
             return moments
     values = column.to_numpy()
     if values.dtype.kind == "M" and np.datetime_data(values.dtype)[0] == "s":  # polars has none
@@ -63,7 +112,7 @@ def _from_pandas(name: str, column: Any, where: str) -> pl.Series:
         return pl.Series(name, values.astype("datetime64[ms]"))
     if values.dtype != object:
         return pl.Series(name, values)
-    # pandas leaves holes in text as NaN, which polars takes for numbers among the words.
+    # pandas marks missing text as NaN, which polars takes for a number.
     whole = [None if hole else each for each, hole in zip(values, column.isna(), strict=True)]
     try:
         return pl.Series(name, whole)
@@ -76,7 +125,7 @@ def _from_pandas(name: str, column: Any, where: str) -> pl.Series:
 
 
 def _zone_name(zone: Any) -> str:
-    """Its name among those that polars knows; fixed hours from UTC have names of their own."""
+    """Its name in polars, which has names for offsets of whole hours."""
     offset = zone.utcoffset(None)
     hours = 0 if offset is None else offset.total_seconds() / 3600
     return f"Etc/GMT{-int(hours):+d}" if hours and hours == int(hours) else str(zone)
@@ -89,7 +138,7 @@ def _refuse_repeated(columns: Iterable[str], where: str) -> None:
 
 
 def match_columns(table: pl.DataFrame, where: str) -> dict[str, str]:
-    """Own names of the price columns, of volume, and under `time` of the time column."""
+    """The table's names of the price columns, of volume, and under `time` of the time column."""
     _refuse_repeated(table.columns, where)
     two_levels = [name for name in table.columns if re.match(r"\('\w+', '", name)]
     if two_levels:
@@ -110,7 +159,7 @@ def match_columns(table: pl.DataFrame, where: str) -> dict[str, str]:
 
 
 def utc_microseconds(column: pl.Series, timezone: str | None, where: str) -> Ints:
-    """Microseconds UTC; `DataError` for times that cannot be told for certain."""
+    """Microseconds UTC; `DataError` for times that are ambiguous."""
     if column.null_count():
         raise DataError(
             f"{where}: row {first_row(column.is_null())} of {column.name!r} has no time."
@@ -138,8 +187,9 @@ def utc_microseconds(column: pl.Series, timezone: str | None, where: str) -> Int
         try:
             column = (column - timedelta(hours=hours)).dt.replace_time_zone(zone)
         except pl.exceptions.PolarsError as error:
+            reason = str(error).splitlines()[0].split(". ")[0]
             raise DataError(
-                f"{where}: cannot read the times as {timezone}: {_first_sentence(error)}. Name a "
+                f"{where}: cannot read the times as {timezone}: {reason}. Name a "
                 "zone such as America/New_York, or store UTC."
             ) from None
     return column.dt.convert_time_zone("UTC").to_physical().to_numpy()
@@ -148,8 +198,8 @@ def utc_microseconds(column: pl.Series, timezone: str | None, where: str) -> Int
 def check_years(column: pl.Series, where: str) -> None:
     """`DataError` for a time outside the years 1900 to 2100, with its row.
 
-    column  dates, datetimes, or microseconds since 1970; other columns are left alone. Checked in
-            their own unit, as a far year overflows when it is converted
+    column  dates, datetimes, or microseconds since 1970; other columns are not checked. Checked in
+            its own unit, as a far year overflows when it is converted
     """
     per_second = 1e6
     if column.dtype == pl.Date:
@@ -174,13 +224,14 @@ def check_years(column: pl.Series, where: str) -> None:
 
 
 def parse_text(column: pl.Series, where: str) -> pl.Series:
+    """Datetimes from ISO 8601 text; `DataError` with the first row that is not."""
     if column.dtype != pl.String:
         raise DataError(
             f"{where}: {column.name!r} holds {column.dtype}, which says no moment. Name the "
             "column of times with columns: {time: ...}."
         )
     try:
-        # Only ISO 8601: in 01/05/2026 nobody can tell the day from the month.
+        # Only ISO 8601: in 01/05/2026 the day and the month are ambiguous.
         if column.str.contains(ISO_8601).all():
             return column.str.to_datetime(time_unit="us")
     except pl.exceptions.PolarsError:
@@ -200,12 +251,8 @@ def _is_iso(text: str) -> bool:
     return True
 
 
-def _first_sentence(error: Exception) -> str:
-    return str(error).splitlines()[0].split(". ")[0]
-
-
 def not_numbers(column: pl.Series, where: str) -> DataError:
-    """What to say of a column of another kind."""
+    """The error for a column of another kind."""
     shown = "" if column.dtype.is_nested() else f" ({column[0]!r} in row 0)"
     return DataError(
         f"{where}: column {column.name!r} holds {column.dtype}{shown}, not numbers. Convert it."

@@ -1,4 +1,4 @@
-"""The door for tables of bars: pandas or polars in, checked `Bars` out, or a sentence why not."""
+"""Bars from tables: pandas or polars in, checked `Bars` out, or an error that says why not."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from barstack.core.arrays import Floats, Ints
+from barstack.core.arrays import Ints
 from barstack.core.errors import ConfigError, DataError, did_you_mean
 from barstack.core.times import DAY_US, iso
 
 from ._bars import BAR, Bars
 from ._clocks import clock_of, ends_of, starts_of
-from ._columns import TIME_NAMES, as_polars, match_columns, numbers, utc_microseconds
+from ._columns import as_polars, columns_of, first_row, read_columns, stamps_of, stored_table
 from ._sessions import ALWAYS, Sessions, sessions
 from ._validation import (
-    COLUMNS,
     check_length,
     check_order,
     check_prices,
     commonest_spacing,
-    first_row,
     refuse_forming,
     refuse_live_row,
 )
@@ -45,20 +43,35 @@ def bars_from_frame(
 ) -> Bars:
     """Bars from a pandas or polars table.
 
-    frame      columns open, high, low, close, volume and a time column (timestamp, datetime,
-               date, time or ts; for pandas also the index), in any case and order
-    calendar   exchange code such as XNYS, or 24/7: its sessions end the bars that reach past them
-    hours      "regular" or "extended"; bars outside are dropped
-    stamp      "open" or "close": which end of the bar the time column names
-    timezone   zone of times that carry none; without it such times are refused
-    length_us  length of a bar; by default the commonest spacing
-    day_zone   with 24/7, the zone on whose clock bars longer than an hour begin; by default the
-               one that their times show, else UTC
-    mostly_inside  whether to refuse a table that lies mostly outside the sessions
-    where      what error messages call the table
+    Parameters
+    ----------
+    frame
+        Columns open, high, low, close, volume and a time column (timestamp, datetime, date, time
+        or ts; for pandas also the index), in any case and order.
+    calendar
+        Exchange code such as XNYS, or 24/7: its sessions end the bars that reach past them.
+    hours
+        "regular" or "extended"; bars outside are dropped.
+    stamp
+        "open" or "close": which end of the bar the time column names.
+    timezone
+        Zone of times that carry none; without it such times are refused.
+    length_us
+        Length of a bar, microseconds; by default the commonest spacing.
+    day_zone
+        With 24/7, the zone on whose clock bars longer than an hour begin; by default the one that
+        their times show, else UTC.
+    mostly_inside
+        Whether to refuse a table that lies mostly outside the sessions.
+    where
+        Name of the table in error messages.
 
-    Raises `DataError` for anything that is not a clean series of bars, `ConfigError` for an
-    unknown option. Nothing is repaired.
+    Raises
+    ------
+    DataError
+        For anything that is not a clean series of bars; nothing is repaired.
+    ConfigError
+        For an unknown option.
 
     >>> import polars as pl
     >>> from datetime import datetime, timezone
@@ -71,16 +84,8 @@ def bars_from_frame(
     for name, value, choices in (("stamp", stamp, STAMPS), ("hours", hours, HOURS)):
         if value not in choices:
             raise ConfigError(f"Unknown {name} {value!r}. {did_you_mean(value, choices)}")
-    given = as_polars(frame, where)
-    table, length_us = table_from_frame(
-        given,
-        symbol,
-        calendar=calendar,
-        stamp=stamp,
-        timezone=timezone,
-        length_us=length_us,
-        day_zone=day_zone,
-        where=where,
+    table, length_us, zone = _checked_table(
+        frame, symbol, calendar, stamp, timezone, length_us, day_zone, where
     )
     return bars_from_table(
         table,
@@ -88,7 +93,7 @@ def bars_from_frame(
         length_us=length_us,
         calendar=calendar,
         hours=hours,
-        day_zone=day_zone or _written_zone(given, timezone),
+        day_zone=zone,
         mostly_inside=mostly_inside,
         where=where,
     )
@@ -105,33 +110,44 @@ def table_from_frame(
     day_zone: str | None = None,
     where: str = "frame",
 ) -> tuple[pl.DataFrame, int]:
-    """A checked table in the one form that is stored, and how long its bars are.
+    """A checked table in the stored form, and the length of its bars, microseconds.
 
-    Arguments and errors as in `bars_from_frame`. The table has `timestamp` (datetime64[us, UTC],
+    Parameters and errors as in `bars_from_frame`. The table has `timestamp` (datetime64[us, UTC],
     the start of the bar, rising, each once) and float64 open, high, low, close, volume.
     """
-    given = as_polars(frame, where)
-    if not len(given):
+    return _checked_table(frame, symbol, calendar, stamp, timezone, length_us, day_zone, where)[:2]
+
+
+def _checked_table(
+    frame: Any,
+    symbol: str,
+    calendar: str,
+    stamp: str,
+    timezone: str | None,
+    length_us: int | None,
+    day_zone: str | None,
+    where: str,
+) -> tuple[pl.DataFrame, int, str | None]:
+    """As `table_from_frame`, with the zone on whose clock long bars may begin."""
+    if not len(frame := as_polars(frame, where)):
         raise DataError(f"{where} holds no bars. Give {symbol} a file with rows.")
-    named = match_columns(given, where)
-    stamps = utc_microseconds(given[named["time"]], timezone, where)
-    columns = {name: numbers(given[named[name]], where) for name in COLUMNS}
+    _, stamps, columns, zone = read_columns(frame, timezone, where)
+    zone = day_zone or zone
     check_order(stamps, symbol, where)
     check_prices(stamps, columns, symbol, where)
     if length_us is None:
         length_us = commonest_spacing(stamps, symbol, where)
-    # A day's end names its session, short or not; any other bar begins its length before.
-    by_session = calendar != ALWAYS and length_us == DAY_US
-    clock = clock_of(stamps, length_us, day_zone or _written_zone(given, timezone))
+    clock = clock_of(stamps, length_us, zone)
     refuse_live_row(stamps, symbol, length_us, calendar, clock, where)
     if calendar != ALWAYS:
         clock = None
     if stamp == "close":
+        # A day's end names its session, short or not; any other bar begins its length before.
+        by_session = calendar != ALWAYS and length_us == DAY_US
         stamps = stamps - 1 if by_session else starts_of(stamps, length_us, clock)
     check_length(stamps, symbol, length_us, calendar, where, clock)
     refuse_forming(stamps, symbol, length_us, calendar, clock, where)
-    start = pl.Series("timestamp", stamps).cast(pl.Datetime("us", "UTC"))
-    return pl.DataFrame([start, *(pl.Series(name, columns[name]) for name in COLUMNS)]), length_us
+    return stored_table(stamps, columns), length_us, zone
 
 
 def bars_from_table(
@@ -145,68 +161,54 @@ def bars_from_table(
     mostly_inside: bool = True,
     where: str = "table",
 ) -> Bars:
-    """Bars from a table in the form that `table_from_frame` gives: sessions found, times closed."""
-    opened_at = table["timestamp"].to_physical().to_numpy()
-    columns = {name: table[name].to_numpy() for name in COLUMNS}
-    return _with_sessions(
-        opened_at, columns, symbol, length_us, calendar, hours, day_zone, mostly_inside, where
-    )
+    """Bars from a table in the stored form: assigned to sessions, with their closing times.
 
-
-def _with_sessions(
-    opened_at: Ints,
-    columns: dict[str, Floats],
-    symbol: str,
-    length_us: int,
-    calendar: str,
-    hours: str,
-    day_zone: str | None,
-    mostly_inside: bool,
-    where: str,
-) -> Bars:
-    found = sessions(calendar, hours, since_us=int(opened_at[0]) if len(opened_at) else 0)
-    day, opens, closes, inside = found.locate(opened_at, length_us)
-    keep = inside == 1
+    Parameters and errors as in `bars_from_frame`.
+    """
+    starts = stamps_of(table)
+    found = _sessions_since(starts, calendar, hours)
     if len(found.day):
-        _check_known(opened_at, found, symbol, calendar, where)
-    # US shares trade 6.5 of 16 hours in the regular session; markets open day and night have less
-    # than a third of their bars in it, and days lie inside one session or in none.
-    if mostly_inside and keep.mean() < (1 if length_us >= DAY_US else 1 / 3):
-        first = iso(np.datetime64(int(opened_at[~keep][0]), "us"))
+        _check_known(starts, found, symbol, calendar, where)
+    day, opens, closes, inside = found.locate(starts, length_us)
+    # The regular session of US shares is 6.5 of 16 hours; that of markets open day and night holds
+    # less than a third of their bars, and days lie inside one session or in none.
+    if mostly_inside and inside.mean() < (1 if length_us >= DAY_US else 1 / 3):
         raise DataError(
-            f"{where}: {(~keep).sum():,} of {len(keep):,} bars of {symbol} lie outside the "
-            f"{hours} sessions of calendar {calendar}, the first at {first}. Name the calendar "
-            f"the symbol trades on, set hours: extended, or use calendar: {ALWAYS}."
+            f"{where}: {(~inside).sum():,} of {len(inside):,} bars of {symbol} lie outside the "
+            f"{hours} sessions of calendar {calendar}, the first at {iso(starts[~inside][0])}. "
+            f"Name the calendar the symbol trades on, set hours: extended, or use calendar: "
+            f"{ALWAYS}."
         )
-    records = np.zeros(int(keep.sum()), BAR)
-    for name in COLUMNS:
-        records[name] = columns[name][keep]
+    starts, opens, closes = starts[inside], opens[inside], closes[inside]
+    records = np.zeros(len(starts), BAR)
+    for name, values in columns_of(table).items():
+        records[name] = values[inside]
     records["session"], records["session_open"], records["session_close"] = (
-        day[keep],
-        opens[keep],
-        closes[keep],
+        day[inside],
+        opens,
+        closes,
     )
-    starts = opened_at[keep]
-    if calendar == ALWAYS:
-        records["opened_at"] = starts
-    else:
-        records["opened_at"] = (
-            opens[keep] if length_us >= DAY_US else np.maximum(starts, opens[keep])
-        )
-    records["closed_at"] = _closed_at(starts, length_us, calendar, closes[keep], day_zone)
+    records["opened_at"] = starts
+    if calendar != ALWAYS:
+        records["opened_at"] = opens if length_us >= DAY_US else np.maximum(starts, opens)
+    records["closed_at"] = _closed_at(starts, length_us, calendar, closes, day_zone)
     repeats = np.diff(records["closed_at"]) <= 0
     if repeats.any():
-        at = iso(np.datetime64(int(opened_at[keep][first_row(repeats) + 1]), "us"))
         raise DataError(
-            f"{where}: the bar of {symbol} at {at} lies in the same session of {calendar} as the "
-            "one before. Name the calendar the symbol trades on, or remove one of them."
+            f"{where}: the bar of {symbol} at {iso(starts[first_row(repeats) + 1])} lies in the "
+            f"same session of {calendar} as the one before. Name the calendar the symbol trades "
+            "on, or remove one of them."
         )
-    return Bars(symbol, length_us, records, int((~keep).sum()), calendar, hours)
+    return Bars(symbol, length_us, records, int((~inside).sum()), calendar, hours)
 
 
-def _check_known(opened_at: Ints, found: Sessions, symbol: str, calendar: str, where: str) -> None:
+def _sessions_since(starts: Ints, calendar: str, hours: str) -> Sessions:
+    return sessions(calendar, hours, since_us=int(starts[0]) if len(starts) else 0)
+
+
+def _check_known(starts: Ints, found: Sessions, symbol: str, calendar: str, where: str) -> None:
     """`DataError` for bars before the first or after the last session that a calendar knows."""
-    early, late = opened_at < found.open[0] - DAY_US, opened_at >= found.close[-1]
+    early, late = starts < found.open[0] - DAY_US, starts >= found.close[-1]
     if not (early | late).any():
         return
     row = first_row(early | late)
@@ -214,49 +216,28 @@ def _check_known(opened_at: Ints, found: Sessions, symbol: str, calendar: str, w
     way = "Leave them out" if early.any() else "Look at their year"
     raise DataError(
         f"{where}: sessions of {calendar} are known from {first} to {last}, and the bar of "
-        f"{symbol} in row {row} opens at {iso(np.datetime64(int(opened_at[row]), 'us'))}; "
-        f"{int((early | late).sum()):,} such bar(s) in all. {way}, or use calendar: {ALWAYS}."
+        f"{symbol} in row {row} opens at {iso(starts[row])}; {int((early | late).sum()):,} such "
+        f"bar(s) in all. {way}, or use calendar: {ALWAYS}."
     )
-
-
-def _written_zone(given: pl.DataFrame, timezone: str | None) -> str | None:
-    """The zone on whose clock the times of a table are written, where it says so."""
-    zones = [
-        getattr(dtype, "time_zone", None)
-        for name, dtype in given.schema.items()
-        if name.lower() in TIME_NAMES
-    ]
-    return next(filter(None, zones), timezone)
 
 
 def closed_at(
-    opened_at: Ints,
-    length_us: int,
-    calendar: str,
-    hours: str,
-    day_zone: str | None = None,
+    starts: Ints, length_us: int, calendar: str, hours: str, day_zone: str | None = None
 ) -> Ints:
-    """(n_bars,) first moment at which bars that start at `opened_at` could be known, in UTC.
+    """(n_bars,) first moment at which bars that start then could be known, microseconds UTC.
 
-    Those outside all sessions, which `bars_from_table` leaves out, end with their own length.
+    Bars outside all sessions, which `bars_from_table` leaves out, end with their own length.
     """
-    found = sessions(calendar, hours, since_us=int(opened_at[0]) if len(opened_at) else 0)
-    _, _, closes, inside = found.locate(opened_at, length_us)
-    ends = _closed_at(opened_at, length_us, calendar, closes, day_zone)
-    return np.where(inside, ends, opened_at + length_us)
+    _, _, closes, inside = _sessions_since(starts, calendar, hours).locate(starts, length_us)
+    ends = _closed_at(starts, length_us, calendar, closes, day_zone)
+    return np.where(inside, ends, starts + length_us)
 
 
 def _closed_at(
-    opened_at: Ints,
-    length_us: int,
-    calendar: str,
-    session_close: Ints,
-    day_zone: str | None,
+    starts: Ints, length_us: int, calendar: str, session_close: Ints, day_zone: str | None
 ) -> Ints:
-    # Exchanges stamp a bar with its open. We keep the close: the first moment anyone could know
-    # it. Where the session ends inside a bar, that is the session's close, half days included.
+    # A bar is known at its close. Where the session ends inside a bar, that is the session's close,
+    # half days included.
     if calendar == ALWAYS:
-        return ends_of(opened_at, length_us, clock_of(opened_at, length_us, day_zone))
-    return (
-        session_close if length_us >= DAY_US else np.minimum(opened_at + length_us, session_close)
-    )
+        return ends_of(starts, length_us, clock_of(starts, length_us, day_zone))
+    return session_close if length_us >= DAY_US else np.minimum(starts + length_us, session_close)

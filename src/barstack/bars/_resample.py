@@ -15,8 +15,8 @@ from ._bars import BAR, Bars, Panel, as_panel
 
 _MONDAY = 4 * DAY_US  # 1970-01-05, so that weeks begin on Mondays
 
-# What `volume` of the forming bar says when no bar is forming. A stretch that was under way when
-# the first base bar came is only partly seen, so it never becomes a bar.
+# Values of the forming bar's `volume` while no bar is forming. A bin that was under way at the
+# first base bar is only partly seen, so it never becomes a bar.
 _NONE_FORMING = -1.0
 _BEFORE_FIRST = -2.0
 _PARTLY_SEEN = -3.0
@@ -27,7 +27,7 @@ def _bin_of(bar, length_us, bin_times):
     """Write the start and end of the higher bar that `bar` falls into.
 
     Bins start at the session's open and end with its close at the latest, so a half day or the
-    odd last stretch of a day gives a shorter bar, never one that spans the night.
+    remainder of a day gives a shorter bar, never one that spans the night.
     """
     if length_us < DAY_US:
         start = bar.session_open
@@ -46,10 +46,10 @@ def _bin_of(bar, length_us, bin_times):
 
 @njit(cache=True)
 def _seen_from_its_start(bar, length_us, bin_start):
-    """Whether no part of the bin came before `bar`, the first there is.
+    """Whether no part of the bin precedes `bar`, the first there is.
 
     A week is seen from its start when its Monday is: a week whose Monday is a holiday is left out
-    where a history begins, as nothing here knows holidays.
+    where a history begins, as holidays are not known here.
     """
     if length_us <= DAY_US:
         return bar.opened_at <= bin_start
@@ -69,8 +69,8 @@ def aggregate(forming, bars, length_us, closed, known_at_row):
     with the first base bar after it. A base bar that reaches past the end delays the close: an
     hourly bar of 11:00 to 12:00 falls into the two hours from 09:30, known at 12:00.
 
-    Where the first base bar does not open with its higher bar, that one is left out: nobody knows
-    what came before. A first minute without a trade costs a history its first higher bar.
+    Where the first base bar does not open with its higher bar, that one is left out, as its
+    beginning is unknown. A first minute without a trade costs a history its first higher bar.
     """
     bin_times = np.empty(2, np.int64)
     part = forming[0]

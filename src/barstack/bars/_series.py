@@ -1,4 +1,4 @@
-"""Series: which numbers of a table to use, when each was known, and how long it holds."""
+"""Series: which numbers of a table to use, when each was known, and how long it is valid."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from barstack.core.errors import ConfigError, DataError, did_you_mean
 from barstack.core.spec import Spec
 from barstack.core.times import DecidedAt, KnownAt, canonical_duration, parse_duration
 
-from ._columns import as_polars, numbers, parse_text, utc_microseconds
+from ._columns import as_polars, first_row, numbers, parse_text, utc_microseconds
 from ._series_table import SeriesTable
-from ._validation import first_row
 
-AT_ONCE = "0s"  # no duration elsewhere, as it says nothing there
+AT_ONCE = "0s"  # valid here only
 _BARE_DATE = r"^\s*\d{4}-\d{2}-\d{2}\s*$"
 _WRITTEN_MIDNIGHT = r"[T ]00:00(:00(\.0+)?)?\s*(Z|[+-]\d{2}:?\d{2})\s*$"
-# Where dates are often taken for midnights, and the change of clocks then shows it.
+# Zones whose midnights often stand for dates, which changes of clocks reveal.
 _ZONES = ("America/New_York", "America/Chicago", "Europe/London", "Europe/Berlin")
 
 
@@ -50,7 +49,7 @@ def read_moments(
     if column.dtype == pl.Date:
         column = column.cast(pl.Datetime("us"))
     if not isinstance(column.dtype, pl.Datetime) or column.null_count():
-        return utc_microseconds(column, timezone, where)  # which says what is wrong
+        return utc_microseconds(column, timezone, where)  # raises what is wrong
     if known_after is None and (named_dates or _are_dates(column, timezone)):
         raise DataError(
             f"{where}: {column.name!r} holds calendar dates such as {column[0]:%Y-%m-%d}, and a "
@@ -65,7 +64,7 @@ def read_moments(
         )
     later_us = 0 if known_after in (None, AT_ONCE) else parse_duration(str(known_after))
     # From a date it counts on the clock: 16h is four o'clock also on the day the clocks change.
-    # Row by row, so that a live row means what it means in history.
+    # Row by row, so that a live row is read as in history.
     on_the_clock = _at_midnight(column).to_numpy() * later_us
     moved = column + pl.Series(on_the_clock).cast(pl.Duration("us"))
     return np.asarray(utc_microseconds(moved, timezone, where) + (later_us - on_the_clock))
@@ -88,10 +87,10 @@ def _at_midnight(column: pl.Series) -> pl.Series:
 
 
 def _are_dates(column: pl.Series, timezone: str | None) -> bool:
-    """Whether all lie at midnight; that of a single row with a zone may be chance.
+    """Whether all are midnights; that of a single row with a zone may be chance.
 
-    In UTC, midnights of another zone are told by the change of clocks: no moments of a day are
-    an hour earlier all summer by chance.
+    In UTC, midnights of another zone are recognised by the change of clocks: no other time of day
+    is an hour earlier all summer.
     """
     assert isinstance(column.dtype, pl.Datetime)
     zoned = column.dtype.time_zone is not None
@@ -111,23 +110,22 @@ _HOUR = np.timedelta64(1, "h")
 
 
 class Series(Spec):
-    """Numbers other than bars: how their table is read, and what a decision sees of it.
+    """Numbers other than bars: how their table is read, and which of them a decision uses.
 
-    A row says what was known of one symbol, or of all, from `known_at` on: the first moment at
-    which you could have read it. A decision sees the latest row known by then, one known at that
-    very moment included, as a bar that closes at that moment is. A later row of a symbol takes
-    the place of the one before as a whole. A correction is one more row: the past stays as it
-    was known.
+    A row holds what was known of one symbol, or of all, from `known_at` on: the first moment at
+    which it could have been read. A decision uses the latest row known by then, one known at that
+    very moment included, as a bar that closes at that moment is. A later row of a symbol replaces
+    the one before as a whole. A correction is one more row: the past stays as it was known.
     """
 
     columns: tuple[str, ...]
-    per_symbol: bool = True  # column `symbol` says whom a row is about; false: about all
+    per_symbol: bool = True  # column `symbol` names the symbol of a row; false: all of them
     known_at: str = "known_at"  # the column that holds the moments
-    known_after: str | None = None  # how much later than that column says a row was known
+    known_after: str | None = None  # delay of the moment known after that column's
     timezone: str | None = None  # of moments that carry none
-    max_age: str | None = None  # a row known for longer says nothing any more
-    fill: float | None = None  # stands for what is unknown once the series has begun
-    age: bool = False  # also a column `age_hours`: for how long the latest row has been known
+    max_age: str | None = None  # a row known for longer is no longer valid
+    fill: float | None = None  # replaces unknown numbers once the series has begun
+    age: bool = False  # also a column `age_hours`: time since the latest row was known
 
     @field_validator("max_age")
     @classmethod
@@ -157,18 +155,18 @@ class Series(Spec):
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """What it gives, in order."""
+        """Names of its columns, in order."""
         return (*self.columns, "age_hours") if self.age else self.columns
 
     def read(self, frame: Any, where: str = "series") -> SeriesTable:
         """A checked table from a pandas or polars one.
 
         frame  the moments, `symbol` where each row is about one, and the numbers, empty where
-               unknown; rows in any order, and other columns are left alone
+               unknown; rows in any order, other columns ignored
         where  what error messages call it
 
-        Raises `DataError` for anything that cannot be told for certain: no `known_at`, dates
-        instead of moments, times without a zone, rows that contradict each other.
+        Raises `DataError` for anything ambiguous: no `known_at`, dates instead of moments, times
+        without a zone, rows that contradict each other.
         """
         if hasattr(frame, "reset_index") and frame.index.name == self.known_at:
             frame = frame.reset_index()
@@ -186,10 +184,10 @@ class Series(Spec):
         return replace(found, max_age=self.max_age, fill=self.fill)
 
     def join(self, table: SeriesTable, symbol: str, decided_at: DecidedAt) -> Floats:
-        """(n, n_column_names) what was known of a symbol at each of its decisions.
+        """(n, n_column_names) values of a symbol known at each of its decisions.
 
-        NaN before the first row, past `max_age` and where a row leaves a number open, unless
-        `fill` says otherwise; never filled before the table's first row of any symbol.
+        NaN before the first row, past `max_age` and for unknown numbers, unless `fill` is set;
+        never filled before the table's first row of any symbol.
         """
         own = replace(table, max_age=self.max_age, fill=self.fill)
         values, known_at = own.as_of(symbol, decided_at)
@@ -257,7 +255,7 @@ class SeriesFile(Series):
 
     @property
     def series(self) -> Series:
-        """The same wherever it is kept: what a model learns from."""
+        """The series independent of its file: what a model learns from."""
         return Series(**{name: getattr(self, name) for name in Series.model_fields})
 
     def load(self, folder: Path | str = ".", name: str = "series") -> SeriesTable:
@@ -271,7 +269,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _finite(column: pl.Series, where: str) -> Floats:
-    if column.dtype == pl.Null or not len(column):  # such as a live row that says "unknown"
+    if column.dtype == pl.Null or not len(column):  # such as a live row with an unknown number
         return np.full(len(column), np.nan)
     values = numbers(column, where)
     if (infinite := np.isinf(values)).any():
@@ -292,7 +290,7 @@ def _table_of(file: Path) -> pl.DataFrame:
     try:
         if kind == ".parquet":
             return pl.read_parquet(file, glob=False)
-        # Numbers that begin whole and go on in fractions are told by the whole file only.
+        # Columns may begin with whole numbers and go on in fractions: look at the whole file.
         return pl.read_csv(file, glob=False, infer_schema_length=None)
     # A damaged parquet file can make polars panic, which is no ordinary exception.
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:

@@ -1,4 +1,4 @@
-"""What was known of something other than bars, and from when."""
+"""Point-in-time tables of numbers other than bars."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class SeriesTable:
     symbols      names, sorted; None when every row is about every symbol
     symbol_code  (n_rows,) which of `symbols`; each symbol's rows lie together
     known_at     (n_rows,) rising within each symbol, each once
-    values       (n_rows, n_columns) NaN where a row leaves a number open
-    began_at     the earliest `known_at` of all, NaT when nothing is known yet
-    max_age      a row known for longer than this says nothing any more
-    fill         stands for what is unknown from `began_at` on
+    values       (n_rows, n_columns) NaN where a number is unknown
+    began_at     the earliest `known_at` of all symbols, NaT without rows
+    max_age      age beyond which a row is no longer valid
+    fill         replaces unknown numbers from `began_at` on
     """
 
     columns: tuple[str, ...]
@@ -95,7 +95,7 @@ class SeriesTable:
         return digest.hexdigest()
 
     def about(self, symbol: str) -> SeriesTable:
-        """The rows that concern one symbol: its own, or all where they are about every symbol."""
+        """The rows of one symbol, or all rows where they are about every symbol."""
         if self.symbols is None or self.symbols == (symbol,):
             return self
         code = bisect_left(self.symbols, symbol)
@@ -107,7 +107,7 @@ class SeriesTable:
         return replace(rows, symbols=(symbol,), symbol_code=np.zeros(len(rows), np.int32))
 
     def as_of(self, symbol: str, decided_at: DecidedAt) -> tuple[Floats, KnownAt]:
-        """What was known of a symbol at each of some moments.
+        """The values of a symbol known at given moments.
 
         decided_at  (n,)
         returns     values (n, n_columns) of the latest row with `known_at <= decided_at`, and
@@ -134,13 +134,13 @@ class SeriesTable:
         if self.fill is not None:
             begun = np.asarray(decided_at >= self.began_at)
             values[np.isnan(values) & begun[:, None]] = self.fill
-            # Of a symbol without a row, nothing has been heard for as long as there was news.
+            # A symbol without a row has been silent for as long as the series exists.
             silent = begun & np.isnat(known_at)
             known_at = np.where(silent, self.began_at, known_at)
         return values, KnownAt(known_at)
 
     def known_by(self, moment: np.datetime64) -> SeriesTable:
-        """What anybody could know at that moment: the rows with `known_at <= moment`."""
+        """The rows known at that moment: those with `known_at <= moment`."""
         began_at = self.began_at if self.began_at <= moment else NEVER
         return replace(self._take(self.known_at <= moment), began_at=began_at)
 

@@ -28,7 +28,7 @@ class Sessions:
     open   (n_sessions,) microseconds UTC
     close  (n_sessions,) microseconds UTC, half days included
 
-    zone   where the market's clock hangs, such as America/New_York
+    zone   of the market's clock, such as America/New_York
 
     With calendar `24/7` the arrays are empty and every UTC day is a session.
     """
@@ -60,7 +60,7 @@ def sessions(calendar: str, hours: str = "regular", *, since_us: int = 0) -> Ses
     """Sessions of an exchange calendar by its code, such as XNYS or CMES, of FX, or 24/7.
 
     hours     "regular", or "extended" for the US pre- and post-market
-    since_us  a moment from which they are needed: those before 1970 are made only where asked for
+    since_us  the first moment needed: sessions before 1970 are built only on demand
 
     Raises `ConfigError` for an unknown code, and for a calendar that cannot be built.
     """
@@ -118,8 +118,8 @@ def _no_extended_hours(calendar: str) -> ConfigError:
 def _currencies() -> Sessions:
     """Monday to Friday, each from 17:00 New York of the day before to 17:00 New York.
 
-    Currencies have no exchange; by custom their day turns when New York stops work. No holiday
-    is left out, as no holiday closes all of them.
+    Currencies have no exchange; by convention their day ends at the New York close. No holiday is
+    left out, as none closes all currency markets.
     """
     import polars as pl  # noqa: PLC0415 (its clock changes are vectorised, and it is loaded anyway)
 

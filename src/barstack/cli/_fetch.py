@@ -55,7 +55,7 @@ def fetch(
     continues.
     """
     from barstack.bars.catalog import Catalog  # noqa: PLC0415 (numpy is slow to import)
-    from barstack.bars.sources import Patience  # noqa: PLC0415
+    from barstack.bars.sources import RetryPolicy  # noqa: PLC0415
     from barstack.bars.sources import fetch as fetch_missing  # noqa: PLC0415
 
     from ._progress import ShownProgress  # noqa: PLC0415
@@ -75,7 +75,7 @@ def fetch(
         ShownProgress(stderr()),
         again=again,
         workers=workers,
-        patience=Patience(attempts=attempts, timeout_s=timeout),
+        policy=RetryPolicy(attempts=attempts, timeout_s=timeout),
     )
     if as_json:
         print_json(fetched.to_json() | {"folder": str(collection.folder)})
@@ -107,7 +107,6 @@ def _remote(source: str, given: dict[str, Any]) -> PagedProvider:
 
 
 def _show(fetched: Fetched, collection: Collection) -> None:
-    import numpy as np  # noqa: PLC0415
 
     from barstack.core.times import iso  # noqa: PLC0415
 
@@ -119,8 +118,8 @@ def _show(fetched: Fetched, collection: Collection) -> None:
     for symbol, each in fetched.symbols.items():
         ends = ["–", "–"]
         if symbol in known and (summary := collection.summary(symbol)).rows:
-            ends = [iso(np.datetime64(t, "us"))[:16] for t in (summary.first_us, summary.last_us)]
-        counts = (f"{count:,}" for count in (each.new, each.pages, each.tries.retries))
+            ends = [iso(t)[:16] for t in (summary.first_us, summary.last_us)]
+        counts = (f"{count:,}" for count in (each.new, each.pages, each.counts.retries))
         shown.add_row(symbol, *counts, *ends, style="red" if each.error else "")
     console.print(shown)
     for symbol, each in fetched.symbols.items():
@@ -133,7 +132,7 @@ def _show(fetched: Fetched, collection: Collection) -> None:
 
 def _sentences(symbol: str, each: Any) -> list[str]:
     found = []
-    if not each.asked:
+    if not each.missing:
         found.append(f"{symbol}: nothing was missing")
     if each.revised:
         found.append(f"{symbol}: {each.revised:,} bars had other values and were replaced")

@@ -17,7 +17,7 @@ from ._root import Json, app
 from ._terminal import print_json, stderr, stdout
 
 if TYPE_CHECKING:
-    from barstack.bars.importing import Outcome, Plan
+    from barstack.bars.importing import ImportOutcome, Plan
 
 Text = str | None
 
@@ -229,7 +229,7 @@ def _option(clue: Any) -> list[str]:
     return [clue.option, clue.setting.upper()]
 
 
-def _run(plan: Plan, catalog: Any, repairs: Any, revise: bool, as_json: bool) -> list[Outcome]:
+def _run(plan: Plan, catalog: Any, repairs: Any, revise: bool, as_json: bool) -> list[ImportOutcome]:
     from barstack.bars.importing import Import, run_import  # noqa: PLC0415
 
     from ._progress import ShownProgress  # noqa: PLC0415
@@ -245,7 +245,7 @@ def _run(plan: Plan, catalog: Any, repairs: Any, revise: bool, as_json: bool) ->
     return outcomes
 
 
-def _plain(plan: Plan, outcomes: list[Outcome]) -> dict[str, Any]:
+def _plain(plan: Plan, outcomes: list[ImportOutcome]) -> dict[str, Any]:
     return {
         "collection": plan.into,
         "guess": [clue.to_json() for clue in plan.guess.clues],

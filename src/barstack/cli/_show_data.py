@@ -119,7 +119,7 @@ def _sentences(found: list[Finding], console: Console) -> None:
 
 
 def _day(at_us: int | None) -> str:
-    return "–" if at_us is None else iso(np.datetime64(at_us, "us"))[:10]
+    return "–" if at_us is None else iso(at_us)[:10]
 
 
 def size(n_bytes: int) -> str:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from barstack.bars import Catalog
 from barstack.bars.checks import find
-from barstack.bars.importing import Outcome, Plan, preview
+from barstack.bars.importing import ImportOutcome, Plan, preview
 from barstack.core.errors import BarstackError
 from barstack.core.times import iso
 
@@ -76,7 +76,7 @@ def preview_table(plan: Plan) -> Table | None:
     return shown
 
 
-def outcome_lines(name: str, outcomes: list[Outcome], catalog: Catalog) -> Iterator[str]:
+def outcome_lines(name: str, outcomes: list[ImportOutcome], catalog: Catalog) -> Iterator[str]:
     """What was stored, what was repaired, what the checks found, and what to run next."""
     taken = [each for each in outcomes if each.error is None]
     for each in taken:

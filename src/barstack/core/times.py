@@ -51,12 +51,12 @@ def microseconds(times: Times) -> Ints:
 
 
 def iso(time: Any) -> str:
-    """A time as people read it.
+    """A time, or microseconds since 1970, as people read it.
 
     >>> iso(np.datetime64("2026-01-05T14:30"))
     '2026-01-05 14:30 UTC'
     """
-    moment = np.datetime64(time, "us")
+    moment = np.datetime64(int(time) if isinstance(time, np.integer) else time, "us")
     if np.isnat(moment):
         return "never"
     whole_minute = moment == moment.astype("datetime64[m]")

@@ -3,7 +3,7 @@
 from ._catalog import Catalog, catalog_folder
 from ._collection import Collection
 from ._facts import Facts
-from ._manifest import Summary
+from ._manifest import Summary, TimeRange
 from ._rows import Added
 
-__all__ = ["Added", "Catalog", "Collection", "Facts", "Summary", "catalog_folder"]
+__all__ = ["Added", "Catalog", "Collection", "Facts", "Summary", "TimeRange", "catalog_folder"]

@@ -14,12 +14,12 @@ from ._folders import check_collection_name
 
 
 def catalog_folder() -> Path:
-    """Where bars are kept: the folder in $BARSTACK_CATALOG, else `catalog` in the current one."""
+    """The folder in $BARSTACK_CATALOG, else `catalog` in the current folder."""
     return Path(os.environ.get("BARSTACK_CATALOG") or "catalog").expanduser()
 
 
 class Catalog:
-    """A folder of collections. It is made when something is first written.
+    """A folder of collections, made when something is first written.
 
     folder  by default `catalog_folder()`
     """
@@ -44,8 +44,8 @@ class Catalog:
             pass
         if not self.folder.is_dir():
             raise ConfigError(
-                f"There is no catalog at {self.folder.resolve()}, where collection {name!r} is "
-                "looked for. Set BARSTACK_CATALOG to the catalog's folder, or bring bars in with "
+                f"There is no catalog at {self.folder.resolve()}, where collection {name!r} "
+                "should be. Set BARSTACK_CATALOG to the catalog's folder, or bring bars in with "
                 "barstack import."
             )
         hint = did_you_mean(name, self.names())
@@ -54,14 +54,14 @@ class Catalog:
     def create(self, name: str, facts: Facts) -> Collection:
         """A new collection, or the one of that name when its bar and calendar are the same.
 
-        What is there keeps its facts; of a new one nothing is on disk before its first rows, so
-        that what fails before leaves no name behind. `ConfigError` when bar or calendar differ, or
-        when there is no such calendar.
+        An existing one keeps its facts; a new one is not on disk before its first rows, so that a
+        failure before leaves no name behind. `ConfigError` when bar or calendar differ, or when
+        there is no such calendar.
         """
         check_collection_name(name)
         folder = self.folder / name
         try:
-            return Collection(folder, Facts.load(folder).kept(folder, facts))
+            return Collection(folder, Facts.load(folder).compatible(folder, facts))
         except FileNotFoundError:
-            sessions(facts.calendar, facts.hours)  # refuses what is none
+            sessions(facts.calendar, facts.hours)  # refuses an unknown calendar
             return Collection(folder, facts)

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
-from barstack.core.errors import ConfigError, StorageError, did_you_mean
+from barstack.core.errors import ConfigError, DataError, StorageError, did_you_mean
 from barstack.core.files import make_folder, sync_folder
 
 from .._bars import Bars
 from .._frames import HOURS, bars_from_table
 from ._facts import Facts
-from ._folders import folder_of, locked
-from ._manifest import MANIFEST, UNLISTED, WAY_OUT, Manifest, Summary, sha256_of_json
-from ._parts import STORED, checked_size, fingerprint, read_part
-from ._reading import load_manifest, no_such, read_rows, read_whole, symbols_in
+from ._folders import cannot_read, folder_of, locked, symbol_of
+from ._manifest import (
+    MANIFEST,
+    UNLISTED,
+    WAY_OUT,
+    Summary,
+    SymbolManifest,
+    refuse_lost,
+    sha256_of_json,
+)
+from ._parts import STORED, checked_size, fingerprint, missing, read_part, read_rows
 from ._rows import Added, canonical
 from ._writing import LONG_US, Writer
 
 _LOCK = ".lock"
+T = TypeVar("T")
+_SHOWN = 30  # names in one sentence
 
 
 class Collection:
     """Bars of one length on one calendar. `Catalog` opens it.
 
-    Any number of processes may read and write at once. Each symbol changes as a whole: a reader
-    sees it as it was before an `add` or after, and so does everybody after a crash.
+    Any number of processes may read and write at once. Each symbol changes atomically: a reader
+    sees it as before an `add` or as after it, also after a crash.
     """
 
     def __init__(self, folder: Path, facts: Facts) -> None:
@@ -56,18 +67,18 @@ class Collection:
         covered: tuple[int, int] | None = None,
         revise: bool = False,
     ) -> Added:
-        """Store rows, all of them or none; what it returned of is on disk for good.
+        """Store rows, all of them or none; they are durable when it returns.
 
         table    in the form that `barstack.bars.table_from_frame` gives
-        covered  [from, to) in microseconds UTC: the source was asked for this whole stretch,
+        covered  [from, to) in microseconds UTC: the source was queried for this whole range,
                  whether or not it had bars there
         revise   replace stored bars of the same time that differ
 
-        Rows that are there already are skipped. Raises `DataError` for bars that cannot be, that
-        share time with stored ones, or that differ from them without `revise`; also with it,
-        where one half of a history would be adjusted and the other not. `StorageError` when the
-        disk refuses or another process keeps the symbol for a minute. `ConfigError` where
-        another process has begun a collection of that name with other facts meanwhile.
+        Rows that are stored already are skipped. Raises `DataError` for invalid bars, for bars that
+        overlap stored ones, or that differ from them without `revise`; also with it, where only a
+        part of a history would be adjusted. `StorageError` when the disk refuses or another
+        process locks the symbol for a minute. `ConfigError` where another process has meanwhile
+        begun a collection of that name with other facts.
         """
         facts = self.facts
         rows = canonical(table, symbol, facts, self.name)
@@ -81,18 +92,18 @@ class Collection:
             return Writer(folder, symbol, facts, self.name).add(rows, spans, revise)
 
     def remove(self, symbol: str) -> None:
-        """Forget all bars of a symbol and what was covered, so that it can be brought in anew."""
+        """Remove all bars of a symbol and what was covered, so that it can be brought in again."""
         folder = self._folder(symbol)
         manifest = folder / MANIFEST
         if not manifest.exists():
             raise no_such(symbol, self.folder)
         if not manifest.is_file():
-            raise StorageError(f"{manifest} is no file and was not made by barstack. Remove it.")
+            raise StorageError(f"{manifest} is not a file and was not made by barstack. Remove it.")
         with locked(folder / _LOCK):
             (folder / UNLISTED).touch()
             manifest.unlink(missing_ok=True)
             sync_folder(folder)
-            Writer(folder, symbol, self.facts, self.name).sweep(Manifest(symbol))
+            Writer(folder, symbol, self.facts, self.name).sweep(SymbolManifest(symbol))
 
     def bars(
         self,
@@ -104,14 +115,14 @@ class Collection:
         hours: str | None = None,
         known_by_us: int | None = None,
     ) -> Bars:
-        """Bars of one symbol, as somebody could have known them.
+        """Bars of one symbol.
 
         start_us, end_us  only bars whose stamp lies in [start_us, end_us), microseconds UTC
         last              only so many, the newest of them, after dropping by hours
-        hours             "regular" or "extended"; by default what the collection says
+        hours             "regular" or "extended"; by default those of the collection
         known_by_us       only bars closed at or before this moment
 
-        Raises `DataError` for a symbol that is not there, and where most of a fortnight or more
+        Raises `DataError` for a unknown symbol, and where most of a fortnight or more
         lies outside the sessions; `StorageError` for damaged files.
         """
         end = min((each for each in (end_us, known_by_us) if each is not None), default=None)
@@ -126,7 +137,7 @@ class Collection:
                 return bars
             if len(bars) >= last or len(table) < (wanted or 0):
                 return bars[-last:]
-            wanted = 4 * (wanted or 0)  # some were dropped: look further back
+            wanted = 4 * (wanted or 0)  # some were dropped: read further back
 
     def table(
         self,
@@ -153,8 +164,8 @@ class Collection:
         """A lazy table of all bars of some symbols, by default of all: for work in bounded memory.
 
         Columns symbol, timestamp (start), closed_at, open, high, low, close, volume; symbol after
-        symbol, each in time order. It shows what is stored now; what is added later is not in it.
-        Collect it within an hour: files that top-ups replace stay that long.
+        symbol, each in time order. It shows what is stored now, without later additions.
+        Collect it within an hour: replaced files are kept that long.
         """
         files = self.files(symbols)
         if not files:
@@ -162,7 +173,7 @@ class Collection:
         return pl.scan_parquet(files, glob=False, schema=STORED)
 
     def files(self, symbols: Iterable[str] | None = None) -> list[Path]:
-        """The parquet files of some symbols, by default of all: what other tools may read.
+        """The parquet files of some symbols, by default of all, for other tools to read.
 
         The folders may also hold files that are not, or no longer, part of the collection.
         """
@@ -173,14 +184,14 @@ class Collection:
         return found
 
     def covered(self, symbol: str) -> list[tuple[int, int]]:
-        """Stretches [from, to) that the source was asked for whole, apart and in time order."""
+        """Ranges [from, to) for which the source was queried completely, disjoint and in order."""
         try:
-            return list(Manifest.load(self._folder(symbol)).covered)
+            return list(SymbolManifest.load(self._folder(symbol)).covered)
         except FileNotFoundError:
             return []
 
     def summary(self, symbol: str) -> Summary:
-        """What is stored of one symbol; reads one small file."""
+        """Figures on the stored bars of one symbol; reads one small file."""
         return load_manifest(self._folder(symbol), symbol).summary
 
     @property
@@ -190,10 +201,10 @@ class Collection:
         return sha256_of_json([facts, [self.summary(each).fingerprint for each in self.symbols()]])
 
     def verify(self, symbol: str) -> Summary:
-        """Read every byte of a symbol; `StorageError` unless all is as it was written."""
+        """Read every byte of a symbol; `StorageError` unless all of it is as written."""
         folder = self._folder(symbol)
 
-        def read(manifest: Manifest) -> Summary:
+        def read(manifest: SymbolManifest) -> Summary:
             for name, period in manifest.periods.items():
                 rows = pl.concat([read_part(folder, part) for part in period.parts])
                 rising = rows["timestamp"].is_sorted() and rows["timestamp"].is_unique().all()
@@ -225,7 +236,7 @@ class Collection:
         )
 
 
-def _checked_files(folder: Path, manifest: Manifest) -> list[Path]:
+def _checked_files(folder: Path, manifest: SymbolManifest) -> list[Path]:
     return [checked_size(folder, part) for part in manifest.parts]
 
 
@@ -242,3 +253,47 @@ def _checked_last(last: int) -> int:
     if last < 1:
         raise ConfigError(f"last must be 1 or more, got {last}.")
     return last
+
+
+def symbols_in(collection: Path) -> list[str]:
+    """Symbols that have a manifest, sorted; `StorageError` where one has been lost."""
+    for folder in collection.glob("*/"):
+        refuse_lost(folder)
+    return sorted(symbol_of(file.parent.name) for file in collection.glob(f"*/{MANIFEST}"))
+
+
+def read_whole(folder: Path, symbol: str, read: Callable[[SymbolManifest], T]) -> T:
+    """The result of `read` on a manifest and the files it lists, all of one state.
+
+    A slow reader may find that a file of its manifest was replaced and removed. Then there is a
+    newer manifest, and it starts again.
+    """
+    manifest = load_manifest(folder, symbol)
+    while True:
+        try:
+            return read(manifest)
+        except FileNotFoundError as gone:
+            newer = load_manifest(folder, symbol)
+            if newer == manifest:
+                raise missing(gone) from None
+            manifest = newer
+        except OSError as error:
+            raise cannot_read(error) from error
+
+
+def load_manifest(folder: Path, symbol: str) -> SymbolManifest:
+    """The manifest of `symbol`; `DataError` when there is none."""
+    try:
+        return SymbolManifest.load(folder)
+    except FileNotFoundError:
+        raise no_such(symbol, folder.parent) from None
+
+
+def no_such(symbol: str, collection: Path) -> DataError:
+    """The error for a symbol that a collection does not have."""
+    known = symbols_in(collection)
+    hint = did_you_mean(symbol, known)
+    if len(known) > _SHOWN:
+        near = ", ".join(difflib.get_close_matches(symbol, known, n=5)) or "none"
+        hint = f"It has {len(known):,} symbols; of similar name: {near}."
+    return DataError(f"Collection {collection.name!r} has no {symbol!r}. {hint}")

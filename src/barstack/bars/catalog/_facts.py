@@ -1,4 +1,4 @@
-"""What holds for all bars of a collection, in its file `about.json`."""
+"""Facts that hold for all bars of a collection, in its file `about.json`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ABOUT = "about.json"
 
 
 class Facts(Spec):
-    """What holds for all bars of a collection.
+    """Facts that hold for all bars of a collection.
 
     >>> Facts(bar="5min", calendar="XNYS").length_us // 60_000_000
     5
@@ -29,8 +29,8 @@ class Facts(Spec):
 
     bar: str  # length of a bar, such as 5min
     calendar: str = ALWAYS  # exchange code such as XNYS; its sessions end bars and days
-    hours: Literal["regular", "extended"] = "regular"  # which bars one gets by default
-    source: str = ""  # where the bars came from, in words
+    hours: Literal["regular", "extended"] = "regular"  # of the bars read by default
+    source: str = ""  # where the bars come from, in words
     day_zone: str | None = None  # with 24/7, on whose clock bars longer than an hour begin
 
     @field_validator("bar")
@@ -45,12 +45,12 @@ class Facts(Spec):
         return parse_duration(self.bar)
 
     def save(self, folder: Path) -> None:
-        """Write them down, for good."""
+        """Write them durably."""
         with new_file(folder / ABOUT, durable=True) as scratch:
             scratch.write_text(json.dumps(self.content(), indent=1) + "\n")
 
     def begin(self, folder: Path) -> Facts:
-        """Write them down unless there are some; what then holds, `ConfigError` as in `kept`."""
+        """Write them unless there are some; those in force, `ConfigError` as in `compatible`."""
         make_folder(folder)
         with locked(folder / ".lock"):
             try:
@@ -58,10 +58,10 @@ class Facts(Spec):
             except FileNotFoundError:
                 self.save(folder)
                 return self
-        return found.kept(folder, self)
+        return found.compatible(folder, self)
 
-    def kept(self, folder: Path, wanted: Facts) -> Facts:
-        """These, found in `folder`; `ConfigError` where bars as `wanted` do not belong there."""
+    def compatible(self, folder: Path, wanted: Facts) -> Facts:
+        """These facts of `folder`; `ConfigError` where bars as `wanted` do not belong there."""
         for what, theirs, ours, differ in (
             ("bars", self.bar, wanted.bar, self.length_us != wanted.length_us),
             ("calendar", self.calendar, wanted.calendar, self.calendar != wanted.calendar),
@@ -81,8 +81,8 @@ class Facts(Spec):
         try:
             content = json.loads(text)
             if not isinstance(content, dict):
-                raise TypeError("it is no object")
-            if "calendar" not in content:  # 24/7 would be a guess, and makes gaps of every night
+                raise TypeError("it is not an object")
+            if "calendar" not in content:  # 24/7 would be a guess, by which every night is a gap
                 raise TypeError("it names no calendar")
             return cls(**content)
         except (ValueError, TypeError, ConfigError) as error:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +10,8 @@ from urllib.parse import unquote
 
 from barstack.core.errors import ConfigError, StorageError
 
+WAIT_S = 60.0
+_POLL_S = 0.01
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 # Windows opens devices under these names, whatever ending follows.
 _DEVICE = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)(\.|$)", re.IGNORECASE)
@@ -23,7 +22,7 @@ _LONGEST = 200  # bytes; file systems allow 255
 def folder_of(symbol: str) -> str:
     """The folder of a symbol: capitals, digits, - _ and inner dots stay, all else is %XX.
 
-    Small letters are escaped too, as some file systems cannot tell `brk` from `BRK`.
+    Small letters are escaped too, as some file systems do not distinguish `brk` from `BRK`.
 
     >>> folder_of("BTC/USDT"), folder_of("RDS.B"), folder_of("..")
     ('BTC%2FUSDT', 'RDS.B', '%2E%2E')
@@ -56,7 +55,7 @@ def symbol_of(folder: str) -> str:
 
 
 def check_collection_name(name: str) -> None:
-    """`ConfigError` unless `name` can be a folder everywhere as it stands."""
+    """`ConfigError` unless `name` is allowed as a folder on every file system."""
     if not _COLLECTION.fullmatch(name) or _DEVICE.match(name):
         raise ConfigError(
             f"{name!r} cannot be the name of a collection. Use up to 80 small letters, digits, "
@@ -64,65 +63,33 @@ def check_collection_name(name: str) -> None:
         )
 
 
-WAIT_S = 60.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.02
-
-
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Hold the lock that `file` stands for; `StorageError` after `WAIT_S` of waiting in vain.
+    """Hold the lock on `file`, between processes and threads; `StorageError` after `WAIT_S`.
 
-    It holds between processes and between threads. The file stays: were it removed, two
-    processes could each hold a lock on a file of that name.
+    The kernel releases it however its holder ends, kill -9 too. The file stays.
     """
-    opened = -1
+    from filelock import FileLock, Timeout  # noqa: PLC0415 (readers need no lock)
+
+    lock = FileLock(
+        file, timeout=WAIT_S, poll_interval=_POLL_S, thread_local=False, fallback_to_soft=False
+    )
     try:
-        try:
-            opened = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
-            _wait(opened, file)
-        except OSError as error:
-            raise StorageError(
-                f"Cannot lock {file}: {error}. Check that the folder may be written to and that "
-                "its file system keeps locks, as local disks do."
-            ) from error
+        lock.acquire()
+    except Timeout:
+        raise StorageError(
+            f"Another process has been writing in {file.parent} for {WAIT_S:.0f} s. Wait for "
+            "it, or end it; whatever it has not finished is not seen."
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        raise StorageError(
+            f"Cannot lock {file}: {error}. Check that the folder may be written to and that "
+            "its file system keeps locks, as local disks do."
+        ) from error
+    try:
         yield
     finally:
-        if opened >= 0:
-            os.close(opened)  # this unlocks it
-
-
-def _wait(opened: int, file: Path) -> None:
-    give_up_at = time.monotonic() + WAIT_S
-    pause_s = _FIRST_PAUSE_S
-    while not _taken(opened):
-        if time.monotonic() > give_up_at:
-            raise StorageError(
-                f"Another process has been writing in {file.parent} for {WAIT_S:.0f} s. Wait for "
-                "it, or end it; whatever it has not finished is not seen."
-            )
-        time.sleep(pause_s)
-        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _taken(opened: int) -> bool:
-        try:
-            msvcrt.locking(opened, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _taken(opened: int) -> bool:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+        lock.release()
 
 
 def bytes_of(file: Path) -> bytes:
@@ -136,7 +103,7 @@ def bytes_of(file: Path) -> bytes:
 
 
 def cannot_read(error: OSError) -> StorageError:
-    """The sentence: which file, and why."""
+    """The error for a file that the system refuses to read."""
     return StorageError(
         f"Cannot read {error.filename}: {error.strerror}. Check that it is a file and may be read."
     )

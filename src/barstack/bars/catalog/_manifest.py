@@ -1,4 +1,4 @@
-"""What is stored of one symbol: the one file whose replacement makes new bars visible."""
+"""The manifest of one symbol: the one file whose replacement makes new bars visible."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ WAY_OUT = (
     "its bars in again."
 )
 
-Span = tuple[int, int]
+TimeRange = tuple[int, int]  # from (inclusive) to (exclusive), microseconds UTC
 
-# Stands in a symbol's folder while its first bars are written, or while it is removed: parts
-# without a manifest are then nothing lost. Without it they are bars whose list has gone.
+# Marks a symbol's folder while its first bars are written, or while it is removed: parts without a
+# manifest are then no loss. Without the mark they are bars whose manifest was lost.
 UNLISTED = ".unlisted"
 
 
@@ -42,7 +42,7 @@ def refuse_lost(folder: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Part:
+class PartFile:
     """One parquet file, never changed once it is written."""
 
     file: str
@@ -55,18 +55,18 @@ class Part:
 
 @dataclass(frozen=True)
 class Period:
-    """Bars of one stretch of time; its parts follow each other and never overlap."""
+    """Bars of one period of time; its parts follow each other and never overlap."""
 
-    fingerprint: str  # SHA-256 of the bars, however they are cut into parts
-    parts: tuple[Part, ...]
+    fingerprint: str  # SHA-256 of the bars, independent of how they are cut into parts
+    parts: tuple[PartFile, ...]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What is stored of one symbol.
+    """Figures on the stored bars of one symbol.
 
     first_us, last_us  starts of its first and last bar, microseconds UTC; None without bars
-    fingerprint        SHA-256 of all its bars, however they came and however they are stored
+    fingerprint        SHA-256 of all its bars, independent of how they are stored
     bytes              of its files
     """
 
@@ -80,21 +80,21 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Manifest:
-    """All that is stored of one symbol.
+class SymbolManifest:
+    """The list of all that is stored of one symbol.
 
     periods  by name, in time order
-    covered  [from, to) in microseconds UTC: stretches that the source was asked for whole
-    retired  files that newer ones have replaced, and when, in seconds since 1970
+    covered  [from, to) in microseconds UTC: ranges for which the source was queried completely
+    retired  replaced files, and when they were replaced, in seconds since 1970
     """
 
     symbol: str
     periods: dict[str, Period] = field(default_factory=dict)
-    covered: tuple[Span, ...] = ()
+    covered: tuple[TimeRange, ...] = ()
     retired: dict[str, int] = field(default_factory=dict)
 
     @cached_property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[PartFile]:
         """All parts in time order."""
         return [part for period in self.periods.values() for part in period.parts]
 
@@ -112,14 +112,14 @@ class Manifest:
         )
 
     def save(self, folder: Path) -> None:
-        """Replace what the folder shows, all at once; returns when the disk has it."""
+        """Replace the folder's manifest atomically; returns when the disk has it."""
         content = asdict(self)
         text = json.dumps({"format": _FORMAT, "sha256": sha256_of_json(content)} | content)
         with new_file(folder / MANIFEST, durable=True) as scratch:
             scratch.write_text(text)
 
     @classmethod
-    def load(cls, folder: Path) -> Manifest:
+    def load(cls, folder: Path) -> SymbolManifest:
         """Read it; FileNotFoundError where there is none, `StorageError` where it is damaged."""
         file = folder / MANIFEST
         text = bytes_of(file)
@@ -139,7 +139,7 @@ class Manifest:
         return cls(
             symbol=content["symbol"],
             periods={
-                name: Period(each["fingerprint"], tuple(Part(**part) for part in each["parts"]))
+                name: Period(each["fingerprint"], tuple(PartFile(**part) for part in each["parts"]))
                 for name, each in content["periods"].items()
             },
             covered=tuple((start, end) for start, end in content["covered"]),
@@ -147,14 +147,14 @@ class Manifest:
         )
 
 
-def merged_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Spans sorted, with those that touch or overlap joined.
+def merged_ranges(ranges: Iterable[TimeRange]) -> tuple[TimeRange, ...]:
+    """Ranges sorted, with those that touch or overlap joined.
 
-    >>> merged_spans([(5, 7), (0, 2), (2, 3), (6, 9)])
+    >>> merged_ranges([(5, 7), (0, 2), (2, 3), (6, 9)])
     ((0, 3), (5, 9))
     """
-    merged: list[Span] = []
-    for start, end in sorted(spans):
+    merged: list[TimeRange] = []
+    for start, end in sorted(ranges):
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:

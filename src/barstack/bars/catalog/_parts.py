@@ -16,12 +16,13 @@ from barstack.core.arrays import Ints
 from barstack.core.errors import StorageError
 from barstack.core.files import new_file
 
-from .._validation import COLUMNS
-from ._manifest import WAY_OUT, Part
+from .._bars import COLUMNS
+from .._columns import columns_of, stamps_of
+from ._manifest import WAY_OUT, PartFile
 
 TIME = pl.Datetime("us", "UTC")
 CANONICAL = pl.Schema({"timestamp": TIME} | dict.fromkeys(COLUMNS, pl.Float64()))
-# What follows from the others is stored too: tools that know no calendar read it here.
+# The derived columns are stored too, for tools that know no calendar.
 STORED = pl.Schema(
     {"symbol": pl.String(), "timestamp": TIME, "closed_at": TIME}
     | dict.fromkeys(COLUMNS, pl.Float64())
@@ -55,14 +56,14 @@ def periods(stamps: Ints, length_us: int) -> Iterator[tuple[str, slice]]:
 
 def fingerprint(table: pl.DataFrame) -> str:
     """SHA-256 of every value of a canonical table, on any machine."""
-    digest = hashlib.sha256(table["timestamp"].to_physical().to_numpy().astype("<i8").tobytes())
-    for name in COLUMNS:
-        digest.update(table[name].to_numpy().astype("<f8").tobytes())
+    digest = hashlib.sha256(stamps_of(table).astype("<i8").tobytes())
+    for values in columns_of(table).values():
+        digest.update(values.astype("<f8").tobytes())
     return digest.hexdigest()
 
 
-def write_part(folder: Path, period: str, rows: pl.DataFrame) -> Part:
-    """Write stored rows as a file that is named after its content; nobody sees it yet."""
+def write_part(folder: Path, period: str, rows: pl.DataFrame) -> PartFile:
+    """Write rows in the stored form as a file named after its content, not yet listed."""
     buffer = io.BytesIO()
     rows.write_parquet(buffer, compression="zstd", row_group_size=_ROW_GROUP, statistics=True)
     content = buffer.getvalue()
@@ -71,11 +72,11 @@ def write_part(folder: Path, period: str, rows: pl.DataFrame) -> Part:
     with new_file(folder / file, durable=True) as scratch:
         scratch.write_bytes(content)
     stamps = rows["timestamp"].to_physical()
-    return Part(file, len(rows), int(stamps[0]), int(stamps[-1]), len(content), sha256)
+    return PartFile(file, len(rows), int(stamps[0]), int(stamps[-1]), len(content), sha256)
 
 
-def read_part(folder: Path, part: Part) -> pl.DataFrame:
-    """All rows as stored, after a look at every byte of the file."""
+def read_part(folder: Path, part: PartFile) -> pl.DataFrame:
+    """All rows as stored, once the SHA-256 of the file is verified."""
     content = (folder / part.file).read_bytes()
     if hashlib.sha256(content).hexdigest() != part.sha256:
         raise _damaged(folder / part.file, f"{len(content):,} bytes that are not those written")
@@ -85,7 +86,7 @@ def read_part(folder: Path, part: Part) -> pl.DataFrame:
     return rows
 
 
-def read_tail(folder: Path, part: Part, rows: int) -> pl.DataFrame:
+def read_tail(folder: Path, part: PartFile, rows: int) -> pl.DataFrame:
     """The last `rows` rows as stored, without reading the rest; only the size is checked."""
     file = checked_size(folder, part)
     try:
@@ -98,8 +99,38 @@ def read_tail(folder: Path, part: Part, rows: int) -> pl.DataFrame:
     return tail
 
 
-def checked_size(folder: Path, part: Part) -> Path:
-    """Path of a part's file, which has the size it was written with."""
+def read_rows(
+    folder: Path, parts: list[PartFile], start_us: int | None, end_us: int | None, last: int | None
+) -> pl.DataFrame:
+    """Canonical rows that start in [start_us, end_us), all or the `last` ones of them."""
+    tables: list[pl.DataFrame] = []
+    found = 0
+    for part in reversed(parts):
+        too_early = start_us is not None and part.last_us < start_us
+        if too_early or (last is not None and found >= last):
+            break
+        if end_us is not None and part.first_us >= end_us:
+            continue
+        whole = end_us is None or part.last_us < end_us
+        if last is not None and whole and last - found < part.rows:
+            table = read_tail(folder, part, last - found)
+        else:
+            table = read_part(folder, part)
+        table = _between(table.select(list(CANONICAL)), start_us, end_us)
+        tables.append(table if last is None else table.tail(last - found))
+        found += len(tables[-1])
+    return pl.concat([CANONICAL.to_frame(), *reversed(tables)])
+
+
+def _between(table: pl.DataFrame, start_us: int | None, end_us: int | None) -> pl.DataFrame:
+    stamps = table["timestamp"].to_physical()
+    first = 0 if start_us is None else int(stamps.search_sorted(start_us, side="left"))
+    after = len(table) if end_us is None else int(stamps.search_sorted(end_us, side="left"))
+    return table.slice(first, max(after - first, 0))
+
+
+def checked_size(folder: Path, part: PartFile) -> Path:
+    """Path of a part's file, once its size is verified."""
     file = folder / part.file
     size = file.stat().st_size
     if size != part.bytes:
@@ -108,7 +139,7 @@ def checked_size(folder: Path, part: Part) -> Path:
 
 
 def missing(gone: FileNotFoundError) -> StorageError:
-    """What to say of a listed file that is not there."""
+    """The error for a listed file that does not exist."""
     return StorageError(f"{gone.filename} is missing, and its manifest lists it. {WAY_OUT}")
 
 

@@ -1,4 +1,4 @@
-"""Rows that come, against rows that are stored: which are new, the same, or another story."""
+"""New rows compared with stored ones: which are new, equal, or in conflict."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from barstack.core.arrays import Bools, Ints
 from barstack.core.errors import DataError
 from barstack.core.times import DAY_US, format_duration, iso
 
-from .._bars import PRICES
+from .._bars import COLUMNS, PRICES
 from .._clocks import clock_of, ends_of
-from .._columns import check_years
+from .._columns import check_years, columns_of, first_row, stamps_of
 from .._sessions import ALWAYS
-from .._validation import COLUMNS, check_length, check_order, check_prices, first_row
+from .._validation import check_length, check_order, check_prices
 from ._facts import Facts
 from ._parts import CANONICAL
 
@@ -25,11 +25,11 @@ _ENOUGH = 30  # rows that tell how long their bars are
 
 @dataclass(frozen=True)
 class Added:
-    """What became of the rows of one `add`.
+    """Counts of the rows of one `add`.
 
-    new      were not stored before
-    same     were stored already, to the bit
-    revised  replaced others of the same time
+    new      not stored before
+    same     stored already, bit for bit
+    revised  replaced stored rows of the same time
     """
 
     new: int
@@ -39,11 +39,11 @@ class Added:
 
 @dataclass(frozen=True, eq=False)
 class Overlap:
-    """How given rows stand to stored ones.
+    """Given rows compared with stored ones.
 
-    new      (n_given,) whether no bar of that time is stored
-    differs  (n_given,) whether one is, with other values
-    stored   the stored rows of the times that both have
+    new      (n_given,) no bar of that time is stored
+    differs  (n_given,) one is, with other values
+    stored   the stored rows of the times in both
     given    the given ones, row by row
     """
 
@@ -65,7 +65,7 @@ class Overlap:
 
     @property
     def ratio(self) -> float | None:
-        """Given over stored prices where one ratio, other than 1, holds for all of them."""
+        """Given over stored prices where it is one ratio other than 1 for all of them."""
         given, stored = (table.select(PRICES).to_numpy() for table in (self.given, self.stored))
         if not len(given):
             return None
@@ -76,12 +76,12 @@ class Overlap:
 
 
 def canonical(table: pl.DataFrame, symbol: str, facts: Facts, where: str) -> pl.DataFrame:
-    """A table that can be stored, or `DataError`: the last door before the disk."""
+    """A table in the stored form, checked; `DataError` for one that cannot be stored."""
     if not isinstance(table, pl.DataFrame) or dict(table.schema) != dict(CANONICAL):
         found = getattr(table, "schema", type(table).__name__)
         raise DataError(
-            f"{where}: {symbol} comes as {found}, not in the form that is stored. Make the table "
-            "with barstack.bars.table_from_frame."
+            f"{where}: {symbol} is given as {found}, not in the form that is stored. Make the "
+            "table with barstack.bars.table_from_frame."
         )
     table = table.select(list(CANONICAL))
     if table.null_count().sum_horizontal().item():
@@ -89,7 +89,7 @@ def canonical(table: pl.DataFrame, symbol: str, facts: Facts, where: str) -> pl.
     check_years(table["timestamp"], where)
     stamps, length_us = stamps_of(table), facts.length_us
     check_order(stamps, symbol, where)
-    check_prices(stamps, {name: table[name].to_numpy() for name in COLUMNS}, symbol, where)
+    check_prices(stamps, columns_of(table), symbol, where)
     clock = clock_of(stamps, length_us, facts.day_zone) if facts.calendar == ALWAYS else None
     check_length(stamps, symbol, length_us, facts.calendar, where, clock)
     _refuse_longer_bars(stamps, symbol, length_us, where)
@@ -108,7 +108,7 @@ def _refuse_longer_bars(stamps: Ints, symbol: str, length_us: int, where: str) -
     if spacings[0] > length_us and regular and not once_a_day:
         raise DataError(
             f"{where}: no two of {len(stamps):,} bars of {symbol} are {format_duration(length_us)} "
-            f"apart, most are {format_duration(commonest)}, the first at {_at(stamps[0])}. Bring "
+            f"apart, most are {format_duration(commonest)}, the first at {iso(stamps[0])}. Bring "
             "longer bars into a collection of their own length."
         )
 
@@ -120,30 +120,30 @@ def refuse_conflicts(overlap: Overlap, symbol: str, where: str) -> None:
     row = first_row(overlap.differs[~overlap.new])
     stored, given = overlap.stored.row(row, named=True), overlap.given.row(row, named=True)
     differ = [name for name in COLUMNS if stored[name] != given[name]]
-    said = (
-        f"{where}: {symbol} at {_at(stamps_of(overlap.given)[row])} is stored with "
-        f"{_values(stored, differ)} and comes with {_values(given, differ)}; "
-        f"{int(overlap.differs.sum()):,} of {len(overlap.given):,} rows that both have differ."
+    what = (
+        f"{where}: {symbol} at {iso(stamps_of(overlap.given)[row])} is stored with "
+        f"{_values(stored, differ)} and given with {_values(given, differ)}; "
+        f"{int(overlap.differs.sum()):,} of {len(overlap.given):,} rows in both differ."
     )
     if overlap.ratio is not None:
         raise DataError(
-            f"{said} All prices differ by one ratio, {overlap.ratio:.6g}: the source has "
+            f"{what} All prices differ by one ratio, {overlap.ratio:.6g}: the source has "
             "re-adjusted its prices. Remove the symbol (Collection.remove) and fetch all of it "
             "again, or add its whole history with revise."
         )
-    raise DataError(f"{said} Keep what is stored, or add with revise to replace it.")
+    raise DataError(f"{what} Keep what is stored, or add with revise to replace it.")
 
 
 def refuse_half_adjusted(
     overlap: Overlap, first_us: int, last_us: int, symbol: str, where: str
 ) -> None:
-    """`DataError` where revising would leave a history adjusted in one half only.
+    """`DataError` where revising would leave a history adjusted in one part only.
 
     first_us, last_us  starts of the first and last stored bar
 
-    A source that re-adjusts changes all that it has. Rows that reach one end of what is stored and
-    not the other, all off by one ratio, are a page of such a history: the seam would look like a
-    crash. A stretch inside is a repair, and all of it a new history: those pass.
+    A source that re-adjusts its prices changes all of them. Rows that reach one end of the stored
+    range and not the other, all off by one ratio, are part of such a history: the seam would look
+    like a crash. A range inside is a repair, and the whole range a new history: those pass.
     """
     ratio = overlap.ratio
     if ratio is None:
@@ -152,37 +152,28 @@ def refuse_half_adjusted(
     if (stamps[0] == first_us) != (stamps[-1] == last_us):
         raise DataError(
             f"{where}: the source has re-adjusted the prices of {symbol} (ratio {ratio:.6g}), and "
-            f"these rows from {_at(stamps[0])} to {_at(stamps[-1])} are a part of what is stored, "
-            f"{_at(first_us)} to {_at(last_us)}. Half of it would stay as it was. Remove the "
+            f"these rows from {iso(stamps[0])} to {iso(stamps[-1])} are a part of what is stored, "
+            f"{iso(first_us)} to {iso(last_us)}. Half of it would stay as it was. Remove the "
             "symbol (Collection.remove) and fetch all of it again, or add its whole history with "
             "revise."
         )
 
 
-def refuse_tangles(stamps: Ints, symbol: str, facts: Facts, where: str) -> None:
-    """`DataError` where a stored bar and a given one share time without being the same bar."""
+def refuse_overlaps(stamps: Ints, symbol: str, facts: Facts, where: str) -> None:
+    """`DataError` where a stored bar and a given one overlap without being the same bar."""
     length_us = facts.length_us
     clock = clock_of(stamps, length_us, facts.day_zone)
     overlaps = stamps[1:] < ends_of(stamps, length_us, clock)[:-1]
     if (length_us < DAY_US or facts.calendar == ALWAYS) and overlaps.any():
         row = first_row(overlaps)
         raise DataError(
-            f"{where}: bars of {symbol} at {_at(stamps[row])} and {_at(stamps[row + 1])} overlap, "
-            f"each being {format_duration(length_us)} long; one is stored, one comes. Look whether "
-            "the source stamps bars with their end (stamp: close), or keep it in a collection of "
-            "its own."
+            f"{where}: bars of {symbol} at {iso(stamps[row])} and {iso(stamps[row + 1])} overlap, "
+            f"each being {format_duration(length_us)} long; one is stored, one given. Check "
+            "whether the source stamps bars with their end (stamp: close), or keep it in a "
+            "collection of its own."
         )
 
 
-def stamps_of(table: pl.DataFrame) -> Ints:
-    """(n_rows,) starts of the bars, microseconds UTC."""
-    return table["timestamp"].to_physical().to_numpy()
-
-
 def _values(row: dict[str, Any], names: list[str]) -> str:
-    # Every digit: two sources may part in the last.
+    # Every digit: two sources may differ in the last.
     return ", ".join(f"{name} {row[name]!r}" for name in names)
-
-
-def _at(stamp: int) -> str:
-    return iso(np.datetime64(int(stamp), "us"))

@@ -1,7 +1,7 @@
-"""How rows become stored: new part files first, then the one manifest that lists them.
+"""Writing rows: new part files first, then the one manifest that lists them.
 
-Whatever stops a writer in between leaves files that no manifest lists. Nobody reads those, and
-the next writer removes them.
+A writer that is interrupted leaves files that no manifest lists. They are never read, and the next
+writer removes them.
 """
 
 from __future__ import annotations
@@ -19,51 +19,52 @@ from barstack.core.clock import epoch_s
 from barstack.core.files import sweep_scratch, sync_folder
 from barstack.core.times import DAY_US
 
+from .._columns import stamps_of
 from .._frames import bars_from_table, closed_at
 from ._facts import Facts
-from ._manifest import UNLISTED, Manifest, Period, Span, merged_spans, refuse_lost
+from ._manifest import UNLISTED, Period, SymbolManifest, TimeRange, merged_ranges, refuse_lost
 from ._parts import CANONICAL, STORED, fingerprint, missing, periods, read_part, write_part
-from ._rows import Added, Overlap, refuse_conflicts, refuse_half_adjusted, refuse_tangles, stamps_of
+from ._rows import Added, Overlap, refuse_conflicts, refuse_half_adjusted, refuse_overlaps
 
 MOST_PARTS = 8  # of one period: the next top-up makes them one
-# Files that newer ones replaced stay this long, for lazy scans that were planned before.
-RETIRED_STAY_S = 3600
+# Replaced files are kept this long, for lazy scans that were planned before.
+RETIRED_KEPT_S = 3600
 # A few days may be all pre-market; a fortnight outside the sessions means a wrong calendar.
 LONG_US = 14 * DAY_US
 
 
 @dataclass(frozen=True)
 class Writer:
-    """Writes one symbol's folder. Whoever uses it holds the symbol's lock."""
+    """Writes one symbol's folder; its user holds the symbol's lock."""
 
     folder: Path
     symbol: str
     facts: Facts
-    where: str  # the collection, in sentences
+    where: str  # the collection, in error messages
 
-    def add(self, given: pl.DataFrame, covered: Iterable[Span], revise: bool) -> Added:
+    def add(self, given: pl.DataFrame, covered: Iterable[TimeRange], revise: bool) -> Added:
         """Store a canonical table's rows; returns when the disk has them."""
         before = self.manifest()
         self.sweep(before)
         after, added = self._with_rows(before, given, revise)
-        after = replace(after, covered=merged_spans([*before.covered, *covered]))
+        after = replace(after, covered=merged_ranges([*before.covered, *covered]))
         if after != before:
             self._retire(before, after).save(self.folder)
             (self.folder / UNLISTED).unlink(missing_ok=True)
         return added
 
-    def manifest(self) -> Manifest:
-        """What is listed now, nothing for a new symbol; `StorageError` where the list is lost."""
+    def manifest(self) -> SymbolManifest:
+        """The current manifest, empty for a new symbol; `StorageError` where it was lost."""
         try:
-            return Manifest.load(self.folder)
+            return SymbolManifest.load(self.folder)
         except FileNotFoundError:
             refuse_lost(self.folder)
             (self.folder / UNLISTED).touch()
             sync_folder(self.folder)
-            return Manifest(self.symbol)
+            return SymbolManifest(self.symbol)
 
-    def sweep(self, manifest: Manifest) -> None:
-        """Remove what killed writers left, and what was replaced long enough ago."""
+    def sweep(self, manifest: SymbolManifest) -> None:
+        """Remove files of killed writers, and those replaced long enough ago."""
         stay = {part.file for part in manifest.parts} | _fresh(manifest.retired).keys()
         sweep_scratch(self.folder)
         for file in self.folder.glob("*.parquet"):
@@ -72,9 +73,9 @@ class Writer:
                     file.unlink(missing_ok=True)
 
     def _with_rows(
-        self, before: Manifest, given: pl.DataFrame, revise: bool
-    ) -> tuple[Manifest, Added]:
-        """The manifest that lists `given` too. Its new files are on disk, and not yet seen."""
+        self, before: SymbolManifest, given: pl.DataFrame, revise: bool
+    ) -> tuple[SymbolManifest, Added]:
+        """The manifest that lists `given` too; its new files are written, and not yet visible."""
         spans = dict(periods(stamps_of(given), self.facts.length_us))
         known = [name for name in spans if name in before.periods]
         stored = {name: self._read(before.periods[name]) for name in known}
@@ -92,14 +93,14 @@ class Writer:
                 after[name] = self._changed(name, after.get(name), stored.get(name), fresh)
         by_time = dict(sorted(after.items(), key=lambda item: item[1].parts[0].first_us))
         manifest = replace(before, periods=by_time)
-        self._refuse_tangled_periods(manifest)
+        self._refuse_overlapping_parts(manifest)
         new, revised = int(overlap.new.sum()), int(overlap.differs.sum())
         return manifest, Added(new, len(given) - new - revised, revised)
 
     def _changed(
         self, name: str, period: Period | None, stored: pl.DataFrame | None, fresh: pl.DataFrame
     ) -> Period:
-        """A period with `fresh` rows in it, which replace stored ones of the same time."""
+        """A period with `fresh` rows, which replace stored ones of the same time."""
         fresh = self._completed(fresh)
         if period is None or stored is None:
             return Period(fingerprint(fresh), (write_part(self.folder, name, fresh),))
@@ -107,8 +108,10 @@ class Writer:
         whole = whole.sort("timestamp")
         self._check(whole)
         stamps = stamps_of(fresh)
-        apart = all(stamps[-1] < part.first_us or stamps[0] > part.last_us for part in period.parts)
-        if apart and len(period.parts) < MOST_PARTS:
+        disjoint = all(
+            stamps[-1] < part.first_us or stamps[0] > part.last_us for part in period.parts
+        )
+        if disjoint and len(period.parts) < MOST_PARTS:
             parts = [*period.parts, write_part(self.folder, name, fresh)]
             parts.sort(key=lambda part: part.first_us)
         else:
@@ -116,7 +119,7 @@ class Writer:
         return Period(fingerprint(whole), tuple(parts))
 
     def _completed(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Canonical rows with the columns that follow from them and the collection's facts."""
+        """Canonical rows with the derived columns."""
         facts = self.facts
         closes = closed_at(
             stamps_of(rows), facts.length_us, facts.calendar, facts.hours, facts.day_zone
@@ -130,9 +133,9 @@ class Writer:
         )
 
     def _check(self, rows: pl.DataFrame) -> None:
-        """What makes a series of bars, over all rows of a period."""
+        """`DataError` unless all rows of a period are one series of bars."""
         stamps, length_us = stamps_of(rows), self.facts.length_us
-        refuse_tangles(stamps, self.symbol, self.facts, self.where)
+        refuse_overlaps(stamps, self.symbol, self.facts, self.where)
         bars_from_table(
             rows,
             self.symbol,
@@ -144,18 +147,18 @@ class Writer:
             where=self.where,
         )
 
-    def _refuse_tangled_periods(self, manifest: Manifest) -> None:
+    def _refuse_overlapping_parts(self, manifest: SymbolManifest) -> None:
         for earlier, later in pairwise(manifest.parts):
             stamps = np.array([earlier.last_us, later.first_us])
-            refuse_tangles(stamps, self.symbol, self.facts, self.where)
+            refuse_overlaps(stamps, self.symbol, self.facts, self.where)
 
     def _read(self, period: Period) -> pl.DataFrame:
         try:
             return pl.concat([read_part(self.folder, part) for part in period.parts])
-        except FileNotFoundError as gone:  # nobody removes a listed file while we hold the lock
+        except FileNotFoundError as gone:  # listed files are not removed while we hold the lock
             raise missing(gone) from None
 
-    def _retire(self, before: Manifest, after: Manifest) -> Manifest:
+    def _retire(self, before: SymbolManifest, after: SymbolManifest) -> SymbolManifest:
         listed = {part.file for part in after.parts}
         replaced = {part.file for part in before.parts} - listed
         now = int(epoch_s())
@@ -165,8 +168,8 @@ class Writer:
 
 
 def _fresh(retired: dict[str, int]) -> dict[str, int]:
-    """Those replaced so lately that a scan may still want them."""
-    oldest = epoch_s() - RETIRED_STAY_S
+    """Those replaced so recently that a scan may still read them."""
+    oldest = epoch_s() - RETIRED_KEPT_S
     return {file: at for file, at in retired.items() if at > oldest}
 
 

@@ -1,4 +1,4 @@
-"""What may be wrong with whole bars: small functions that look, findings that say what to do."""
+"""Checks of whole series of bars: small functions, and findings that say what to do."""
 
 from ._examine import Examined, examine
 from ._finding import Defect, Finding, Level, in_short, refuse

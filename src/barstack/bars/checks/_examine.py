@@ -1,4 +1,4 @@
-"""A raw table from anywhere, checked as far as it can be read: all faults, not only the first."""
+"""A raw table checked as far as it can be read: all findings, not only the first violation."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from barstack.core.arrays import Ints
 from barstack.core.errors import DataError
 
-from .._bars import Bars
-from .._columns import as_polars, match_columns, numbers, utc_microseconds
+from .._bars import Bars, Columns
+from .._columns import read_columns, stamps_of, stored_table
 from .._frames import bars_from_table, table_from_frame
 from .._sessions import ALWAYS, sessions
-from .._validation import COLUMNS, Columns, price_faults
-from ._finding import NO_TIMES, Defect, Finding
+from .._validation import price_violations
+from ._finding import Defect, Finding
 from ._registry import find
 from ._structure import structural
 
 
 @dataclass(frozen=True, eq=False)
 class Examined:
-    """What became of one table.
+    """The result of examining one table.
 
     rows      of the table
-    bars      what the door would let in once the structural faults are mended; None if nothing
+    bars      those left when rows with structural violations are dropped; None if nothing is
     findings  structural ones first
     """
 
@@ -50,50 +49,44 @@ def examine(
 ) -> Examined:
     """All findings of one table, read as `bars_from_frame` reads it.
 
-    Rows with structural faults are left out for the checks that come after, so that one look
+    Rows with structural violations are dropped for the checks that come after, so that one run
     lists everything; nothing is written anywhere. Raises `DataError` only for a table whose
     columns or times cannot be read at all.
     """
-    where = symbol
-    given = as_polars(frame, where)
-    named = match_columns(given, where)
-    stamps = utc_microseconds(given[named["time"]], timezone, where)
-    columns = {name: numbers(given[named[name]], where) for name in COLUMNS}
+    _, stamps, columns, _ = read_columns(frame, timezone, symbol)
     findings = structural(stamps, columns, symbol, length_us=length_us) if len(stamps) else []
     sound = _sound_rows(stamps, columns) if findings else slice(None)
-    start = pl.Series("timestamp", stamps[sound]).cast(pl.Datetime("us", "UTC"))
-    rest = pl.DataFrame([start, *(pl.Series(name, columns[name][sound]) for name in COLUMNS)])
+    rest = stored_table(stamps[sound], {name: values[sound] for name, values in columns.items()})
     try:
         table, length_us = table_from_frame(
-            rest, symbol, calendar=calendar, stamp=stamp, length_us=length_us, where=where
+            rest, symbol, calendar=calendar, stamp=stamp, length_us=length_us, where=symbol
         )
         bars = bars_from_table(
-            table, symbol, length_us=length_us, calendar=calendar, hours=hours, where=where
+            table, symbol, length_us=length_us, calendar=calendar, hours=hours, where=symbol
         )
     except DataError as error:
         return Examined(symbol, len(stamps), None, findings or [_unreadable(symbol, error)])
-    opened_at = table["timestamp"].to_physical().to_numpy()
-    outside_at = _outside(opened_at, length_us, calendar, hours)
+    starts = stamps_of(table)
+    *_, inside = sessions(calendar, hours).locate(starts, length_us)
     found = find(
-        bars, calendar=calendar, hours=hours, levels=levels, outside_at={symbol: outside_at}
+        bars,
+        calendar=calendar,
+        hours=hours,
+        levels=levels,
+        outside_at={symbol: starts[~inside]},
     )
     return Examined(symbol, len(stamps), bars, findings + found)
 
 
-def _sound_rows(stamps: Ints, columns: Columns) -> Any:
-    """Rows without a fault of their own, in order of time, the first of those that share one."""
-    wrong = np.logical_or.reduce([fault.rows for fault in price_faults(columns)])
+def _sound_rows(stamps: Ints, columns: Columns) -> Ints:
+    """Rows without a violation of their own, in time order, the first of each time."""
+    wrong = np.logical_or.reduce([each.rows for each in price_violations(columns)])
     rows = np.flatnonzero(~wrong)
     _, first = np.unique(stamps[rows], return_index=True)
     return rows[first]
 
 
-def _outside(opened_at: Ints, length_us: int, calendar: str, hours: str) -> Ints:
-    *_, inside = sessions(calendar, hours).locate(opened_at, length_us)
-    return opened_at[~inside] if len(opened_at) else NO_TIMES
-
-
 def _unreadable(symbol: str, error: DataError) -> Finding:
     what, _, advice = str(error).removeprefix(f"{symbol}: ").rstrip(".").partition(". ")
-    defect = Defect(1, "", f"{what}.", f"{advice}." if advice else "Mend the source.")
+    defect = Defect(1, "", f"{what}.", f"{advice}." if advice else "Correct the source.")
     return Finding.of(defect, "unreadable", symbol, "refuse")

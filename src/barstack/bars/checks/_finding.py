@@ -1,4 +1,4 @@
-"""Findings in a few words: an error when some refuse, a line when they only warn."""
+"""Findings of checks: figures, sentences and advice, single and summarised."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ NO_TIMES = np.empty(0, np.int64)
 
 @dataclass(frozen=True, eq=False)
 class Defect:
-    """What one check function found in one subject.
+    """What a check function found in one subject.
 
-    count   how many bars, or sessions, are concerned
+    count   number of bars, or sessions, concerned
     values  the figures, short enough for a table
     what    a sentence, without the symbol
     advice  a sentence: what to do
@@ -72,11 +72,11 @@ class Finding:
 
     @property
     def sentence(self) -> str:
-        """What was found and what to do."""
+        """The finding and the advice."""
         return f"{self.symbol}: {self.what} {self.advice}"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; the single times are left out, as they may be many."""
+        """Plain data, without the single times, which may be many."""
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "at"}
 
     @classmethod
@@ -98,7 +98,7 @@ def refuse(findings: Sequence[Finding]) -> None:
     rest = f"\n  and {more:,} more; barstack data lists them all" if more > 0 else ""
     raise DataError(
         f"Checks refuse these bars, {len(refused):,} finding(s):\n{listed}{rest}\n"
-        "Mend the bars, or say otherwise in the study with bars: {checks: {"
+        "Correct the bars, or lower the level in the study with bars: {checks: {"
         f"{refused[0].check}: warn}}}}."
     )
 

@@ -21,7 +21,7 @@ CheckFunction = Callable[[Subject], Defect | None]
 
 @dataclass(frozen=True)
 class Check:
-    """A check function with its name, what it does by default, and what it looks for."""
+    """A check function with its name, default level, and what it looks for."""
 
     name: str
     level: Level
@@ -30,7 +30,7 @@ class Check:
 
     @property
     def origin(self) -> str:
-        """Where its function was written."""
+        """Module and name of its function."""
         return f"{self.function.__module__}.{self.function.__qualname__}"
 
 
@@ -52,10 +52,9 @@ LEVELS: tuple[str, ...] = get_args(Wanted)
 
 
 def levels_of(wanted: Mapping[str, str] | None = None) -> dict[str, Level]:
-    """The level of every check that is to run; `wanted` overrides defaults, `ignore` leaves out.
+    """The level of every check to run; `wanted` overrides defaults, `ignore` excludes checks.
 
-    Raises `ConfigError` for an unknown check or level, and for a structural check that is to do
-    less than refuse.
+    Raises `ConfigError` for an unknown check or level, and for a structural check below refuse.
     """
     wanted = dict(wanted or {})
     for name, level in wanted.items():
@@ -67,7 +66,7 @@ def levels_of(wanted: Mapping[str, str] | None = None) -> dict[str, Level]:
             if level != "refuse":
                 raise ConfigError(
                     f"checks.{name}: always refuses and cannot be set to {level!r}, because bars "
-                    f"that fail it mean nothing ({STRUCTURAL[name]}). Mend the source."
+                    f"that fail it are meaningless ({STRUCTURAL[name]}). Correct the source."
                 )
         elif name not in CHECKS.names():
             known = [*CHECKS.names(), *STRUCTURAL]
@@ -92,7 +91,7 @@ def find(
 
     calendar, hours  the sessions that the bars should fill
     levels           "refuse", "warn" or "ignore" by check, where not the default
-    outside_at       by symbol, when the bars started that the door left out, if that is known
+    outside_at       by symbol, starts of the bars left out as outside the sessions, if known
 
     >>> from barstack.testing import walk
     >>> find(walk(bars=52), calendar="XNYS")  # four days; its Fridays are half ones

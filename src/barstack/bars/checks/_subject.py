@@ -1,4 +1,4 @@
-"""What checks look at: the bars of one symbol beside the calendar they should fill."""
+"""The subject of checks: the bars of one symbol, and the calendar they should fill."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .._bars import Bars
 from .._sessions import ALWAYS, Sessions, sessions
 from ._finding import NO_TIMES
 
-_NEVER = 0.95  # a time of day that is empty on so many days is one the source does not cover
-_HARDLY = 0.9  # a session that lacks so much of what is due is as good as missing
+_NEVER = 0.95  # share of days: a time of day that is empty on so many is not covered
+_HARDLY = 0.9  # share of the bars due: a session that lacks so many counts as missing
 _FEW_SESSIONS = 5
 _SHORT_US = 15 * 60_000_000
 _EXPLAINED = 8.0  # deviations of the bars that are missing before a bar
-_CLIPPED = 10.0  # times the median: a single move tells no more of the usual deviation
+_CLIPPED = 10.0  # times the median: the most that one move adds to the usual deviation
 
 
 @dataclass(frozen=True, eq=False)
 class Gaps:
-    """Bars that the calendar expects between the first and the last bar, and that are not there.
+    """Bars that the calendar expects between the first and the last bar, and that are missing.
 
     at       (n_missing,) when each would start, microseconds UTC
     session  (n_missing,) its session, days since 1970
@@ -44,7 +44,7 @@ class Gaps:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """Bars of one symbol with calendar and hours; what several checks need is worked out once."""
+    """Bars of one symbol with calendar and hours; what several checks need is computed once."""
 
     bars: Bars
     calendar: str = ALWAYS
@@ -87,7 +87,7 @@ class Subject:
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        """Where the market's clock hangs."""
+        """Zone of the market's clock."""
         return ZoneInfo(self._calendar.zone)
 
     @property
@@ -134,10 +134,10 @@ class Subject:
 
     @cached_property
     def explained(self) -> Floats:
-        """(n_bars,) the log move since the bar before that a hole between them may have made.
+        """(n_bars,) log move since the bar before that missing bars between them may explain.
 
-        Eight deviations of as many bars as are missing; zero where none is. Prices go on where
-        bars are missing, and what they did there is no single move.
+        Eight deviations of as many bars as are missing; zero where none is. Prices move on while
+        bars are missing, and the difference is no single move.
         """
         missing = replace(self.bars, calendar=self.calendar, hours=self.hours).missing
         sizes = np.abs(np.diff(self.logs["close"], prepend=self.logs["close"][:1]))
@@ -148,7 +148,7 @@ class Subject:
 
     @cached_property
     def gaps(self) -> Gaps:
-        """What is missing. Bars longer than a day have no grid to be missing from."""
+        """The missing bars. Bars longer than a day have no grid, so none are missing."""
         if self.bars.length_us > DAY_US or len(self) < 2:
             nothing = np.empty(0, np.int64)
             return Gaps(nothing, nothing, nothing, nothing > 0, nothing > 0)
@@ -172,7 +172,7 @@ class Subject:
     def _empty_stretches(self) -> tuple[Ints, Ints, Ints, Bools, Bools]:
         """(session row, begin, end, whole session, its head) of time in sessions without a bar.
 
-        Told by what bars leave uncovered rather than by a grid, so that bars may start at any
+        Found by what bars leave uncovered rather than by a grid, so that bars may start at any
         minute: the first of a session may be a stub, and so may the last.
         """
         due = self.expected
@@ -181,7 +181,7 @@ class Subject:
         first = self.starts
         last = np.append(first[1:], len(self)) - 1
         row = np.searchsorted(due.day, self.session[first])
-        # Where sessions meet, a bar may reach over from the one before.
+        # Where sessions are contiguous, a bar may extend over from the one before.
         reach = np.append(self.opened_at[:1], self.opened_at[last[:-1]] + self.bars.length_us)
         within = np.flatnonzero(self.closed_at[:-1] < self.opened_at[1:])
         within = within[self.session[within] == self.session[within + 1]]

@@ -16,11 +16,11 @@ from ._registry import check
 from ._subject import Subject
 
 _REGULAR = 0.15  # of the time between two holes, within which most others lie
-_RHYTHMS = ((1, "daily"), (7, "weekly"), (30.4, "monthly"), (91.3, "quarterly"), (365.25, "yearly"))
-_NEAR = 20  # bars on either side that say how much usually trades
+_PERIODS = ((1, "daily"), (7, "weekly"), (30.4, "monthly"), (91.3, "quarterly"), (365.25, "yearly"))
+_NEAR = 20  # bars on either side that show the usual volume
 _DEVIATIONS = 3.0  # by which the bars beside holes must be quieter than chance makes them
-_LEAST_VOLUME = 0.25  # of the median volume: where the least is more, no bar lacks all trade
-_SHORT = 3  # bars: where most holes are longer, they are no pauses between trades
+_LEAST_VOLUME = 0.25  # of the median volume: if the least is more, all bars have trades
+_SHORT = 3  # bars: most holes that are longer are no pauses between trades
 
 
 def shape(begins: Ints, counts: Ints, lasts: Callable[[int], str]) -> str:
@@ -36,7 +36,7 @@ def shape(begins: Ints, counts: Ints, lasts: Callable[[int], str]) -> str:
         return f"It is 1 hole of {each}."
     if most > 2 * least and (counts == usual).mean() > 0.5:
         each += f", most of {lasts(usual)}"
-    return f"They are {len(counts):,} holes of {each}{_rhythm(begins)}."
+    return f"They are {len(counts):,} holes of {each}{_period(begins)}."
 
 
 def of_bars(subject: Subject, at: Ints) -> str:
@@ -65,7 +65,7 @@ def _about(lasts_us: int) -> str:
     return format_duration(lasts_us)
 
 
-def _rhythm(begins: Ints) -> str:
+def _period(begins: Ints) -> str:
     """How often they come, where they come regularly."""
     steps = np.diff(begins)
     if len(steps) < 2:
@@ -73,14 +73,14 @@ def _rhythm(begins: Ints) -> str:
     usual = float(np.median(steps))
     if (np.abs(steps - usual) <= _REGULAR * usual).mean() < 0.7:
         return ""
-    for days, name in _RHYTHMS:
+    for days, name in _PERIODS:
         if abs(usual / DAY_US / days - 1) <= _REGULAR:
             return f", {name}"
     return f", every {_about(int(usual))}"
 
 
 def left_out(subject: Subject, at: Ints) -> bool:
-    """Whether the source leaves out bars in which nothing traded, by what lies beside the holes.
+    """Whether the source omits bars in which nothing traded, judged by the bars beside holes.
 
     Where nothing traded, hardly anything trades just before and just after: the bars beside are
     among the quietest of those near them, and the least volume of all is little. Where bars got
@@ -210,8 +210,7 @@ def missing_bars(subject: Subject) -> Defect | None:
         values=share,
         what=(
             f"{share} bars are missing inside sessions, in {stretches} "
-            f"begins at {iso(np.datetime64(begin, 'us'))} and lasts {_bars(lengths[longest])}. "
-            + of_bars(subject, at)
+            f"begins at {iso(begin)} and lasts {_bars(lengths[longest])}. " + of_bars(subject, at)
         ),
         advice=(
             "Least is traded in the bars beside them, so the source leaves out bars without a "
@@ -225,7 +224,7 @@ def missing_bars(subject: Subject) -> Defect | None:
 
 @check("warn", "bars outside all sessions, which were left out")
 def outside_sessions(subject: Subject) -> Defect | None:
-    """Bars of the source that lie in no session of the calendar."""
+    """Bars of the source outside all sessions of the calendar."""
     outside = subject.bars.outside
     if not outside:
         return None

@@ -15,22 +15,22 @@ from ._registry import check
 from ._subject import Subject
 
 _BUCKETS = 48  # of a session
-_AROUND = 50  # bars on either side that say how lively the market is
-_MOST = 30.0  # so many times the usual is all that one bar can add to the liveliness
+_AROUND = 50  # bars on either side that show the local volatility
+_MOST = 30.0  # times the usual size: the most that one bar adds to the local volatility
 
 
 def usual_size(subject: Subject, moves: Floats) -> Floats:
-    """What |moves| could be expected to be: their mean by time of day, times liveliness nearby.
+    """Expected size of moves: their mean by time of day times the local volatility.
 
     moves    (n_bars,) NaN where there is none
     returns  (n_bars,) above zero unless nothing moves at all
 
-    The bar itself and its two neighbours say nothing about their own liveliness.
+    The bar itself and its two neighbours are excluded from their own local volatility.
     """
     sizes = np.nan_to_num(np.abs(moves))
     usual = _by_time_of_day(subject, sizes)
-    lively = np.minimum(sizes / np.where(usual > 0, usual, 1.0), _MOST)
-    sums = np.concatenate([[0.0], np.cumsum(lively)])
+    relative = np.minimum(sizes / np.where(usual > 0, usual, 1.0), _MOST)
+    sums = np.concatenate([[0.0], np.cumsum(relative)])
     rows = np.arange(len(sizes))
     low, high = np.maximum(rows - _AROUND, 0), np.minimum(rows + _AROUND + 1, len(sizes))
     inner_low, inner_high = np.maximum(rows - 1, 0), np.minimum(rows + 2, len(sizes))
@@ -55,7 +55,7 @@ def _by_time_of_day(subject: Subject, sizes: Floats) -> Floats:
     counts = np.bincount(bucket, minlength=buckets + 1)
     means = np.bincount(bucket, capped, minlength=buckets + 1) / np.maximum(counts, 1)
     whole = float(capped.mean())
-    # A part of the day with few bars or hardly a move borrows from the whole.
+    # A part of the day with few bars or moves is shrunk towards the whole.
     means = (means * counts + whole * 20) / (counts + 20)
     return np.asarray(means[bucket])
 
@@ -94,9 +94,9 @@ def bad_prints(subject: Subject) -> Defect | None:
         "high": far_out & (above > below),
         "low": far_out & (above <= below),
     }
-    told = np.logical_or.reduce(list(prints.values()))
+    found = np.logical_or.reduce(list(prints.values()))
     for name, reaching in (("open", np.abs(gap)), ("high", above), ("low", below)):
-        prints[name] |= subject.bars.prints & ~told & (reaching >= LEAST_PRINT)
+        prints[name] |= subject.bars.prints & ~found & (reaching >= LEAST_PRINT)
     rows = np.logical_or.reduce(list(prints.values()))
     if not rows.any():
         return None
@@ -106,7 +106,7 @@ def bad_prints(subject: Subject) -> Defect | None:
     counts = ", ".join(f"{count} {name}" for name, count in sums.items() if count)
     what = (
         f"{int(rows.sum()):,} bar(s) hold a price far off that is back at once ({counts}); first "
-        f"{seen} at {_at(subject, row)}."
+        f"{seen} at {iso(subject.opened_at[row])}."
     )
     advice = (
         "Compare with another source; such prints are seldom trades that one could have had. "
@@ -119,8 +119,8 @@ def bad_prints(subject: Subject) -> Defect | None:
 def spikes(subject: Subject) -> Defect | None:
     """Closes a quarter or more away, ten times the usual, from which the price is back soon.
 
-    A model and a verdict may live by one such bar, so it stops a study. Moves that go on or that
-    come back slowly are real ones, and so is what the days around it explain.
+    A model and a verdict may rest on one such bar, so it stops a study. Moves that persist or
+    revert slowly are real, and so are those that the volatility of the days around explains.
     """
     close = subject.logs["close"]
     moves = np.diff(close, prepend=close[:1])
@@ -146,7 +146,7 @@ def spikes(subject: Subject) -> Defect | None:
         "Put in the right price, or leave the bar out of the file; if it was traded, let it pass "
         "with checks: {spikes: warn}."
     )
-    return _found(subject, rows, (seen, f"{what}{_at(subject, row)}.", advice))
+    return _found(subject, rows, (seen, f"{what}{iso(subject.opened_at[row])}.", advice))
 
 
 def _there_and_back(there: Floats, back: Floats, least: Floats, least_back: Floats) -> Bools:
@@ -187,23 +187,19 @@ def jumps(subject: Subject) -> Defect | None:
     change = f"{100 * math.expm1(moves[row]):+.2g} %, {times[row]:.0f} times the usual"
     what = (
         f"{int(rows.sum()):,} move(s) far beyond the usual, the widest from {before:g} to "
-        f"{after:g} at {_at(subject, row)} ({change})."
+        f"{after:g} at {iso(subject.opened_at[row])} ({change})."
     )
     advice = "News explains most; without news look for an unadjusted dividend, split or roll."
     return _found(subject, rows, (change, what, advice))
 
 
-def _found(subject: Subject, rows: Bools, story: tuple[str, str, str]) -> Defect:
-    values, what, advice = story
+def _found(subject: Subject, rows: Bools, texts: tuple[str, str, str]) -> Defect:
+    values, what, advice = texts
     return Defect(int(rows.sum()), values, what, advice, subject.opened_at[rows])
 
 
 def _positive(sizes: Floats) -> Floats:
     return np.where(sizes > 0, sizes, np.inf)
-
-
-def _at(subject: Subject, row: int) -> str:
-    return iso(np.datetime64(int(subject.opened_at[row]), "us"))
 
 
 _LEAST = 5
@@ -212,10 +208,10 @@ _MANY_RUNS = 30
 
 @check("warn", "the same price for suspiciously many bars in a row")
 def stale_prices(subject: Subject) -> Defect | None:
-    """Bars with no range that repeat the close before them, in runs too long for their habit.
+    """Bars with no range that repeat the close before them, in unusually long runs.
 
-    The habit is how often such a bar follows a bar that moved, and how long such runs usually
-    are; a run is too long when it is twice the longest that this habit makes likely.
+    Usual is how often such a bar follows a bar that moved, and how long such runs last; a run is
+    too long when it is twice the longest that is likely by these figures.
     """
     opens, high, low, close = (subject.logs[name] for name in ("open", "high", "low", "close"))
     still = (high == low) & (opens == close)
@@ -239,7 +235,7 @@ def stale_prices(subject: Subject) -> Defect | None:
         what=(
             f"{count:,} bars in {len(lengths):,} run(s) repeat the price before them; the longest, "
             f"{lengths[longest]:,} bars ({lasts}) at {price:.6g}, begins at "
-            f"{iso(np.datetime64(int(from_us), 'us'))}."
+            f"{iso(from_us)}."
         ),
         advice="Compare with another source: the feed may have stood still, or trading was halted.",
         at=subject.opened_at[rows],
@@ -247,7 +243,7 @@ def stale_prices(subject: Subject) -> Defect | None:
 
 
 def _longest_usual(still: Bools, lengths: np.ndarray) -> float:
-    """Bars from which on a run is no longer chance."""
+    """Length from which on a run is not due to chance."""
     if not len(lengths):
         return math.inf
     moving = max(len(still) - int(still.sum()), 1)

@@ -55,7 +55,7 @@ def unadjusted_split(subject: Subject) -> Defect | None:
     verb = "divide" if first.ratio > 1 else "multiply"
     other = "multiply" if first.ratio > 1 else "divide"
     by = f"{max(first.ratio, 1 / first.ratio):g}"
-    at = iso(np.datetime64(int(subject.opened_at[first.row]), "us"))
+    at = iso(subject.opened_at[first.row])
     return Defect(
         count=len(found),
         values=f"{before:g} to {after:g}: {listed}",

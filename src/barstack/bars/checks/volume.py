@@ -42,7 +42,7 @@ def zero_volume(subject: Subject) -> Defect | None:
         return None
     flat = int((empty & _flat(subject)).sum())
     share = f"{count:,} of {len(subject):,} ({100 * count / len(subject):.2g} %)"
-    first, last = (iso(np.datetime64(int(at), "us")) for at in subject.opened_at[empty][[0, -1]])
+    first, last = (iso(at) for at in subject.opened_at[empty][[0, -1]])
     when = f"at {first}" if count == 1 else f"from {first} to {last}"
     mostly = subject.mostly_at(subject.opened_at[empty])
     when += f", {mostly}" if mostly else ""
@@ -109,7 +109,7 @@ def _daily(subject: Subject) -> tuple[Floats, Ints]:
 
 def _sharpest(level: Floats, at: int) -> int:
     """The day nearby between which and the day before the volume differs the most."""
-    reach = _WINDOW // 2  # medians hardly tell the days apart that lie so near
+    reach = _WINDOW // 2  # medians hardly distinguish days that lie so near
     nearby = np.arange(max(at - reach, _WINDOW), min(at + reach, len(level) - _WINDOW) + 1)
     means = [level[day : day + _NEAR].mean() - level[day - _NEAR : day].mean() for day in nearby]
     return int(nearby[np.argmax(np.abs(means))])
@@ -140,8 +140,8 @@ def _level_shifts(level: Floats) -> list[int]:
         sign = np.sign(shift[at - _WINDOW])
         earlier, later = _around(level, at, _FOR_GOOD)
         outer = (level[max(at - _FOR_GOOD, 0) :][:_WINDOW], level[: at + _FOR_GOOD][-_WINDOW:])
-        apart = (later - earlier, later - np.median(outer[0]), np.median(outer[1]) - earlier)
-        stays = min(sign * np.array(apart)) > math.log(_FACTOR)
+        differences = (later - earlier, later - np.median(outer[0]), np.median(outer[1]) - earlier)
+        stays = min(sign * np.array(differences)) > math.log(_FACTOR)
         if size > least and near * sign > 0.8 * math.log(_FACTOR) and stays:
             found.append(at)
     return sorted(found)

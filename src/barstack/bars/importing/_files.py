@@ -26,12 +26,12 @@ BLOCK_BYTES = 32 << 20
 BLOCK_ROWS = 1_000_000
 _MOST_CELLS = 16_000_000  # of a block: tables may have thousands of columns
 _LONGEST_LINE = 16 << 20
-# What unpacks to more times its size than this holds no prices, whatever it holds.
+# A file that unpacks to more than this many times its size holds no prices.
 _SMALL, _PACKED = 256 << 20, 200
 
 
 def ending_of(file: Path) -> str | None:
-    """The ending by which a file is known to hold a table, or None.
+    """The ending that marks a file as a table, or None.
 
     >>> ending_of(Path("bars/SPY.csv.gz")), ending_of(Path("notes.md"))
     ('.csv.gz', None)
@@ -105,7 +105,7 @@ def _refuse_bomb(file: Path, unpacked: int) -> None:
 
 def _columnar_batches(file: Path, block_rows: int) -> Iterator[pl.DataFrame]:
     scan = pl.scan_parquet if ending_of(file) == ".parquet" else pl.scan_ipc
-    table = scan(file, glob=False)  # its name is a name, whatever marks are in it
+    table = scan(file, glob=False)  # a name may contain such marks
     n_rows = int(table.select(pl.len()).collect().item())
     width = len(table.collect_schema())
     _refuse_bomb(file, 8 * n_rows * width)
@@ -142,7 +142,7 @@ def blocks(file: Path, encoding: str, block_bytes: int) -> Iterator[bytes]:
                 if held:
                     yield held
                 held = block[:end]
-    # A last line that does not end belongs to the lines before it, and is counted among them.
+    # A last line without an end belongs to the block before it.
     if last := held + rest + decoder.decode(b"", final=True).encode():
         yield last
 
@@ -186,22 +186,22 @@ def column_names(head: list[str], layout: Layout) -> list[str]:
 
 
 def _parsed(block: bytes, names: list[str], layout: Layout, file: Path) -> pl.DataFrame:
-    # Several columns of one name, such as the empty one of an index, must stay apart for polars.
-    apart = [f"{place}" for place in range(len(names))]
+    # polars needs distinct names where several columns share one, such as an empty one.
+    places = [f"{place}" for place in range(len(names))]
     if not block.strip():
-        table = pl.DataFrame({name: [] for name in apart}, schema=dict.fromkeys(apart, pl.String))
+        table = pl.DataFrame({name: [] for name in places}, schema=dict.fromkeys(places, pl.String))
     else:
         table = pl.read_csv(
             block,
             separator=layout.separator,
             has_header=False,
-            schema=dict.fromkeys(apart, pl.String),
+            schema=dict.fromkeys(places, pl.String),
         )
     table = table.filter(~pl.all_horizontal(pl.all().is_null()))  # rows that a sheet leaves empty
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise DataError(f"{file} has several columns called {repeated[0]!r}. Rename or remove one.")
-    return table.rename(dict(zip(apart, names, strict=True)))
+    return table.rename(dict(zip(places, names, strict=True)))
 
 
 _SYMBOL = "{symbol}"
@@ -209,23 +209,23 @@ _USUAL = (".parquet", ".csv")  # named in sentences; ENDINGS has them all
 
 
 def is_pattern(path: str | Path) -> bool:
-    """Whether a path stands for many, as `data/*_5min.csv` does."""
+    """Whether a path is a pattern such as `data/*_5min.csv`."""
     return any(mark in str(path) for mark in ("*", "?", _SYMBOL))
 
 
 def find_files(path: str | Path, folder: Path | str = ".") -> dict[str, list[Path]]:
     """Files by symbol, from a file, a folder, or a pattern; relative paths start at `folder`.
 
-    A file's symbol is its name without the ending; under a pattern, what the star stands for, or
+    A file's symbol is its name without the ending; under a pattern, what the star matches, or
     `{symbol}` where there is more than one star. A file or folder whose own name holds such marks
-    is itself. Raises `DataError` when there is none.
+    is taken literally. Raises `DataError` when there is none.
     """
     whole = Path(folder) / Path(path).expanduser()
     if is_pattern(path) and not whole.exists():
         return _by_pattern(Path(folder), str(Path(path).expanduser()))
     if whole.is_dir():
         files = [file for file in sorted(whole.iterdir()) if _holds(file)]
-        # Beside other files, text is notes about them.
+        # Beside other files, text files are notes about them.
         tables = [file for file in files if not (ending_of(file) or "").startswith(".txt")]
         found = _by_symbol((stem_of(file), file) for file in tables or files)
         if not found:

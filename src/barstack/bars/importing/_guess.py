@@ -13,11 +13,17 @@ import polars as pl
 from barstack.core.arrays import Ints
 from barstack.core.errors import ConfigError, DataError, did_you_mean
 
+from .._bars import COLUMNS
 from .._columns import as_polars, check_years, parse_text
-from .._validation import COLUMNS
 from ._files import batches, is_text
-from ._guess_clock import guess_clock, guess_length
-from ._guess_columns import guess_prices, guess_symbol_column, guess_unnamed, guess_volume, plain
+from ._guess_clock import WrittenTimes, guess_clock, guess_length
+from ._guess_columns import (
+    guess_prices,
+    guess_symbol_column,
+    guess_unnamed,
+    guess_volume,
+    plain,
+)
 from ._guess_text import guess_numbers, guess_text
 from ._guess_times import guess_time
 from ._layout import Clue, Given, Layout, Reading
@@ -26,13 +32,6 @@ from ._tables import named_table
 # Years of minutes for one symbol. What is read later must still agree with what was guessed.
 _SAMPLE_BYTES = 24 << 20
 _SAMPLE_ROWS = 400_000
-
-
-def sample(file: Path, layout: Layout) -> pl.DataFrame:
-    """The table, or its beginning where it is long."""
-    return next(batches(file, layout, block_bytes=_SAMPLE_BYTES, block_rows=_SAMPLE_ROWS))
-
-
 SETTINGS = (*Reading.model_fields, "dayfirst", "symbol")
 _MOST_FILES = 8
 _MOST_SERIES = 16
@@ -42,11 +41,11 @@ _CLOSES = ("close time", "time period end", "end time")
 
 @dataclass(frozen=True)
 class Guess:
-    """What was guessed of a table.
+    """How a table is guessed to be read.
 
     clues  one for each setting
     first  the first rows, read accordingly; None while something must be answered
-    where  what was looked at
+    where  the file or folder
     """
 
     clues: tuple[Clue, ...]
@@ -55,7 +54,7 @@ class Guess:
 
     @property
     def open(self) -> tuple[Clue, ...]:
-        """What nobody can tell from the table."""
+        """Settings that the table does not show."""
         return tuple(clue for clue in self.clues if clue.open)
 
     @property
@@ -67,7 +66,7 @@ class Guess:
 
     @property
     def likeliest(self) -> Reading:
-        """As `reading`, with nothing said where something is open."""
+        """As `reading`, with the defaults of settings that are open."""
         values: dict[str, Any] = {}
         columns: dict[str, str] = {}
         for clue in self.clues:
@@ -81,7 +80,7 @@ class Guess:
 
 
 def sentence(unanswered: Sequence[Clue]) -> str:
-    """What must be said, and how."""
+    """Which settings must be given, and how."""
     parts = []
     for clue in unanswered:
         choices = f" ({', '.join(clue.choices)})" if clue.choices else ""
@@ -89,115 +88,124 @@ def sentence(unanswered: Sequence[Clue]) -> str:
     return " ".join(parts)
 
 
-def guess(source: Any, said: Given | None = None) -> Guess:
+def guess(source: Any, given: Given | None = None) -> Guess:
     """Guess how a table, a file, or several files of one kind are to be read.
 
-    source  a pandas or polars table, a path, or paths of files laid out alike
-    said    what need not be guessed, by the names of `Reading`'s fields; `columns` maps time,
-            open and so on to the table's own names, `dayfirst` tells 05/01 from 01/05
+    Parameters
+    ----------
+    source
+        A pandas or polars table, a path, or paths of files with the same layout.
+    given
+        Settings that need not be guessed, by the names of `Reading`'s fields; `columns` maps time,
+        open and so on to the table's own names, `dayfirst` distinguishes 05/01 from 01/05.
 
-    Raises `DataError` where there is no table, `ConfigError` for unknown settings.
+    Raises
+    ------
+    DataError
+        Where there is no table.
+    ConfigError
+        For unknown settings.
 
     >>> table = pl.DataFrame({"Date": ["2026-01-05", "2026-01-06"], "Open": [1.0, 1.1],
     ...     "High": [1.2, 1.2], "Low": [0.9, 1.0], "Last": [1.1, 1.2]})
     >>> guess(table, {"calendar": "XNYS"}).reading.settings()["columns"]["close"]
     'Last'
     """
-    said = dict(said or {})
-    for setting in said:
+    given = dict(given or {})
+    for setting in given:
         if setting not in SETTINGS:
             raise ConfigError(f"Unknown setting {setting!r}. {did_you_mean(setting, SETTINGS)}")
-    Reading(**{name: value for name, value in said.items() if name in Reading.model_fields})
+    Reading(**{name: value for name, value in given.items() if name in Reading.model_fields})
     if isinstance(source, (str, Path)):
         source = [Path(source)]
     if isinstance(source, (list, tuple)) and source and isinstance(source[0], (str, Path)):
-        return _guess_files([Path(file) for file in source], said)
-    return _guess_tables([as_polars(source, "table")], Layout(), [], said, "table", own=False)
+        return _guess_files([Path(file) for file in source], given)
+    return _guess_tables([as_polars(source, "table")], Layout(), [], given, "table", own=False)
 
 
-def _guess_files(files: list[Path], said: dict[str, Any]) -> Guess:
+def _guess_files(files: list[Path], given: dict[str, Any]) -> Guess:
     step = max(1, len(files) // _MOST_FILES)
     chosen = files[::step][:_MOST_FILES]
-    faults: list[DataError] = []
+    errors: list[DataError] = []
     tables: list[pl.DataFrame] = []
     layout, found = Layout(), list[Clue]()
     for file in chosen:
         try:
             if not tables:
-                layout, found = guess_text(file, said) if is_text(file) else (Layout(), [])
-            table = sample(file, layout)
-        except DataError as fault:  # one bad file does not hide how the others are to be read
-            faults.append(fault)
+                layout, found = guess_text(file, given) if is_text(file) else (Layout(), [])
+            table = next(batches(file, layout, block_bytes=_SAMPLE_BYTES, block_rows=_SAMPLE_ROWS))
+        except DataError as error:  # one bad file does not hide how the others are to be read
+            errors.append(error)
             continue
         if not tables or table.columns == tables[0].columns:
             tables.append(table)
     if not tables:
-        raise faults[0]
+        raise errors[0]
     where = str(files[0]) if len(files) == 1 else f"{files[0].parent}"
-    return _guess_tables(tables, layout, found, said, where, own=not is_text(chosen[0]))
+    return _guess_tables(tables, layout, found, given, where, own=not is_text(chosen[0]))
 
 
 def _guess_tables(
     tables: list[pl.DataFrame],
     layout: Layout,
     found: list[Clue],
-    said: dict[str, Any],
+    given: dict[str, Any],
     where: str,
     *,
     own: bool,
 ) -> Guess:
     raw = pl.concat(tables, how="vertical_relaxed")
-    # A list, a record, bytes or a length of time are no time, no number and no symbol.
-    raw = raw.select(n for n, kind in raw.schema.items() if not _holds_many(kind))
+    # A list, a record, bytes or a duration is no time, no number and no symbol.
+    raw = raw.select(
+        name
+        for name, kind in raw.schema.items()
+        if not (kind.is_nested() or kind in (pl.Binary, pl.Object, pl.Duration))
+    )
     if not len(raw):
         raise DataError(f"{where} holds no bars: no rows below the names of the columns.")
-    columns = said.get("columns", {})
-    times = guess_time(raw, said, where)
+    columns = given.get("columns", {})
+    times = guess_time(raw, given, where)
     found = [*found, *times]
     taken = {clue.value for clue in times if clue.setting.startswith("columns.")}
-    found += guess_numbers(raw.select([n for n in raw.columns if n not in taken]), said)
+    found += guess_numbers(raw.select([n for n in raw.columns if n not in taken]), given)
     marks = {each.setting: each.value for each in found}
     decimal, thousands = marks.get("decimal") or ".", marks.get("thousands") or ""
     prices = list(guess_prices(raw, columns))
     if layout.header_lines == 0 and all(each.open for each in prices):
         prices = guess_unnamed(raw, taken, decimal, thousands) or prices
     found += prices
-    symbols = guess_symbol_column(raw, said, taken)
+    symbols = guess_symbol_column(raw, given, taken)
     if not any(each.setting == "columns.volume" for each in prices):
         known = taken | {each.value for each in prices} | ({symbols.value} if symbols else set())
         found.append(guess_volume(raw, columns, known, decimal, thousands))
     found += [symbols] if symbols else []
     if any(each.open for each in found):
         return Guess(tuple(found), None, where)
-    return _with_clock(tables, found, said, where, own=own)
-
-
-def _holds_many(kind: pl.DataType) -> bool:
-    return kind.is_nested() or kind in (pl.Binary, pl.Object, pl.Duration)
+    return _with_clock(tables, found, given, where, own=own)
 
 
 def _with_clock(
-    tables: list[pl.DataFrame], found: list[Clue], said: dict[str, Any], where: str, *, own: bool
+    tables: list[pl.DataFrame], found: list[Clue], given: dict[str, Any], where: str, *, own: bool
 ) -> Guess:
     reading = Guess(tuple(found), None, where).likeliest
     named = [named_table(table, reading.layout, where, lenient=True) for table in tables]
     for raw, table in zip(tables, named, strict=True):
-        if table["timestamp"].null_count() > len(table) // 2:  # then the format is at fault
+        if table["timestamp"].null_count() > len(table) // 2:  # then the format is wrong
             named_table(raw, reading.layout, where)
     time_column = next(each.value for each in found if each.setting == "columns.time")
     series, zoned = _series(named, where)
     key = plain(time_column)
     if not zoned and any(word in key.split() for word in ("utc", "gmt")):
         found.append(Clue("timezone", "UTC", f"Column {time_column!r} says so.", "sure"))
-        said = said | {"timezone": "UTC"}
-    length, length_us = guess_length(series, said)
+        given = given | {"timezone": "UTC"}
+    length, length_us = guess_length(series, given)
     found.append(length)
     if length_us is not None:
         end = "open" if key in _OPENS else "close" if key in _CLOSES else None
         own = own and _is_own(tables[0])
         dates = named[0]["timestamp"].dtype == pl.Date
-        clock = guess_clock(series, length_us, said, zoned=zoned, named=end, own=own, dates=dates)
         settled = {each.setting for each in found}
+        clock = guess_clock(WrittenTimes(series, zoned, end, own, dates), length_us, given)
         found += [each for each in clock if each.setting not in settled]
     return Guess(tuple(found), named[0].head(5), where)
 
@@ -222,7 +230,7 @@ def _series(named: list[pl.DataFrame], where: str) -> tuple[list[Ints], bool]:
 
 
 def _is_own(table: pl.DataFrame) -> bool:
-    """Whether a table has the one form in which barstack itself writes bars."""
+    """Whether a table has the form in which barstack itself writes bars."""
     time = table.schema.get("timestamp")
     return table.columns == ["timestamp", *COLUMNS] and (
         isinstance(time, pl.Datetime) and time.time_zone == "UTC"

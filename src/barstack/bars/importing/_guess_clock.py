@@ -5,164 +5,50 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
 from barstack.core.arrays import Ints
 from barstack.core.times import DAY_US, format_duration, parse_duration
 
-from .._clocks import METATRADER, clock_of
+from .._clocks import METATRADER, clock_of, on_clock
 from .._sessions import ALWAYS, FX, Sessions, sessions
-from ._layout import Clue, Given, given
-from ._markets import MARKETS, ZONES, Fit, Market, fit, never_closes, trading, utc
+from ._layout import Clue, Given, as_given
+from ._markets import MARKETS, ZONES, HoursFit, MarketHours, fit_hours, never_closes, trading, utc
+
+_FEWEST_WEEKS = 3  # that show the zone of a market which closes at weekends only
+_MOST_ODD = 0.03  # share of strays and absences with which a calendar still fits
 
 
 @dataclass(frozen=True)
-class _Days:
-    """How days of bars compare with the sessions of a calendar."""
+class WrittenTimes:
+    """The times of a table as they are written.
 
-    calendar: str
-    stray: int  # bars on no session, or on one that has a bar already
-    absent: int  # sessions without a bar
-    bars: int
+    series  (n_bars,) of each symbol, microseconds; UTC where `zoned`
+    zoned   whether the times carry a zone
+    end     the end of the bar that the column's name tells, "open" or "close", if any
+    own     whether the table has the form in which barstack itself writes bars
+    dates   whether the column holds dates without a time of day
+    """
 
-    @property
-    def odd(self) -> float:
-        return (self.stray + self.absent) / max(self.bars, 1)
+    series: list[Ints]
+    zoned: bool
+    end: str | None
+    own: bool
+    dates: bool
 
-
-def guess_days(
-    series: list[Ints],
-    length_us: int,
-    said: Given,
-    *,
-    zoned: bool,
-    named: str | None,
-    own: bool,
-    dates: bool,
-) -> list[Clue]:
-    """As `guess_clock`; a date names the session that it is known to close with."""
-    found = []
-    if length_us > DAY_US:
-        because = "Bars longer than a day have no session of a calendar to end with."
-        weeks = Clue("calendar", ALWAYS, because, "likely")
-        found.append(given("calendar", said["calendar"]) if "calendar" in said else weeks)
-        calendar: str | None = str(found[0].value)
-    else:
-        found.append(_calendar_of_days(series, said))
-        calendar = found[0].value
-    found += day_zone(series, length_us, calendar, said)
-    if "hours" in said:
-        found.append(given("hours", said["hours"]))
-    midnight = all(bool((stamps % DAY_US == 0).all()) for stamps in series)
-    zone, stamp = _stamp_of_days(series, calendar, length_us, said, midnight, zoned, own, dates)
-    if not zoned and not midnight:
-        found.append(given("timezone", said["timezone"]) if "timezone" in said else zone)
-    if "stamp" in said:
-        stamp = given("stamp", said["stamp"])
-    elif named and stamp.open:
-        stamp = Clue("stamp", named, "The column's name says so.", "sure")
-    return [*found, stamp]
+    def unknown_stamp(self, because: str) -> Clue:
+        """The stamp where the times do not show it."""
+        if self.end:
+            return Clue("stamp", self.end, "The column's name says so.", "sure")
+        if self.own:
+            form = "The table has barstack's own form, where timestamp is the start of a bar."
+            return Clue("stamp", "open", form, "likely")
+        return Clue("stamp", None, because, "unsure", ("open", "close"))
 
 
-def day_zone(series: list[Ints], length_us: int, calendar: str | None, said: Given) -> list[Clue]:
-    """The clock on which bars longer than an hour begin, where it is not that of UTC."""
-    if "day_zone" in said:
-        return [given("day_zone", said["day_zone"])]
-    zone = clock_of(np.concatenate(series), length_us) if calendar == ALWAYS else None
-    because = "On this clock they begin at one time all year: two days have 23 and 25 hours."
-    return [Clue("day_zone", zone, because, "sure")] if zone else []
-
-
-def _calendar_of_days(series: list[Ints], said: Given) -> Clue:
-    if "calendar" in said:
-        return given("calendar", said["calendar"])
-    days = np.concatenate([stamps // DAY_US for stamps in series])
-    weekdays = np.bincount((days + 4) % 7, minlength=7)
-    if len(days) >= 14 and weekdays.min() > len(days) / 14:
-        because = f"Every day of the week has bars, Saturdays {weekdays[6]} of {len(days)}."
-        return Clue("calendar", ALWAYS, because, "sure")
-    calendars = dict.fromkeys(market.calendar for market in MARKETS)
-    found = sorted((_compare(series, each) for each in calendars), key=lambda each: each.odd)
-    best, second = found[0], found[1]
-    because = (
-        f"{best.bars - best.stray:,} of {best.bars:,} bars lie on sessions of {best.calendar}, and "
-        f"{best.absent:,} of its sessions have none."
-    )
-    if best.odd > 0.03 or best.bars < 5 or second.odd <= best.odd:
-        fitting = tuple(each.calendar for each in found if each.odd <= best.odd + 0.01)
-        return Clue("calendar", None, because, "unsure", (*fitting, ALWAYS))
-    sure = best.odd < 0.002 and best.bars > 200
-    return Clue("calendar", best.calendar, because, "sure" if sure else "likely")
-
-
-def _compare(series: list[Ints], calendar: str) -> _Days:
-    found = sessions(calendar)
-    stray = absent = bars = 0
-    for stamps in series:
-        day, _, _, inside = found.locate(stamps, DAY_US)
-        on = np.unique(day[inside])
-        bars += len(stamps)
-        stray += len(stamps) - len(on)
-        if len(on):
-            ends = np.searchsorted(found.day, [on[0], on[-1]])
-            absent += int(ends[1] - ends[0]) + 1 - len(on)
-    return _Days(calendar, stray, absent, bars)
-
-
-def _stamp_of_days(
-    series: list[Ints],
-    calendar: str | None,
-    length_us: int,
-    said: Given,
-    midnight: bool,
-    zoned: bool,
-    own: bool,
-    dates: bool,
-) -> tuple[Clue, Clue]:
-    """Timezone and stamp; the zone is only asked for where times of day stand in the table."""
-    zone = Clue("timezone", None, "Times carry none.", "unsure", ("UTC", "America/New_York"))
-    if calendar not in (None, ALWAYS):
-        hours = sessions(str(calendar))
-        for name in (None,) if zoned else (hours.zone, "UTC"):
-            if end := _end(series, hours, said.get("timezone", name), midnight):
-                said_so = (
-                    "A date names the session." if end == "date" else f"At the session's {end}."
-                )
-                known = Clue("timezone", name, said_so, "likely") if name else zone
-                return known, Clue("stamp", "open" if end == "date" else end, said_so, "sure")
-    if calendar is not None and dates:
-        because = "A date names the day that begins with it."
-        return zone, Clue("stamp", "open", because, "likely")
-    if own:
-        because = "The table has barstack's own form, where timestamp is the start of a bar."
-        return zone, Clue("stamp", "open", because, "likely")
-    because = "A bar's day may begin or end at this time."
-    return zone, Clue("stamp", None, because, "unsure", ("open", "close"))
-
-
-def _end(series: list[Ints], hours: Sessions, zone: str | None, midnight: bool) -> str | None:
-    """Whether bars carry their session's date, or its open, or its close; None for neither."""
-    if midnight:
-        return "date"
-    stamps = np.concatenate([utc(each, zone) for each in series])
-    for end, moments in (("close", hours.close), ("open", hours.open)):
-        if np.isin(stamps, moments).mean() > 0.9:
-            return end
-    # Yahoo and others write the midnight of the market's own clock.
-    local = pl.Series(stamps).cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(hours.zone)
-    wall = local.dt.replace_time_zone(None).to_physical().to_numpy()
-    return "date" if bool((wall % DAY_US == 0).all()) else None
-
-
-_WEEKS_TELL = 3  # of a market that closes at weekends only
-
-OPEN_BY_NAME = "The column's name says so."
-
-
-def guess_length(series: list[Ints], said: Given) -> tuple[Clue, int | None]:
-    """How long a bar is."""
-    if "bar" in said:
-        return given("bar", said["bar"]), parse_duration(said["bar"])
+def guess_length(series: list[Ints], given: Given) -> tuple[Clue, int | None]:
+    """The length of a bar, as a clue and in microseconds."""
+    if "bar" in given:
+        return as_given("bar", given["bar"]), parse_duration(given["bar"])
     steps = np.concatenate([np.diff(stamps) for stamps in series] or [np.empty(0, np.int64)])
     if not len(steps):
         return Clue("bar", None, "There is one bar only.", "unsure"), None
@@ -178,128 +64,120 @@ def guess_length(series: list[Ints], said: Given) -> tuple[Clue, int | None]:
     return Clue("bar", length, because, "sure" if share > 0.6 else "likely"), length_us
 
 
-def guess_clock(
-    series: list[Ints],
-    length_us: int,
-    said: Given,
-    *,
-    zoned: bool,
-    named: str | None,
-    own: bool,
-    dates: bool,
-) -> list[Clue]:
-    """Calendar, hours, timezone and which end of a bar is stamped.
+def guess_clock(times: WrittenTimes, length_us: int, given: Given) -> list[Clue]:
+    """Calendar, hours, day zone, timezone, and which end of a bar is stamped."""
+    guessed = (_guess_intraday if length_us < DAY_US else _guess_days)(times, length_us, given)
+    return [
+        as_given(each.setting, given[each.setting]) if each.setting in given else each
+        for each in guessed
+    ]
 
-    series  times of each symbol as they are written, microseconds; UTC where `zoned`
-    named   which end the column's name tells, if any
-    own     whether the table has the very form in which barstack writes bars
-    dates   whether the column holds dates without a time of day
-    """
-    if length_us >= DAY_US:
-        return guess_days(series, length_us, said, zoned=zoned, named=named, own=own, dates=dates)
-    full, n_saturdays = never_closes(series, length_us)
-    if said.get("calendar") == ALWAYS or ("calendar" not in said and full > 0.5 * n_saturdays):
-        return _around_the_clock(series, length_us, full, n_saturdays, said, zoned, named, own)
-    stamps = (named,) if named else (said["stamp"],) if "stamp" in said else ("open", "close")
-    fitting = _fitting(series, length_us, stamps, said, zoned)
+
+def _guess_intraday(times: WrittenTimes, length_us: int, given: Given) -> list[Clue]:
+    full, n_saturdays = never_closes(times.series, length_us)
+    if given.get("calendar") == ALWAYS or ("calendar" not in given and full > 0.5 * n_saturdays):
+        because = f"{full} of {n_saturdays} Saturday(s) are as full as other days."
+        calendar = Clue("calendar", ALWAYS, because, "sure" if full > 1 else "likely")
+        zone = _day_zone(times, length_us, ALWAYS, given)
+        because = "Nothing closes, so no session shows it."
+        return [calendar, *zone, *_unknown(times, given, because)]
+    fitting = _fitting(times, length_us, given)
     if not fitting:
-        return _no_market(said, zoned, named, own)
+        because = "Bars fit the hours of no market known here."
+        choices = tuple(dict.fromkeys([*(each.calendar for each in MARKETS), ALWAYS]))
+        calendar = Clue("calendar", None, because, "unsure", choices)
+        return [calendar, *_unknown(times, given, because)]
     tightest = fitting[0].market
     same = [each for each in fitting if each.market == tightest]
-    # The zone of the market itself comes first, and of zones that mean the same it is the one.
+    # The zone of the market itself comes first, and is preferred among zones that mean the same.
     best = min(same, key=lambda each: (not each.edged, each.stray))
     rivals = [
         each
         for each in same
-        if each.reading != best.reading
+        if each.moments != best.moments
         and not best.contradicts(each)
         and not (best.edged and not each.edged)
     ]
-    return [
-        *_calendar(best, fitting, said),
-        *([] if zoned else [_zone(best, rivals, said)]),
-        _stamp(best, rivals, said, named, own),
-    ]
+    hours = Clue("hours", best.market.hours, f"Bars lie in {best.market.trades}.", "sure")
+    zone = [] if times.zoned else [_zone(best, rivals)]
+    return [_calendar(best, fitting), hours, *zone, _stamp(best, rivals, times)]
 
 
-def _fitting(
-    series: list[Ints], length_us: int, stamps: tuple[str, ...], said: Given, zoned: bool
-) -> list[Fit]:
-    """All readings under which bars lie in the shortest hours that they fit, twins included."""
+def _unknown(times: WrittenTimes, given: Given, because: str) -> list[Clue]:
+    """Hours, timezone and stamp where no session shows them."""
+    found = [as_given("hours", given["hours"])] if "hours" in given else []
+    if not times.zoned:
+        found.append(Clue("timezone", None, because, "unsure", ("UTC", "America/New_York")))
+    return [*found, times.unknown_stamp(because)]
+
+
+def _fitting(times: WrittenTimes, length_us: int, given: Given) -> list[HoursFit]:
+    """All interpretations under which bars lie in the shortest hours that they fit."""
+    end = times.end or given.get("stamp")
+    stamps = (end,) if end else ("open", "close")
     starts: dict[tuple[str | None, str], list[Ints]] = {}
-    fitting: list[Fit] = []
-    for market in _markets(said):
+    fitting: list[HoursFit] = []
+    for market in _markets(given):
         if fitting and _length_of(market) != _length_of(fitting[0].market):
             break
-        for zone in (None,) if zoned else _zones(market, said):
+        zones = list(dict.fromkeys([trading(market).zone, *ZONES]))
+        zones = [given["timezone"]] if "timezone" in given else zones
+        for zone in (None,) if times.zoned else zones:
             for stamp in stamps:
                 if (zone, stamp) not in starts:
                     shift = length_us if stamp == "close" else 0
-                    starts[zone, stamp] = [utc(each, zone) - shift for each in series]
-                found = fit(starts[zone, stamp], length_us, market, zone, stamp)
+                    starts[zone, stamp] = [utc(each, zone) - shift for each in times.series]
+                found = fit_hours(starts[zone, stamp], length_us, market, zone, stamp)
                 fitting += [found] if found.fits else []
     return fitting
 
 
-def _markets(said: Given) -> list[Market]:
-    if "calendar" not in said:
+def _markets(given: Given) -> list[MarketHours]:
+    if "calendar" not in given:
         return list(MARKETS)
-    wanted = [each for each in MARKETS if each.calendar == said["calendar"]]
-    if "hours" in said:
-        wanted = [each for each in wanted if each.hours == said["hours"]]
-    hours = said.get("hours", "regular")
-    return wanted or [Market(said["calendar"], hours, f"hours of {said['calendar']}")]
+    wanted = [each for each in MARKETS if each.calendar == given["calendar"]]
+    if "hours" in given:
+        wanted = [each for each in wanted if each.hours == given["hours"]]
+    hours = given.get("hours", "regular")
+    return wanted or [MarketHours(given["calendar"], hours, f"hours of {given['calendar']}")]
 
 
-def _zones(market: Market, said: Given) -> list[str]:
-    if "timezone" in said:
-        return [said["timezone"]]
-    return list(dict.fromkeys([trading(market).zone, *ZONES]))
-
-
-def _calendar(best: Fit, fitting: list[Fit], said: Given) -> list[Clue]:
-    market = best.market
-    hours = Clue("hours", market.hours, f"Bars lie in {market.trades}.", "sure")
-    if "hours" in said:
-        hours = given("hours", said["hours"])
-    if "calendar" in said:
-        return [given("calendar", market.calendar), hours]
-    span = _length_of(market)
-    twins = [
-        each
-        for each in fitting
-        if each.market != market
-        and _length_of(each.market) == span
-        and each.stray + each.absent <= best.stray + best.absent
-    ]
-    strays = f", but for {best.stray} day(s)" if best.stray else ""
-    because = f"On {best.days} day(s) bars lie in {market.trades}{strays}."
-    if twins:
-        names = tuple(dict.fromkeys([market.calendar, *(each.market.calendar for each in twins)]))
-        because = f"Bars fit the hours of {' and '.join(names)} alike."
-        return [Clue("calendar", None, because, "unsure", names), hours]
-    odd = best.stray + best.absent
-    if market.pause_us == 0 and market.calendar != FX and odd > max(3, 0.03 * best.sessions):
-        # Toronto keeps New York's hours and other holidays.
-        because += f" {best.absent} of its sessions have none."
-        return [Clue("calendar", None, because, "unsure", (market.calendar, ALWAYS)), hours]
-    if best.edged and best.sessions >= 10:
-        certainty = "sure"
-    else:
-        spread = best.days >= 5 and best.filled >= 0.6
-        certainty = "likely" if best.edged or spread else "unsure"
-    choices = (market.calendar, ALWAYS) if certainty == "unsure" else ()
-    return [Clue("calendar", market.calendar, because, certainty, choices), hours]
-
-
-def _length_of(market: Market) -> int:
+def _length_of(market: MarketHours) -> int:
     found = trading(market)
     return int(np.median(found.close - found.open))
 
 
-def _zone(best: Fit, rivals: list[Fit], said: Given) -> Clue:
-    if "timezone" in said:
-        return given("timezone", said["timezone"])
+def _calendar(best: HoursFit, fitting: list[HoursFit]) -> Clue:
+    market = best.market
+    twins = [
+        each.market.calendar
+        for each in fitting
+        if each.market != market
+        and _length_of(each.market) == _length_of(market)
+        and each.stray + each.absent <= best.stray + best.absent
+    ]
+    if twins:
+        names = tuple(dict.fromkeys([market.calendar, *twins]))
+        because = f"Bars fit the hours of {' and '.join(names)} alike."
+        return Clue("calendar", None, because, "unsure", names)
+    strays = f", but for {best.stray} day(s)" if best.stray else ""
+    because = f"On {best.days} day(s) bars lie in {market.trades}{strays}."
+    odd = best.stray + best.absent
+    if (
+        market.pause_us == 0
+        and market.calendar != FX
+        and odd > max(3, _MOST_ODD * best.sessions)  # Toronto has New York's hours, other holidays
+    ):
+        because += f" {best.absent} of its sessions have none."
+        return Clue("calendar", None, because, "unsure", (market.calendar, ALWAYS))
+    if best.edged and best.sessions >= 10:
+        return Clue("calendar", market.calendar, because, "sure")
+    if best.edged or (best.days >= 5 and best.filled >= 0.6):
+        return Clue("calendar", market.calendar, because, "likely")
+    return Clue("calendar", market.calendar, because, "unsure", (market.calendar, ALWAYS))
+
+
+def _zone(best: HoursFit, rivals: list[HoursFit]) -> Clue:
     others = [each for each in rivals if each.zone != best.zone]
     if others or not best.edged:
         names = tuple(dict.fromkeys(str(each.zone) for each in (best, *others)))
@@ -307,7 +185,7 @@ def _zone(best: Fit, rivals: list[Fit], said: Given) -> Clue:
         if not others:
             because = f"Times carry none, and bars do not fill {best.market.trades}."
         return Clue("timezone", None, because, "unsure", names)
-    if best.market.calendar == FX and best.sessions < _WEEKS_TELL * 5:
+    if best.market.calendar == FX and best.sessions < _FEWEST_WEEKS * 5:
         # It closes at weekends alone: over one of them, at which clocks changed or the source began
         # late, another zone fits as well.
         because = f"Times carry none, and {best.sessions} session(s) show too few weekends."
@@ -323,71 +201,125 @@ def _zone(best: Fit, rivals: list[Fit], said: Given) -> Clue:
     return Clue("timezone", None, because, "unsure", (str(best.zone), METATRADER, "UTC"))
 
 
-def _stamp(best: Fit, rivals: list[Fit], said: Given, named: str | None, own: bool) -> Clue:
-    if "stamp" in said:
-        return given("stamp", said["stamp"])
-    if named:
-        return Clue("stamp", named, OPEN_BY_NAME, "sure")
+def _stamp(best: HoursFit, rivals: list[HoursFit], times: WrittenTimes) -> Clue:
     if not best.edged:
         # A few strays in years are a source's habit, not its clock, and gold begins its week an
-        # hour after currencies. Taken for ends by mistake, bars would be known a bar too early.
+        # hour after currencies. Ends mistaken for starts would make bars known a bar too early.
         edges = f"{best.begins:.0%} begin and {best.ends:.0%} end with these bars"
         because = f"Of {best.sessions} session(s) {edges}: too few to show which end is stamped."
-        return unknown_stamp(because, own)
-    if any(each.stamp != best.stamp for each in rivals):
-        return unknown_stamp("Both ends of a bar lie in the session either way.", own)
+        return times.unknown_stamp(because)
+    if times.end or any(each.stamp != best.stamp for each in rivals):
+        return times.unknown_stamp("Both ends of a bar lie in the session either way.")
     other = "ends" if best.stamp == "open" else "starts"
     because = f"Read as {other} of bars, times lie outside {best.market.trades}."
     return Clue("stamp", best.stamp, because, "sure")
 
 
-def unknown_stamp(because: str, own: bool) -> Clue:
-    """What nothing tells, but for a table in barstack's own form."""
-    if own:
-        form = "The table has barstack's own form, where timestamp is the start of a bar."
-        return Clue("stamp", "open", form, "likely")
-    return Clue("stamp", None, because, "unsure", ("open", "close"))
-
-
-def unknown_zone(because: str) -> Clue:
-    """A zone that must be named."""
-    return Clue("timezone", None, because, "unsure", ("UTC", "America/New_York"))
-
-
-def _around_the_clock(
-    series: list[Ints],
-    length_us: int,
-    full: int,
-    n_saturdays: int,
-    said: Given,
-    zoned: bool,
-    named: str | None,
-    own: bool,
+def _day_zone(
+    times: WrittenTimes, length_us: int, calendar: str | None, given: Given
 ) -> list[Clue]:
-    because = f"{full} of {n_saturdays} Saturday(s) are as full as other days."
-    calendar = Clue("calendar", ALWAYS, because, "sure" if full > 1 else "likely")
-    found = [given("calendar", ALWAYS) if "calendar" in said else calendar]
-    found += day_zone(series, length_us, ALWAYS, said)
-    return [*found, *_unknown(said, zoned, named, own, "Nothing closes, so no session shows it.")]
+    """The clock on which bars longer than an hour begin, where it is not that of UTC."""
+    if "day_zone" in given:
+        return [as_given("day_zone", given["day_zone"])]
+    zone = clock_of(np.concatenate(times.series), length_us) if calendar == ALWAYS else None
+    because = "On this clock they begin at one time all year: two days have 23 and 25 hours."
+    return [Clue("day_zone", zone, because, "sure")] if zone else []
 
 
-def _no_market(said: Given, zoned: bool, named: str | None, own: bool) -> list[Clue]:
-    because = "Bars fit the hours of no market known here."
-    choices = tuple(dict.fromkeys([*(each.calendar for each in MARKETS), ALWAYS]))
-    calendar = Clue("calendar", None, because, "unsure", choices)
-    found = [given("calendar", said["calendar"]) if "calendar" in said else calendar]
-    return [*found, *_unknown(said, zoned, named, own, because)]
+def _guess_days(times: WrittenTimes, length_us: int, given: Given) -> list[Clue]:
+    """Bars of a day or longer; a date names the session with whose close the bar is known."""
+    if "calendar" in given:
+        calendar = as_given("calendar", given["calendar"])
+    elif length_us > DAY_US:
+        because = "Bars longer than a day have no session of a calendar to end with."
+        calendar = Clue("calendar", ALWAYS, because, "likely")
+    else:
+        calendar = _calendar_of_days(times.series)
+    midnight = all(bool((stamps % DAY_US == 0).all()) for stamps in times.series)
+    zone, stamp = _stamp_of_days(times, calendar.value, given, midnight)
+    return [
+        calendar,
+        *_day_zone(times, length_us, calendar.value, given),
+        *([as_given("hours", given["hours"])] if "hours" in given else []),
+        *([] if times.zoned or midnight else [zone]),
+        stamp,
+    ]
 
 
-def _unknown(said: Given, zoned: bool, named: str | None, own: bool, because: str) -> list[Clue]:
-    found = []
-    if "hours" in said:
-        found.append(given("hours", said["hours"]))
-    if not zoned:
-        zone = given("timezone", said["timezone"]) if "timezone" in said else unknown_zone(because)
-        found.append(zone)
-    if "stamp" in said:
-        return [*found, given("stamp", said["stamp"])]
-    if named:
-        return [*found, Clue("stamp", named, OPEN_BY_NAME, "sure")]
-    return [*found, unknown_stamp(because, own)]
+@dataclass(frozen=True)
+class _DaysFit:
+    """Days of bars compared with the sessions of a calendar."""
+
+    calendar: str
+    stray: int  # bars on no session, or on one that has a bar already
+    absent: int  # sessions without a bar
+    bars: int
+
+    @property
+    def odd(self) -> float:
+        return (self.stray + self.absent) / max(self.bars, 1)
+
+
+def _calendar_of_days(series: list[Ints]) -> Clue:
+    days = np.concatenate([stamps // DAY_US for stamps in series])
+    weekdays = np.bincount((days + 4) % 7, minlength=7)
+    if len(days) >= 14 and weekdays.min() > len(days) / 14:
+        because = f"Every day of the week has bars, Saturdays {weekdays[6]} of {len(days)}."
+        return Clue("calendar", ALWAYS, because, "sure")
+    calendars = dict.fromkeys(market.calendar for market in MARKETS)
+    found = sorted((_compare(series, each) for each in calendars), key=lambda each: each.odd)
+    best, second = found[0], found[1]
+    because = (
+        f"{best.bars - best.stray:,} of {best.bars:,} bars lie on sessions of {best.calendar}, and "
+        f"{best.absent:,} of its sessions have none."
+    )
+    if best.odd > _MOST_ODD or best.bars < 5 or second.odd <= best.odd:
+        fitting = tuple(each.calendar for each in found if each.odd <= best.odd + 0.01)
+        return Clue("calendar", None, because, "unsure", (*fitting, ALWAYS))
+    sure = best.odd < 0.002 and best.bars > 200
+    return Clue("calendar", best.calendar, because, "sure" if sure else "likely")
+
+
+def _compare(series: list[Ints], calendar: str) -> _DaysFit:
+    found = sessions(calendar)
+    stray = absent = bars = 0
+    for stamps in series:
+        day, _, _, inside = found.locate(stamps, DAY_US)
+        on = np.unique(day[inside])
+        bars += len(stamps)
+        stray += len(stamps) - len(on)
+        if len(on):
+            ends = np.searchsorted(found.day, [on[0], on[-1]])
+            absent += int(ends[1] - ends[0]) + 1 - len(on)
+    return _DaysFit(calendar, stray, absent, bars)
+
+
+def _stamp_of_days(
+    times: WrittenTimes, calendar: str | None, given: Given, midnight: bool
+) -> tuple[Clue, Clue]:
+    """Timezone and stamp; the zone is only needed where the table has times of day."""
+    zone = Clue("timezone", None, "Times carry none.", "unsure", ("UTC", "America/New_York"))
+    if calendar not in (None, ALWAYS):
+        hours = sessions(str(calendar))
+        for name in (None,) if times.zoned else (hours.zone, "UTC"):
+            end = "date" if midnight else _end(times, hours, given.get("timezone", name))
+            if end:
+                because = "A date names the session."
+                if end != "date":
+                    because = f"At the session's {end}."
+                known = Clue("timezone", name, because, "likely") if name else zone
+                return known, Clue("stamp", "open" if end == "date" else end, because, "sure")
+    if calendar is not None and times.dates:
+        because = "A date names the day that begins with it."
+        return zone, Clue("stamp", "open", because, "likely")
+    return zone, times.unknown_stamp("A bar's day may begin or end at this time.")
+
+
+def _end(times: WrittenTimes, hours: Sessions, zone: str | None) -> str | None:
+    """Whether bars carry their session's date, its open or its close; None for none of these."""
+    stamps = np.concatenate([utc(each, zone) for each in times.series])
+    for end, moments in (("close", hours.close), ("open", hours.open)):
+        if np.isin(stamps, moments).mean() > 0.9:
+            return end
+    # Yahoo and others write the midnight of the market's own clock.
+    return "date" if bool((on_clock(stamps, hours.zone) % DAY_US == 0).all()) else None

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from .._bars import PRICES
-from ._layout import ZEROS, Clue, Given, given
+from ._layout import ZEROS, Clue, Given, as_given
 from ._tables import parse_numbers
 
 # The first name of each row is the surest. Names are compared without case, marks and numbering.
@@ -32,7 +32,7 @@ _QUOTED = re.compile(r"^(bid|ask) ?(o|h|l|c|open|high|low|close)$")
 
 
 def plain(name: str) -> str:
-    """A column's name as vendors' names are compared.
+    """A column's name normalised for comparison with vendors' names.
 
     >>> [plain(name) for name in ("<OPEN>", "1. open", "Close/Last", "mid_c", "AdjClose")]
     ['open', 'open', 'close last', 'mid c', 'adj close']
@@ -42,13 +42,13 @@ def plain(name: str) -> str:
     return " ".join(re.sub(r"[^0-9a-z$%]+", " ", words).split())
 
 
-def guess_prices(raw: pl.DataFrame, said: Given) -> Iterator[Clue]:
+def guess_prices(raw: pl.DataFrame, given: Given) -> Iterator[Clue]:
     """Open, high, low and close."""
     by_plain = _by_plain(raw)
     for role in PRICES:
         setting = f"columns.{role}"
-        if role in said:
-            yield given(setting, said[role])
+        if role in given:
+            yield as_given(setting, given[role])
             continue
         found = [(name, by_plain[name]) for name in _NAMES[role] if name in by_plain]
         adjusted = [by_plain[name] for name in _ADJUSTED if name in by_plain]
@@ -79,12 +79,12 @@ def guess_prices(raw: pl.DataFrame, said: Given) -> Iterator[Clue]:
 
 
 def guess_volume(
-    raw: pl.DataFrame, said: Given, taken: set[str], decimal: str, thousands: str
+    raw: pl.DataFrame, given: Given, taken: set[str], decimal: str, thousands: str
 ) -> Clue:
     """Volume, or zeros where there is none."""
     setting = "columns.volume"
-    if "volume" in said:
-        return given(setting, said["volume"])
+    if "volume" in given:
+        return as_given(setting, given["volume"])
     by_plain = _by_plain(raw)
     found = [by_plain[name] for name in _NAMES["volume"] if name in by_plain]
     # Exports of currencies carry a volume of zeros beside the count of ticks.
@@ -111,10 +111,10 @@ def guess_volume(
     return Clue(setting, ZEROS, "There is none: zeros stand in for it.", "likely")
 
 
-def guess_symbol_column(raw: pl.DataFrame, said: Given, taken: set[str]) -> Clue | None:
-    """The column that names symbols, where there is one; without a header, one of words."""
-    if "symbol_column" in said:
-        return given("symbol_column", said["symbol_column"])
+def guess_symbol_column(raw: pl.DataFrame, given: Given, taken: set[str]) -> Clue | None:
+    """The column of symbols, where there is one; without a header, one of words."""
+    if "symbol_column" in given:
+        return as_given("symbol_column", given["symbol_column"])
     by_plain = _by_plain(raw)
     unnamed = [own for key, own in by_plain.items() if key.startswith("column ")]
     for own in [by_plain[name] for name in _SYMBOL if name in by_plain] + unnamed:
@@ -125,7 +125,7 @@ def guess_symbol_column(raw: pl.DataFrame, said: Given, taken: set[str]) -> Clue
         )
         words = not symbols.str.contains(r"^[\d.,:\s-]*$").any()
         if not len(symbols) or not (words or plain(own) in _SYMBOL[:4]):
-            continue  # a code, a name or an asset in figures may be anything
+            continue  # a code or name in digits may be anything
         many = f"{len(symbols)} symbols, the first {symbols[0]}" if len(symbols) > 1 else symbols[0]
         certainty = "likely" if own in unnamed else "sure"
         return Clue("symbol_column", own, f"Column {own!r} holds {many}.", certainty)
@@ -158,7 +158,7 @@ def _free(raw: pl.DataFrame) -> tuple[str, ...]:
 
 
 def _numeric(raw: pl.DataFrame) -> list[str]:
-    """Columns of numbers that no other meaning is known for."""
+    """Columns of numbers."""
     numeric = []
     for name in raw.columns:
         column = raw[name]
@@ -174,7 +174,7 @@ def _numeric(raw: pl.DataFrame) -> list[str]:
 def guess_unnamed(raw: pl.DataFrame, times: set[str], decimal: str, thousands: str) -> list[Clue]:
     """Open, high, low, close and volume of a table without a header.
 
-    The order open, high, low, close is everybody's; high and low must prove it.
+    The order open, high, low, close is universal; high and low must confirm it.
     """
     after = max((raw.columns.index(name) for name in times), default=-1) + 1
     names = raw.columns[after : after + 5]

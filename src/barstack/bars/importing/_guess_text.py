@@ -15,7 +15,7 @@ from barstack.core.errors import DataError
 
 from ._files import blocks, opened
 from ._guess_times import how_written
-from ._layout import Clue, Given, Layout, given
+from ._layout import Clue, Given, Layout, as_given
 from ._tables import NOTHING
 
 _SEPARATORS = (",", ";", "\t", "|")
@@ -25,13 +25,13 @@ _NUMBER = re.compile(r"^[\s$€£¥]*[+-]?(\d[\d.,' \u00a0\u202f]*|\.\d+)([eE][+
 _HEAD_BYTES = 1 << 16
 
 
-def guess_text(file: Path, said: Given) -> tuple[Layout, list[Clue]]:
-    """Encoding, separator and header of a file; decimal marks need its columns first."""
-    encoding = _encoding(file, said)
+def guess_text(file: Path, given: Given) -> tuple[Layout, list[Clue]]:
+    """Encoding, separator and header of a file; number formats are guessed from its columns."""
+    encoding = _encoding(file, given)
     lines = _head(file, encoding.value)
-    separator, width, skip = _separator(lines, file, said)
+    separator, width, skip = _separator(lines, file, given)
     rows = list(csv.reader(lines[skip:], delimiter=separator.value))
-    header = _header_lines(rows, width, said)
+    header = _header_lines(rows, width, given)
     layout = Layout(
         encoding=encoding.value,
         separator=separator.value,
@@ -45,9 +45,9 @@ def guess_text(file: Path, said: Given) -> tuple[Layout, list[Clue]]:
     return layout, [each for each in found if each.because]
 
 
-def _encoding(file: Path, said: Given) -> Clue:
-    if "encoding" in said:
-        return given("encoding", said["encoding"])
+def _encoding(file: Path, given: Given) -> Clue:
+    if "encoding" in given:
+        return as_given("encoding", given["encoding"])
     try:
         with opened(file) as stream:
             head = stream.read(_HEAD_BYTES)
@@ -75,14 +75,14 @@ def _head(file: Path, encoding: str) -> list[str]:
     return first.decode().split("\n")[: _LINES + 20]
 
 
-def _separator(lines: list[str], file: Path, said: Given) -> tuple[Clue, int, int]:
+def _separator(lines: list[str], file: Path, given: Given) -> tuple[Clue, int, int]:
     """The separator under which most columns hold numbers or times; fields a row; lines above."""
     best: list[tuple[int, str, int, int]] = []
-    for mark in (said["separator"],) if "separator" in said else _SEPARATORS:
+    for mark in (given["separator"],) if "separator" in given else _SEPARATORS:
         rows = list(csv.reader(lines, delimiter=mark))
         counts = Counter(len(row) for row in rows if row)
         width = counts.most_common(1)[0][0] if counts else 0
-        # Above the header may stand titles: shorter lines, or as sheets write them, filled up.
+        # Titles may precede the header: shorter lines, or padded ones as sheets write them.
         skip = next(
             (
                 place
@@ -97,13 +97,13 @@ def _separator(lines: list[str], file: Path, said: Given) -> tuple[Clue, int, in
         best.append((clean, mark, width, skip))
     best.sort(key=lambda each: -each[0])
     clean, mark, width, skip = best[0]
-    if clean < 4 and "separator" not in said:
+    if clean < 4 and "separator" not in given:
         raise DataError(
             f"{file} is no table of bars: no separator gives four columns of numbers; its first "
             f"line is {lines[0][:60] if lines else ''!r}. Name the separator, or another file."
         )
-    if "separator" in said:
-        return given("separator", mark), width, skip
+    if "separator" in given:
+        return as_given("separator", mark), width, skip
     if len(best) > 1 and best[1][0] == clean:
         marks = tuple(each[1] for each in best if each[0] == clean)
         return Clue("separator", mark, "Several fit.", "unsure", marks), width, skip
@@ -112,16 +112,16 @@ def _separator(lines: list[str], file: Path, said: Given) -> tuple[Clue, int, in
 
 
 def _is_clean(column: tuple[str, ...]) -> bool:
-    """Whether all but missing values are numbers or times."""
+    """Whether all values, missing ones aside, are numbers or times."""
     values = [value.strip() for value in column if value.strip().lower() not in NOTHING]
     if not values:
         return False
     return all(map(_NUMBER.match, values)) or how_written(pl.Series(values)) is not None
 
 
-def _header_lines(rows: list[list[str]], width: int, said: Given) -> Clue:
-    if "header_lines" in said:
-        return given("header_lines", said["header_lines"])
+def _header_lines(rows: list[list[str]], width: int, given: Given) -> Clue:
+    if "header_lines" in given:
+        return as_given("header_lines", given["header_lines"])
     first = [cell.strip() for cell in rows[0]]
     if any(_NUMBER.match(cell) or how_written(pl.Series([cell])) for cell in first if cell):
         return Clue("header_lines", 0, "The first line holds values, not names.", "sure")
@@ -137,19 +137,19 @@ _NUMERIC = "^[+-]?(\\d[\\d.,' \u00a0\u202f]*|[.,]\\d+)([eE][+-]?\\d+)?$"
 _OTHER = {".": ",", ",": "."}
 
 
-def guess_numbers(raw: pl.DataFrame, said: Given) -> list[Clue]:
-    """Decimal mark and thousands, from all numbers written as text; nothing where it is 1234.5."""
-    if "decimal" in said and "thousands" in said:
-        return [given(key, said[key]) for key in ("decimal", "thousands")]
+def guess_numbers(raw: pl.DataFrame, given: Given) -> list[Clue]:
+    """Decimal mark and thousands, from all numbers written as text; none for plain 1234.5."""
+    if "decimal" in given and "thousands" in given:
+        return [as_given(key, given[key]) for key in ("decimal", "thousands")]
     texts = [each for each in raw.get_columns() if _holds_numbers(each)]
     columns = [each.filter(each.str.contains(_NUMERIC)) for each in map(_stripped, texts)]
     values = pl.concat([each.rename("value") for each in columns] or [pl.Series(dtype=pl.String)])
-    if "decimal" in said:
-        return [given("decimal", said["decimal"]), *_thousands(values, said["decimal"])]
-    if "thousands" in said:
-        mark = given("thousands", said["thousands"])
+    if "decimal" in given:
+        return [as_given("decimal", given["decimal"]), *_thousands(values, given["decimal"])]
+    if "thousands" in given:
+        mark = as_given("thousands", given["thousands"])
         if mark.value in _OTHER:
-            return [given("decimal", _OTHER[mark.value]), mark]
+            return [as_given("decimal", _OTHER[mark.value]), mark]
         return [*(each for each in _both_marks(values, columns) if each.setting == "decimal"), mark]
     return _both_marks(values, columns)
 
@@ -163,7 +163,7 @@ def _both_marks(values: pl.Series, columns: list[pl.Series]) -> list[Clue]:
 
 
 def _thousands(values: pl.Series, decimal: str) -> list[Clue]:
-    """The mark between thousands where that before fractions is known."""
+    """The mark between thousands where the decimal mark is known."""
     other = values.filter(values.str.contains(_OTHER[decimal], literal=True))
     mark, shown = (_OTHER[decimal], other[0]) if len(other) else _spaced(values)
     return [Clue("thousands", mark, f"Numbers are written as in {shown}.", "sure")] if mark else []

@@ -13,10 +13,9 @@ import polars as pl
 
 from barstack.core.errors import DataError
 
-from .._columns import ISO_8601
-from .._validation import first_row
+from .._columns import ISO_8601, first_row
 from ._guess_columns import plain
-from ._layout import EPOCHS, Clue, Given, given
+from ._layout import EPOCHS, Clue, Given, as_given
 from ._tables import joined, own_column, parse_times
 
 _DATE_FORMS = {
@@ -69,14 +68,14 @@ def _each_form() -> Iterator[tuple[str, re.Pattern[str]]]:
 
 
 _COUNT = r"^\d{9,19}$"
-EXAMPLES = ("%d.%m.%Y %H:%M", "epoch ms")  # for what nobody can guess
+EXAMPLES = ("%d.%m.%Y %H:%M", "epoch ms")  # where none can be guessed
 
 
 @dataclass(frozen=True)
 class Written:
-    """How a column of times is written.
+    """The format of a column of times.
 
-    forms    those in which every value can be read; two where day and month cannot be told
+    forms    those in which every value can be read; two where day and month are ambiguous
     because  the evidence
     """
 
@@ -119,7 +118,7 @@ _UNITS = {"epoch s": "seconds", "epoch ms": "milliseconds", "epoch us": "microse
 
 
 def _epoch(text: pl.Series) -> str | None:
-    """The unit in which all counts lie between 1990 and 2100."""
+    """The unit in which all counts lie between 1990 and 2100, or None."""
     counts = text.cast(pl.Int64, strict=False).to_numpy()
     for unit, per_second in zip(EPOCHS, (1, 10**3, 10**6, 10**9), strict=True):
         seconds = counts / per_second
@@ -146,7 +145,7 @@ def _evidence(text: pl.Series, forms: list[str]) -> str:
 
 
 def likely_forms(column: pl.Series) -> list[str]:
-    """Those in which the most values can be read, if more than half."""
+    """Formats in which the most values can be read, if more than half."""
     text = column.drop_nulls().cast(pl.String).str.strip_chars()
     samples = text.gather_every(max(1, len(text) // 5))
     forms = [form for form, pattern in _all_forms() if any(map(pattern.match, samples))]
@@ -161,7 +160,7 @@ def likely_forms(column: pl.Series) -> list[str]:
 
 _Pick = tuple[str, str | None]  # the column of times, and the one of dates beside it
 
-# The surest first: a column that says which end of the bar it is comes before one that does not.
+# The surest first: a column that names an end of the bar precedes one that does not.
 _TIME_NAMES = (
     "open time", "opentime", "time period start", "start time", "timestamp", "datetime",
     "date time", "time utc", "date utc", "timestamp utc", "datetime utc", "date gmt", "time gmt",
@@ -173,18 +172,18 @@ _DATES = ("date", "day", "dtyyyymmdd", "tradedate", "trade date")
 _CLOCKS = ("time", "clock", "timeofday", "time of day", "hour")
 
 
-def guess_time(raw: pl.DataFrame, said: Given, where: str) -> list[Clue]:
-    """The time column, or those of date and time of day, and how they are written.
+def guess_time(raw: pl.DataFrame, given: Given, where: str) -> list[Clue]:
+    """The time column, or those of date and time of day, and their format.
 
-    Raises `DataError` where a column is not there, or is not written as was said.
+    Raises `DataError` where a column is not there, or is not in the given format.
     """
-    columns = said.get("columns", {})
+    columns = given.get("columns", {})
     picked = [(columns["time"], columns.get("date"))] if "time" in columns else _candidates(raw)
-    if "time_format" in said:
-        return _written_as_said(raw, columns, picked, said["time_format"], where)
+    if "time_format" in given:
+        return _in_given_format(raw, columns, picked, given["time_format"], where)
     for own, date in picked:
         if written := how_written(_column(raw, own, date, where)):
-            return [*_place(raw, columns, own, date, picked), _form(written, said.get("dayfirst"))]
+            return [*_place(raw, columns, own, date, picked), _form(written, given.get("dayfirst"))]
     if not picked:
         return [_nowhere(raw, "in a form that is known")]
     own, date = picked[0]
@@ -199,10 +198,11 @@ def _column(raw: pl.DataFrame, own: str, date: str | None, where: str) -> pl.Ser
 def _place(
     raw: pl.DataFrame, columns: Given, own: str, date: str | None, picked: list[_Pick]
 ) -> list[Clue]:
-    """Which column, or which two."""
+    """The clue of the column, or of the two columns."""
     if "time" in columns:
         return [
-            given(f"columns.{role}", columns[role]) for role in ("time", "date")[: 1 + bool(date)]
+            as_given(f"columns.{role}", columns[role])
+            for role in ("time", "date")[: 1 + bool(date)]
         ]
     rivals = [name for name, _ in picked if name != own and _may_be_time(raw[name])]
     aside = f", before {rivals[0]!r}" if rivals else ""
@@ -217,11 +217,11 @@ def _nowhere(raw: pl.DataFrame, form: str) -> Clue:
     return Clue("columns.time", None, because, "unsure", tuple(raw.columns[:8]))
 
 
-def _written_as_said(
+def _in_given_format(
     raw: pl.DataFrame, columns: Given, picked: list[_Pick], form: str, where: str
 ) -> list[Clue]:
-    """The first column of which most can be read so."""
-    if "time" not in columns and form not in EPOCHS:  # any number might count something
+    """The first column of which most values can be read in the given format."""
+    if "time" not in columns and form not in EPOCHS:  # any number may be a count
         named = _by_name(raw)
         others = [name for name in raw.columns if name not in named]
         picked = [*picked, *((name, None) for name in (*named, *others))]
@@ -230,7 +230,7 @@ def _written_as_said(
     for own, date in picked:
         column = _column(raw, own, date, where)
         if 2 * parse_times(column, form).null_count() < len(column):
-            return [*_place(raw, columns, own, date, picked), given("time_format", form)]
+            return [*_place(raw, columns, own, date, picked), as_given("time_format", form)]
     column = _column(raw, *picked[0], where)
     row = first_row(parse_times(column, form).is_null())
     way = next(each for each in (*likely_forms(column), *EXAMPLES) if each != form)
@@ -241,7 +241,7 @@ def _written_as_said(
 
 
 def _unread(column: pl.Series) -> Clue:
-    """How times are written must be said; with the first value that shows why."""
+    """The clue that the format must be given, with the first value that shows why."""
     forms = likely_forms(column)
     odd = column.is_not_null()
     why = "is in no form that is known"
@@ -256,7 +256,7 @@ def _form(written: Written, dayfirst: bool | None) -> Clue:
     forms = written.forms
     if dayfirst is not None and len(forms) > 1:
         wanted = [form for form in forms if form and form.startswith("%d") == dayfirst]
-        return given("time_format", wanted[0])
+        return as_given("time_format", wanted[0])
     if len(forms) > 1:
         because = f"Written {written.because}: {forms[0]} or {forms[1]}."
         return Clue("dayfirst", None, because, "unsure", ("--dayfirst", "--monthfirst"))
@@ -265,14 +265,14 @@ def _form(written: Written, dayfirst: bool | None) -> Clue:
 
 
 def _candidates(raw: pl.DataFrame) -> list[_Pick]:
-    """Columns that may tell the time, each alone or with one of dates, the best first."""
+    """Columns that may hold the time, each alone or with one of dates, the best first."""
     by_plain = {plain(name): name for name in reversed(raw.columns)}
     pairs: list[_Pick] = [
         (by_plain[clock], by_plain[date])
         for date, clock in product(_DATES, _CLOCKS)
         if date in by_plain and clock in by_plain and _is_clock(raw[by_plain[clock]])
     ]
-    # Absolute times first: beside them a column of local times says nothing new.
+    # Absolute times first: a column of local times beside them adds nothing.
     named = _by_name(raw)
     others = [name for name in raw.columns if name not in named and "close" not in plain(name)]
     singles = [*sorted(named, key=lambda name: not _is_absolute(raw[name])), *others]

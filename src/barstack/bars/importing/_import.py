@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from barstack.core.clock import timestamp
@@ -20,23 +19,23 @@ from barstack.core.errors import BarstackError, ConfigError, DataError, StorageE
 from barstack.core.files import sha256_of
 from barstack.core.progress import Progress
 
-from .._columns import utc_microseconds
+from .._bars import COLUMNS
+from .._columns import stamps_of, utc_microseconds
 from .._frames import table_from_frame
-from .._validation import COLUMNS
 from ..catalog import Catalog, Collection, Facts
 from ._files import batches
 from ._layout import Reading
 from ._markets import check_agrees
-from ._repairs import Repairs, refuse_faults, repaired
+from ._repairs import Repairs, refuse_violations, repaired
 from ._tables import named_table
 
 MOST_ROWS = 1_000_000  # at once; checking them takes several times their 50 MB
 
 
 class Staged:
-    """Give it pieces with `add`; take each symbol's rows back in the order they came.
+    """Collects pieces of tables by symbol; returns each symbol's rows in the order added.
 
-    folder  where to keep what is too much for memory; nothing of it stays
+    folder  for rows that exceed memory; it is empty again afterwards
     """
 
     def __init__(self, folder: Path, most_rows: int = MOST_ROWS) -> None:
@@ -45,7 +44,7 @@ class Staged:
         self._folder: Path | None = None
         self._waiting: dict[str, list[pl.DataFrame]] = {}
         self._rows = 0
-        # Of each symbol: files in which its rows lie together, from which row, how many.
+        # By symbol: files that hold a run of its rows, its first row, its length.
         self._places: dict[str, list[tuple[Path, int, int]]] = {}
 
     def __enter__(self) -> Staged:
@@ -98,13 +97,13 @@ LOG = "imports.jsonl"
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """Rows of one symbol that one file brought, or why it brought none.
+class ImportOutcome:
+    """Rows of one symbol imported from one file, or why none were.
 
     rows      in the file
     new, same, revised  as the catalog counts them
     repairs   rows that each repair moved or dropped
-    error     the sentence, where nothing was taken
+    error     the sentence, where nothing was imported
     """
 
     file: str
@@ -121,7 +120,9 @@ class Outcome:
         return asdict(self)
 
 
-def write_down(folder: Path, outcomes: list[Outcome], sha256: str, reading: dict[str, Any]) -> None:
+def write_log(
+    folder: Path, outcomes: list[ImportOutcome], sha256: str, reading: dict[str, Any]
+) -> None:
     """Append a line for each symbol to the collection's log; returns when the disk has them."""
     now = timestamp()
     with (folder / LOG).open("a") as log:
@@ -133,17 +134,18 @@ def write_down(folder: Path, outcomes: list[Outcome], sha256: str, reading: dict
 
 
 _MB = 1 << 20
+_TIME = pl.Datetime("us", "UTC")
 
 
 @dataclass(frozen=True)
 class Import:
-    """What to bring in, and how.
+    """What to import, and how.
 
     into     name of the collection
     files    by symbol; a file with a symbol column says its symbols itself
-    reading  how to read all of them; `bar` must be said
+    reading  of all files; `bar` must be given
     revise   whether rows that differ from stored ones replace them
-    guessed  whether calendar, zone and stamps were guessed, so that all rows must bear them out
+    guessed  whether calendar, zone or stamp were guessed, so that all rows must confirm them
     """
 
     into: str
@@ -156,16 +158,18 @@ class Import:
     most_rows: int = MOST_ROWS
 
 
-def run_import(job: Import, catalog: Catalog, progress: Progress | None = None) -> list[Outcome]:
-    """Bring files into a collection of the catalog; what became of each symbol of each file.
+def run_import(
+    job: Import, catalog: Catalog, progress: Progress | None = None
+) -> list[ImportOutcome]:
+    """Import files into a collection of the catalog; the outcome for each symbol of each file.
 
-    A file that cannot be taken is an outcome with an error, and the others go on. What was taken
-    is on disk for good, so the same import after an interruption goes on where it stopped. Raises
+    A file that cannot be imported is an outcome with an error, and the others go on. Imported rows
+    are durable, so the same import after an interruption continues where it stopped. Raises
     `ConfigError` when the collection holds other bars, `StorageError` when the disk refuses.
     """
     reading = job.reading
     if reading.bar is None:
-        raise ConfigError("Say how long a bar is with bar: 5min.")
+        raise ConfigError("Set how long a bar is with bar: 5min.")
     facts = Facts(
         bar=reading.bar,
         calendar=reading.calendar,
@@ -176,7 +180,7 @@ def run_import(job: Import, catalog: Catalog, progress: Progress | None = None) 
     collection = catalog.create(job.into, facts)
     files = [(symbol, file) for symbol, files in job.files.items() for file in files]
     sizes = {file: file.stat().st_size // _MB + 1 for _, file in files}
-    outcomes: list[Outcome] = []
+    outcomes: list[ImportOutcome] = []
     with (progress or Progress()).step(f"import {job.into}", sum(sizes.values())) as step:
         for symbol, file in files:
             outcomes += _import_file(job, collection, symbol, file, _Steps(step, sizes[file]))
@@ -184,7 +188,7 @@ def run_import(job: Import, catalog: Catalog, progress: Progress | None = None) 
 
 
 class _Steps:
-    """Megabytes of one file, as they are read; what is left over when it is done."""
+    """Progress through one file in megabytes."""
 
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress, self._left = progress, total
@@ -203,8 +207,8 @@ class _Steps:
 
 def _import_file(
     job: Import, collection: Collection, symbol: str, file: Path, steps: _Steps
-) -> list[Outcome]:
-    outcomes: list[Outcome] = []
+) -> list[ImportOutcome]:
+    outcomes: list[ImportOutcome] = []
     with Staged(collection.folder, job.most_rows) as staged:
         try:
             for name, table in _timed(job, file, symbol, steps):
@@ -214,13 +218,13 @@ def _import_file(
         except StorageError:
             raise
         except BarstackError as error:
-            outcomes.append(Outcome(str(file), symbol, error=str(error)))
+            outcomes.append(ImportOutcome(str(file), symbol, error=str(error)))
         else:
             for name in staged.symbols():
                 outcomes.append(_import_symbol(job, collection, name, file, staged))
     taken = [each for each in outcomes if each.error is None]
     if taken:
-        write_down(collection.folder, taken, sha256_of(file), job.reading.settings())
+        write_log(collection.folder, taken, sha256_of(file), job.reading.settings())
     steps.done()
     return outcomes
 
@@ -237,15 +241,10 @@ def _timed(
             continue
         whole = table.filter(pl.col("timestamp").is_not_null()) if lenient else table
         stamps = utc_microseconds(whole["timestamp"], reading.timezone, file.name)
-        timed = whole.with_columns(pl.Series("timestamp", stamps).cast(pl.Datetime("us", "UTC")))
-        if len(whole) < len(table):  # they are counted among the rows that are dropped
-            nowhere = table.filter(pl.col("timestamp").is_null())
-            timed = pl.concat(
-                [
-                    timed,
-                    nowhere.with_columns(pl.lit(None, pl.Datetime("us", "UTC")).alias("timestamp")),
-                ]
-            )
+        timed = whole.with_columns(pl.Series("timestamp", stamps).cast(_TIME))
+        if len(whole) < len(table):  # rows without a time count among the dropped ones
+            without = table.filter(pl.col("timestamp").is_null())
+            timed = pl.concat([timed, without.with_columns(timestamp=pl.lit(None, _TIME))])
         if reading.symbol_column is None:
             yield symbol, timed.select("timestamp", *COLUMNS)
             continue
@@ -261,11 +260,11 @@ def _timed(
 
 def _import_symbol(
     job: Import, collection: Collection, symbol: str, file: Path, staged: Staged
-) -> Outcome:
+) -> ImportOutcome:
     try:
         repairs: dict[str, int] = {}
         rows, held = 0, list[pl.DataFrame]()
-        # Nothing is stored before all of it is found clean.
+        # Nothing is stored before all rows are checked.
         for piece in _checked(job, collection, symbol, file, staged, repairs):
             rows += len(piece)
             held = [*held, piece] if rows <= job.most_rows else []
@@ -279,9 +278,9 @@ def _import_symbol(
     except StorageError:
         raise
     except BarstackError as error:
-        return Outcome(str(file), symbol, error=str(error))
+        return ImportOutcome(str(file), symbol, error=str(error))
     dropped = sum(count for repair, count in repairs.items() if repair != "sort")
-    return Outcome(str(file), symbol, rows + dropped, new, same, revised, repairs)
+    return ImportOutcome(str(file), symbol, rows + dropped, new, same, revised, repairs)
 
 
 def _checked(
@@ -292,7 +291,7 @@ def _checked(
     staged: Staged,
     repairs: dict[str, int],
 ) -> Iterator[pl.DataFrame]:
-    """The symbol's rows in the form that is stored, piece by piece; `repairs` counts them."""
+    """The symbol's rows in the stored form, piece by piece; `repairs` counts changed rows."""
     pieces: Iterator[pl.DataFrame] = staged.pieces(symbol)
     if job.repairs.sort or job.repairs.keep:  # rows anywhere in the file may belong together
         pieces = iter([pl.concat(list(pieces))])
@@ -304,7 +303,7 @@ def _checked(
             repairs[repair] = repairs.get(repair, 0) + count
         if not len(clean):
             continue
-        refuse_faults(clean, symbol, length_us, file.name, before_us)
+        refuse_violations(clean, symbol, length_us, file.name, before_us)
         before_us = int(clean["timestamp"].to_physical()[-1])
         table, _ = table_from_frame(
             clean,
@@ -316,8 +315,7 @@ def _checked(
             where=file.name,
         )
         if job.guessed:
-            starts = np.asarray(table["timestamp"].to_physical().to_numpy())
-            check_agrees(starts, symbol, length_us, job.reading, file.name)
+            check_agrees(stamps_of(table), symbol, length_us, job.reading, file.name)
         yield table
     if before_us is None:
         raise DataError(f"{file.name}: no row of {symbol} is left. Look at the file.")

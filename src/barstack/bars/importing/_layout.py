@@ -1,4 +1,4 @@
-"""One thing that was guessed of a table: its value, the evidence, and how sure it is."""
+"""How a foreign table is to be read, as settings, and the clues that led to them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.spec import Spec
 from barstack.core.times import parse_duration
 
+from .._bars import COLUMNS
 from .._clocks import check_zone
 from .._format import BarFormat
 from .._sessions import ALWAYS
-from .._validation import COLUMNS
 
 ZEROS = "zeros"  # what `volume` says where a table has none
 EPOCHS = {"epoch s": 1_000_000, "epoch ms": 1_000, "epoch us": 1, "epoch ns": None}
@@ -24,7 +24,7 @@ ROLES = ("time", "date", *COLUMNS)
 
 
 class Layout(Spec):
-    """Where things stand in a table, and how its times and numbers are written."""
+    """The columns of a table, and how its times and numbers are written."""
 
     # time, date, open, high, low, close, volume -> the table's own name
     columns: dict[str, str] = Field(default_factory=dict)
@@ -44,7 +44,7 @@ class Layout(Spec):
             if role not in ROLES:
                 raise ConfigError(f"Unknown column {role!r}. {did_you_mean(role, ROLES)}")
         if "date" in columns and "time" not in columns:
-            raise ConfigError("A column of dates beside one of times: say both, or name it time.")
+            raise ConfigError("A column of dates beside one of times: name both, or name it time.")
         return columns
 
     @field_validator("time_format")
@@ -77,7 +77,7 @@ class Layout(Spec):
 
 
 class Reading(Layout):
-    """A layout, and what the bars in it are: all it takes to read a table.
+    """A layout and the format of the bars in it: all that is needed to read a table.
 
     >>> Reading(columns={"time": "Date", "close": "Last"}, calendar="XNYS").settings()
     {'columns': {'time': 'Date', 'close': 'Last'}, 'calendar': 'XNYS'}
@@ -105,13 +105,13 @@ class Reading(Layout):
         return text
 
     def settings(self) -> dict[str, Any]:
-        """What differs from the defaults: the settings of provider `files` to write in a study."""
+        """Settings that differ from the defaults, as provider `files` of a study takes them."""
         defaults = Reading().content()
         return {name: value for name, value in self.content().items() if value != defaults[name]}
 
     @property
     def bar_format(self) -> BarFormat:
-        """Without where things stand in the table."""
+        """The format of the bars alone."""
         return BarFormat(
             calendar=self.calendar,
             hours=self.hours,
@@ -123,19 +123,19 @@ class Reading(Layout):
 
     @property
     def layout(self) -> Layout:
-        """Without what the bars are."""
+        """The layout alone."""
         return Layout(**{name: getattr(self, name) for name in Layout.model_fields})
 
 
-Given = Mapping[str, Any]  # what the user has said, by setting
+Given = Mapping[str, Any]  # what the user has given, by setting
 
 
 @dataclass(frozen=True)
 class Clue:
-    """One guess.
+    """One guessed setting, the evidence, and how certain it is.
 
     setting    field of `Reading`, or `columns.close` and the like
-    value      what it is taken to be; None when nothing is known
+    value      its likely value; None when nothing is known
     because    the evidence, as a sentence
     certainty  "given", "sure", "likely" or "unsure"; only the last must be answered
     choices    values to choose from when unsure
@@ -149,12 +149,12 @@ class Clue:
 
     @property
     def open(self) -> bool:
-        """Whether nobody may go on without an answer."""
+        """Whether it must be answered."""
         return self.certainty == "unsure"
 
     @property
     def option(self) -> str:
-        """How to say it on the command line."""
+        """The option of the command line that gives it."""
         if self.setting.startswith("columns."):
             return f"--columns {self.setting.removeprefix('columns.')}=NAME"
         return f"--{self.setting.replace('_', '-')}"
@@ -170,6 +170,6 @@ class Clue:
         }
 
 
-def given(setting: str, value: Any) -> Clue:
-    """What need not be guessed."""
+def as_given(setting: str, value: Any) -> Clue:
+    """The clue of a setting that the user has given."""
     return Clue(setting, value, "As you say.", "given")

@@ -1,4 +1,4 @@
-"""Whether later rows still agree with what was guessed from the first."""
+"""How well bars fit the hours in which a market trades: evidence on zones and stamps."""
 
 from __future__ import annotations
 
@@ -27,49 +27,49 @@ ZONES = (
 
 
 @dataclass(frozen=True)
-class Market:
+class MarketHours:
     """A calendar with the hours its bars lie in; `pause_us` of each session's end has no trade."""
 
     calendar: str
     hours: str
     trades: str
     pause_us: int = 0
-    busy: bool = False  # whether bars come all through the hours, once they have begun
-    around: bool = False  # whether they come all through every day, CME's pause included
+    busy: bool = False  # whether there are bars all through the hours, once they have begun
+    around: bool = False  # whether there are bars all through every day, CME's pause included
 
 
 # The shortest hours first: shares by day would fit those of futures as well.
 MARKETS = (
-    Market("XNYS", "regular", "09:30 to 16:00 New York", busy=True),
-    Market("XLON", "regular", "08:00 to 16:30 London", busy=True),
-    Market("XETR", "regular", "09:00 to 17:30 Berlin", busy=True),
-    Market("XNYS", "extended", "04:00 to 20:00 New York"),
-    Market("CMES", "regular", "18:00 to 17:00 New York", pause_us=_HOUR_US),
-    Market(FX, "regular", "Sunday 17:00 to Friday 17:00 New York", around=True),
+    MarketHours("XNYS", "regular", "09:30 to 16:00 New York", busy=True),
+    MarketHours("XLON", "regular", "08:00 to 16:30 London", busy=True),
+    MarketHours("XETR", "regular", "09:00 to 17:30 Berlin", busy=True),
+    MarketHours("XNYS", "extended", "04:00 to 20:00 New York"),
+    MarketHours("CMES", "regular", "18:00 to 17:00 New York", pause_us=_HOUR_US),
+    MarketHours(FX, "regular", "Sunday 17:00 to Friday 17:00 New York", around=True),
 )
 
 
 @lru_cache(maxsize=16)
-def trading(market: Market) -> Sessions:
+def trading(market: MarketHours) -> Sessions:
     """The market's sessions, without the pause at the end of each."""
     found = sessions(market.calendar, market.hours)
     return Sessions(found.day, found.open, found.close - market.pause_us, found.zone)
 
 
 @dataclass(frozen=True)
-class Fit:
-    """How bars lie in a market's hours when their times are read in one way.
+class HoursFit:
+    """How bars fit a market's hours when their times are read in one way.
 
     stray   days with a bar outside the hours, of `days` in all
     begins  share of sessions after a pause whose first bar begins with them
     ends    share of sessions before a pause whose last bar ends with them
-    odd_weeks  weeks in which bars lie outside at half of the pauses or more: another clock's
+    odd_weeks  weeks in which bars lie outside at half of the pauses or more: as under another clock
     absent  sessions within the bars' time that have none, of `sessions`
-    rests   whether hardly a session has bars at some time between, such as over lunch
+    rests   whether some time between has bars in hardly any session, such as lunch
     filled  share of the hours in which there are bars on some days
     """
 
-    market: Market
+    market: MarketHours
     zone: str | None
     stamp: str
     stray: int
@@ -81,7 +81,7 @@ class Fit:
     sessions: int
     rests: bool
     filled: float
-    reading: bytes  # equal when the same moments are meant
+    moments: bytes  # equal when the same moments are meant
 
     @property
     def fits(self) -> bool:
@@ -94,14 +94,16 @@ class Fit:
         """Whether bars fill the hours from end to end, so that no shift would fit."""
         return self.begins >= 0.5 and self.ends >= 0.5 and self.sessions >= 3
 
-    def contradicts(self, other: Fit) -> bool:
-        """Whether the other leaves far more bars outside, and explains nothing better."""
+    def contradicts(self, other: HoursFit) -> bool:
+        """Whether the other leaves far more bars outside, and has no better edges."""
         if not self.edged or other.begins + other.ends > self.begins + self.ends:
             return False  # a calendar that is not quite the market's leaves some outside, too
         return other.stray >= max(3, 0.01 * other.days) and other.stray >= 5 * self.stray
 
 
-def fit(starts: list[Ints], length_us: int, market: Market, zone: str | None, stamp: str) -> Fit:
+def fit_hours(
+    starts: list[Ints], length_us: int, market: MarketHours, zone: str | None, stamp: str
+) -> HoursFit:
     """How bars that start at these moments, UTC, fit a market's hours.
 
     zone, stamp  how their times were read, for the record
@@ -135,11 +137,11 @@ def fit(starts: list[Ints], length_us: int, market: Market, zone: str | None, st
     counts = _counts(slots)
     span_us = int(np.median(found.close - found.open))
     n_slots = max(1, span_us // max(length_us, _HALF_HOUR_US))
-    return Fit(
+    return HoursFit(
         market, zone, stamp, stray, days, _share(begins), _share(ends), odd_weeks, absent, counted,
         rests=(market.busy or market.around) and _rests(counts, whole=market.around),
         filled=float((counts > 0.05 * counts.max()).sum() / n_slots) if len(counts) else 0.0,
-        reading=b"".join(each.tobytes() for each in starts),
+        moments=b"".join(each.tobytes() for each in starts),
     )  # fmt: skip
 
 
@@ -160,8 +162,8 @@ def _counts(slots: list[Ints]) -> Ints:
     """In how many sessions each half hour has bars."""
     if not slots:
         return np.empty(0, np.int64)
-    apart = [each[np.r_[True, np.diff(each) != 0]] for each in slots]
-    return np.bincount(np.concatenate(apart) & 255)
+    distinct = [each[np.r_[True, np.diff(each) != 0]] for each in slots]
+    return np.bincount(np.concatenate(distinct) & 255)
 
 
 def _share(flags: list[Bools]) -> float:
@@ -180,12 +182,12 @@ def _rests(counts: Ints, *, whole: bool) -> bool:
 
 
 def utc(stamps: Ints, zone: str | None) -> Ints:
-    """UTC of times on a zone's clock; those that its clock never shows are left out."""
+    """UTC of times on a zone's clock; times that it skips are dropped."""
     return stamps if zone is None else to_utc(stamps, zone, skipped=False)
 
 
 def never_closes(series: list[Ints], length_us: int) -> tuple[int, int]:
-    """Saturdays as full as other days, and Saturdays in all."""
+    """Number of Saturdays as full as other days, and of all Saturdays."""
     full = n_saturdays = 0
     for stamps in series:
         day, count = np.unique(stamps // DAY_US, return_counts=True)
@@ -202,21 +204,21 @@ def never_closes(series: list[Ints], length_us: int) -> tuple[int, int]:
 def check_agrees(
     stamps: np.ndarray, symbol: str, length_us: int, reading: Reading, where: str
 ) -> None:
-    """`DataError` when bars lie outside the hours in which those looked at before lay.
+    """`DataError` when bars lie outside the hours of those from which the clock was guessed.
 
     stamps  starts of the bars, microseconds UTC
     """
     if reading.calendar == ALWAYS or length_us >= DAY_US or not len(stamps):
         return
     fits = [
-        fit([stamps], length_us, market, None, "open")
+        fit_hours([stamps], length_us, market, None, "open")
         for market in MARKETS
         if (market.calendar, market.hours) == (reading.calendar, reading.hours)
     ]
     for each in fits:
         another_clock = reading.timezone is not None and each.odd_weeks > 1
         if each.stray > max(2, 0.1 * each.days) or another_clock:
-            first = iso(np.datetime64(int(stamps[0]), "us"))
+            first = iso(stamps[0])
             raise DataError(
                 f"{where}: on {each.stray:,} of {each.days:,} days from {first} bars of {symbol} "
                 f"lie outside {each.market.trades}, unlike those from which calendar, timezone and "

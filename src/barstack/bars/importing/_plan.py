@@ -1,4 +1,4 @@
-"""What a path holds: which files go into which collection, and how they look to be read."""
+"""The plan of an import: which files go into which collection, and how they are read."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ._layout import Given
 
 @dataclass(frozen=True)
 class Plan:
-    """One collection to be.
+    """One collection to be imported.
 
     into   its name
-    path   where the files were looked for
+    path   of the files
     files  by symbol
     guess  how to read them
-    error  why they cannot be read at all, of one folder among many
+    error  why they cannot be read at all, for one folder among many
     """
 
     into: str
@@ -38,10 +38,10 @@ class Plan:
         return sum(map(len, self.files.values()))
 
 
-def plan_import(path: str, into: str | None, said: Given) -> list[Plan]:
+def plan_import(path: str, into: str | None, given: Given) -> list[Plan]:
     """A plan for the files at `path`; for a folder of folders one for each, by its name.
 
-    said  what need not be guessed, as `guess` takes it; `symbol` gives all files to one symbol
+    given  what need not be guessed, as `guess` takes it; `symbol` gives all files to one symbol
 
     Raises `DataError` where there is nothing to read, `ConfigError` without a name. Of many
     folders, one that cannot be read is a plan with an error.
@@ -54,13 +54,13 @@ def plan_import(path: str, into: str | None, said: Given) -> list[Plan]:
                 f"{path} holds {len(folders)} folders of files, such as {folders[0].name}; each "
                 "becomes a collection of its own name. Leave --into out, or name one of them."
             )
-        return [_plan_of_many(folder, said) for folder in folders]
+        return [_plan_of_many(folder, given) for folder in folders]
     if into is None:
         if is_pattern(path) or not whole.is_dir():
-            find_files(path)  # that nothing is there comes before what it shall be called
+            find_files(path)  # a missing file is reported before a missing name
             raise ConfigError(f"Name the collection that {path} goes into: --into NAME.")
         into = Path(os.path.abspath(whole)).name
-    return [_plan(path, into, said)]
+    return [_plan(path, into, given)]
 
 
 def _folders_of_files(whole: Path) -> list[Path]:
@@ -79,24 +79,24 @@ def _has_files(folder: Path) -> bool:
         return False
 
 
-def _plan_of_many(folder: Path, said: Given) -> Plan:
+def _plan_of_many(folder: Path, given: Given) -> Plan:
     try:
-        return _plan(str(folder), folder.name, said)
+        return _plan(str(folder), folder.name, given)
     except DataError as error:
         return Plan(folder.name, str(folder), {}, Guess((), None, str(folder)), str(error))
 
 
-def _plan(path: str, into: str, said: Given) -> Plan:
+def _plan(path: str, into: str, given: Given) -> Plan:
     files = find_files(path)
     every = [file for each in files.values() for file in each]
-    if "symbol" in said:
-        files = {str(said["symbol"]): every}
-    hints = {name: value for name, value in said.items() if name != "symbol"}
+    if "symbol" in given:
+        files = {str(given["symbol"]): every}
+    hints = {name: value for name, value in given.items() if name != "symbol"}
     return Plan(into, path, files, guess(every, hints))
 
 
 def preview(plan: Plan) -> Bars | None:
-    """The first bars, read as guessed; None while something is open. May raise `DataError`."""
+    """The first bars, read as guessed; None while a setting is open. May raise `DataError`."""
     found = plan.guess
     if found.open or found.first is None:
         return None

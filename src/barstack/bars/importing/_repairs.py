@@ -1,4 +1,4 @@
-"""Repairs that the user asks for; each says how many rows it touched."""
+"""Repairs that the user requests; each counts the rows it changed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import polars as pl
 from barstack.core.errors import DataError
 from barstack.core.spec import Spec
 
-from .._validation import COLUMNS, length_faults, order_faults, price_faults
+from .._columns import columns_of, stamps_of
+from .._validation import length_violations, order_violations, price_violations
 from ..checks import structural
 
 
 class Repairs(Spec):
-    """What may be done to a table that is not clean; by default nothing."""
+    """Repairs of a table that is not clean; by default none."""
 
     drop_bad_rows: bool = False  # without a time or a price, with prices that cannot be, overlaps
     keep: Literal["first", "last"] | None = None  # of several rows of one time
@@ -24,14 +25,14 @@ class Repairs(Spec):
 
     @property
     def any(self) -> bool:
-        """Whether anything may be done."""
+        """Whether any repair is requested."""
         return self != Repairs()
 
 
 def repaired(
     table: pl.DataFrame, repairs: Repairs, length_us: int
 ) -> tuple[pl.DataFrame, dict[str, int]]:
-    """The table after the repairs, and for each the rows it moved or dropped.
+    """The table after the repairs, and the number of rows that each moved or dropped.
 
     table  `timestamp` (datetime64[us, UTC], null where there is none) and float64 prices, volume
     """
@@ -44,48 +45,47 @@ def repaired(
 
     if repairs.drop_bad_rows:
         table = keep(table, table["timestamp"].is_not_null().to_numpy(), "drop_bad_rows")
-        columns = {name: table[name].to_numpy() for name in COLUMNS}
-        bad = np.logical_or.reduce([fault.rows for fault in price_faults(columns)])
+        columns = columns_of(table)
+        bad = np.logical_or.reduce([violation.rows for violation in price_violations(columns)])
         table = keep(table, ~bad, "drop_bad_rows")
     if repairs.sort and not table["timestamp"].is_sorted():
         order = table["timestamp"].arg_sort()
         done["sort"] = int((order.to_numpy() != np.arange(len(table))).sum())
         table = table.sort("timestamp", maintain_order=True)
     if repairs.keep is not None:
-        table = keep(table, _kept(table["timestamp"], repairs.keep), f"keep_{repairs.keep}")
+        stamps = table["timestamp"]
+        first = repairs.keep == "first"
+        kept = stamps.is_first_distinct() if first else stamps.is_last_distinct()
+        table = keep(table, kept.to_numpy(), f"keep_{repairs.keep}")
     if repairs.drop_bad_rows and len(table):
-        for fault in length_faults(_stamps(table), length_us):
-            table = keep(table, ~fault.rows, "drop_bad_rows")
+        for violation in length_violations(stamps_of(table), length_us):
+            table = keep(table, ~violation.rows, "drop_bad_rows")
     return table, done
 
 
-def _kept(stamps: pl.Series, which: str) -> np.ndarray:
-    kept = stamps.is_first_distinct() if which == "first" else stamps.is_last_distinct()
-    return kept.to_numpy()
-
-
-def _stamps(table: pl.DataFrame) -> np.ndarray:
-    return table["timestamp"].to_physical().to_numpy()
-
-
-def refuse_faults(
+def refuse_violations(
     table: pl.DataFrame, symbol: str, length_us: int, where: str, before_us: int | None
 ) -> None:
-    """`DataError` that lists everything that is wrong, and the options that would repair it.
+    """`DataError` that lists all violations, and the options that would repair them.
 
-    before_us  the last stamp of what came before in the same file
+    before_us  the last stamp of the rows before in the same file
     """
-    columns = {name: table[name].to_numpy() for name in COLUMNS}
-    stamps = _stamps(table)
-    faults = chain(order_faults(stamps), price_faults(columns), length_faults(stamps, length_us))
-    clean = not any(fault.rows.any() for fault in faults)  # the usual case, and far quicker
+    columns, stamps = columns_of(table), stamps_of(table)
+    violations = chain(
+        order_violations(stamps), price_violations(columns), length_violations(stamps, length_us)
+    )
+    clean = not any(
+        violation.rows.any() for violation in violations
+    )  # the usual case, and far quicker
     found = [] if clean else structural(stamps, columns, symbol, length_us=length_us)
     lines = [f"  {each.check}: {each.what} {each.advice}" for each in found]
     options = {_OPTIONS[each.check] for each in found if each.check in _OPTIONS}
     if before_us is not None and len(stamps) and stamps[0] <= before_us:
         pair = np.array([before_us, stamps[0]])
-        late = [fault for fault in order_faults(pair) if fault.rows.any()]
-        lines += [f"  {fault.name}: the file's next part {fault.what}." for fault in late]
+        late = [violation for violation in order_violations(pair) if violation.rows.any()]
+        lines += [
+            f"  {violation.name}: the file's next part {violation.what}." for violation in late
+        ]
         options.add("--sort")
     if not lines:
         return

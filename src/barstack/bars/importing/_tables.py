@@ -9,8 +9,17 @@ import polars as pl
 from barstack.core.clock import timestamp
 from barstack.core.errors import ConfigError, DataError, did_you_mean
 
-from .._columns import TIME_NAMES, check_years, match_columns, not_numbers, utc_microseconds
-from .._validation import COLUMNS, check_order, first_row, values_at
+from .._bars import COLUMNS
+from .._columns import (
+    TIME_NAMES,
+    check_years,
+    columns_of,
+    first_row,
+    match_columns,
+    not_numbers,
+    utc_microseconds,
+)
+from .._validation import check_order, values_at
 from ._layout import EPOCHS, ZEROS, Layout
 
 NOTHING = ("", "nan", "null", "none", "n/a", "na", "#n/a", "-", "--")
@@ -27,9 +36,9 @@ def named_table(
     Times are datetimes, or dates, or ISO 8601 text, with a zone or without, as
     `table_from_frame` takes them; prices are float64.
 
-    lenient  leave what cannot be read empty, rather than raise `DataError`
+    lenient  leave values that cannot be read empty, rather than raise `DataError`
     """
-    named = places(raw, layout, where)
+    named = _places(raw, layout, where)
     columns = [_times(raw, named, layout, where, lenient)]
     for role in COLUMNS:
         if role == "volume" and named[role] == ZEROS and ZEROS not in raw.columns:
@@ -42,16 +51,16 @@ def named_table(
     return pl.DataFrame(columns)
 
 
-def places(raw: pl.DataFrame, layout: Layout, where: str) -> dict[str, str]:
-    """The table's own name of each column: those the layout says, the others by exact name."""
-    said = layout.columns
-    for name in said.values():
+def _places(raw: pl.DataFrame, layout: Layout, where: str) -> dict[str, str]:
+    """The table's name of each column: those of the layout, the others by exact name."""
+    given = layout.columns
+    for name in given.values():
         if name != ZEROS:
             own_column(raw, name, where)
-    taken = {*said, *said.values(), *(TIME_NAMES if "time" in said else ())}
+    taken = {*given, *given.values(), *(TIME_NAMES if "time" in given else ())}
     rest = [name for name in raw.columns if name.lower() not in taken and name not in taken]
-    stand_ins = ["timestamp" if role == "time" else role for role in said if role != "date"]
-    return match_columns(pl.DataFrame(schema=[*rest, *stand_ins]), where) | said
+    stand_ins = ["timestamp" if role == "time" else role for role in given if role != "date"]
+    return match_columns(pl.DataFrame(schema=[*rest, *stand_ins]), where) | given
 
 
 def own_column(raw: pl.DataFrame, name: str, where: str) -> pl.Series:
@@ -89,7 +98,7 @@ def _times(
 
 
 def _refuse_other_times(column: pl.Series, read: pl.Series, form: str, where: str) -> None:
-    """`DataError` for times that can be read as the form says and surely mean others."""
+    """`DataError` for times that can be read in the format and clearly mean others."""
     check_years(read.alias(column.name), where)
     if "%y" in form:  # 62 is read as 2062, and no bar lies ahead
         strange = (read.dt.year() > int(timestamp()[:4]) + 1).fill_null(False)
@@ -170,7 +179,7 @@ def _numbers(column: pl.Series, layout: Layout, where: str, lenient: bool) -> pl
 
 
 def parse_numbers(column: pl.Series, decimal: str, thousands: str) -> pl.Series:
-    """Floats; NaN where the text says that there is none, null where it is no number.
+    """Floats; NaN for text such as n/a, null where it is no number.
 
     >>> parse_numbers(pl.Series(["1.234,5", "n/a", "soon"]), ",", ".").to_list()
     [1234.5, nan, None]
@@ -200,7 +209,7 @@ def together(
 ) -> pl.DataFrame:
     """One table of `named_table`'s form from several, each with the name of its file.
 
-    Raises `DataError` where one is not in order by itself, or two tell different bars of one time.
+    Raises `DataError` where one is not in order, or two have different bars of one time.
     """
     if len(tables) == 1:
         return tables[0][1]
@@ -215,9 +224,9 @@ def together(
     repeats = distinct.filter(pl.col("timestamp").is_duplicated())
     if len(repeats):
         first, second = repeats.head(2).iter_rows(named=True)
-        columns = {name: repeats[name].to_numpy() for name in COLUMNS}
+        columns = columns_of(repeats)
         raise DataError(
-            f"{tables[first['file']][0]} and {tables[second['file']][0]} tell different bars of "
+            f"{tables[first['file']][0]} and {tables[second['file']][0]} have different bars of "
             f"{symbol} at {first['timestamp']:%Y-%m-%d %H:%M} UTC: {values_at(columns, 0)}, and "
             f"{values_at(columns, 1)}; {len(repeats) // 2} such time(s) in all. Keep one of them."
         )

@@ -1,4 +1,4 @@
-"""From what a source answered to the one form that is stored, with a count of what was mended."""
+"""Answers of a source brought into the stored form, with counts of what was corrected."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import gcd
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,90 +15,93 @@ from barstack.core.arrays import Bools, Ints
 from barstack.core.errors import BarstackError, DataError, SourceError
 from barstack.core.times import DAY_US, format_duration, iso
 
+from .._bars import COLUMNS
 from .._columns import as_polars, match_columns, numbers, utc_microseconds
 from .._frames import table_from_frame
-from .._validation import COLUMNS
+from ..catalog import TimeRange
 from ._http import masked, unreadable
-from ._paged import Stretch
-from ._retry import Asker, Tries
+from ._paged import Page, PagedProvider
+from ._retry import RequestCounts, Requester
 
-if TYPE_CHECKING:
-    from ._paged import Page, PagedProvider
+# Sessions open at quarters of an hour, and bars are counted from there or from the whole hour.
+_QUARTER_US = 15 * 60_000_000
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One page in the form that is stored.
+    """One page in the stored form.
 
-    table       bars that start within `stretch`, as `table_from_frame` gives them
-    stretch     for which the source has now been asked
+    table       bars that start within `queried`, as `table_from_frame` gives them
+    queried     the range for which the source has now been queried
     disordered  whether rows were out of order
-    repeats     rows that said again what another had said
+    repeats     rows that equal another row of the same time
     """
 
     table: pl.DataFrame
-    stretch: Stretch
+    queried: TimeRange
     disordered: bool = False
     repeats: int = 0
 
 
 def no_bars() -> pl.DataFrame:
-    """A table of no bars, in the form that is stored."""
+    """A table of no bars in the stored form."""
     columns = {name: pl.Float64() for name in COLUMNS}
     return pl.DataFrame(schema={"timestamp": pl.Datetime("us", "UTC"), **columns})
 
 
 def answers(
-    remote: PagedProvider, client: Any, asker: Asker, symbol: str, stretch: Stretch, tries: Tries
+    provider: PagedProvider,
+    client: Any,
+    requester: Requester,
+    symbol: str,
+    wanted: TimeRange,
+    counts: RequestCounts,
 ) -> Iterator[Answer]:
-    """Page after page of the bars that start within `stretch`.
+    """Page after page of the bars that start within `wanted`.
 
-    Raises `SourceError` where the source fails or makes no progress, `DataError` for bars that
-    cannot be.
+    Raises `SourceError` where the source fails or makes no progress, `DataError` for invalid bars.
     """
-    at, end = stretch
-    shift_us, where = remote.shift_us, f"{symbol} from {remote.name}"
+    at, end = wanted
+    shift_us, where = provider.shift_us, f"{symbol} from {provider.name}"
     while at < end:
-        request = partial(remote.page, client, symbol, at + shift_us, end + shift_us)
-        page = asker.ask(request, where, tries)
+        call = partial(provider.page, client, symbol, at + shift_us, end + shift_us)
+        page = requester.request(call, where, counts)
         through = min(page.through_us - shift_us, end)
         if through <= at:
             raise SourceError(
-                f"{where}: asked for bars from {iso(np.datetime64(at, 'us'))} on, the source "
-                "answers with nothing new. Fetch again later, or choose another start."
+                f"{where}: asked for bars from {iso(at)} on, the source answers with nothing new. "
+                "Fetch again later, or choose another start."
             )
-        yield read_answer(remote, page, symbol, (at, through))
+        try:
+            answer = _stored_form(provider, page, symbol, (at, through), where)
+        except BarstackError as error:
+            raise type(error)(masked(str(error), provider.secrets())) from None
+        except Exception as error:  # noqa: BLE001 (a table of any form; the sentence names it)
+            why = masked(unreadable(error), provider.secrets())
+            raise SourceError(f"{where}: {why}.") from None
+        yield answer
         at = through
 
 
-def read_answer(remote: PagedProvider, page: Page, symbol: str, asked: Stretch) -> Answer:
-    """The bars of a page that start within `asked`.
+def _stored_form(
+    provider: PagedProvider, page: Page, symbol: str, queried: TimeRange, where: str
+) -> Answer:
+    """The bars of a page that start within `queried`, in order, repeated rows once.
 
-    Rows are put in order, rows said twice are counted and dropped. Raises `DataError` where two
-    rows contradict each other, or where a row cannot be a bar.
+    Raises `DataError` where two rows of one time differ, or where a row cannot be a bar.
     """
-    where = f"{symbol} from {remote.name}"
-    try:
-        return _bars_of(remote, page, symbol, asked, where)
-    except BarstackError as error:
-        raise type(error)(masked(str(error), remote.secrets())) from None
-    except Exception as error:  # noqa: BLE001 (a table of any form; the sentence names it)
-        told = masked(unreadable(error), remote.secrets())
-        raise SourceError(f"{where}: {told}.") from None
-
-
-def _bars_of(remote: PagedProvider, page: Page, symbol: str, asked: Stretch, where: str) -> Answer:
     frame = as_polars(page.table, where)
     if not len(frame):
-        return Answer(no_bars(), asked)
+        return Answer(no_bars(), queried)
     named = match_columns(frame, where)
-    stamps = utc_microseconds(frame[named["time"]], remote.timezone, where)
-    inside = (stamps >= asked[0] + remote.shift_us) & (stamps < asked[1] + remote.shift_us)
+    stamps = utc_microseconds(frame[named["time"]], provider.timezone, where)
+    begin, end = (moment + provider.shift_us for moment in queried)
+    inside = (stamps >= begin) & (stamps < end)
     frame, stamps = frame.filter(inside), stamps[inside]
     if not len(frame):
-        return Answer(no_bars(), asked)
-    if remote.on_grid:
-        _refuse_off_grid(stamps, remote.length_us, where)
+        return Answer(no_bars(), queried)
+    if provider.on_grid:
+        _refuse_off_grid(stamps, provider.length_us, where)
     order = np.argsort(stamps, kind="stable")
     disordered = bool((np.diff(stamps) < 0).any())
     frame, stamps = frame[order], stamps[order]
@@ -109,25 +112,20 @@ def _bars_of(remote: PagedProvider, page: Page, symbol: str, asked: Stretch, whe
     table, _ = table_from_frame(
         frame,
         symbol,
-        calendar=remote.calendar,
-        stamp=remote.stamp,
-        timezone=remote.timezone,
-        length_us=remote.length_us,
+        calendar=provider.calendar,
+        stamp=provider.stamp,
+        timezone=provider.timezone,
+        length_us=provider.length_us,
         where=where,
     )
-    return Answer(table, asked, disordered, int(repeated.sum()))
-
-
-# Sessions open at quarters of an hour, and bars are counted from there or from the whole hour.
-_QUARTER_US = 15 * 60_000_000
+    return Answer(table, queried, disordered, int(repeated.sum()))
 
 
 def _refuse_off_grid(stamps: Ints, length_us: int, where: str) -> None:
-    """Bars shorter than a day begin at multiples of what their length and a quarter hour share."""
+    """`DataError` for intraday bars that begin off the grid of their length and quarter hours."""
     if length_us >= DAY_US:
         return
-    grid_us = gcd(length_us, _QUARTER_US)
-    off = stamps % grid_us != 0
+    off = stamps % gcd(length_us, _QUARTER_US) != 0
     if off.any():
         at = np.datetime_as_string(np.datetime64(int(stamps[np.argmax(off)]), "us"), unit="s")
         raise DataError(
@@ -139,11 +137,7 @@ def _refuse_off_grid(stamps: Ints, length_us: int, where: str) -> None:
 
 
 def _refuse_contradictions(
-    frame: pl.DataFrame,
-    named: dict[str, str],
-    stamps: Ints,
-    repeated: Bools,
-    where: str,
+    frame: pl.DataFrame, named: dict[str, str], stamps: Ints, repeated: Bools, where: str
 ) -> None:
     rows = np.flatnonzero(repeated)
     for name in COLUMNS:
@@ -152,8 +146,8 @@ def _refuse_contradictions(
         differ = one != other
         if differ.any():
             row = int(np.argmax(differ))
-            at = iso(np.datetime64(int(stamps[rows[row]]), "us"))
             raise DataError(
-                f"{where}: one answer holds two bars of {at}, with {name} {one[row]:g} and "
-                f"{other[row]:g}. Fetch again later; if it stays so, ask the source which is right."
+                f"{where}: one answer holds two bars of {iso(stamps[rows[row]])}, with {name} "
+                f"{one[row]:g} and {other[row]:g}. Fetch again later; if it stays so, ask the "
+                "source which is right."
             )

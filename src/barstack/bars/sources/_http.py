@@ -1,4 +1,4 @@
-"""Failed requests: what went wrong, whether to retry, secrets masked, bodies bounded."""
+"""Failed requests: what went wrong, whether to retry, secrets masked, and bodies bounded."""
 
 from __future__ import annotations
 
@@ -13,31 +13,46 @@ from urllib.parse import quote
 
 from barstack.core.clock import epoch_s
 
-MOST_BYTES = 64 * 2**20  # unpacked; ten thousand bars as JSON are about one MiB
+MOST_BYTES = 64 * 2**20  # of an uncompressed body; ten thousand bars as JSON are about one MiB
 _CHUNK = 2**16
-_TIMEOUTS = 10.0  # times the timeout of one read, for a whole body
+_TIMEOUTS = 10.0  # timeouts of one read that a whole body may take
+_THROTTLED = (429, 418)  # 418 is what Binance sends to those who go on after a 429
+_TIMED_OUT = 408
+_SECRET_NAMES = ("KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD")
+_SHORTEST_SECRET = 8  # shorter values would be found in ordinary words
+_LONGEST_TEXT = 200
+
+
+@dataclass(frozen=True)
+class RequestFault:
+    """One failed request.
+
+    what       the failure in words, without a full stop at the end
+    retry      whether the same request may succeed later
+    throttled  whether the source asks all clients to slow down
+    wait_s     seconds the source asks to wait; None when it does not say
+    """
+
+    what: str
+    retry: bool
+    throttled: bool = False
+    wait_s: float | None = None
 
 
 class TooLargeError(OSError):
-    """An answer beyond `MOST_BYTES`: asking again will not make it smaller."""
+    """A body beyond `MOST_BYTES`; a retry will not make it smaller."""
 
     def __init__(self) -> None:
         super().__init__(f"the answer is larger than {MOST_BYTES // 2**20} MiB")
 
 
 def bound_session(session: Any) -> None:
-    """Let a `requests` session refuse bodies beyond `MOST_BYTES`, and those that never end."""
-    adapter = _adapter()
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, adapter)
-
-
-def _adapter() -> Any:
+    """Make a `requests` session refuse bodies that are too large or never end."""
     import requests  # noqa: PLC0415 (comes with the clients that use it)
     from requests.adapters import HTTPAdapter  # noqa: PLC0415
 
     class Bounded(HTTPAdapter):
-        def send(  # type: ignore[override]  # hands on what it does not know
+        def send(  # type: ignore[override]  # passes other options on
             self, request: Any, stream: bool = False, timeout: Any = None, **options: Any
         ) -> Any:
             response = super().send(request, stream=True, timeout=timeout, **options)
@@ -59,53 +74,36 @@ def _adapter() -> Any:
             response._content_consumed = True
             return response
 
-    return Bounded()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, Bounded())
 
 
-_TOO_FAST = (429, 418)  # 418 is what Binance sends to those who go on after a 429
-_TOO_LATE = 408
+def http_fault(error: BaseException) -> RequestFault | None:
+    """The fault behind an exception of an HTTP client; None when there is no HTTP response.
 
-
-@dataclass(frozen=True)
-class Fault:
-    """One failed request.
-
-    what    the fault in words, without a full stop at the end
-    again   whether the same request may do better later
-    slower  whether the source asks everybody to slow down
-    wait_s  seconds the source asks to wait; None when it does not say
-    """
-
-    what: str
-    again: bool
-    slower: bool = False
-    wait_s: float | None = None
-
-
-def http_fault(error: BaseException) -> Fault | None:
-    """The fault behind an exception of a client that speaks HTTP; None when it is none.
-
-    Looks along the chain of causes for a response with a status and headers, as those of
-    requests, httpx and curl_cffi have them.
+    Searches the chain of causes for a response with a status and headers, as those of requests,
+    httpx and curl_cffi have them.
     """
     for cause in causes(error):
         response = getattr(cause, "response", None)
         status = getattr(response, "status_code", None)
         if status:
-            return status_fault(status, getattr(response, "headers", {}), _said(response))
+            text = _shortened(getattr(response, "text", ""))
+            return status_fault(status, getattr(response, "headers", {}), text)
     return None
 
 
-def status_fault(status: int, headers: Mapping[str, str], said: str) -> Fault | None:
-    """What an HTTP status means; None below 400."""
+def status_fault(status: int, headers: Mapping[str, str], text: str) -> RequestFault | None:
+    """The fault that an HTTP status means; None below 400."""
     if status < 400:
         return None
-    if status in _TOO_FAST:
-        return Fault("too many requests (429)", again=True, slower=True, wait_s=wait_s(headers))
-    if status >= 500 or status == _TOO_LATE:
-        # A source that is being mended may say for how long (503).
-        return Fault(f"answer {status}", again=True, wait_s=wait_s(headers))
-    return Fault(f"answer {status}: {said}" if said else f"answer {status}", again=False)
+    if status in _THROTTLED:
+        wait = wait_s(headers)
+        return RequestFault("too many requests (429)", retry=True, throttled=True, wait_s=wait)
+    if status >= 500 or status == _TIMED_OUT:
+        # A source under maintenance may say for how long (503).
+        return RequestFault(f"answer {status}", retry=True, wait_s=wait_s(headers))
+    return RequestFault(f"answer {status}: {text}" if text else f"answer {status}", retry=False)
 
 
 def wait_s(headers: Mapping[str, str], now_s: float | None = None) -> float | None:
@@ -126,7 +124,7 @@ def wait_s(headers: Mapping[str, str], now_s: float | None = None) -> float | No
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             return max(0.0, moment.timestamp() - now_s)
         return None if reset is None else max(0.0, float(reset) - now_s)
-    except ValueError:  # a header nobody can read says nothing
+    except ValueError:  # an unreadable header is ignored
         return None
 
 
@@ -141,18 +139,27 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def unreadable(error: BaseException) -> str:
-    """What to say of an answer that is not of the form that was agreed on."""
+    """The message for an answer that is not in the agreed form."""
     return (
         f"the answer cannot be read as bars ({type(error).__name__}: {in_words(error)}). The "
         "source may be down for maintenance, or have changed its form; fetch again later"
     )
 
 
-_SECRET_NAMES = ("KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD")
-_SHORTEST_SECRET = 8  # shorter values would be found in ordinary words
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text without any secret, given or in the environment, also as URLs and JSON write it.
+
+    >>> masked("no such key: a/b", ["a/b"]), masked("?key=a%2Fb", ["a/b"])
+    ('no such key: ***', '?key=***')
+    """
+    for secret in {*secrets, *_environment_secrets()}:
+        for form in {secret, quote(secret, safe=""), quote(secret), secret.replace("/", "\\/")}:
+            if form:
+                text = text.replace(form, "***")
+    return text
 
 
-def secrets_around() -> set[str]:
+def _environment_secrets() -> set[str]:
     """Values of environment variables that are named like secrets, of whatever source."""
     return {
         value
@@ -162,25 +169,11 @@ def secrets_around() -> set[str]:
     }
 
 
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """The text without any secret, given or in the environment, also as URLs and JSON write it.
-
-    >>> masked("no such key: a/b", ["a/b"]), masked("?key=a%2Fb", ["a/b"])
-    ('no such key: ***', '?key=***')
-    """
-    for secret in {*secrets, *secrets_around()}:
-        for form in {secret, quote(secret, safe=""), quote(secret), secret.replace("/", "\\/")}:
-            if form:
-                text = text.replace(form, "***")
-    return text
+def in_words(error: BaseException) -> str:
+    """The message of an exception on one line, cut where it is long."""
+    return _shortened(error) or type(error).__name__
 
 
-def in_words(error: BaseException, most: int = 200) -> str:
-    """The first line of an exception, cut where it is long."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= most else f"{text[:most]}..."
-
-
-def _said(response: Any) -> str:
-    text = " ".join(str(getattr(response, "text", "")).split())
-    return text if len(text) <= 200 else f"{text[:200]}..."
+def _shortened(text: Any) -> str:
+    line = " ".join(str(text).split())
+    return line if len(line) <= _LONGEST_TEXT else f"{line[:_LONGEST_TEXT]}..."

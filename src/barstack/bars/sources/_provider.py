@@ -1,4 +1,4 @@
-"""Where bars come from. A provider reads tables; this base class turns them into checked bars."""
+"""Providers of bars: they read tables, and this base class turns them into checked bars."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Provider(Spec):
     resample: str | None = None  # length of the bars to work on; by default the source's
     start: str | None = None  # keep bars that open at or after this UTC time
     end: str | None = None  # keep bars that close at or before this UTC time
-    # What checks are to do, where not as they do by default.
+    # Levels of checks, where they differ from the defaults.
     checks: dict[str, Literal["refuse", "warn", "ignore"]] = Field(default_factory=dict)
 
     @field_validator("bar", "resample")
@@ -77,7 +77,7 @@ class Provider(Spec):
         with Calling(self, "read"):
             panel = self.bars(Path(folder))
         if not isinstance(panel, dict) or not all(isinstance(b, Bars) for b in panel.values()):
-            raise broken(self, "bars returns something else than Bars by symbol. Return those.")
+            raise broken(self, "bars does not return Bars by symbol. Return those.")
         if self.resample:
             panel = {
                 symbol: self._resampled(bars, parse_duration(self.resample))
@@ -104,7 +104,7 @@ class Provider(Spec):
         }
 
     def _named(self, frames: Any) -> dict[str, Any]:
-        """What `read` returned: tables by the symbols they are of."""
+        """The tables that `read` returned, by symbol."""
         if not isinstance(frames, dict) or not frames:
             what = "no symbol" if frames == {} else f"a {type(frames).__name__}"
             raise broken(self, f"read returns {what}. Return a table for each symbol, by name.")

@@ -8,8 +8,7 @@ from barstack.core.errors import SourceError
 
 from ..catalog import Catalog
 from ._fetch import fetch
-from ._paged import PagedProvider, first_start
-from ._provider import moment_us
+from ._paged import PagedProvider
 
 
 class Remote(PagedProvider):
@@ -20,13 +19,14 @@ class Remote(PagedProvider):
     """
 
     def tables(self) -> dict[str, pl.DataFrame]:
-        """What the catalog holds, after what is missing there has been fetched."""
+        """The bars in the catalog, after fetching those that are missing there."""
         collection = self.collection_in(Catalog())
         failed = fetch(self, collection).errors
         if failed:
             raise SourceError(
                 "\n".join(failed.values())
-                + "\nWith an end that the catalog reaches, a study asks the source nothing."
+                + "\nWith an end that the catalog covers, a study requests nothing from the source."
             )
-        begin = first_start(moment_us(self.start), self.length_us, self.calendar)
-        return {symbol: collection.table(symbol, start_us=begin) for symbol in self.symbols}
+        return {
+            symbol: collection.table(symbol, start_us=self.first_start()) for symbol in self.symbols
+        }

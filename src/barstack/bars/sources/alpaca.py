@@ -13,14 +13,14 @@ from barstack.core.errors import ConfigError, MissingPackageError
 from barstack.core.times import format_duration, parse_duration
 
 from .._sessions import ALWAYS
-from ._http import Fault, bound_session, causes, http_fault, in_words
+from ._http import RequestFault, bound_session, causes, http_fault, in_words
 from ._paged import Page
 from ._provider import register
 from ._remote import Remote
 
 KEY, SECRET, URL = "APCA_API_KEY_ID", "APCA_API_SECRET_KEY", "APCA_API_DATA_URL"
 _ROWS = 10_000  # of one request, the most that Alpaca gives
-_MOST_EMPTY = 50  # parts of one answer, each with a token that asks for the next
+_MOST_EMPTY = 50  # parts of one answer, each with a token for the next
 _NAMES = {"t": "timestamp", "o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
 _UNITS = (("d", "Day", 1), ("h", "Hour", 23), ("min", "Minute", 59))
 
@@ -42,7 +42,7 @@ class Alpaca(Remote):
     feed: Literal["iex", "sip"] = "iex"  # of shares: one exchange, or all of them
     adjustment: Literal["raw", "split", "dividend", "all"] = "split"
 
-    # Only paying users may ask for the last quarter of an hour of all exchanges.
+    # Only paying users may request the last quarter of an hour of all exchanges.
     delayed_us: ClassVar[int] = 15 * 60_000_000
 
     @model_validator(mode="before")
@@ -86,22 +86,22 @@ class Alpaca(Remote):
         if self.market == "crypto":
             client = historical.CryptoHistoricalDataClient
 
-        class Client(client):  # type: ignore[misc]  # chosen above
-            """Gives up in time, and leaves it to us whether to ask again."""
+        class AlpacaClient(client):  # type: ignore[misc]  # chosen above
+            """Times out, and leaves retries to us."""
 
             def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:
                 return super()._one_request(method, url, opts | {"timeout": timeout_s}, 0)
 
             def _get_marketdata(self, path: str, params: dict[str, Any], **_: Any) -> Any:
-                """One part, with its token: alpaca-py would put all parts together, and lose
-                those that have come when a later one fails."""
+                """One part, with its token: alpaca-py would join all parts, and lose those that
+                have arrived when a later one fails."""
                 answer = self.get(path=path, data=params)
                 if not isinstance(answer["bars"], dict):
                     raise ValueError('"bars" holds no bars by symbol')
                 return {"bars": answer["bars"], "token": answer.get("next_page_token")}
 
         url = os.environ.get(URL) or None
-        made = Client(os.environ[KEY], os.environ[SECRET], raw_data=True, url_override=url)
+        made = AlpacaClient(os.environ[KEY], os.environ[SECRET], raw_data=True, url_override=url)
         bound_session(made._session)
         return made
 
@@ -112,25 +112,25 @@ class Alpaca(Remote):
         from alpaca.data import requests, timeframe  # noqa: PLC0415
 
         unit, amount = _unit(self.bar)
-        asked = {
+        query = {
             "symbol_or_symbols": symbol,
             "timeframe": timeframe.TimeFrame(amount, timeframe.TimeFrameUnit[unit]),
             "start": _datetime(start_us),
-            "end": _datetime(end_us - 1),  # Alpaca counts the end in
+            "end": _datetime(end_us - 1),  # Alpaca includes the end
             "limit": _ROWS,
         }
         if self.market == "stocks":
-            asked |= {"feed": self.feed, "adjustment": self.adjustment}
+            query |= {"feed": self.feed, "adjustment": self.adjustment}
         rows: list[Any] = []
         for _ in range(_MOST_EMPTY):
             if self.market == "crypto":
-                answer = client.get_crypto_bars(requests.CryptoBarsRequest(**asked))
+                answer = client.get_crypto_bars(requests.CryptoBarsRequest(**query))
             else:
-                answer = client.get_stock_bars(requests.StockBarsRequest(**asked))
+                answer = client.get_stock_bars(requests.StockBarsRequest(**query))
             rows, token = answer["bars"].get(symbol) or [], answer["token"]
             if rows or token is None:
                 break
-            asked["page_token"] = token
+            query["page_token"] = token
         else:
             raise _EndlessError
         table = pl.DataFrame(
@@ -142,14 +142,16 @@ class Alpaca(Remote):
         newest: datetime = table["timestamp"].max()  # type: ignore[assignment]  # rows, so a time
         return Page(table, (newest - _EPOCH) // timedelta(microseconds=1) + 1)
 
-    def fault(self, error: Exception) -> Fault | None:
+    def fault(self, error: Exception) -> RequestFault | None:
         import requests  # noqa: PLC0415 (comes with alpaca-py)
 
         if isinstance(error, _EndlessError):
-            return Fault(f"the answer has {error}", again=False)
+            return RequestFault(f"the answer has {error}", retry=False)
         fault = http_fault(error)
         if fault is None and any(isinstance(e, requests.RequestException) for e in causes(error)):
-            return Fault(in_words(error), again=True)  # cut off, too slow, half an answer
+            return RequestFault(
+                in_words(error), retry=True
+            )  # disconnected, too slow, half an answer
         return fault
 
 

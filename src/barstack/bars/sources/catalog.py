@@ -17,12 +17,12 @@ from ._provider import Provider, moment_us, register
 
 @register("catalog")
 class FromCatalog(Provider):
-    """A collection of the catalog, which says itself how long its bars are and where they trade."""
+    """A collection of the catalog, which records the length and the calendar of its bars."""
 
     collection: str
     symbols: tuple[str, ...] | None = None  # by default all of the collection
     path: str | None = None  # the catalog's folder; by default $BARSTACK_CATALOG or ./catalog
-    # These come from the collection. A study may repeat them; it is refused where they differ.
+    # These come from the collection. A study may repeat them, and is refused where they differ.
     calendar: str | None = None  # type: ignore[assignment]
     bar: str | None = None
     hours: Literal["regular", "extended"] | None = None  # type: ignore[assignment]
@@ -82,7 +82,7 @@ class FromCatalog(Provider):
         if not collection.summary(symbol).rows:
             raise DataError(
                 f"Collection {self.collection!r} has no bars of {symbol} yet: its source had none "
-                "in the stretches asked for. Fetch others, or leave the symbol out."
+                "in the ranges requested. Fetch others, or leave the symbol out."
             )
         start_us = None if self.start is None else moment_us(self.start)
         end_us = None if self.end is None else moment_us(self.end)
@@ -95,7 +95,7 @@ class FromCatalog(Provider):
     def _with_neighbours(
         self, collection: Collection, symbol: str, start_us: int | None, end_us: int | None
     ) -> Bars:
-        """Bars with one more on each side: by them one sees where longer bars begin and end."""
+        """Bars with one more on each side, which show where longer bars begin and end."""
         stored = collection.summary(symbol)
         assert stored.first_us is not None
         assert stored.last_us is not None

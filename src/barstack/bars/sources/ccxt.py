@@ -10,13 +10,13 @@ import polars as pl
 
 from barstack.core.errors import ConfigError, MissingPackageError, did_you_mean
 
-from .._validation import COLUMNS
-from ._http import Fault, bound_session, causes, http_fault, in_words
+from .._bars import COLUMNS
+from ._http import RequestFault, bound_session, causes, http_fault, in_words
 from ._paged import Page
 from ._provider import register
 from ._remote import Remote
 
-URL = "CCXT_URL"  # in the place of the exchange's own scheme and host
+URL = "CCXT_URL"  # replaces the exchange's own scheme and host
 _MOST_ROWS = 1000
 
 
@@ -47,8 +47,8 @@ class Ccxt(Remote):
             raise ConfigError(f"CCXT knows no exchange {self.exchange!r}. {hint}")
         exchange: Any = getattr(ccxt, self.exchange)
 
-        class Client(exchange):  # type: ignore[misc]  # chosen above
-            """Takes half an answer, or none, for a fault; CCXT would find no candles in it."""
+        class CcxtClient(exchange):  # type: ignore[misc]  # chosen above
+            """Treats half an answer, or none, as a fault; CCXT would find no candles in it."""
 
             def parse_json(self, http_response: str) -> Any:
                 parsed = super().parse_json(http_response)
@@ -56,8 +56,8 @@ class Ccxt(Remote):
                     raise ccxt.BadResponse(f"{self.id} gave no answer, or broke off in it")
                 return parsed
 
-        client = Client(
-            # The exchange's own pace is kept by CCXT; whether to ask again is left to us.
+        client = CcxtClient(
+            # CCXT keeps the exchange's rate limit; retries are left to us.
             {
                 "timeout": int(timeout_s * 1000),
                 "enableRateLimit": True,
@@ -93,23 +93,23 @@ class Ccxt(Remote):
             through = max(int(candle[0]) for candle in candles) * 1000 + self.length_us
         return Page(table, min(through, end_us))
 
-    def fault(self, error: Exception) -> Fault | None:
+    def fault(self, error: Exception) -> RequestFault | None:
         import ccxt  # noqa: PLC0415
         import requests  # noqa: PLC0415 (comes with ccxt)
 
         if isinstance(error, ccxt.BaseError):
             fault = http_fault(error)
-            if fault is not None and fault.again:
+            if fault is not None and fault.retry:
                 return fault
             slower = isinstance(error, ccxt.DDoSProtection | ccxt.RateLimitExceeded)
             again = isinstance(error, ccxt.OperationFailed)
-            return Fault(in_words(error), again=again, slower=slower)
+            return RequestFault(in_words(error), retry=again, throttled=slower)
         if any(isinstance(cause, requests.RequestException) for cause in causes(error)):
-            return Fault(in_words(error), again=True)
+            return RequestFault(in_words(error), retry=True)
         return None
 
     def bar_name(self, client: Any) -> str | None:
-        """What CCXT calls bars of this length on this exchange; None when there are none."""
+        """CCXT's name of bars of this length on this exchange; None when there are none."""
         for name in client.timeframes:
             if name[-1] != "M" and client.parse_timeframe(name) * 1_000_000 == self.length_us:
                 return str(name)

@@ -14,7 +14,7 @@ from ._provider import Provider, register
 
 
 @register("files")
-class Files(Layout, Provider):
+class FileProvider(Layout, Provider):
     """CSV or parquet files, by symbol or with many symbols in one; also a folder or a pattern."""
 
     path: str  # a file, a folder of files, or a pattern such as data/*_5min.csv
@@ -56,18 +56,18 @@ class Files(Layout, Provider):
         return {str(name): part for (name,), part in parts.items()}
 
     def _suggestion(self, file: Path) -> str:
-        """How the file looks to be laid out, as settings to write down."""
-        import yaml  # noqa: PLC0415 (only to show)
+        """The guessed layout of the file, as settings to write down."""
+        import yaml  # noqa: PLC0415 (only for messages)
 
         defaults = Reading().content()
-        said = {name: getattr(self, name) for name in defaults}
-        said = {name: value for name, value in said.items() if value != defaults[name]}
+        given = {name: getattr(self, name) for name in defaults}
+        given = {name: value for name, value in given.items() if value != defaults[name]}
         try:
-            guessed = guess(file, said)
-        except BarstackError:  # no table at all: the sentence before has said so
+            guessed = guess(file, given)
+        except BarstackError:  # no table at all, which the error before says
             return ""
         settings = guessed.likeliest.settings()
-        if not settings or settings == {key: said[key] for key in settings if key in said}:
+        if not settings or settings == {key: given[key] for key in settings if key in given}:
             return ""
         shown = {"bars": {"provider": "files", "path": self.path} | settings}
         text = yaml.safe_dump(shown, sort_keys=False, default_flow_style=None, width=88)

@@ -16,23 +16,23 @@ from pydantic import field_validator, model_validator
 from barstack.core.errors import ConfigError, DataError, MissingPackageError, did_you_mean
 from barstack.core.times import DAY_US
 
+from .._bars import COLUMNS
 from .._columns import utc_microseconds
-from .._validation import COLUMNS
 from ._fetch import read_directly
-from ._http import Fault, in_words
+from ._http import RequestFault, in_words
 from ._paged import Page, PagedProvider
 from ._provider import register
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
-# As SQLite's own functions write times: their order as text is their order in time.
+# As SQLite's own functions write times: sorted as text they are in time order.
 _TEXT = re.compile(r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2}:\d{2}(\.\d+)?)?")
 
 
 def bounds(sample: Any, start_us: int, end_us: int, timezone: str | None) -> list[Any]:
-    """From (inclusive) and to (exclusive), to compare with a column that holds `sample`.
+    """A range of time as values to compare with a column that holds `sample`: [from, to).
 
-    Raises `DataError` for a column whose values have no order in time that databases know.
+    Raises `DataError` for a column whose values databases cannot compare in time.
     """
     moments = [_EPOCH + timedelta(microseconds=time_us) for time_us in (start_us, end_us)]
     if isinstance(sample, date) and not isinstance(sample, datetime):
@@ -43,7 +43,7 @@ def bounds(sample: Any, start_us: int, end_us: int, timezone: str | None) -> lis
     local = [moment.replace(tzinfo=None) for moment in moments]
     if timezone:
         local = [moment.astimezone(ZoneInfo(timezone)).replace(tzinfo=None) for moment in moments]
-        # When clocks are set back an hour comes twice. What is too much is left out later.
+        # When clocks are set back an hour repeats. Rows outside the range are dropped later.
         local = [local[0] - _HOUR, local[1] + _HOUR]
     if isinstance(sample, datetime) or sample is None:
         return local
@@ -51,18 +51,18 @@ def bounds(sample: Any, start_us: int, end_us: int, timezone: str | None) -> lis
         return [moment.isoformat(sep=" ") for moment in local]
     raise DataError(
         f"The time column holds {sample!r}, a {type(sample).__name__} whose order in time is not "
-        "certain. Give a query that makes times of it, in SQLite with datetime(...)."
+        "certain. Give a query that converts it to times, in SQLite with datetime(...)."
     )
 
 
 _ROWS = 50_000  # of one page
 _NAMES = ("timestamp", "symbol", *COLUMNS)
-# What databases say as often as one asks, though drivers call it an operational error.
+# Permanent errors of databases that drivers call operational errors.
 _LASTING = ("no such", "does not exist", "authentication failed", "unable to open", "syntax error")
 
 
 @dataclass(frozen=True)
-class _Client:
+class SqlClient:
     engine: Any
     bars: Any  # the table or query to select from
     columns: dict[str, Any]  # by our names
@@ -106,7 +106,7 @@ class Sql(PagedProvider):
         return (text, password, unquote(password)) if password else ()
 
     def tables(self) -> dict[str, pl.DataFrame]:
-        # The database is a store already: a copy in the catalog would only grow stale.
+        # The database is a store already: a copy in the catalog would only become stale.
         return read_directly(self)
 
     def connect(self, timeout_s: float) -> Any:
@@ -118,8 +118,8 @@ class Sql(PagedProvider):
             ) from None
         engine = self._engine(sa, timeout_s)
         named = self.columns or {}
-        own = {name: sa.quoted_name(named.get(name, name), quote=True) for name in _NAMES}
-        columns: list[Any] = [sa.column(name) for name in own.values()]
+        theirs = {name: sa.quoted_name(named.get(name, name), quote=True) for name in _NAMES}
+        columns: list[Any] = [sa.column(name) for name in theirs.values()]
         bars: Any
         if self.query is not None:
             bars = sa.text(self.query.strip().rstrip(";")).columns(*columns).subquery("bars")
@@ -127,7 +127,7 @@ class Sql(PagedProvider):
             schema, _, name = str(self.table).rpartition(".")
             quoted = sa.quoted_name(schema, quote=True) if schema else None
             bars = sa.table(sa.quoted_name(name, quote=True), *columns, schema=quoted)
-        return _Client(engine, bars, {name: bars.c[own[name]] for name in _NAMES})
+        return SqlClient(engine, bars, {name: bars.c[theirs[name]] for name in _NAMES})
 
     def page(self, client: Any, symbol: str, start_us: int, end_us: int) -> Page:
         import sqlalchemy as sa  # noqa: PLC0415
@@ -147,23 +147,23 @@ class Sql(PagedProvider):
         table = pl.DataFrame(found, ["timestamp", *COLUMNS], orient="row", infer_schema_length=None)
         if len(table) < _ROWS:
             return Page(table, end_us)
-        # The last time is asked for again: the page may have ended between rows that share it.
+        # The last time is requested again: the page may have ended between rows that share it.
         last = utc_microseconds(table["timestamp"][-1:], self.timezone, f"{symbol} from sql")
         return Page(table, int(last[0]))
 
     def disconnect(self, client: Any) -> None:
         client.engine.dispose()
 
-    def fault(self, error: Exception) -> Fault | None:
+    def fault(self, error: Exception) -> RequestFault | None:
         import sqlalchemy as sa  # noqa: PLC0415
 
         if not isinstance(error, sa.exc.SQLAlchemyError):
             return None
-        said = in_words(getattr(error, "orig", None) or error)
+        text = in_words(getattr(error, "orig", None) or error)
         broken = isinstance(
             error, sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError
         ) or getattr(error, "connection_invalidated", False)
-        return Fault(said, again=bool(broken) and not any(word in said for word in _LASTING))
+        return RequestFault(text, retry=bool(broken) and not any(word in text for word in _LASTING))
 
     def _engine(self, sa: Any, timeout_s: float) -> Any:
         text = os.environ.get(self.url_variable)

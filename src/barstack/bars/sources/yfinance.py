@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-import numpy as np
 import polars as pl
 from pydantic import field_validator
 
@@ -18,12 +17,12 @@ from barstack.core.errors import ConfigError, MissingPackageError
 from barstack.core.times import DAY_US, iso, parse_duration
 
 from .._bars import PRICES
-from ._http import MOST_BYTES, Fault, TooLargeError, causes, in_words, status_fault
+from ._http import MOST_BYTES, RequestFault, TooLargeError, causes, in_words, status_fault
 from ._paged import Page
 from ._provider import register
 from ._remote import Remote
 
-URL = "YAHOO_URL"  # in the place of Yahoo's own scheme and hosts
+URL = "YAHOO_URL"  # replaces Yahoo's own scheme and hosts
 
 # Yahoo's name of each bar, for how many days it keeps them, and how many one request may span.
 _BARS: dict[str, tuple[str, int | None, int]] = {
@@ -39,9 +38,9 @@ _BARS: dict[str, tuple[str, int | None, int]] = {
 
 
 class _RefusedError(OSError):
-    """An answer of Yahoo that is a fault; an OSError, so that yfinance hands it on."""
+    """An answer of Yahoo that is a fault; an OSError, so that yfinance passes it on."""
 
-    def __init__(self, fault: Fault, status: int) -> None:
+    def __init__(self, fault: RequestFault, status: int) -> None:
         super().__init__(fault.what)
         self.fault, self.status = fault, status
 
@@ -74,18 +73,18 @@ class YFinance(Remote):
             raise MissingPackageError(
                 "Fetching from Yahoo needs package yfinance: pip install 'barstack[yfinance]'."
             ) from None
-        # Its use of pandas is its own affair.
+        # Its use of pandas does not concern our users.
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"yfinance\.")
-        # yfinance logs errors and answers with an empty table, unless told otherwise, and it
-        # remembers answers, also wrong ones.
+        # By default yfinance logs errors and returns an empty table, and it caches answers, also
+        # wrong ones.
         yfinance.config.debug.hide_exceptions = False
         yfinance.config.network.retries = 0
         yfinance.data.YfData.cache_get.cache_clear()
 
-        class Client(Session[Any]):
-            """Gives up in time, and raises what yfinance would ask once more by itself."""
+        class YahooClient(Session[Any]):
+            """Times out, and raises errors on which yfinance would retry by itself."""
 
-            def request(  # type: ignore[override]  # hands on what it does not know
+            def request(  # type: ignore[override]  # passes other options on
                 self, method: Any, url: str, **options: Any
             ) -> Any:
                 body = bytearray()
@@ -106,7 +105,7 @@ class YFinance(Remote):
                     _check(answer)
                 return answer
 
-        return Client(impersonate="chrome")
+        return YahooClient(impersonate="chrome")
 
     def page(self, client: Any, symbol: str, start_us: int, end_us: int) -> Page:
         import yfinance  # noqa: PLC0415
@@ -118,8 +117,8 @@ class YFinance(Remote):
             if start_us < oldest_us:
                 raise ConfigError(
                     f"Yahoo keeps {self.bar} bars for {kept_days} days, and those of {symbol} from "
-                    f"{iso(np.datetime64(start_us, 'us'))} on are asked for. Set start to "
-                    f"{iso(np.datetime64(oldest_us + DAY_US, 'us'))[:10]} or later, or ask for "
+                    f"{iso(start_us)} on are requested. Set start to "
+                    f"{iso(oldest_us + DAY_US)[:10]} or later, or ask for "
                     "longer bars."
                 )
             end_us = min(end_us, start_us + most_days * DAY_US)
@@ -147,12 +146,12 @@ class YFinance(Remote):
     def disconnect(self, client: Any) -> None:
         client.close()
 
-    def fault(self, error: Exception) -> Fault | None:
+    def fault(self, error: Exception) -> RequestFault | None:
         for cause in causes(error):
             if isinstance(cause, _RefusedError):
                 return cause.fault
         if any(isinstance(cause, OSError) for cause in causes(error)):  # so are curl's errors
-            return Fault(in_words(error), again=True)
+            return RequestFault(in_words(error), retry=True)
         return None
 
 
@@ -175,10 +174,10 @@ def _check(answer: Any) -> None:
         chart = json.loads(answer.content)["chart"]
     except (ValueError, KeyError, TypeError):
         chart = None
-    said = ((chart or {}).get("error") or {}).get("description", "")
-    fault = status_fault(answer.status_code, answer.headers, said)
+    text = ((chart or {}).get("error") or {}).get("description", "")
+    fault = status_fault(answer.status_code, answer.headers, text)
     if fault is None and chart is None:
-        fault = Fault("an answer that breaks off", again=True)
+        fault = RequestFault("an answer that breaks off", retry=True)
     if fault is not None:
         raise _RefusedError(fault, answer.status_code)
 
