@@ -229,7 +229,9 @@ def _option(clue: Any) -> list[str]:
     return [clue.option, clue.setting.upper()]
 
 
-def _run(plan: Plan, catalog: Any, repairs: Any, revise: bool, as_json: bool) -> list[ImportOutcome]:
+def _run(
+    plan: Plan, catalog: Any, repairs: Any, revise: bool, as_json: bool
+) -> list[ImportOutcome]:
     from barstack.bars.importing import Import, run_import  # noqa: PLC0415
 
     from ._progress import ShownProgress  # noqa: PLC0415
