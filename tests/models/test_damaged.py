@@ -219,7 +219,7 @@ def test_arrays_of_another_training_are_refused(
     file = folder / "learned" / "linear.npz"
     (folder / "learned" / "moments.npz").unlink()  # or it would be found out earlier
     np.savez(file, allow_pickle=False, weights=np.zeros((9, 2)), intercept=np.zeros(2))
-    with pytest.raises(ArtifactError, match="learned from 9 features is asked with 5"):
+    with pytest.raises(ArtifactError, match="trained on 9 features is given 5"):
         FittedModel.load(folder).predict(dataset_for("return").features, ROWS)
 
 

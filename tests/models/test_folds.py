@@ -147,7 +147,7 @@ def test_clipped_rows_are_added_by_themselves(scaler: Any, split: Any) -> None:
     dataset = replace(made_up(np.random.default_rng(1), 3000, 8), scaler=scaler)
     folds = folds_of(dataset, split)
     moments = shares(dataset, folds)
-    assert 0.01 * len(moments.blocks.rows) < len(moments.sums.apart)
+    assert 0.01 * len(moments.blocks.rows) < len(moments.sums.separate)
     assert_as_alone(MODELS_OF_MOMENTS, dataset, folds)
 
 
@@ -165,7 +165,7 @@ def test_uniqueness_is_shared_but_for_rows_near_the_edges() -> None:
     dataset = replace(dataset, weights=SampleWeights(by="uniqueness"))
     folds = folds_of(dataset, SPLITS[0])
     moments = shares(dataset, folds)
-    assert len(moments.sums.apart) < 0.2 * len(moments.blocks.rows)
+    assert len(moments.sums.separate) < 0.2 * len(moments.blocks.rows)
     assert np.ptp(moments.weights.share[moments.blocks.member]) > 0.0
     assert_as_alone(MODELS_OF_MOMENTS, dataset, folds)
 

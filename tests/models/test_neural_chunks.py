@@ -151,7 +151,7 @@ def test_windows_are_those_of_the_dataset() -> None:
 def test_too_short_a_history_is_refused() -> None:
     samples = DATASET.samples(ROWS, DATASET.fit_scaler(ROWS), np.ones(2))
     for kind in (Chunks, Windows):
-        with pytest.raises(DataError, match="A window of 40 bars was asked for row"):
+        with pytest.raises(DataError, match="A window of 40 bars was requested for row"):
             kind(samples, ScaledTable(samples, CPU), 40, CPU)
 
 

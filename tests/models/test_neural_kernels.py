@@ -24,11 +24,10 @@ def same(one: list[Tensor], other: list[Tensor]) -> None:
 
 @pytest.mark.parametrize("batch", [1, 4, 16])
 @pytest.mark.parametrize("layers", [1, 3])
-@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
-def test_recurrent_layers(kind: str, layers: int, batch: int) -> None:
+def test_gru_layers(layers: int, batch: int) -> None:
     """Bars far out too."""
     torch.manual_seed(0)
-    cells = getattr(torch.nn, kind)(5, 11, layers, batch_first=True)
+    cells = torch.nn.GRU(5, 11, layers, batch_first=True)
     bars = (torch.randn(batch, 30, 5) * 8.0).requires_grad_()
     pull, asked = torch.randn(batch, 30, 11), [bars, *cells.parameters()]
     theirs = found_and_asked(lambda: cells(bars)[0], pull, asked)

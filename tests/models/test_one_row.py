@@ -164,7 +164,7 @@ def test_horizons_walked_together_are_those_walked_apart(name: str, task: Task) 
 
 
 class Crooked(Ridge):
-    """A ridge whose quick form is a little off."""
+    """A ridge whose fast form is a little off."""
 
     def compiled(self, learned: Any, target: Target) -> Callable[[Inputs], Floats]:
         return lambda inputs: self.predict(learned, inputs, target) * (1.0 + 1e-4)
@@ -173,7 +173,7 @@ class Crooked(Ridge):
 def test_a_quick_form_that_is_off_is_an_error() -> None:
     dataset = dataset_for("return")
     fitted = train(Crooked(), dataset, training_rows(dataset), seed=0)
-    with pytest.raises(FaultError, match="The quick form of Crooked forecasts"):
+    with pytest.raises(FaultError, match="The fast form of Crooked forecasts"):
         OneRow.fast(fitted)
 
 
@@ -200,7 +200,7 @@ class Forgetful(Ridge):
 def test_a_carried_state_that_is_off_is_an_error() -> None:
     dataset = dataset_for("return")
     fitted = train(Forgetful(), dataset, training_rows(dataset), seed=0)
-    with pytest.raises(FaultError, match="The quick form of Forgetful forecasts"):
+    with pytest.raises(FaultError, match="The fast form of Forgetful forecasts"):
         OneRow.fast(fitted)
 
 

@@ -24,7 +24,7 @@ from ._scalers import StandardScaler
 
 
 class RowWeights(Protocol):
-    """Says how much each training row counts, as `barstack.labels.SampleWeights` does."""
+    """Weights of training rows, such as `barstack.labels.SampleWeights`."""
 
     def compute(self, labels: LabelTable, rows: Rows) -> Floats:
         """(len(rows),) 1 on average, from the labels of `rows` and no others."""
@@ -36,7 +36,7 @@ class Dataset:
 
     scaler   how models see the features
     weights  how much each row counts that is trained on or stopped early by; by default all alike
-    max_gap  no window holds two neighbouring decisions further apart than this
+    max_gap  longest time between neighbouring decisions of a window
     """
 
     features: FeatureTable
@@ -80,7 +80,7 @@ class Dataset:
     def with_history(self, rows: Rows, lookback: int, disjoint_from: Rows | None = None) -> Rows:
         """Those of `rows` that have `lookback` rows of their own symbol up to them.
 
-        All of these are complete and lie no further apart than `max_gap`.
+        All of these are complete, with no gap longer than `max_gap` between them.
 
         disjoint_from  rows that no window may hold, such as the test of a fold that trains on both
                     sides of it

@@ -36,7 +36,7 @@ def complete(features: FeatureTable) -> Bools:
 def history(features: FeatureTable, max_gap: str = MAX_GAP, ready: Bools | None = None) -> Rows:
     """(n_rows,) rows that a window ending at each may hold, that row included.
 
-    max_gap  the furthest apart that neighbouring decisions of a window may lie
+    max_gap  longest time between neighbouring decisions of a window
     ready    (n_rows,) rows that a window may hold at all; by default the complete ones
     """
     ready = complete(features) if ready is None else ready
@@ -73,7 +73,7 @@ def rows_with_history(
 ) -> Rows:
     """Those of `rows` that have `lookback` complete rows of their own symbol up to them.
 
-    max_gap  no two neighbours among those lie further apart, or missing days would be bridged
+    max_gap  longest time between two neighbours among those, so that no missing days are bridged
     """
     return rows[history(features, max_gap)[rows] >= lookback]
 

@@ -45,12 +45,12 @@ class Inputs:
 
     table    (n_all_rows, n_features) rows of the feature table, as computed; models are given
              those alone that windows of `rows` hold, see `narrowed`
-    rows     (n_rows,) the decisions asked about
-    scaler   fitted on training rows; applied to what is asked for, and to no more
+    rows     (n_rows,) the decisions to forecast or learn from
+    scaler   fitted on training rows; applied to what is requested, and to no more
     history  (n_rows,) rows that a window of each decision may hold
 
     decisions  (n_all_rows) when each row of the table was decided, and for which symbol; only
-               models that tell symbols apart ask for it
+               models that distinguish symbols need it
     """
 
     table: Floats
@@ -74,7 +74,7 @@ class Inputs:
         """The places of each symbol's decisions, for those symbols that have any."""
         if self.decisions is None:
             raise DataError(
-                "Rows come without the symbols they are of, and this model tells symbols apart. "
+                "Rows come without their symbols, and this model distinguishes symbols. "
                 "Train it on a Dataset, with barstack.models.train; to forecast a row, say whose "
                 "it is with symbol=."
             )
@@ -93,14 +93,14 @@ class Inputs:
         """(n_places, lookback, n_features) the bars up to each decision, oldest first, scaled.
 
         Raises `DataError` for a window that would reach over its symbol's first bar, a gap, an
-        incomplete row or rows that must stay apart.
+        incomplete row or a row of `disjoint_from`.
         """
         rows = self.rows[places]
         short = self.history[places] < lookback
         if short.any():
             at = int(np.argmax(short))
             raise DataError(
-                f"A window of {lookback} bars was asked for row {rows[at]}, which has "
+                f"A window of {lookback} bars was requested for row {rows[at]}, which has "
                 f"{self.history[places][at]} up to it. Take rows from with_history."
             )
         if self.table.size <= _SMALL and len(rows) * lookback >= len(self.table):
@@ -127,7 +127,7 @@ class NewestRow(Inputs):
     def of(cls, table: Floats, scaler: FittedScaler, symbol: str | None = None) -> NewestRow:
         """The last of consecutive rows, each of which a window may hold.
 
-        symbol  whose rows they are, for models that tell symbols apart
+        symbol  whose rows they are, for models that distinguish symbols
         """
         n_rows, decisions = len(table), None
         if symbol is not None:
@@ -153,7 +153,7 @@ class Samples(Inputs):
     weight  (n_rows,) how much each row counts, 1 on average
 
     known_at  (n_all_rows,) the latest that all labels of each row of the table could be known, NaT
-              for those not among `rows`; only models that part their rows themselves ask for it
+              for those not among `rows`; only models that split their rows themselves need it
     """
 
     y: Floats
@@ -170,7 +170,7 @@ def narrowed(inputs: Given, lookback: int) -> Given:
     lookback  rows that a window may hold from now on
 
     Row numbers change with the table; windows stay in one piece. A table too large to be held
-    twice is handed on as it is: there the audit of fits alone tells what was read.
+    twice is handed on unchanged: only the audit of fits tells what was read there.
     """
     if inputs.table.size > TWICE or not len(inputs.rows):
         return inputs

@@ -86,7 +86,7 @@ class FittedScaler:
 
     def apply(self, values: Floats) -> Floats:
         """Scaled values of the same shape."""
-        if built_in(self.scaler):  # held to it by barstack's tests, and asked for single rows
+        if built_in(self.scaler):  # checked by barstack's tests, and called for single rows
             return self.scaler.apply(values, self.learned)
         with Calling(self.scaler, "apply"):
             found = self.scaler.apply(values, self.learned)

@@ -1,4 +1,4 @@
-"""What is learned, as plain arrays: written in numpy's own format, checked before it is used."""
+"""Learned arrays in numpy's own format, checked before they are used."""
 
 from __future__ import annotations
 
@@ -43,13 +43,21 @@ def write_arrays(file: Path, **arrays: npt.ArrayLike) -> None:
 
 
 def read_arrays(file: Path, **kinds: str) -> dict[str, Array]:
-    """The arrays of a file, once their types, sizes and values are what `kinds` says.
+    """The arrays of a file, once their types, shapes and values are checked.
 
-    kinds  the type and, after a space, the dimensions of each: a name stands for one length
-           throughout, a number for itself
+    Shapes are compared with the file's size before memory is allocated, numbers must be finite, and
+    nothing but numbers is read.
 
-    Sizes are compared with the bytes that are there before memory is taken for them, numbers must
-    be finite, and nothing but numbers is read.
+    Parameters
+    ----------
+    kinds : str
+        Type and, after a space, dimensions of each array: a name stands for one length throughout,
+        a number for itself.
+
+    Raises
+    ------
+    ArtifactError
+        Where the file holds anything else.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -96,13 +104,13 @@ def read_numbers(file: Path, count: int) -> tuple[float, ...]:
     return read
 
 
-def require_answers(file: Path, values: Array, target: Target) -> None:
-    """`ArtifactError` unless numbers are what the target forecasts: probabilities, or quantiles.
+def require_forecasts(file: Path, values: Array, target: Target) -> None:
+    """`ArtifactError` unless numbers are valid for the target: probabilities, or quantiles.
 
     values  (..., n_outputs)
     """
     if target.levels:
-        require(file, (np.diff(values, axis=-1) >= 0.0).all(), "its quantiles fall")
+        require(file, (np.diff(values, axis=-1) >= 0.0).all(), "its quantiles decrease")
     if target.n_classes:
         inside = ((values >= -_ROUNDING) & (values <= 1.0 + _ROUNDING)).all()
         require(file, inside, "a probability is not within 0 and 1")
@@ -112,10 +120,10 @@ def require_answers(file: Path, values: Array, target: Target) -> None:
 
 
 def check_width(n_features: int, X: Floats) -> None:
-    """`ArtifactError` where a model is asked with other features than it was learned from."""
+    """`ArtifactError` where features are not as many as the model was trained on."""
     if X.shape[1] != n_features:
         raise ArtifactError(
-            f"A model that was learned from {n_features} features is asked with {X.shape[1]}: its "
+            f"A model that was trained on {n_features} features is given {X.shape[1]}: its "
             "files are not of one training. Restore them from a copy, or run the study again."
         )
 
@@ -182,9 +190,9 @@ def _array(archive: zipfile.ZipFile, name: str) -> Array:
 
 def _check(file: Path, name: str, array: Array, kind: str, lengths: dict[str, int]) -> None:
     dtype, _, dimensions = kind.partition(" ")
-    asked = dimensions.split(",")
-    fits = array.dtype == dtype and array.ndim == len(asked)
-    for length, dimension in zip(array.shape, asked, strict=False):
+    expected = dimensions.split(",")
+    fits = array.dtype == dtype and array.ndim == len(expected)
+    for length, dimension in zip(array.shape, expected, strict=False):
         wanted = int(dimension) if dimension.isdigit() else lengths.setdefault(dimension, length)
         fits = fits and length == wanted
     what = f"{name} is {array.dtype} {array.shape}, not {dtype} ({dimensions})"

@@ -16,7 +16,7 @@ from barstack.core.forecast import Target
 from barstack.core.seeds import derive_seed
 from barstack.datasets import Inputs, Samples
 
-from ._arrays import check_files, read_numbers, require_answers, seal_files
+from ._arrays import check_files, read_numbers, require_forecasts, seal_files
 from ._libraries import cores, threads_for
 from ._model import Model
 from ._outputs import weighted_quantiles
@@ -166,7 +166,7 @@ class PerHorizon(Model):
             unchanging = file.with_suffix(".json")
             if unchanging.is_file():
                 values = read_numbers(unchanging, len(target.outputs))
-                require_answers(unchanging, np.array(values), target)
+                require_forecasts(unchanging, np.array(values), target)
                 learned.append(ConstantForecast(values))
             elif file.is_file():
                 learned.append(self.load_one(file, target))

@@ -49,11 +49,11 @@ def _bytes(native: bytes | Path) -> bytes:
 
 @dataclass(frozen=True, eq=False)
 class Boosted:
-    """What one horizon taught.
+    """What was learned of one horizon.
 
-    natives  what the library writes of its booster, or of one for each level of quantiles; to go
-             on from there, never read for a forecast. Once loaded, the files, as yet unread
-    trees    the same as plain arrays, which forecast
+    natives  the library's serialised booster, or one for each level of quantiles: for training
+             further, never read for a forecast. After loading, the paths of the files, unread
+    trees    the same trees as plain arrays, which forecast
     """
 
     natives: tuple[bytes | Path, ...]
@@ -97,7 +97,7 @@ class NativeBoosting(Boosting):
 
     @abstractmethod
     def predict_native(self, boosters: list[Any], X: Floats, target: Target) -> Floats:
-        """(n_rows,) or (n_rows, n_outputs) what the library itself says, to check ours by."""
+        """(n_rows,) or (n_rows, n_outputs) the library's own forecasts, to check ours by."""
 
     def n_boosters(self, target: Target) -> int:
         """How many the library needs for one horizon."""

@@ -129,13 +129,13 @@ def from_catboost(booster: Any) -> Trees:
 
 
 def _symmetric(tree: dict[str, Any], scale: float, width: int) -> Tree:
-    """One question a level; the last of CatBoost's is the highest bit of a leaf's number."""
-    asked = (tree["splits"] or [])[::-1]  # none where no split helped
-    n_inner = 2 ** len(asked) - 1
-    level = np.repeat(np.arange(len(asked)), 2 ** np.arange(len(asked)))
+    """Oblivious tree: one split per level, least significant bit of the leaf number first."""
+    splits = (tree["splits"] or [])[::-1]  # none where no split helped
+    n_inner = 2 ** len(splits) - 1
+    level = np.repeat(np.arange(len(splits)), 2 ** np.arange(len(splits)))
     feature, threshold = np.zeros((2, 2 * n_inner + 1))
-    feature[:n_inner] = np.array([each["float_feature_index"] for each in asked])[level]
-    threshold[:n_inner] = np.array([each["border"] for each in asked], float)[level]
+    feature[:n_inner] = np.array([each["float_feature_index"] for each in splits])[level]
+    threshold[:n_inner] = np.array([each["border"] for each in splits], float)[level]
     node = np.arange(2 * n_inner + 1)
     left = np.where(node < n_inner, 2 * node + 1, -1)
     right = np.where(node < n_inner, 2 * node + 2, -1)

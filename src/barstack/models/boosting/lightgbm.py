@@ -80,7 +80,7 @@ class LightGBM(NativeBoosting):
             "min_data_in_leaf": self.leaf_rows,
             "feature_fraction": self.feature_share,
             "seed": seed,
-            "data_random_seed": 1,  # of the rows that bins are told from, of very many
+            "data_random_seed": 1,  # of the rows sampled for bins, where there are very many
             "num_threads": train.threads,
             "deterministic": True,
             "force_row_wise": True,

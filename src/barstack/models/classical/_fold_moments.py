@@ -189,26 +189,26 @@ def proportions(dataset: Dataset, folds: Sequence[Rows], blocks: FoldBlocks) -> 
 
 @dataclass(frozen=True, eq=False)
 class BlockSums:
-    """Of each block without the rows apart; columns are unscaled features, then labels.
+    """Of each block without its separate rows; columns are unscaled features, then labels.
 
     weight   (n_blocks,)
     mean     (n_blocks, n_columns) by weight
     scatter  (n_blocks, n_columns, n_columns) weighted, about the mean
-    apart    (n_apart,) rows that folds add by themselves
-    of       (n_apart,) the block of each
+    separate (n_separate,) rows that folds add by themselves
+    of       (n_separate,) the block of each
     """
 
     weight: Floats
     mean: Floats
     scatter: Floats
-    apart: Rows
+    separate: Rows
     of: Rows
 
     @classmethod
     def of_blocks(
         cls, dataset: Dataset, blocks: FoldBlocks, weight: Floats, kept: Sequence[Bools]
     ) -> BlockSums:
-        """One pass over the table; `kept` are each block's rows that do not stand apart."""
+        """One pass over the table; `kept` are each block's rows that are not separate."""
         values, labels = dataset.features.values, dataset.labels.values
         width = values.shape[1] + labels.shape[1]
         total, mean = np.zeros(len(blocks)), np.zeros((len(blocks), width))
@@ -224,9 +224,9 @@ class BlockSums:
             both -= mean[place]
             both *= np.sqrt(weight[own])[:, None]
             np.matmul(both.T, both, out=scatter[place])
-        apart = [rows[~keep] for rows, keep in zip(parts, kept, strict=True)]
-        of = np.repeat(np.arange(len(blocks)), [len(rows) for rows in apart])
-        return cls(total, mean, scatter, np.concatenate(apart), of)
+        separate = [rows[~keep] for rows, keep in zip(parts, kept, strict=True)]
+        of = np.repeat(np.arange(len(blocks)), [len(rows) for rows in separate])
+        return cls(total, mean, scatter, np.concatenate(separate), of)
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,7 +250,7 @@ class FoldMoments:
     def of_folds(cls, dataset: Dataset, folds: Sequence[Rows]) -> FoldMoments | None:
         """None where folds have too little in common, or a scaler that is not affine.
 
-        The former is so where most rows stand apart: those clipped in some fold, those in blocks
+        The former is so where most rows are separate: those clipped in some fold, those in blocks
         of few rows, and those whose weight is not in proportion to their block's.
         """
         if type(dataset.scaler) not in (StandardScaler, RobustScaler):
@@ -277,7 +277,7 @@ class FoldMoments:
         scaler, sums = self.scalers[fold], self.sums
         centre = np.concatenate([scaler.learned["centre"], np.zeros(len(y_scale))])
         scale = np.concatenate([scaler.learned["scale"], y_scale])
-        rows = sums.apart[self.blocks.member[fold, sums.of]]
+        rows = sums.separate[self.blocks.member[fold, sums.of]]
         alone = np.hstack([scaler.apply(table[rows]), labels[rows] / y_scale])
         share = self.weights.share[fold]
         weight = np.concatenate([share * sums.weight, self._weight(fold)[rows]])

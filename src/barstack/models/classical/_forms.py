@@ -42,14 +42,21 @@ class Form(ABC):
     arrays: ClassVar[dict[str, str]] = {}
 
     @property
-    @abstractmethod
     def inputs(self) -> int:
-        """Columns of the rows that it takes."""
+        """Columns of the rows that it takes, by the shapes of its arrays."""
+        return self._length("inputs")
 
     @property
-    @abstractmethod
     def outputs(self) -> int:
-        """Columns of what it gives."""
+        """Columns of its result, likewise."""
+        return self._length("outputs")
+
+    def _length(self, dimension: str) -> int:
+        for name, kind in self.arrays.items():
+            dimensions = kind.partition(" ")[2].split(",")
+            if dimension in dimensions:
+                return int(getattr(self, name).shape[dimensions.index(dimension)])
+        raise TypeError(f"{type(self).__name__} has no array with {dimension}")
 
     @abstractmethod
     def apply(self, X: Floats) -> Floats:
@@ -74,14 +81,6 @@ class LinearForm(Form):
     weights: Floats
     intercept: Floats
 
-    @property
-    def inputs(self) -> int:
-        return len(self.weights)
-
-    @property
-    def outputs(self) -> int:
-        return len(self.intercept)
-
     def apply(self, X: Floats) -> Floats:
         return np.asarray(X @ self.weights + self.intercept)
 
@@ -94,11 +93,7 @@ class ScaleForm(Form):
     centre: Floats
     scale: Floats
 
-    @property
-    def inputs(self) -> int:
-        return len(self.centre)
-
-    outputs = inputs
+    outputs = Form.inputs
 
     def apply(self, X: Floats) -> Floats:
         return np.asarray((X - self.centre) / self.scale)
@@ -119,10 +114,6 @@ class ColumnsForm(Form):
     def inputs(self) -> int:
         return int(self.width[0])
 
-    @property
-    def outputs(self) -> int:
-        return len(self.places)
-
     def apply(self, X: Floats) -> Floats:
         return np.asarray(X[:, self.places])
 
@@ -137,14 +128,6 @@ class ProductsForm(Form):
 
     arrays: ClassVar[dict[str, str]] = {"powers": "int32 outputs,inputs"}
     powers: Places
-
-    @property
-    def inputs(self) -> int:
-        return int(self.powers.shape[1])
-
-    @property
-    def outputs(self) -> int:
-        return len(self.powers)
 
     def apply(self, X: Floats) -> Floats:
         return np.column_stack([np.prod(X**each, axis=1) for each in self.powers])
@@ -175,14 +158,6 @@ class KernelsForm(Form):
     gamma: Floats
     shift: Floats
     degree: Places
-
-    @property
-    def inputs(self) -> int:
-        return int(self.centres.shape[1])
-
-    @property
-    def outputs(self) -> int:
-        return len(self.intercept)
 
     def apply(self, X: Floats) -> Floats:
         out = np.empty((len(X), self.outputs))
@@ -220,18 +195,10 @@ class GaussiansForm(Form):
     variance: Floats
     log_prior: Floats
 
-    @property
-    def inputs(self) -> int:
-        return int(self.mean.shape[1])
-
-    @property
-    def outputs(self) -> int:
-        return len(self.mean)
-
     def apply(self, X: Floats) -> Floats:
-        apart = ((X[:, None] - self.mean) ** 2 / self.variance).sum(axis=2)
+        squared = ((X[:, None] - self.mean) ** 2 / self.variance).sum(axis=2)
         return np.asarray(
-            self.log_prior - 0.5 * np.log(2.0 * np.pi * self.variance).sum(axis=1) - 0.5 * apart
+            self.log_prior - 0.5 * np.log(2.0 * np.pi * self.variance).sum(axis=1) - 0.5 * squared
         )
 
     def check(self, file: Path) -> None:

@@ -12,15 +12,15 @@ from pydantic import Field
 from barstack.core.arrays import Floats
 from barstack.core.forecast import Target
 
-from .._arrays import read_arrays, require, require_answers, write_arrays
+from .._arrays import read_arrays, require, require_forecasts, write_arrays
 from .._libraries import scikit
 from .._model import EVERY_TASK, register
 from .._outputs import weighted_quantiles
 from .._per_horizon import HorizonRows, PerHorizon
 from .._trees import Tree, Trees
 
-# Shares of the training labels at which the spread is told, closer to one another in the tails:
-# where the market is wild, its quantiles lie where elsewhere next to nothing does.
+# Levels of the training labels' quantiles that make the grid, denser in the tails: in volatile
+# markets quantiles lie where labels are rare elsewhere.
 _LOWER = (0.0, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 _ROUNDING = 1e-9
 _SHARES = (*_LOWER, *(1.0 - share for share in _LOWER[-2::-1]))
@@ -80,11 +80,11 @@ def _grid_file(file: Path) -> Path:
 
 
 class Forest(PerHorizon):
-    """Trees grown apart from each other, and their mean: one forest a horizon.
+    """Trees grown independently, and their mean: one forest a horizon.
 
     The defaults are for market returns: shallow trees and large leaves. For quantiles trees are
-    grown to tell apart how labels are spread: Meinshausen (2006), with splits that look for a
-    change in the share of labels below each of a grid, after Athey, Tibshirani, Wager (2019).
+    grown on distributions: Meinshausen (2006), with splits that look for a change in the share of
+    labels below each value of a grid, after Athey, Tibshirani, Wager (2019).
     """
 
     concurrent: ClassVar[bool] = True
@@ -144,7 +144,7 @@ class Forest(PerHorizon):
         require(file, len(trees.first) > 1, "it has no trees")
         require(file, not trees.start.any(), "its trees begin with a sum that is not 0")
         if target.n_classes:
-            require_answers(file, trees.value[trees.left < 0], target)
+            require_forecasts(file, trees.value[trees.left < 0], target)
         return learned
 
 

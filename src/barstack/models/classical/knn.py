@@ -17,7 +17,7 @@ from .._arrays import check_width, read_arrays, require, write_arrays
 from .._model import EVERY_TASK, Model, register
 from .._outputs import weighted_quantiles
 
-# Rows asked about times training rows whose distances are computed together.
+# Queried rows times training rows whose distances are computed together.
 _AT_ONCE = 2**22
 
 
@@ -67,7 +67,7 @@ class KNN(Model):
         for begin in range(0, len(X), size):
             rows = np.ascontiguousarray(X[begin : begin + size])
             nearest = _nearest(rows, learned.X, lengths, count)
-            out[begin : begin + size] = _told(learned.y[nearest], learned.weight[nearest], target)
+            out[begin : begin + size] = _voted(learned.y[nearest], learned.weight[nearest], target)
         return out
 
     def save(self, learned: Neighbours, folder: Path) -> None:
@@ -92,8 +92,8 @@ class KNN(Model):
         return read
 
 
-def _told(y: Floats, weight: Floats, target: Target) -> Floats:
-    """(n_rows, n_horizons, n_outputs) what neighbours say: y and weight (n_rows, count, ...)."""
+def _voted(y: Floats, weight: Floats, target: Target) -> Floats:
+    """(n_rows, n_horizons, n_outputs) from neighbours: y and weight (n_rows, count, ...)."""
     if target.levels:
         each = np.moveaxis(y, 1, 2)
         return weighted_quantiles(each, np.broadcast_to(weight[:, None], each.shape), target.levels)
@@ -108,20 +108,20 @@ def _nearest(rows: Floats, X: Floats, lengths: Floats, count: int) -> Ints:
     """(n_rows, count) places of the nearest of X, nearest first.
 
     Distances by a product of matrices are quick and off by rounding, which depends on how many
-    rows are asked about. They only say which few rows to measure again one by one.
+    rows are queried. They only select the few rows to measure again one by one.
     """
     own = (rows**2).sum(axis=1)[:, None]
-    apart = own + lengths - 2.0 * rows @ X.T
-    limit = np.partition(apart, count - 1, axis=1)[:, count - 1]
+    distances = own + lengths - 2.0 * rows @ X.T
+    limit = np.partition(distances, count - 1, axis=1)[:, count - 1]
     limit += 1e-12 * (own[:, 0] + lengths.max() + 1.0)
     found = np.empty((len(rows), count), np.int64)
-    _choose(rows, X, apart, limit, found)
+    _choose(rows, X, distances, limit, found)
     return found
 
 
-def _choose_nearest(rows: Floats, X: Floats, apart: Floats, limit: Floats, found: Ints) -> None:
+def _choose_nearest(rows: Floats, X: Floats, distances: Floats, limit: Floats, found: Ints) -> None:
     for row in range(len(rows)):
-        near = np.flatnonzero(apart[row] <= limit[row])
+        near = np.flatnonzero(distances[row] <= limit[row])
         exact = np.empty(len(near))
         for place in range(len(near)):
             total = 0.0

@@ -13,7 +13,7 @@ from barstack.core.errors import ConfigError
 from barstack.core.forecast import Target
 from barstack.datasets import Inputs, Samples
 
-from .._arrays import read_arrays, require_answers, write_arrays
+from .._arrays import read_arrays, require_forecasts, write_arrays
 from .._model import EVERY_TASK, Model, register
 from .._per_horizon import ConstantForecast, HorizonRows
 
@@ -46,7 +46,7 @@ class NaiveModel(Model):
         file = folder / "means.npz"
         shape = f"{self.states},{len(target.horizons)},{len(target.outputs)}"
         means: Floats = read_arrays(file, means=f"float64 {shape}")["means"]
-        require_answers(file, means, target)
+        require_forecasts(file, means, target)
         return means
 
 

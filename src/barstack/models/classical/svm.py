@@ -16,12 +16,10 @@ from .._arrays import check_width, read_arrays, require, write_arrays
 from .._libraries import scikit
 from .._model import register
 from .._per_horizon import HorizonRows, PerHorizon
+from ._forms import KernelsForm
 
 _LEAST = 1e-12  # probability of a class before they are made to add up to one
 _PARTS = 3  # of time, each decided on by a machine that was fitted on the others
-
-# Rows times centres whose kernels are computed together.
-_AT_ONCE = 2**22
 
 
 class KernelMachine(NamedTuple):
@@ -44,15 +42,9 @@ class KernelMachine(NamedTuple):
     def sums(self, X: Floats) -> Floats:
         """(n_rows, n_sums)."""
         check_width(self.centres.shape[1], X)
-        out = np.empty((len(X), len(self.intercept)))
-        lengths = (self.centres**2).sum(axis=1)
-        size = max(1, _AT_ONCE // max(len(self.centres), 1))
-        for begin in range(0, len(X), size):
-            rows = X[begin : begin + size]
-            apart = (rows**2).sum(axis=1)[:, None] + lengths - 2.0 * rows @ self.centres.T
-            kernels = np.exp(-self.gamma[0] * np.maximum(apart, 0.0))
-            out[begin : begin + size] = kernels @ self.coefficients + self.intercept
-        return out
+        gaussian = np.zeros(1), np.zeros(1, np.int32)  # no shift, and degree 0
+        kernels = (self.centres, self.coefficients, self.intercept, self.gamma, *gaussian)
+        return KernelsForm(*kernels).apply(X)
 
     def save(self, file: Path) -> None:
         """Write as arrays."""
@@ -81,8 +73,8 @@ class KernelMachine(NamedTuple):
 class SVM(PerHorizon):
     """Support vectors with a Gaussian kernel; above `exact_rows` by `landmarks`.
 
-    Cortes, Vapnik (1995). Classes are each told from the rest, and get their probability from
-    Platt's sigmoid over decisions on stretches of time that the machine was not fitted on. With
+    Cortes, Vapnik (1995). Each class is separated from the rest, with a probability from Platt's
+    sigmoid over decisions on stretches of time that the machine was not fitted on. With
     many rows the kernel is Nyström's, and what lies above it a linear machine with a squared loss:
     Williams, Seeger (2001).
     """

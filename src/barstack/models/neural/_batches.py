@@ -108,7 +108,7 @@ class Chunks:
     """Stretches of neighbouring rows with `lookback - 1` bars before each to start from.
 
     No chunk holds a row that is in no exact window of its labels, and so none of another symbol,
-    from before a gap or to be kept apart: it starts where the window of its first label does, and
+    from before a gap or of a fold's test: it starts where the window of its first label does, and
     no label is `lookback` rows or more after the one before it, so that its window begins no later
     than with that one's row and the windows together hold all rows between. Each label is in one
     chunk of an epoch; where chunks are cut is drawn anew each time.

@@ -1,4 +1,4 @@
-"""What a forecast costs, row by row, and what a network's numbers say."""
+"""Per-row losses and output decoding."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FOR_TASK = {
 
 
 def loss_for(loss: str, target: Target) -> str:
-    """The loss to train by: what was asked for, or the usual one of the task."""
+    """The loss to train by: the one set, or the default of the task."""
     allowed = FOR_TASK[target.task]
     if loss == "auto":
         return allowed[0]
@@ -66,7 +66,7 @@ def _pinball(raw: Tensor, y: Tensor, levels: Tensor) -> Tensor:
 
 
 def _cross_entropy(raw: Tensor, y: Tensor, target: Target) -> Tensor:
-    """(n_rows,) minus the log of the probability of what came."""
+    """(n_rows,) minus the log probability of the realised class."""
     if target.task == "direction":
         return functional.binary_cross_entropy_with_logits(raw, y, reduction="none").mean(dim=1)
     each = functional.cross_entropy(raw.reshape(-1, 3), y.reshape(-1).long(), reduction="none")

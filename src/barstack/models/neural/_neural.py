@@ -68,7 +68,7 @@ class Neural(NetworkSettings):
     def update(
         self, learned: Learned, train: Samples, stop: Samples | None, target: Target, seed: int
     ) -> Learned:
-        """Trained on from the weights that are there."""
+        """Trained further from its weights."""
         assert stop is not None  # stops_early
         require_torch()
         from ._training import fit  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Networks for ONNX Runtime: a tenth of PyTorch's time where one forecast at a time is asked for.
+"""Networks for ONNX Runtime: a tenth of PyTorch's time for one forecast at a time.
 
 They are made anew from the weights in a few seconds each; nothing of them is stored.
 """
@@ -32,13 +32,13 @@ def compiled(
     """The network's forecast of one window: (1, n_horizons, n_outputs)."""
     window = torch.zeros(1, model.lookback, learned.n_features)
     session = _session(_graph(learned.network, (window,), type(model).__name__))
-    (asked,) = [each.name for each in session.get_inputs()]
+    (name,) = [each.name for each in session.get_inputs()]
     finish = _finish(learned, target)
 
     def forecast(inputs: Inputs) -> Floats:
-        # Its caller knows that the window is whole; to ask again takes longer than to scale it.
+        # The caller has checked that the window is whole; checking takes longer than scaling.
         window = inputs.scaler.windows(inputs.table, inputs.rows, model.lookback)
-        return finish(session.run(None, {asked: window})[0])
+        return finish(session.run(None, {name: window})[0])
 
     return forecast
 
@@ -79,16 +79,16 @@ class _Carried:
         finish: Callable[[Any], Floats],
     ) -> None:
         bar_name, *state_names = [each.name for each in session.get_inputs()]
-        said_name, *later_names = [each.name for each in session.get_outputs()]
+        output_name, *later_names = [each.name for each in session.get_outputs()]
         self._session, self._finish = session, finish
         self._bar = _buffer((1, n_features))
-        self._said = _buffer(tuple(session.get_outputs()[0].shape))
+        self._output = _buffer(tuple(session.get_outputs()[0].shape))
         self._states = [[_buffer(shape) for shape in shapes] for _ in range(2)]
         self._turns = []
         for now, later in (self._states, self._states[::-1]):
             turn = session.io_binding()
             turn.bind_ortvalue_input(bar_name, self._bar)
-            turn.bind_ortvalue_output(said_name, self._said)
+            turn.bind_ortvalue_output(output_name, self._output)
             for name, buffer in zip(state_names, now, strict=True):
                 turn.bind_ortvalue_input(name, buffer)
             for name, buffer in zip(later_names, later, strict=True):
@@ -101,7 +101,7 @@ class _Carried:
         turn, other = self._turns
         self._session.run_with_iobinding(turn)
         self._turns = [other, turn]
-        return self._finish(self._said.numpy())
+        return self._finish(self._output.numpy())
 
 
 def _buffer(shape: tuple[int, ...]) -> Any:
@@ -111,14 +111,14 @@ def _buffer(shape: tuple[int, ...]) -> Any:
 
 
 def _finish(learned: Learned, target: Target) -> Callable[[Any], Floats]:
-    """From what the network says to (1, n_horizons, n_outputs) in what the task forecasts."""
+    """From the network's output to forecasts of the task, (1, n_horizons, n_outputs)."""
     start = learned.start.numpy()
     shape = (1, len(target.horizons), len(target.outputs))
     link = LINKS[target.task]
 
-    def finish(said: Any) -> Floats:
+    def finish(output: Any) -> Floats:
         # The start is added in float32, as in training.
-        raw = (said.reshape(-1) + start).astype(float)
+        raw = (output.reshape(-1) + start).astype(float)
         return link(raw.reshape(shape))
 
     return finish

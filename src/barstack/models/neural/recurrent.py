@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-@register("lstm", family="neural", tasks=EVERY_TASK)
-class LSTM(Neural):
-    """Long short-term memory, read at its latest state. Hochreiter, Schmidhuber (1997)."""
+class _PlainRecurrent(Neural):
+    """Recurrent layers, read at their latest state."""
 
     causal: ClassVar[bool] = True
+    kind: ClassVar[str]
 
     hidden: int = Field(64, ge=1, le=4_096, description="numbers in the state of a layer")
-    layers: int = Field(2, ge=1, le=64, description="LSTM layers, one on another")
+    layers: int = Field(2, ge=1, le=64, description="recurrent layers, one on another")
 
     def network(self, n_features: int, n_outputs: int) -> nn.Module:
         from .networks.recurrent import recurrent  # noqa: PLC0415
 
         return recurrent(
-            "lstm",
+            self.kind,
             n_features,
             n_outputs,
             hidden=self.hidden,
@@ -36,29 +36,22 @@ class LSTM(Neural):
             dropout=self.dropout,
             window=self.lookback,
         )
+
+
+@register("lstm", family="neural", tasks=EVERY_TASK)
+class LSTM(_PlainRecurrent):
+    """Long short-term memory, read at its latest state. Hochreiter, Schmidhuber (1997)."""
+
+    kind: ClassVar[str] = "lstm"
 
 
 @register("gru", family="neural", tasks=EVERY_TASK)
-class GRU(Neural):
+class GRU(_PlainRecurrent):
     """Gated recurrent units, read at their latest state. Cho et al. (2014)."""
 
-    causal: ClassVar[bool] = True
+    kind: ClassVar[str] = "gru"
 
     hidden: int = Field(76, ge=1, le=4_096, description="numbers in the state of a layer")
-    layers: int = Field(2, ge=1, le=64, description="GRU layers, one on another")
-
-    def network(self, n_features: int, n_outputs: int) -> nn.Module:
-        from .networks.recurrent import recurrent  # noqa: PLC0415
-
-        return recurrent(
-            "gru",
-            n_features,
-            n_outputs,
-            hidden=self.hidden,
-            layers=self.layers,
-            dropout=self.dropout,
-            window=self.lookback,
-        )
 
 
 @register("attention_lstm", family="neural", tasks=EVERY_TASK)

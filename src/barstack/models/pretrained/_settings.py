@@ -17,7 +17,7 @@ from .._model import Model
 
 # An environment variable: paths with colons between, for artifacts that are loaded elsewhere.
 WEIGHTS = "BARSTACK_WEIGHTS"
-# Files that this process was told to train with. No file that only an artifact names is opened.
+# Files that this process was given to train with. No file that only an artifact names is opened.
 NAMED_WEIGHTS: set[Path] = set()
 
 

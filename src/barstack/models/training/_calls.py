@@ -1,4 +1,4 @@
-"""The calls of models. What a model of another package raises or returns is checked right here."""
+"""Calls of models. What a model of another package raises or returns is checked here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def fit(
     """What the model learned, which is never None."""
     with _blas_of(model), Calling(model, "fit"):
         learned = model.fit(train, stop, target, seed, **options)
-    return _something(model, "fit", learned)
+    return _not_none(model, "fit", learned)
 
 
 def update(
@@ -34,12 +34,12 @@ def update(
     """What the model learned in all, which is never None."""
     with _blas_of(model), Calling(model, "update"):
         further = model.update(learned, train, stop, target, seed)
-    return _something(model, "update", further)
+    return _not_none(model, "update", further)
 
 
 def predict(model: Model, learned: Any, inputs: Inputs, target: Target) -> Floats:
     """(n_rows, n_horizons, n_outputs) float64, finite."""
-    if built_in(model):  # held to it by barstack's tests, and asked for single rows
+    if built_in(model):  # checked by barstack's tests, and called for single rows
         return np.asarray(model.predict(learned, inputs, target), np.float64)
     return checked(model, lambda each: model.predict(learned, each, target), target)(inputs)
 
@@ -47,7 +47,7 @@ def predict(model: Model, learned: Any, inputs: Inputs, target: Target) -> Float
 def checked(
     model: Model, run: Callable[[Inputs], Any], target: Target, what: str = "predict"
 ) -> Callable[[Inputs], Floats]:
-    """The same forecasts, each of them checked; those of built-in models as they are."""
+    """The same forecasts, checked; those of built-in models are returned as they are."""
     if built_in(model):
         return run
 
@@ -69,11 +69,11 @@ def load(model: Model, folder: Path, target: Target) -> Any:
     """What the model reads back, which is never None."""
     with Calling(model, "load"):
         learned = model.load(folder, target)
-    return _something(model, "load", learned)
+    return _not_none(model, "load", learned)
 
 
 def curves(model: Model, learned: Any) -> list[dict[str, float]]:
-    """How learning went, as plain data."""
+    """Learning curves, as plain data."""
     if built_in(model):
         return model.curves(learned)
     with Calling(model, "curves"):
@@ -83,7 +83,7 @@ def curves(model: Model, learned: Any) -> list[dict[str, float]]:
 
 
 def check_settings(model: Model) -> None:
-    """`PluginError` where what a model says of itself cannot be used."""
+    """`PluginError` where a model's own properties cannot be used."""
     if built_in(model):
         return
     with Calling(model, "what it says of itself"):
@@ -102,7 +102,7 @@ def _blas_of(model: Model) -> AbstractContextManager[None]:
     return one_blas_thread if built_in(model) else nullcontext()
 
 
-def _something(model: Model, what: str, learned: Any) -> Any:
+def _not_none(model: Model, what: str, learned: Any) -> Any:
     if learned is None and not built_in(model):
         raise broken(model, f"{what} returns None. Return what was learned.")
     return learned

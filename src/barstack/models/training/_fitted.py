@@ -32,7 +32,7 @@ class FittedModel:
     """What a model learned, with the scales and columns it learned them in.
 
     trained_through  latest `known_at` of any row it has seen, those it stopped early by included
-    max_gap          the furthest apart that neighbouring decisions of a window may lie
+    max_gap          longest time between neighbouring decisions of a window
     fit_rows         rows it was fitted on, of the table it was trained on; None once it is loaded
     stop_rows        rows it stopped early by, likewise
     """
@@ -64,7 +64,7 @@ class FittedModel:
         return self.scaled(values)
 
     def scaled(self, values: Floats) -> Floats:
-        """What the model says, in the labels' unit; `ArtifactError` for what is not finite."""
+        """The model's output in the labels' unit; `ArtifactError` where it is not finite."""
         found = uncrossed(values * self.y_scale[:, None], self.target)
         if not np.isfinite(found).all():
             name = self.model.registered_as and self.model.registered_as[1]
@@ -77,7 +77,7 @@ class FittedModel:
     def forecast(self, features: FeatureTable, rows: Rows, kind: Kind = "forward") -> Forecast:
         """Forecasts with their clocks; `LeakError` for a forward one that is trained too late.
 
-        Nor does a model forecast what weights from elsewhere may have seen, forward or not.
+        Nor does a model forecast bars that pretrained weights may have seen, forward or not.
         """
         self._check_unseen(DecidedAt(features.decisions.decided_at[rows]))
         through = np.full(len(rows), self.trained_through, "datetime64[us]")
@@ -111,8 +111,8 @@ class FittedModel:
             name = self.model.registered_as and self.model.registered_as[1]
             raise LeakError(
                 f"{name} comes with weights that may have seen bars through {iso(seen)}, and is "
-                f"asked for a forecast at {iso(decided_at.min())}: it could remember what came. "
-                "Judge it on later bars; for weights of your own say seen_through."
+                f"asked for a forecast at {iso(decided_at.min())}: it could remember what "
+                "followed. Judge it on later bars; for weights of your own say seen_through."
             )
 
     def _check(self, features: FeatureTable, rows: Rows) -> Rows:
@@ -140,9 +140,9 @@ class FittedModel:
         """What ends the history of a row, `own` rows back, before the model's lookback."""
         decisions, lookback = features.decisions, self.model.lookback_bars
         symbol, before = decisions.symbol[row], row - own
-        asked = f"A forecast for {symbol} at {iso(decisions.decided_at[row])}"
+        forecast = f"A forecast for {symbol} at {iso(decisions.decided_at[row])}"
         if before < decisions.first_row[row]:
-            return f"{asked} needs {lookback} bars up to it and has {own}."
+            return f"{forecast} needs {lookback} bars up to it and has {own}."
         values = features.values[before]
         if not np.isfinite(values).all():
             column = int(np.argmin(np.isfinite(values)))
@@ -152,14 +152,14 @@ class FittedModel:
                 "Forecast rows past the warm-up, from bars that pass validation."
             )
         return (
-            f"{asked} looks back {lookback} bars, over a gap from "
+            f"{forecast} looks back {lookback} bars, over a gap from "
             f"{iso(decisions.decided_at[before])} to {iso(decisions.decided_at[before + 1])}, and "
             f"the model was trained across none longer than {self.max_gap}. Wait until {lookback} "
             f"bars follow the gap ({own} do), or train with a larger max_gap."
         )
 
     def curves(self) -> list[dict[str, float]]:
-        """How learning went, epoch by epoch, where there are any."""
+        """Learning curves, one dict of measures for each epoch; empty where there are none."""
         return _calls.curves(self.model, self.learned)
 
     def save(self, folder: Path) -> None:

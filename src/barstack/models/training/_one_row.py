@@ -16,7 +16,7 @@ from .._model import Carried
 from . import _calls
 from ._fitted import FittedModel
 
-_CHECKED = 32  # forecasts by which a quicker form is checked
+_CHECKED = 32  # forecasts by which a faster form is checked
 # Networks add up in float32, and each form in an order of its own.
 _SAME_RETURN = 1e-5  # of the forecasts' deviation
 _SAME_CHANCE = 1e-6
@@ -24,11 +24,11 @@ _SAME_CHANCE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class OneRow:
-    """A fitted model asked for one forecast at a time.
+    """A fitted model that forecasts one row at a time.
 
-    run    inputs of one row to (1, n_horizons, n_outputs)
-    how    "compiled", or "predict" where the model's own is quick or, with the reason, has to do
-    begin  makes the state of one symbol's rows, for models that carry one
+    run    maps inputs of one row to (1, n_horizons, n_outputs)
+    how    "compiled", or "predict" with the reason why the model's own predict is used
+    begin  makes a forecaster with state for one symbol's rows, for models that carry state
     """
 
     fitted: FittedModel
@@ -44,7 +44,7 @@ class OneRow:
 
     @classmethod
     def fast(cls, fitted: FittedModel) -> OneRow:
-        """The quickest form there is; `FaultError` where it forecasts something else."""
+        """The fastest form; `FaultError` where its forecasts differ from those of `predict`."""
         try:
             with Calling(fitted.model, "compiled"):
                 run = fitted.model.compiled(fitted.learned, fitted.target)
@@ -71,46 +71,46 @@ class OneRow:
         return self._forecast(self.run(inputs))
 
     def advance(self, carried: Carried, rows: Floats) -> Floats:
-        """As `predict`, by what was carried here: the rows since then, (n_rows, n_columns) scaled.
+        """As `predict`, from carried state and the rows since then, (n_rows, n_columns) scaled.
 
-        As many rows as the model looks back must have come, these included, with no gap.
+        At least as many rows as the model looks back must have been given, with no gap.
         """
         for at in range(len(rows)):
-            said = carried(rows[at : at + 1])
-        return self._forecast(said)
+            values = carried(rows[at : at + 1])
+        return self._forecast(values)
 
-    def _forecast(self, said: Floats) -> Floats:
-        return self.fitted.scaled(said[0])
+    def _forecast(self, values: Floats) -> Floats:
+        return self.fitted.scaled(values[0])
 
 
 def _check(one: OneRow) -> None:
-    """All forms on rows drawn as scaled features lie."""
+    """Compare all forms on random rows distributed like scaled features."""
     fitted = one.fitted
     lookback, n_columns = fitted.model.lookback_bars, len(fitted.columns)
     rng = np.random.default_rng(0)
     table = rng.standard_t(5, (lookback + _CHECKED - 1, n_columns))
-    as_they_are = StandardScaler().fit(np.array([[-1.0], [1.0]]).repeat(n_columns, axis=1))
+    identity = StandardScaler().fit(np.array([[-1.0], [1.0]]).repeat(n_columns, axis=1))
     rows = np.arange(lookback - 1, len(table))
-    inputs = Inputs(table, rows, as_they_are, rows + 1)
+    inputs = Inputs(table, rows, identity, rows + 1)
     plain = _calls.predict(fitted.model, fitted.learned, inputs, fitted.target)
-    quick = [one.run(NewestRow.of(table[: row + 1], as_they_are)) for row in rows]
+    quick = [one.run(NewestRow.of(table[: row + 1], identity)) for row in rows]
     _same(fitted, np.concatenate(quick), plain)
     if one.begin is not None:
         carried = one.begin()
-        scaled = as_they_are.apply(table)
+        scaled = identity.apply(table)
         steps = [carried(scaled[at : at + 1]) for at in range(len(table))]
         _same(fitted, np.concatenate(steps[lookback - 1 :]), plain)
 
 
 def _same(fitted: FittedModel, quick: Floats, plain: Floats) -> None:
-    """`FaultError` unless a quick form says what the model says."""
+    """`FaultError` unless a fast form forecasts what the model does."""
     allowed = _SAME_CHANCE
     if not fitted.target.n_classes:
-        # Where a network says the same of everything there is only its own size to compare with.
+        # Where a network forecasts the same for all rows there is only its size to compare with.
         allowed = _SAME_RETURN * np.maximum(plain.std(axis=0), 1e-3)
     if not (np.abs(quick - plain) <= allowed).all():
         at = int(np.argmax(np.abs(quick - plain).max(axis=(1, 2))))
         raise FaultError(
-            f"The quick form of {type(fitted.model).__name__} forecasts {quick[at].tolist()} where "
-            f"the model says {plain[at].tolist()}. Forecast without fast(), and report this."
+            f"The fast form of {type(fitted.model).__name__} forecasts {quick[at].tolist()} where "
+            f"the model forecasts {plain[at].tolist()}. Forecast without fast(), and report this."
         )

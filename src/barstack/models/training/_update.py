@@ -1,4 +1,4 @@
-"""Learning on from rows that have become known since a model was trained."""
+"""Updating a model with rows whose labels became known since it was trained."""
 
 from __future__ import annotations
 
@@ -17,16 +17,25 @@ from ._fitted import FittedModel
 
 
 def update(fitted: FittedModel, dataset: Dataset, rows: Rows, seed: int = 0) -> FittedModel:
-    """A model that has learned `rows` as well; `fitted` stays as it is.
+    """A model that has learned `rows` as well; `fitted` is left unchanged.
 
-    rows  in time order, labels known, and all of them known later than `fitted` was trained
-          through, as a row would count twice otherwise. Those too early for the model's lookback
-          are left out. A model that stops early gets the latest of them to stop by
+    Scales stay those of the first training, and so do the profiles by which `transfer` finds
+    similar tickers. One clock says what was seen of all tickers, so give the rows of all together.
+    The result was trained through the latest label of `rows`, so its forecasts begin there.
 
-    Scales stay those of the first training, and so do the profiles by which `transfer` finds alike
-    tickers. One clock tells what was seen of all tickers, so hand in the rows of all together.
-    What comes out was trained through the latest label of `rows`, so forecasts that it may make
-    begin there. Raises `ConfigError` for a model that can only be trained again.
+    Parameters
+    ----------
+    rows : row numbers
+        In time order, labels known, and all of them known later than `fitted` was trained through,
+        as a row would count twice otherwise. Those too early for the model's lookback are left
+        out. A model that stops early gets the latest of them to stop by.
+
+    Raises
+    ------
+    ConfigError
+        For a model that can only be trained again, or a dataset of other columns or target.
+    DataError
+        Where too few rows are left, or a row was seen before.
     """
     model, known_at = fitted.model, dataset.labels.all_known_at
     if dataset.features.columns != fitted.columns or dataset.target != fitted.target:

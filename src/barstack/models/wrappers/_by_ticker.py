@@ -271,7 +271,7 @@ class ByTicker(Model):
             return None
         if not self.of.stops_early:
             return _taken(train, places), None
-        assert train.decisions is not None  # they were told apart by symbol
+        assert train.decisions is not None  # which rows of tickers have
         assert train.known_at is not None  # which comes with the decisions
         rows = train.rows[places]
         try:

@@ -41,7 +41,7 @@ class Profile(NamedTuple):
     @classmethod
     def of(cls, samples: Samples, target: Target) -> Profile:
         """Of a ticker's own samples."""
-        assert samples.decisions is not None  # they were told apart by symbol
+        assert samples.decisions is not None  # which rows of tickers have
         decided = samples.decisions.decided_at[samples.rows]
         # Classes as signs: down, nothing, up.
         middle = {"direction": 0.5, "three_class": 1.0}.get(target.task, 0.0)
@@ -56,7 +56,7 @@ def likeness(one: Profile, other: Profile) -> float:
 
     The first is over days that both have, and left out if these are fewer than 20; the second
     over hours that both have, and left out where either's size of labels is the same in all of
-    them. 0 where neither can be told.
+    them. 0 where neither can be computed.
 
     >>> days = np.arange(40)
     >>> up, flat = np.sin(days), np.ones(24)
@@ -68,12 +68,12 @@ def likeness(one: Profile, other: Profile) -> float:
     >>> likeness(few, few)
     1.0
     """
-    _, here, there = np.intersect1d(one.days, other.days, return_indices=True)
-    daily = _correlation(one.daily[here], other.daily[there]) if len(here) >= _FEWEST else None
+    _, first, second = np.intersect1d(one.days, other.days, return_indices=True)
+    daily = _correlation(one.daily[first], other.daily[second]) if len(first) >= _FEWEST else None
     hours = (one.by_hour > 0.0) & (other.by_hour > 0.0)
     by_hour = _correlation(one.by_hour[hours], other.by_hour[hours])
-    told = [each for each in (daily, by_hour) if each is not None]
-    return sum(told) / len(told) if told else 0.0
+    found = [each for each in (daily, by_hour) if each is not None]
+    return sum(found) / len(found) if found else 0.0
 
 
 def _correlation(one: Floats, other: Floats) -> float | None:

@@ -14,12 +14,12 @@ _MOST_ROWS = 16  # from here on matrices are the faster way
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, nearness: Tensor) -> Tensor:
-    """What the latest steps find among the `width` steps up to each of them.
+    """Attention of the latest steps over the `width` steps up to each of them.
 
     query     (batch, heads, keep, size)
     key       (batch, heads, steps, size)
     value     (batch, heads, steps, value_size), or one head for all
-    nearness  (heads, width) what to add for a key of 0, 1 ... width - 1 steps back
+    nearness  (heads, width) scores added for a key of 0, 1 ... width - 1 steps back
     returns   (batch, heads, keep, value_size)
     """
     keep, steps, width = query.shape[2], key.shape[2], nearness.shape[1]
@@ -35,10 +35,10 @@ def attend(query: Tensor, key: Tensor, value: Tensor, nearness: Tensor) -> Tenso
 
 
 def band(nearness: Tensor, queries: int, keys: int) -> Tensor:
-    """What each of the latest `queries` steps thinks of each of `keys` by how far back it lies.
+    """Scores of each of the latest `queries` steps for each of `keys`, by distance alone.
 
-    nearness  (heads, width) of 0, 1 ... width - 1 steps back; it must not look at others
-    returns   (heads, queries, keys), minus infinity where it must not look
+    nearness  (heads, width) of 0, 1 ... width - 1 steps back
+    returns   (heads, queries, keys), minus infinity for keys beyond `width` or later
     """
     known = nearness[:, :keys].flip(1)
     around = (keys - known.shape[1], queries - 1)
@@ -49,7 +49,7 @@ def band(nearness: Tensor, queries: int, keys: int) -> Tensor:
 
 
 def across(lines: Tensor) -> Tensor:
-    """What each of a few sequences finds in all of them, each step by itself.
+    """Attention of each of a few sequences over all of them, each step by itself.
 
     lines    (sequences, 3, heads, size, steps) queries, keys and values
     returns  (sequences, heads, size, steps)
@@ -90,8 +90,8 @@ class _Band(torch.autograd.Function):
         return torch.from_numpy(found)
 
     @staticmethod
-    def backward(ctx: Any, asked: Tensor) -> tuple[Tensor, ...]:
-        of_given = _attention_kernels.band_backward(asked.contiguous().numpy(), *ctx.found)
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        of_given = _attention_kernels.band_backward(gradient.contiguous().numpy(), *ctx.found)
         return tuple(torch.from_numpy(each) for each in of_given)
 
 
@@ -106,6 +106,6 @@ class _Across(torch.autograd.Function):
         return torch.from_numpy(found)
 
     @staticmethod
-    def backward(ctx: Any, asked: Tensor) -> Tensor:
-        of_lines = _attention_kernels.across_backward(asked.contiguous().numpy(), *ctx.found)
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        of_lines = _attention_kernels.across_backward(gradient.contiguous().numpy(), *ctx.found)
         return torch.from_numpy(of_lines)

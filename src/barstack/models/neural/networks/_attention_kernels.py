@@ -86,8 +86,8 @@ def band_forward(query, key, value, nearness):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
-def band_backward(asked, query, key, value, weights, heads):  # type: ignore[no-untyped-def]
-    """What a loss that asks `asked` of `found` asks of query, key, value and nearness."""
+def band_backward(gradient, query, key, value, weights, heads):  # type: ignore[no-untyped-def]
+    """Gradients of query, key, value and nearness from the `gradient` of `found`."""
     rows, size, keep = query.shape
     steps, width = key.shape[2], weights.shape[1]
     share, value_size = rows // len(value), value.shape[1]
@@ -101,9 +101,9 @@ def band_backward(asked, query, key, value, weights, heads):  # type: ignore[no-
         scores[:] = np.float32(0.0)
         for back in range(width):
             line, w, at = scores[back], weights[row, back], newest - back
-            _add_products(line, asked[row], value[row // share], at)
+            _add_products(line, gradient[row], value[row // share], at)
             for d in range(value_size):
-                a, dv = asked[row, d], of_value[row // share, d, at : at + keep]
+                a, dv = gradient[row, d], of_value[row // share, d, at : at + keep]
                 for i in range(keep):
                     dv[i] += w[i] * a[i]
             for i in range(keep):
@@ -161,8 +161,8 @@ def across_forward(lines):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
-def across_backward(asked, lines, weights):  # type: ignore[no-untyped-def]
-    """What a loss that asks `asked` of `found` asks of `lines`."""
+def across_backward(gradient, lines, weights):  # type: ignore[no-untyped-def]
+    """Gradient of `lines` from the `gradient` of `found`."""
     many, _, heads, size, steps = lines.shape
     of_lines = np.zeros_like(lines)
     scores = np.empty((many, steps), np.float32)
@@ -173,7 +173,7 @@ def across_backward(asked, lines, weights):  # type: ignore[no-untyped-def]
             scores[:] = np.float32(0.0)
             for other in range(many):
                 line, w = scores[other], weights[head, one, other]
-                _add_products(line, asked[one, head], lines[other, 2, head], 0)
+                _add_products(line, gradient[one, head], lines[other, 2, head], 0)
                 for i in range(steps):
                     mean[i] += w[i] * line[i]
             for other in range(many):
@@ -181,7 +181,7 @@ def across_backward(asked, lines, weights):  # type: ignore[no-untyped-def]
                 for i in range(steps):
                     line[i] = w[i] * (line[i] - mean[i])
                 for d in range(size):
-                    a, dv = asked[one, head, d], of_lines[other, 2, head, d]
+                    a, dv = gradient[one, head, d], of_lines[other, 2, head, d]
                     q, dq = lines[one, 0, head, d], of_lines[one, 0, head, d]
                     k, dk = lines[other, 1, head, d], of_lines[other, 1, head, d]
                     for i in range(steps):

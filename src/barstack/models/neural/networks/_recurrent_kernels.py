@@ -1,4 +1,4 @@
-"""Compiled loops of recurrent layers, forward and back, for a few sequences side by side."""
+"""Compiled loops of GRU layers, forward and back, for a few sequences side by side."""
 
 from __future__ import annotations
 
@@ -57,96 +57,41 @@ def _times(left, right, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
-def lstm_forward(inputs, weight):  # type: ignore[no-untyped-def]
-    """States and cells (one more than steps each), gates in the order i, f, g, o, tanh of cells.
-
-    inputs  (steps, batch, 4 * hidden) what inputs and biases say of the gates
-    weight  (hidden, 4 * hidden)
-    """
-    steps, batch, width = inputs.shape
-    hidden = width // 4
-    h = np.zeros((steps + 1, batch, hidden), np.float32)
-    c = np.zeros((steps + 1, batch, hidden), np.float32)
-    gates = np.empty((steps, batch, width), np.float32)
-    bent = np.empty((steps, batch, hidden), np.float32)
-    half = np.float32(0.5)
-    for t in range(steps):
-        _times(h[t], weight, gates[t])
-        for b in range(batch):
-            said, given = gates[t, b], inputs[t, b]
-            for j in range(width):
-                said[j] += given[j]
-            for j in range(2 * hidden):
-                said[j] = half + half * _tanh(half * said[j])
-            for j in range(2 * hidden, 3 * hidden):
-                said[j] = _tanh(said[j])
-            for j in range(3 * hidden, width):
-                said[j] = half + half * _tanh(half * said[j])
-            for j in range(hidden):
-                cell = said[hidden + j] * c[t, b, j] + said[j] * said[2 * hidden + j]
-                c[t + 1, b, j] = cell
-                bent[t, b, j] = _tanh(cell)
-                h[t + 1, b, j] = said[3 * hidden + j] * bent[t, b, j]
-    return h, c, gates, bent
-
-
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
-def lstm_backward(asked, weight, c, gates, bent):  # type: ignore[no-untyped-def]
-    """(steps, batch, 4 * hidden) what the loss asks of the gates' arguments.
-
-    asked   (steps, batch, hidden) what it asks of each state by itself
-    weight  (4 * hidden, hidden)
-    """
-    steps, batch, hidden = asked.shape
-    found = np.empty((steps, batch, 4 * hidden), np.float32)
-    later = np.zeros((batch, hidden), np.float32)
-    through = np.zeros((batch, hidden), np.float32)
-    one = np.float32(1.0)
-    for t in range(steps - 1, -1, -1):
-        for b in range(batch):
-            said, out = gates[t, b], found[t, b]
-            for j in range(hidden):
-                i, f = said[j], said[hidden + j]
-                g, o = said[2 * hidden + j], said[3 * hidden + j]
-                dh = asked[t, b, j] + through[b, j]
-                dc = later[b, j] + dh * o * (one - bent[t, b, j] * bent[t, b, j])
-                out[j] = dc * g * i * (one - i)
-                out[hidden + j] = dc * c[t, b, j] * f * (one - f)
-                out[2 * hidden + j] = dc * i * (one - g * g)
-                out[3 * hidden + j] = dh * bent[t, b, j] * o * (one - o)
-                later[b, j] = dc * f
-        _times(found[t], weight, through)
-    return found
-
-
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
 def gru_forward(inputs, weight, bias):  # type: ignore[no-untyped-def]
-    """States (one more than steps), the three gates, and what the state says of the new one."""
+    """States (one more than steps), the three gates, and the state's share in the new state.
+
+    inputs  (steps, batch, 3 * hidden) the inputs' share in the gates' arguments
+    weight  (hidden, 3 * hidden)
+    """
     steps, batch, width = inputs.shape
     hidden = width // 3
     h = np.zeros((steps + 1, batch, hidden), np.float32)
     r = np.empty((steps, batch, hidden), np.float32)
     z, n, m = np.empty_like(r), np.empty_like(r), np.empty_like(r)
-    said = np.empty((batch, width), np.float32)
+    from_states = np.empty((batch, width), np.float32)
     half = np.float32(0.5)
     for t in range(steps):
-        _times(h[t], weight, said)
+        _times(h[t], weight, from_states)
         for b in range(batch):
             for j in range(hidden):
                 k, i = hidden + j, 2 * hidden + j
-                reset = half + half * _tanh(half * (inputs[t, b, j] + said[b, j] + bias[j]))
-                keep = half + half * _tanh(half * (inputs[t, b, k] + said[b, k] + bias[k]))
-                from_state = said[b, i] + bias[i]
-                new = _tanh(inputs[t, b, i] + reset * from_state)
-                r[t, b, j], z[t, b, j], n[t, b, j], m[t, b, j] = reset, keep, new, from_state
+                reset = half + half * _tanh(half * (inputs[t, b, j] + from_states[b, j] + bias[j]))
+                keep = half + half * _tanh(half * (inputs[t, b, k] + from_states[b, k] + bias[k]))
+                candidate = from_states[b, i] + bias[i]
+                new = _tanh(inputs[t, b, i] + reset * candidate)
+                r[t, b, j], z[t, b, j], n[t, b, j], m[t, b, j] = reset, keep, new, candidate
                 h[t + 1, b, j] = new + keep * (h[t, b, j] - new)
     return h, r, z, n, m
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
-def gru_backward(asked, weight, h, r, z, n, m):  # type: ignore[no-untyped-def]
-    """What the loss asks of the inputs' share in the gates, and of the state's share."""
-    steps, batch, hidden = asked.shape
+def gru_backward(gradient, weight, h, r, z, n, m):  # type: ignore[no-untyped-def]
+    """Gradients of the inputs' share in the gates' arguments, and of the state's share.
+
+    gradient   (steps, batch, hidden) gradients of the states
+    weight  (3 * hidden, hidden)
+    """
+    steps, batch, hidden = gradient.shape
     inner = np.empty((steps, batch, 3 * hidden), np.float32)
     outer = np.empty((steps, batch, 3 * hidden), np.float32)
     later = np.zeros((batch, hidden), np.float32)
@@ -156,7 +101,7 @@ def gru_backward(asked, weight, h, r, z, n, m):  # type: ignore[no-untyped-def]
         for b in range(batch):
             for j in range(hidden):
                 reset, keep, new = r[t, b, j], z[t, b, j], n[t, b, j]
-                dh = asked[t, b, j] + later[b, j] + through[b, j]
+                dh = gradient[t, b, j] + later[b, j] + through[b, j]
                 d_new = dh * (one - keep) * (one - new * new)
                 d_keep = dh * (h[t, b, j] - new) * keep * (one - keep)
                 d_reset = d_new * m[t, b, j] * reset * (one - reset)

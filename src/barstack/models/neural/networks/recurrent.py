@@ -166,4 +166,4 @@ class MixtureNetwork(SteppingNetwork):
     def _weighted(self, outputs: Tensor, newest: Tensor, mean: Tensor) -> Tensor:
         """(..., n_outputs, experts) by the gate's weights -> (..., n_outputs)."""
         weights = self.gate(torch.cat([newest, mean], dim=-1)).softmax(dim=-1)
-        return (outputs * weights[..., None, :]).sum(dim=-1)
+        return cast(Tensor, (outputs * weights[..., None, :]).sum(dim=-1))
