@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from barstack.core.arrays import Floats, Ints, Rows
-from barstack.core.decisions import Decisions
+from barstack.core.decisions import Decisions, shared_rows
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target
 from barstack.core.times import KnownAt, TrainedThrough
@@ -142,11 +142,9 @@ def align(
                 f"Member {name!r} has {forecast.kind} forecasts. Verdicts and served models need "
                 "forward ones: split with walk_forward or chronological."
             )
-    keys = _keys([forecast.decisions for forecast in forecasts.values()])
-    common = reduce(np.intersect1d, keys)
-    if not len(common):
+    picks = shared_rows([forecast.decisions for forecast in forecasts.values()])
+    if not len(picks[0]):
         raise ConfigError(f"Members {', '.join(members)} share no decision to combine.")
-    picks = [_places(key, common) for key in keys]
     fold, *others = (each.fold[pick] for each, pick in zip(members.values(), picks, strict=True))
     for name, other in zip(list(members)[1:], others, strict=True):
         if not np.array_equal(fold, other):
@@ -176,17 +174,3 @@ def align(
         known_at=KnownAt(labels.known_at[at]),
         returns=labels.returns[at],
     )
-
-
-def _keys(decisions: Sequence[Decisions]) -> list[Rows]:
-    """One number for each decision, equal for equal decisions, rising with time, then symbol."""
-    times = np.unique(np.concatenate([each.decided_at for each in decisions]))
-    n_symbols = len(decisions[0].symbols)
-    return [
-        np.searchsorted(times, each.decided_at) * n_symbols + each.symbol_code for each in decisions
-    ]
-
-
-def _places(keys: Rows, wanted: Rows) -> Rows:
-    order = np.argsort(keys)
-    return np.asarray(order[np.searchsorted(keys, wanted, sorter=order)])

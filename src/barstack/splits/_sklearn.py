@@ -69,11 +69,7 @@ def for_sklearn(
     names = np.zeros(len(moments), "U1") if symbols is None else np.asarray(symbols).astype(str)
     if len(names) != len(moments):
         raise ConfigError(f"{len(moments):,} times and {len(names):,} symbols: give one a row.")
-    unique, codes = np.unique(names, return_inverse=True)
-    order = np.lexsort((moments, codes))
-    decisions = Decisions(
-        tuple(unique.tolist()), codes[order].astype(np.int32), DecidedAt(moments[order])
-    )
+    decisions, order = Decisions.of(DecidedAt(moments), names)
     _check_moments(decisions, symbols is not None)
     if isinstance(known_at, int | np.integer) and not isinstance(known_at, bool):
         known = _after_rows(decisions, int(known_at))

@@ -126,10 +126,10 @@ def spread(values: Floats) -> Floats:
 def _compare_rows(
     whole: Decisions, again: Decisions, known: Alteration, answered_at: KnownAt | None
 ) -> Iterator[Leak]:
-    gone = (whole.decided_at <= known.at) & (place_in(again, whole) < 0)
+    gone = (whole.decided_at <= known.at) & (again.match(whole) < 0)
     if answered_at is not None and gone.any():
         gone &= ~_still_open(whole, gone, known.at, answered_at)
-    come = (again.decided_at <= known.at) & (place_in(whole, again) < 0)
+    come = (again.decided_at <= known.at) & (whole.match(again) < 0)
     for decisions, rows, verb in ((whole, gone, "is missing"), (again, come, "appears")):
         if rows.any():
             row = int(np.argmax(rows))
@@ -179,26 +179,9 @@ def _who(decisions: Decisions, row: int) -> tuple[str, np.datetime64]:
     return str(decisions.symbols[decisions.symbol_code[row]]), decisions.decided_at[row]
 
 
-def place_in(decisions: Decisions, others: Decisions) -> Rows:
-    """(len(others),) the row here of each of the other decisions, -1 where there is none."""
-    found = np.full(len(others), -1, np.int64)
-    code_of = {symbol: code for code, symbol in enumerate(decisions.symbols)}
-    for other_code, symbol in enumerate(others.symbols):
-        if symbol not in code_of:
-            continue
-        theirs = np.flatnonzero(others.symbol_code == other_code)
-        own = np.flatnonzero(decisions.symbol_code == code_of[symbol])
-        place = np.searchsorted(decisions.decided_at[own], others.decided_at[theirs])
-        inside = place < len(own)
-        theirs, rows = theirs[inside], own[place[inside]]
-        same = decisions.decided_at[rows] == others.decided_at[theirs]
-        found[theirs[same]] = rows[same]
-    return found
-
-
 def _shared(whole: Decisions, again: Decisions, moment: np.datetime64) -> tuple[Rows, Rows]:
     """Rows of both tables up to the moment, in time order, so that the first is the earliest."""
-    there = place_in(again, whole)
+    there = again.match(whole)
     mine = np.flatnonzero((there >= 0) & (whole.decided_at <= moment))
     mine = mine[np.argsort(whole.decided_at[mine], kind="stable")]
     return mine, there[mine]
@@ -262,7 +245,7 @@ class Control:
         if values.shape[1:] != self.values.shape[1:]:
             self.responded[:] = True
             return
-        there = place_in(decisions, self.decisions)
+        there = decisions.match(self.decisions)
         rows = np.flatnonzero((there >= 0) & (self.decisions.decided_at > moment))
         if len(rows):
             self.responded |= differs(self.values[rows], values[there[rows]]).any(axis=0)

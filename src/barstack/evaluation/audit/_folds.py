@@ -15,7 +15,7 @@ from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 from barstack.splits import Fold
 
-from ._control import place_in, spread
+from ._control import spread
 from ._cuts import scramble
 from ._leak import Leak
 from ._pipeline import Data, Pipeline, Stage, read_features, read_folds
@@ -271,7 +271,7 @@ def _reaching(
     until: np.datetime64,
     number: int,
 ) -> Leak | None:
-    there = place_in(again.decisions, whole.decisions)
+    there = again.decisions.match(whole.decisions)
     after = after[there[after] >= 0]
     after = after[np.argsort(whole.decisions.decided_at[after], kind="stable")]
     ended = np.flatnonzero((whole.decisions.decided_at >= until) & (there >= 0))

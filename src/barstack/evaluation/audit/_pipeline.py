@@ -206,17 +206,15 @@ def _decisions(
         )
     decided_at = _times(columns["decided_at"], "decided_at")
     whom = columns.get("symbol", [symbols[0]] * len(decided_at))
-    names, code = np.unique(np.asarray(whom, str), return_inverse=True)
-    order = np.lexsort((decided_at, code))
-    code, decided_at = code[order], decided_at[order]
+    decisions, order = Decisions.of(DecidedAt(decided_at), np.asarray(whom, str))
+    code, decided_at = decisions.symbol_code, decisions.decided_at
     twice = (np.diff(code) == 0) & (decided_at[1:] == decided_at[:-1])
     if twice.any():
         row = int(np.argmax(twice))
         raise DataError(
-            f"{where} has two rows of {names[code[row]]} decided at {iso(decided_at[row])}; "
+            f"{where} has two rows of {decisions.symbol[row]} decided at {iso(decided_at[row])}; "
             f"{int(twice.sum()):,} such pair(s) in all. Keep one of each."
         )
-    decisions = Decisions(tuple(map(str, names)), np.asarray(code, np.int32), DecidedAt(decided_at))
     rest = {name: columns[name] for name in columns if name not in _KEYS}
     return decisions, order, rest
 
