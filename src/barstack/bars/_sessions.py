@@ -85,8 +85,11 @@ def _sessions(calendar: str, hours: str, early: bool) -> Sessions:
         raise ConfigError(f"Unknown calendar {calendar!r}. {hint}")
     start = pd.Timestamp("1900-01-01") if early else pd.Timestamp(0)
     try:
-        earliest = exchange_calendars.get_calendar(calendar).bound_min() or start
-        found = exchange_calendars.get_calendar(calendar, start=max(earliest, start))
+        try:
+            found = exchange_calendars.get_calendar(calendar, start=start)
+        except ValueError:  # it begins later, and building it once more tells when
+            earliest = exchange_calendars.get_calendar(calendar).bound_min()
+            found = exchange_calendars.get_calendar(calendar, start=max(earliest, start))
     except Exception as error:  # each calendar is code of its own, which may raise anything
         raise ConfigError(
             f"The installed exchange_calendars {exchange_calendars.__version__} cannot build "

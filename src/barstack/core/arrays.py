@@ -15,3 +15,14 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Rows = Ints  # row numbers of a table
+
+
+def ranks_of(values: Floats) -> Floats:
+    """(n,) rank of each value from 1 on; equal values share their mean rank.
+
+    >>> ranks_of(np.array([3.0, 1.0, 3.0]))
+    array([2.5, 1. , 2.5])
+    """
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    shared: Floats = np.cumsum(counts) - (counts - 1) / 2.0
+    return shared[place]

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 from barstack.bars import Panel
-from barstack.core.arrays import Bools, Floats, Ints, Rows
+from barstack.core.arrays import Bools, Floats, Ints, Rows, ranks_of
 from barstack.core.decisions import Decisions
 from barstack.core.errors import DataError
 from barstack.core.forecast import Forecast, Target
@@ -163,7 +162,7 @@ def _at_horizon(
         y[known],
         returns,
         past[known, place],
-        rankdata(returns),
+        ranks_of(returns),
         overlap,
         blocks_of(decided_at, overlap),
         folds,

@@ -7,9 +7,8 @@ and `..._of_sums`, so that `jackknife_se` leaves out a block of rows by a subtra
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
-from barstack.core.arrays import Floats, Ints
+from barstack.core.arrays import Floats, Ints, ranks_of
 from barstack.core.forecast import Target
 
 CLASS_NAMES = {2: ("DOWN", "UP"), 3: ("SELL", "HOLD", "BUY")}
@@ -93,7 +92,7 @@ def rank_ic(signal: Floats, returns: Floats, return_ranks: Floats | None = None)
     """
     if len(signal) < 3 or _constant(signal) or _constant(returns):
         return float("nan")
-    return ic(rankdata(signal), rankdata(returns) if return_ranks is None else return_ranks)
+    return ic(ranks_of(signal), ranks_of(returns) if return_ranks is None else return_ranks)
 
 
 def log_losses(probabilities: Floats, label: Floats) -> Floats:

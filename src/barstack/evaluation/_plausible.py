@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
-from scipy.stats import rankdata
 
-from barstack.core.arrays import Floats
+from barstack.core.arrays import Floats, ranks_of
 from barstack.features import FeatureTable
 
 from . import _metrics as metrics
@@ -135,5 +134,5 @@ def _goes_with(column: Floats, returns: Floats) -> float:
     if there.sum() < _FEWEST:
         return 0.0
     column, returns = column[there], returns[there]
-    both = (metrics.ic(column, returns), metrics.ic(rankdata(column), rankdata(returns)))
+    both = (metrics.ic(column, returns), metrics.ic(ranks_of(column), ranks_of(returns)))
     return max((abs(each) for each in both if math.isfinite(each)), default=0.0)

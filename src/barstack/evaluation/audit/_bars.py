@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import correlate, lfilter
+import scipy
 
 from barstack.bars import Bars, Panel, SeriesTable
 from barstack.core.arrays import Bools, Floats, Ints
@@ -28,7 +28,7 @@ class Path:
         self.at = microseconds(bars.closed_at)
         close = np.log(np.ascontiguousarray(bars.records["close"]))
         steps = np.diff(close, prepend=close[:1])
-        scale = np.sqrt(lfilter([0.02], [1.0, -0.98], steps**2))
+        scale = np.sqrt(scipy.signal.lfilter([0.02], [1.0, -0.98], steps**2))
         scale = np.concatenate([scale[:1], scale[:-1]])  # as known before the move
         usual = np.median(np.abs(steps[steps != 0.0])) if steps.any() else 1.0
         self.steps = np.clip(steps / np.maximum(scale, usual), -_WILDEST, _WILDEST)
@@ -141,7 +141,7 @@ def _long_before(follower: Floats, leader: Floats) -> _Lead | None:
     farthest = min(_FARTHEST, n_moves // 4)
     if n_moves < _FEWEST:
         return None
-    whole = correlate(following, other, method="fft") / n_moves
+    whole = scipy.signal.correlate(following, other, method="fft") / n_moves
     found = np.abs(whole[n_moves - 1 : n_moves + farthest])
     beyond = np.flatnonzero(found > max(_LEADS, _OF_NOW * found[0]))
     for place in map(int, beyond[np.argsort(-found[beyond])]):

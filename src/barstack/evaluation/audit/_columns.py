@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import lfilter
-from scipy.stats import rankdata
+import scipy
 
 from barstack.bars import Bars, Panel
-from barstack.core.arrays import Bools, Floats, Ints, Rows
+from barstack.core.arrays import Bools, Floats, Ints, Rows, ranks_of
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError
 from barstack.core.horizon import Horizon
@@ -124,7 +123,9 @@ def _mean(values: Floats, span: int) -> Floats:
     share = 2.0 / (span + 1.0)
     if not len(values):
         return values
-    found, _ = lfilter([share], [1.0, share - 1.0], values, zi=[(1.0 - share) * values[0]])
+    found, _ = scipy.signal.lfilter(
+        [share], [1.0, share - 1.0], values, zi=[(1.0 - share) * values[0]]
+    )
     return np.asarray(found)
 
 
@@ -267,7 +268,7 @@ def _forms(raw: Floats, symbol: Ints) -> list[Floats]:
             seen = np.isfinite(column)
             if seen.sum() < 2:
                 continue
-            for form, values in ((plain, column[seen]), (ranks, rankdata(column[seen]))):
+            for form, values in ((plain, column[seen]), (ranks, ranks_of(column[seen]))):
                 spread = values.std()
                 if spread > 0.0:
                     target = np.zeros(len(column))
@@ -612,7 +613,7 @@ def _is_return(returns: Floats, values: Floats, past: Past, held: int) -> bool:
     both = np.isfinite(moves) & np.isfinite(returns)
     if both.sum() < FEWEST or _has_few_values(returns):
         return False
-    return correlation(rankdata(moves[both]), rankdata(returns[both])) > _IS_RETURN
+    return correlation(ranks_of(moves[both]), ranks_of(returns[both])) > _IS_RETURN
 
 
 def _differ(values: Floats, returns: Floats) -> bool:
@@ -630,7 +631,7 @@ def _sizes(values: Floats) -> list[Floats]:
         return []
     if not _has_few_values(values):
         ranks = np.full(len(values), np.nan)
-        ranks[seen] = rankdata(values[seen])
+        ranks[seen] = ranks_of(values[seen])
         return [ranks]
     classes = np.unique(values[seen])[: _CLASSES if len(values) else 0]
     return [np.where(seen, values == each, np.nan) for each in classes]
