@@ -43,7 +43,8 @@ UNEQUAL = {
     )
 }
 IN_FLOAT32 = {
-    "check_methods_subset_invariance": "a network's last bits depend on how many rows it reads"
+    "check_methods_subset_invariance": "a network's last bits depend on how many rows it reads",
+    "check_methods_sample_order_invariance": "and on the place of a row among them",
 }
 
 

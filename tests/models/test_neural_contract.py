@@ -11,7 +11,7 @@ from barstack.datasets import Dataset
 from barstack.models import MODELS, Model
 from barstack.models.neural._neural import Neural
 from barstack.testing import MODEL_CHECKS, small_dataset
-from barstack.testing._models import check_saves_and_loads, check_values_its_task
+from barstack.testing._models import check_forecasts_fit_the_task, check_saves_and_loads
 
 dataset_for: Callable[[Task], Dataset] = cache(small_dataset)
 
@@ -33,7 +33,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "tft": {"width": 12},
     "transformer": {"width": 12, "inner": 16, "layers": 1},
 }
-CLASS_CHECKS = (check_values_its_task, check_saves_and_loads)
+CLASS_CHECKS = (check_forecasts_fit_the_task, check_saves_and_loads)
 
 
 def small(name: str) -> Model:
@@ -60,4 +60,6 @@ def test_classes(name: str, task: Task, check: Callable[[Model, Dataset], None])
 @pytest.mark.parametrize("name", SMALL)
 def test_quantiles(name: str) -> None:
     """After an epoch: the numbers that a network gives for them are like those for anything."""
-    check_values_its_task(small(name).model_copy(update={"epochs": 1}), dataset_for("quantiles"))
+    check_forecasts_fit_the_task(
+        small(name).model_copy(update={"epochs": 1}), dataset_for("quantiles")
+    )

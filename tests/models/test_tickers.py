@@ -18,7 +18,7 @@ from barstack.datasets import Dataset
 from barstack.models import MODELS, FittedModel, Model, train, update
 from barstack.models.wrappers.transfer import Profile, likeness
 from barstack.testing import small_dataset, training_rows
-from barstack.testing._models import check_values_its_task
+from barstack.testing._models import check_forecasts_fit_the_task
 
 MLP = {"model": "mlp", "lookback": 1, "hidden": [32, 32], "dropout": 0.0, "batch": 32}
 TREES = {"model": "lightgbm", "trees": 60, "leaf_rows": 5, "feature_share": 1.0}
@@ -165,7 +165,9 @@ def test_what_the_model_within_can_they_can(name: str, task: Task) -> None:
     assert task in MODELS.get(name).tasks
     of = MLP if name == "reptile" else TREES
     steps = {"rounds": 4, "adapt_steps": 4} if name == "reptile" else {}
-    check_values_its_task(MODELS.parse({"model": name, "of": of} | steps), small_dataset(task))
+    check_forecasts_fit_the_task(
+        MODELS.parse({"model": name, "of": of} | steps), small_dataset(task)
+    )
 
 
 def twins(seed: int) -> Dataset:

@@ -1,6 +1,6 @@
-"""What every model must hold to; a new model joins by being registered.
+"""Contract tests of models; a registered model is checked by all of them.
 
-A check that cannot hold of a model stands in its `exempt`, with the reason.
+A check that cannot hold for a model is listed in its `exempt`, with the reason.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HORIZONS = (2, 5)
 
 
 def small_dataset(task: Task, bars: int = 600, seed: int = 0) -> Dataset:
-    """A dataset of two symbols whose returns a feature foretells a little."""
+    """A dataset of two symbols whose returns depend a little on one feature."""
     panel = {name: walk(bars, seed=seed + i, symbol=name) for i, name in enumerate("AB")}
     features = FeatureSet(features=tuple(Feature(feature=name) for name in _FEATURES))
     table = features.compute(panel)
@@ -134,7 +134,7 @@ def check_rows_stand_alone(model: Model, dataset: Dataset) -> None:
     np.testing.assert_allclose(alone, together[:20], rtol=0, atol=tolerance)
 
 
-def check_answers_its_task(model: Model, dataset: Dataset) -> None:
+def check_forecasts_fit_the_task(model: Model, dataset: Dataset) -> None:
     """Finite values of the right shape: probabilities that sum to one, quantiles that rise."""
     fitted = train(model, dataset, training_rows(dataset), seed=3)
     values = _forecasts(fitted, dataset)
@@ -151,7 +151,7 @@ def check_answers_its_task(model: Model, dataset: Dataset) -> None:
 
 
 def check_learns_a_plain_signal(model: Model, dataset: Dataset) -> None:
-    """Out of sample its forecasts go with what a strong linear signal foretold."""
+    """Out of sample its forecasts correlate with a strong linear signal."""
     fitted = train(model, dataset, training_rows(dataset), seed=3)
     rows = _predictable(model, dataset)
     rows = rows[dataset.decisions.decided_at[rows] > fitted.trained_through]
@@ -163,21 +163,21 @@ def check_learns_a_plain_signal(model: Model, dataset: Dataset) -> None:
 
 
 def check_weights_count(model: Model, dataset: Dataset) -> None:
-    """Where the rows that rose weigh more, forecasts are higher; where all weigh alike, as ever."""
+    """Heavier weights of rising rows raise forecasts; equal weights change nothing."""
     rows = training_rows(dataset)
     plain = train(model, dataset, rows, seed=3)
     alike = train(model, replace(dataset, weights=_RisesWeigh(1.0)), rows, seed=3)
     rising = train(model, replace(dataset, weights=_RisesWeigh(9.0)), rows, seed=3)
     np.testing.assert_array_equal(_forecasts(alike, dataset), _forecasts(plain, dataset))
-    asked = _predictable(model, dataset)
+    queried = _predictable(model, dataset)
     higher, usual = (
-        each.forecast(dataset.features, asked, "in_sample").signal for each in (rising, plain)
+        each.forecast(dataset.features, queried, "in_sample").signal for each in (rising, plain)
     )
-    assert (higher.mean(axis=0) > usual.mean(axis=0)).all(), f"{model} does not look at weights."
+    assert (higher.mean(axis=0) > usual.mean(axis=0)).all(), f"{model} ignores weights."
 
 
 def check_learns_on(model: Model, dataset: Dataset) -> None:
-    """It learns on from the rows it is given alone, knows that it has, or says that it cannot."""
+    """It learns further from new rows alone and moves its clock, or refuses with a way out."""
     rows = training_rows(dataset, 0.5)
     fitted = train(model, dataset, rows, seed=3)
     known_at = dataset.labels.all_known_at
@@ -185,12 +185,12 @@ def check_learns_on(model: Model, dataset: Dataset) -> None:
     rest = rest[known_at[rest] > fitted.trained_through]
     rest = rest[np.argsort(dataset.decisions.decided_at[rest], kind="stable")]
     if not model.updates:
-        said = ""
+        message = ""
         try:
             update(fitted, dataset, rest, seed=3)
         except BarstackError as error:
-            said = str(error)
-        assert "rain it again" in said, f"{model} says nothing of use: {said!r}"
+            message = str(error)
+        assert "rain it again" in message, f"{model} gives no way out: {message!r}"
         return
     before = _forecasts(fitted, dataset)
     updated = update(fitted, dataset, rest, seed=3)
@@ -229,7 +229,7 @@ MODEL_CHECKS = (
     check_sees_only_its_rows,
     check_counts_what_it_stops_by,
     check_rows_stand_alone,
-    check_answers_its_task,
+    check_forecasts_fit_the_task,
     check_learns_a_plain_signal,
     check_weights_count,
     check_learns_on,
