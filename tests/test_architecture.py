@@ -38,19 +38,18 @@ ALIASES_FILE = "core/arrays.py"
 
 # Counts by room: modules that are part of an import circle, names that contain a house word.
 KNOWN_CIRCLES = {
-    "datasets": 2, "features": 7, "labels": 2, "models": 11,
-    "splits": 2, "worlds": 3,
+    "datasets": 2, "labels": 2, "models": 11,
 }  # fmt: skip
 KNOWN_TWICE = {
     "Block", "Blocks", "Chain", "Future",
-    "Kernel", "Known", "Layer", "Linear", "Market", "Member", "Naive", "Noise",
-    "PanelStream", "Parts", "Run", "Spread", "Stack", "State", "Weights",
+    "Kernel", "Layer", "Linear", "Member", "Naive", "Noise", "Run",
+    "Spread", "Stack", "State", "Weights",
     "_Story",
 }  # fmt: skip
 KNOWN_HOUSE_WORDS = {
     "core": 7, "datasets": 4, "evaluation": 53,
-    "experiments": 2, "features": 6, "labels": 1, "models": 51,
-    "splits": 1, "testing": 3, "tracking": 1,
+    "experiments": 2, "labels": 1, "models": 51,
+    "testing": 3, "tracking": 1,
 }  # fmt: skip
 KNOWN_ALIASES = {"Numbers", "Places", "Times", "Values", "Windows"}
 

@@ -1,6 +1,6 @@
 """Compiled functions kept as machine code from one process to the next.
 
-numba's own cache needs 0.6 s for its compiler and 5 ms for each function before anything runs,
+numba's own cache needs 0.5 s for its compiler and 4 ms for each function before anything runs,
 machine code 0.1 ms for each. This uses numba's internals, so it is done for the versions of numba
 it is tested with; with any other, `native` compiles in each process, the ordinary way.
 """
