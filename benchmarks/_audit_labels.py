@@ -12,8 +12,8 @@ from _audit_bars import SHARED
 from barstack.core.errors import DataError
 from barstack.evaluation.audit import Data, hunt
 from barstack.experiments import Study
-from barstack.experiments._data_stages import length_us
-from barstack.experiments._pipeline import pipeline_of
+from barstack.experiments._data import length_us
+from barstack.experiments._pipeline import Recipe, pipeline_of
 
 # Barriers of asymmetric width: which of them is touched is foreseeable, the return is not.
 _FILES = (
@@ -108,7 +108,7 @@ def refused(task: Task) -> tuple[str, list[str]]:
     about = f"{path.parent.name}/{path.stem} {label}"
     panel = {name: bars[-most:] for name, bars in study.bars.load(Path()).items()}
     try:
-        pipeline = pipeline_of(study, length_us(panel))
+        pipeline = pipeline_of(Recipe.of(study), length_us(panel))
         found = hunt(pipeline, Data(panel), short=True)
         return about, [str(leak) for leak in found]
     except DataError as error:  # such as a night that no bar of a day can end

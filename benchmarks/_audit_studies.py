@@ -17,7 +17,7 @@ from barstack.datasets import SCALERS, StandardScaler
 from barstack.ensembles import ENSEMBLES
 from barstack.ensembles._weighted import Average, Stack
 from barstack.experiments import Study
-from barstack.experiments._pipeline import pipeline_of
+from barstack.experiments._pipeline import Recipe, pipeline_of
 from barstack.models import MODELS
 from barstack.models.boosting.lightgbm import LightGBM
 from barstack.models.classical.ridge import Ridge
@@ -51,7 +51,7 @@ def study_case(
         **({"members": ["ridge"]} | change),
     )
     length = next(iter(data.panel.values())).length_us
-    return Case(pipeline_of(study, length), type(data)(data.panel), stage, column)
+    return Case(pipeline_of(Recipe.of(study), length), type(data)(data.panel), stage, column)
 
 
 def ensemble_case(kind: type) -> Callable[[np.random.Generator, Source], Case]:

@@ -17,8 +17,8 @@ from barstack.datasets import SCALERS, StandardScaler
 from barstack.ensembles import ENSEMBLES
 from barstack.ensembles._weighted import Average
 from barstack.evaluation.audit import Data
-from barstack.experiments import audit, run_study
-from barstack.experiments._pipeline import pipeline_of
+from barstack.experiments import Engine, audit, run_study
+from barstack.experiments._pipeline import Recipe, pipeline_of
 from barstack.labels import LABELS
 from barstack.labels._labels import ForwardReturn
 from barstack.models import MODELS
@@ -147,16 +147,15 @@ def test_the_audit_looks_at_the_folds_that_are_run(overnight: bool, tmp_path: Pa
         members=["lightgbm"],
     )
     panel = study.bars.load(tmp_path)
-    pipeline = pipeline_of(study, next(iter(panel.values())).length_us)
+    pipeline = pipeline_of(Recipe.of(study), next(iter(panel.values())).length_us)
     assert pipeline.folds is not None
     data = Data(panel)
     looked_at = pipeline.folds(pipeline.features(data), pipeline.labels(data))
     run_study(study, folder=tmp_path, runs=tmp_path / "runs")
-    (kept,) = (tmp_path / "runs" / ".store" / "split").glob("*/folds.npz")
-    with np.load(kept) as arrays:
-        for number, fold in enumerate(looked_at):
-            np.testing.assert_array_equal(fold.train, arrays[f"train_{number}"])
-            np.testing.assert_array_equal(fold.test, arrays[f"test_{number}"])
+    of_run = Engine(study, tmp_path / "runs", tmp_path).value("split")
+    for audited, fold in zip(looked_at, of_run, strict=True):
+        np.testing.assert_array_equal(audited.train, fold.train)
+        np.testing.assert_array_equal(audited.test, fold.test)
     assert audit(study) == []
 
 
@@ -172,7 +171,7 @@ def test_what_the_short_audit_finds_stops_the_run(
     )
     with pytest.raises(LeakError, match=r"(?s)Fold 0 tests from .*Nothing was fitted.*allow_leaks"):
         run(file, runs=tmp_path / "runs")
-    assert not list((tmp_path / "runs" / ".store").glob("member*"))
+    assert not list((tmp_path / "runs" / ".store").glob("fit*"))
 
 
 @pytest.mark.parametrize(

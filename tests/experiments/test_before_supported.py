@@ -47,8 +47,8 @@ def study(folder: Path, **change: Any) -> Study:
 
 def test_what_is_supported_was_audited_in_full(tmp_path: Path) -> None:
     done = run_study(study(tmp_path), folder=tmp_path, runs=tmp_path / "runs")
-    found = json.loads((done.folder / "evaluation.json").read_text())
-    assert found["verdict"]["edge"] == "supported"
+    found = json.loads((done.folder / "verdict.json").read_text())["verdict"]
+    assert found["edge"] == "supported"
     short, full = found["audits"]
     assert (short["how"], full["how"]) == ("short", "full")
     assert short["refitted"] == []
@@ -65,9 +65,8 @@ def test_a_member_that_leaks_in_its_fit_alone_is_stopped_before_it(
     leaking = study(tmp_path, members={"ridge": "Remembers"})
     with pytest.raises(LeakError, match=r"(?s)'member ridge'.*remembers.*looked like an edge"):
         run_study(leaking, folder=tmp_path, runs=tmp_path / "runs")
-    assert not list((tmp_path / "runs").glob("**/evaluation.json"))
-    assert not list((tmp_path / "runs").glob("**/artifact"))
+    assert not list((tmp_path / "runs").glob("[!.]*"))
     allowed = study(tmp_path, members={"ridge": "Remembers"}, allow_leaks="To see what is told.")
     done = run_study(allowed, folder=tmp_path, runs=tmp_path / "runs")
-    found = json.loads((done.folder / "evaluation.json").read_text())
+    found = json.loads((done.folder / "verdict.json").read_text())["verdict"]
     assert found["audits"][1]["leaks"] == 1

@@ -74,7 +74,7 @@ def test_what_is_warned_of_costs_no_second_fit(split_in_two: Callable[..., Run])
     again = split_in_two(unadjusted_split="ignore")
     assert "unadjusted_split" not in {each.check for each in again.findings}
     made = {step.name for step in again.steps if step.how == "made"}
-    assert made <= {"bars", "findings", "artifact", "report"}
+    assert made <= {"bars", "checks", "findings", "artifact", "tables"}
 
 
 def test_a_warning_can_be_made_to_stop_a_study(tmp_path: Path, study_file: StudyFile) -> None:

@@ -38,14 +38,14 @@ def test_a_ticker_that_lists_late_waits_until_it_has_been_trained_on(
     table_of(other).write_parquet(tmp_path / "bars" / "OTHER.parquet")
     notes = Notes()
     run = run_study(Study.from_yaml(file), folder=tmp_path, runs=tmp_path / "runs", progress=notes)
-    files = (tmp_path / "runs" / ".store" / "member").glob("*/fits.json")
+    files = (tmp_path / "runs" / ".store" / "member").glob("*/facts.json")
     waiting = [
         fit["untrained"]["OTHER"]
         for each in files
         for fit in json.loads(each.read_text())
         if fit.get("untrained")
     ]
-    said = [each for each in notes.noted if each.startswith("member own")]
+    said = [each for each in notes.noted if each.startswith("per_ticker")]
     assert len(said) == len(waiting) > 0
     for count, text in zip(waiting, said, strict=True):
         assert f"{count:,} of OTHER not forecast" in text

@@ -14,7 +14,6 @@ from barstack import run
 from barstack.core.errors import ConfigError, DataError, StorageError
 from barstack.evaluation import compare
 from barstack.experiments import Run, compare_runs, named_runs
-from barstack.experiments._label_stages import FINAL
 
 BOARD = ["directional_accuracy", "ic"]
 
@@ -44,7 +43,7 @@ def test_metrics_are_those_of_the_evaluation(finished: Run) -> None:
         scores = [s for s in finished.evaluation.to_json()["scores"] if s["name"] == name]
         assert metrics["scores"] == scores
         if role == "members":
-            assert metrics["fits"][-1]["fold"] == FINAL
+            assert metrics["fits"][-1]["fold"] == "final"
             assert all(fit["rows"] > 0 for fit in metrics["fits"])
 
 

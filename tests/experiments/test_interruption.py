@@ -53,20 +53,24 @@ def fits(folder: Path) -> list[str]:
     return file.read_text().split() if file.exists() else []
 
 
-def wait_for_the_second_member(process: subprocess.Popen[str], folder: Path) -> None:
-    deadline = time.monotonic() + 60
-    while "10.0" not in fits(folder):
+def wait_for_some_fits(process: subprocess.Popen[str], folder: Path) -> None:
+    deadline = time.monotonic() + 120
+    while len(fits(folder)) < 4:  # of eight; two may be under way
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "the second member was never fitted"
+        assert time.monotonic() < deadline, "no member was ever fitted"
         time.sleep(0.02)
 
 
 def continued(study: Path, undisturbed: Run) -> None:
     """Run again to the end: what was finished is reused, and the answer is the same."""
+    store = study.parent / "runs" / ".store"
+    finished = {each: each.stat().st_mtime_ns for each in store.glob("fit/*")}
+    assert len(finished) >= 2
     again = run(study, runs=study.parent / "runs")
     how = {step.name: step.how for step in again.steps}
-    assert how["features"] == how["member ridge"] == "reused"
+    assert how["features"] == how["audit"] == "reused"
     assert how["member strong"] == "made"
+    assert {each: each.stat().st_mtime_ns for each in finished} == finished
     assert again.evaluation == undisturbed.evaluation
 
 
@@ -75,9 +79,9 @@ def test_ctrl_c_keeps_what_is_finished(
 ) -> None:
     study = study_file(tmp_path)
     process = start(study, seconds=0.2)
-    wait_for_the_second_member(process, tmp_path)
+    wait_for_some_fits(process, tmp_path)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     assert "Interrupted. Finished steps are kept; the same command continues." in err
     assert "Traceback" not in out + err
@@ -89,9 +93,9 @@ def test_ctrl_c_keeps_what_is_finished(
 def test_a_killed_run_continues(tmp_path: Path, study_file: StudyFile, finished: Run) -> None:
     study = study_file(tmp_path)
     process = start(study, seconds=0.2)
-    wait_for_the_second_member(process, tmp_path)
+    wait_for_some_fits(process, tmp_path)
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert [each.name for each in (tmp_path / "runs").iterdir()] == [".store"]
     continued(study, finished)
 
@@ -100,7 +104,7 @@ def test_two_at_once_both_end_well(tmp_path: Path, study_file: StudyFile, finish
     study = study_file(tmp_path)
     both = [start(study, seconds=0.1) for _ in range(2)]
     for process in both:
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
     (folder,) = (tmp_path / "runs").glob("[!.]*")
     found = json.loads((folder / "evaluation.json").read_text())
@@ -118,7 +122,7 @@ from barstack.models.neural import _checkpoint, _training
 from barstack.cli import main
 
 _checkpoint.EVERY_S = 0.0
-epoch = _training.Run.epoch
+epoch = _training.NetworkTraining.epoch
 
 def slow(self, number, *arguments):
     with open({epochs!r}, "a") as file:
@@ -126,7 +130,7 @@ def slow(self, number, *arguments):
     time.sleep({seconds})
     return epoch(self, number, *arguments)
 
-_training.Run.epoch = slow
+_training.NetworkTraining.epoch = slow
 sys.argv = ["barstack", "run", {study!r}, "--runs", {runs!r}]
 main()
 """
@@ -156,7 +160,7 @@ def test_a_killed_network_goes_on_from_its_checkpoint(
         assert time.monotonic() < deadline, "the network never came to its fourth epoch"
         time.sleep(0.02)
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert len(list((tmp_path / "runs").rglob("checkpoint.safetensors"))) == 1
     file.unlink()
     _, err = train_slowly(study, seconds=0.0).communicate(timeout=120)
@@ -165,4 +169,4 @@ def test_a_killed_network_goes_on_from_its_checkpoint(
     undisturbed = run(study_file(tmp_path / "other", members=network), runs=tmp_path / "again")
     found = json.loads((folder / "evaluation.json").read_text())
     assert found == json.loads((undisturbed.folder / "evaluation.json").read_text())
-    assert not list((tmp_path / "runs" / ".store" / "training").rglob("*/*"))
+    assert not list((tmp_path / "runs" / ".store" / "scratch").rglob("*/*"))

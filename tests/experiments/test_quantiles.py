@@ -60,7 +60,7 @@ def test_a_second_run_reads_what_the_first_wrote(quantiles: Run) -> None:
         quantiles.study, folder=quantiles.folder.parent.parent, runs=quantiles.folder.parent
     )
     how = {step.name: step.how for step in again.steps}
-    stored = ("labels", *(f"member {name}" for name in MEMBERS), "ensemble", "evaluation")
+    stored = ("labels", *(f"member {name}" for name in MEMBERS), "ensemble stack", "evaluation")
     assert {how[name] for name in (*stored, "artifact")} == {"reused"}
     assert again.evaluation == quantiles.evaluation
 

@@ -73,7 +73,7 @@ def test_a_changed_series_changes_the_run(
     assert other.id != with_series.id
     assert other.study.id == with_series.study.id
     # What is made of the bars alone is kept.
-    assert {"features", "split", "member ridge", "ensemble", "artifact"} <= made(other)
+    assert {"features", "split", "member ridge", "ensemble stack", "artifact"} <= made(other)
     assert "labels" not in made(other)
 
 
@@ -86,7 +86,7 @@ def test_the_same_rows_in_another_order_and_file_are_the_same(
     text = (first / "study.yaml").read_text().replace("news.parquet", "other.csv")
     (first / "study.yaml").write_text(text)
     other = again(first)
-    assert made(other) <= {"artifact", "report"}  # which tell where they came from
+    assert made(other) <= {"artifact", "tables"}  # which tell where they came from
     assert other.evaluation == with_series.evaluation
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 from rich.console import Console
 from rich.progress import (
@@ -21,7 +22,7 @@ from barstack.core.text import printable
 
 
 class ShownProgress(Progress):
-    """Draws the current step and leaves a line for each that is done."""
+    """Draws the steps under way, from several threads too, and leaves a line for each task done."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -35,23 +36,36 @@ class ShownProgress(Progress):
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task: TaskID | None = None
+        self._lock, self._open = Lock(), 0
 
     @contextmanager
     def step(self, name: str, total: int) -> Iterator[Progress]:
-        with self._bars:
-            self._task = self._bars.add_task(name, total=total)
-            try:
-                yield self
-            finally:
-                self._bars.remove_task(self._task)
-
-    def advance(self, units: int = 1) -> None:
-        if self._task is not None:
-            self._bars.advance(self._task, units)
+        task = self._bars.add_task(name, total=total)
+        with self._lock:
+            self._open += 1
+            if self._open == 1:
+                self._bars.start()
+        try:
+            yield _Step(self._bars, task)
+        finally:
+            self._bars.remove_task(task)
+            with self._lock:
+                self._open -= 1
+                if not self._open:
+                    self._bars.stop()
 
     def note(self, text: str) -> None:
         self._console.print(f"  {printable(text)}", style="yellow")
 
     def done(self, name: str, how: str, seconds: float) -> None:
         self._console.print(f"  {name:<20} {how:<7} {seconds:7.2f} s")
+
+
+class _Step(Progress):
+    """One bar."""
+
+    def __init__(self, bars: Bars, task: TaskID) -> None:
+        self._bars, self._task = bars, task
+
+    def advance(self, units: int = 1) -> None:
+        self._bars.advance(self._task, units)

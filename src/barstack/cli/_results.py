@@ -102,19 +102,11 @@ def leaderboard(
     as_json: Json = False,
 ) -> None:
     """Scores of everything a run tried, with standard errors, and its verdict."""
-    from barstack.experiments import Judged  # noqa: PLC0415
+    from barstack.experiments import judged_now  # noqa: PLC0415
 
     from ._show import leaderboard_table, show_verdict  # noqa: PLC0415
 
-    file = run / "evaluation.json"
-    if not file.is_file():
-        raise ConfigError(f"{run} is not the folder of a run: it has no evaluation.json.")
-    try:
-        found = Judged.from_json(json.loads(file.read_text()))
-    except (ValueError, KeyError, TypeError) as error:
-        raise StorageError(
-            f"{file} is damaged: {error!r}. Run the study again; finished steps are reused."
-        ) from error
+    found = judged_now(run)
     horizon = None if horizon is None else found.evaluation.horizon_called(horizon)
     if as_json:
         content = found.to_json()

@@ -78,7 +78,7 @@ def of_study(
 ) -> Scene:
     """The rows that a run would split, made as a run makes them."""
     from barstack.datasets import usable_rows  # noqa: PLC0415
-    from barstack.experiments import Study, Workplace, chain_of  # noqa: PLC0415
+    from barstack.experiments import Engine, Study  # noqa: PLC0415
     from barstack.splits import memory_bars  # noqa: PLC0415
 
     from ._progress import ShownProgress  # noqa: PLC0415
@@ -88,9 +88,8 @@ def of_study(
     if split is None and settings:
         splitter = _splitter(None, settings, splitter)
     with tempfile.TemporaryDirectory() as store:
-        workplace = Workplace(Path(store), file.parent, ShownProgress(stderr()))
-        chain = chain_of(study, workplace)
-        panel, table, ends = (chain.value(each) for each in ("bars", "features", "label_ends"))
+        engine = Engine(study, Path(store), file.parent, ShownProgress(stderr()))
+        panel, table, ends = (engine.value(each) for each in ("bars", "features", "label_ends"))
     bars = next(iter(panel.values()))
     members = study.members.values()
     stops = any(each.stops_early for each in members)

@@ -138,16 +138,15 @@ def export(
     the scaler, on training rows.
     """
     from barstack.datasets import check_free, export_folds  # noqa: PLC0415 (numpy is slow to import)
-    from barstack.experiments import Study, Workplace, chain_of  # noqa: PLC0415
+    from barstack.experiments import Engine, Study  # noqa: PLC0415
 
     from ._progress import ShownProgress  # noqa: PLC0415
 
     spec = Study.from_yaml(study)
     check_free(out)  # before minutes of computing
     progress = ShownProgress(stderr())
-    workplace = Workplace(runs / ".store", study.parent, progress)
-    chain = chain_of(spec, workplace)
-    folds, features, labels = (chain.value(each) for each in ("split", "features", "labels"))
+    engine = Engine(spec, runs, study.parent, progress)
+    folds, features, labels = (engine.value(each) for each in ("split", "features", "labels"))
     content = export_folds(
         out,
         folds,
@@ -155,7 +154,7 @@ def export(
         splitter=spec.split,
         scaled=scaled,
         progress=progress,
-        about={"study": spec.content(), "study_id": spec.id, "bars_sha256": chain.key("bars")},
+        about={"study": spec.content(), "study_id": spec.id, "bars_sha256": engine.key("bars")},
         # With the numbers that it learned from the fold's training rows, such as barriers.
         about_fold=lambda number: {"label": labels.of(number).label.content()},
     )

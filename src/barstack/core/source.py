@@ -41,6 +41,8 @@ _COUNTS = re.compile(
 )
 _IMPORT = re.compile(rf"^ *(?:from|import) {_OWN}(?: import (\w+)|\.(\w+))", re.MULTILINE)
 
+_BESIDE = re.compile(r"^ *from \.(\w+) import", re.MULTILINE)
+
 
 def source_id(thing: Any) -> str | None:
     """Sixteen hex digits for code from outside barstack; None for barstack's own.
@@ -89,6 +91,26 @@ def rooms_behind(room: str) -> tuple[str, ...]:
         imported = set().union(*(file.imports for file in files))
         ahead = {name for name in imported - found if (_PACKAGE / name).is_dir()}
     return tuple(sorted(found))
+
+
+@cache
+def module_id(name: str) -> str:
+    """Sixteen hex digits for a module of barstack and the modules beside it that it imports.
+
+    Comments, docstrings and blank lines do not count.
+    """
+    folder = Path(str(sys.modules[name].__file__)).parent
+    found: dict[str, str] = {}
+    ahead = [name.rpartition(".")[2]]
+    while ahead:
+        each = ahead.pop()
+        if each not in found and (folder / f"{each}.py").is_file():
+            found[each] = without_comments((folder / f"{each}.py").read_text("utf-8"))
+            ahead += _BESIDE.findall(found[each])
+    digest = hashlib.sha256()
+    for each, code in sorted(found.items()):
+        digest.update(f"{each}\0{code}\0".encode())
+    return digest.hexdigest()[:16]
 
 
 class _SourceFile(NamedTuple):

@@ -93,8 +93,17 @@ class Spec(BaseModel):
     def __hash__(self) -> int:
         return hash(self.id)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By its fields alone, without what is derived from them."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return _made, (type(self), fields)
+
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.id == getattr(other, "id", None)
+
+
+def _made(kind: type[Spec], fields: dict[str, Any]) -> Spec:
+    return kind(**fields)
 
 
 _WIDEST_BITS = 63  # of whole numbers, which arrays and databases hold

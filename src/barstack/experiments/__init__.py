@@ -1,36 +1,38 @@
-"""Experiments: a study, its chain of stages, and one run of it."""
+"""Experiments: a study, the graph of its tasks, and one run of it."""
 
-from . import (  # noqa: F401 (each registers its stages)
-    _data_stages,
-    _forecaster_files,
-    _label_stages,
-    _learning_stages,
-    _series_stage,
-)
+from . import _audit, _data, _fits, _labels, _results  # noqa: F401 (each registers its stages)
 from ._audit import Audited, audit, audited
-from ._chain import STAGES, Chain, Done, Step, Workplace, chain_of, stage
 from ._compare_runs import compare_runs, named_runs
-from ._learning_stages import Judged
-from ._run import Run, run_study
-from ._series_stage import data_fingerprint
+from ._engine import Done, Engine
+from ._fits import TrainingData, fit_fold
+from ._run import VIEWS, Run, run_study, view
 from ._study import Study
+from ._task import STAGES, Operation, Place, Task, Workspace, stage, tasks_of
+from ._verdicts import DatedVerdict, Judged, judged_now
 
 __all__ = [
     "STAGES",
+    "VIEWS",
     "Audited",
-    "Chain",
+    "DatedVerdict",
     "Done",
+    "Engine",
     "Judged",
+    "Operation",
+    "Place",
     "Run",
-    "Step",
     "Study",
-    "Workplace",
+    "Task",
+    "TrainingData",
+    "Workspace",
     "audit",
     "audited",
-    "chain_of",
     "compare_runs",
-    "data_fingerprint",
+    "fit_fold",
+    "judged_now",
     "named_runs",
     "run_study",
     "stage",
+    "tasks_of",
+    "view",
 ]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from barstack.bars import Panel, SeriesTable
 from barstack.core.errors import LeakError
 from barstack.core.progress import Progress
 from barstack.evaluation.audit import AuditRecord, Data, Leak, hunt
 from barstack.features import check_known
 
-from ._chain import Chain, Step, Values, Workplace, stage
-from ._data_stages import length_us
-from ._pipeline import pipeline_of
-from ._series_stage import series_of
-from ._study import Study
+from ._data import length_us
+from ._pipeline import Recipe, pipeline_of
+from ._study import Study, feature_set
+from ._task import Operation, Place, Task, Workspace, stage
 
 _THOROUGH = 1  # folds that are fitted again before anything is called supported: the last
 
@@ -38,13 +38,15 @@ def audit(
 ) -> list[Leak]:
     """Every leak found in a study, from features to ensembles; none is good news.
 
-    folder    where relative paths in the study start
-    short     three cuts and no fits, which is what every run does first
-    progress  hears about steps; by default silent
-
     Bars are cut and their future altered, at the edges of folds and between them; features and
     the labels known by then may not change. Folds are fitted again with everything poisoned that
     they may not see; scalers, labels, members and ensembles may not change.
+
+    Parameters
+    ----------
+    folder    where relative paths in the study start
+    short     three cuts and no fits, which is what every run does first
+    progress  reports steps; by default silent
     """
     return audited(study, folder=folder, short=short, progress=progress).leaks
 
@@ -61,77 +63,103 @@ def audited(
     series = {name: file.load(Path(folder), name) for name, file in study.series.items()}
     progress = progress or Progress()
     with progress.step("audit, in short" if short else "audit", total=1) as step:
-        found = _hunted(study, Data(panel, series), short=short)
+        found = _hunted(Recipe.of(study), Data(panel, series), short=short)
         step.advance()
     return found
 
 
-def before_supported(study: Study, data: Data, allowed: Audited) -> Audited:
-    """One fold audited in full, fits included; `LeakError` unless the study allows leaks.
+def audit_in_short(
+    workspace: Workspace,
+    panel: Panel,
+    tables: Mapping[str, SeriesTable],
+    *,
+    recipe: Recipe,
+    allowed: bool,
+) -> Audited:
+    """Features, labels and folds on three cuts; `LeakError` unless the study allows leaks."""
+    check_known(feature_set(recipe.features, recipe.series, length_us(panel)).series, tables, panel)
+    found = _hunted(recipe, Data(panel, tables), short=True)
+    if found.leaks and not allowed:
+        raise _refusal(found.leaks, "Nothing was fitted.")
+    if found.leaks:
+        workspace.progress.note(
+            f"The audit found {len(found.leaks)} leak(s), which the study allows."
+        )
+    return found
 
-    allowed  what the audit in short found before, which is not told again
-    """
-    found = _hunted(study, data, refits=_THOROUGH)
-    known = {(leak.stage, leak.column) for leak in allowed.leaks}
+
+def audit_in_full(
+    workspace: Workspace,
+    panel: Panel,
+    tables: Mapping[str, SeriesTable],
+    short: Audited,
+    *,
+    recipe: Recipe,
+    allowed: bool,
+) -> Audited:
+    """The last fold with its fits; leaks that the short audit found are not reported again."""
+    with workspace.progress.step("audit of a fold in full", total=1) as progress:
+        found = _hunted(recipe, Data(panel, tables), refits=_THOROUGH)
+        progress.advance()
+    known = {(leak.stage, leak.column) for leak in short.leaks}
     new = [leak for leak in found.leaks if (leak.stage, leak.column) not in known]
-    _refuse(study, new, "The forecasts looked like an edge, and so were audited in full.")
+    if new and not allowed:
+        raise _refusal(new, "The forecasts looked like an edge, and so were audited in full.")
     return Audited(new, found.record)
 
 
-def _hunted(study: Study, data: Data, **how: Any) -> Audited:
+def _hunted(recipe: Recipe, data: Data, **how: Any) -> Audited:
     found = Audited([], AuditRecord())
     try:
-        pipeline = pipeline_of(study, length_us(data.panel))
+        pipeline = pipeline_of(recipe, length_us(data.panel))
         for leak in hunt(pipeline, data, record=found.record, **how):
             found.leaks.append(leak)
     except LeakError:
-        if not found.leaks:  # else it is what forecasts say of a leak found before
+        if not found.leaks:  # else forecasts tell of a leak that was found before
             raise
     return found
 
 
-def _refuse(study: Study, leaks: list[Leak], what: str) -> None:
-    if leaks and not study.allow_leaks:
-        raise LeakError(
-            "\n".join(map(str, leaks)) + f"\n{what} Where it must be all the same, "
-            "write in the study why: allow_leaks: ..."
-        )
+def _refusal(leaks: list[Leak], what: str) -> LeakError:
+    return LeakError(
+        "\n".join(map(str, leaks)) + f"\n{what} Where it must be all the same, "
+        "write in the study why: allow_leaks: ..."
+    )
+
+
+def save_audit(found: Audited, place: Place) -> None:
+    content = {"audit": asdict(found.record), "leaks": [leak.to_json() for leak in found.leaks]}
+    (place.folder / "audit.json").write_text(json.dumps(content, indent=1))
+
+
+def load_audit(place: Place) -> Audited:
+    content = json.loads((place.folder / "audit.json").read_text())
+    leaks = [Leak.from_json(each) for each in content["leaks"]]
+    return Audited(leaks, AuditRecord(**content["audit"]))
+
+
+SHORT = Operation("audit", audit_in_short, ("evaluation",), save_audit, load_audit)
+FULL = Operation("full_audit", audit_in_full, ("evaluation",), save_audit, load_audit)
 
 
 @stage("audit")
-def before_fits(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
-    """The audit in short, before anything is fitted: `LeakError` unless the study allows leaks."""
-
-    def make(inputs: Values, key: str) -> Audited:
-        panel, series = inputs["bars"], series_of(study, chain)
-        check_known(study.feature_set(length_us(panel)).series, series, panel)
-        found = _hunted(study, Data(panel, series), short=True)
-        _refuse(study, found.leaks, "Nothing was fitted.")
-        if found.leaks:
-            workplace.progress.note(
-                f"The audit found {len(found.leaks)} leak(s), allowed by the study: "
-                f"{study.allow_leaks}"
-            )
-        return found
-
-    def save(found: Audited, folder: Path, key: str) -> None:
-        content = {
-            "audit": asdict(found.record),
-            "leaks": [leak.to_json() for leak in found.leaks],
-        }
-        (folder / "audit.json").write_text(json.dumps(content, indent=1))
-
-    def load(folder: Path, key: str) -> Audited:
-        content = json.loads((folder / "audit.json").read_text())
-        leaks = [Leak.from_json(each) for each in content["leaks"]]
-        return Audited(leaks, AuditRecord(**content["audit"]))
-
-    yield Step(
-        name="audit",
-        needs=("bars", "features", "label_ends", "split"),
-        spec=lambda: [bool(study.allow_leaks)],
-        make=make,
-        save=save,
-        load=load,
-        publish="audit.json",
+def audit_tasks(study: Study, n_folds: int) -> Iterable[Task]:
+    """In short before anything is fitted; in full before anything is called supported."""
+    recipe, allowed = Recipe.of(study), bool(study.allow_leaks)
+    yield Task(
+        "audit",
+        SHORT,
+        ("bars", "series"),
+        {"recipe": recipe.without_fits(), "allowed": allowed},
+        after=("features", "split"),
+        alone=True,  # it watches which files are opened
+        publish=("audit.json",),
+    )
+    yield Task(
+        "full_audit",
+        FULL,
+        ("bars", "series", "audit"),
+        {"recipe": recipe, "allowed": allowed},
+        alone=True,
+        on_demand=True,
     )

@@ -4,57 +4,100 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from barstack.bars import Panel
+from barstack.bars import Panel, Series
 from barstack.core.arrays import Floats, Rows
 from barstack.core.decisions import Decisions
 from barstack.core.forecast import concatenate
-from barstack.datasets import usable_rows
-from barstack.ensembles import FittedEnsemble, Stacked, align, fit_known
+from barstack.datasets import Dataset, Scaler, StandardScaler, usable_rows
+from barstack.ensembles import Ensemble, FittedEnsemble, Stacked, align, fit_known
 from barstack.evaluation.audit import Data, Fit, Pipeline, Stage, files_read
 from barstack.features import FeatureTable
-from barstack.labels import LabelTable
+from barstack.labels import Label, LabelTable, SampleWeights
 from barstack.models import FittedModel, Model
-from barstack.splits import Fold
+from barstack.splits import Fold, Splitter
 from barstack.tracking import OutOfFold
 
-from ._label_stages import FoldLabels, StudyLabels, fit_label, latest_labels
-from ._member_fits import fit_member
-from ._study import Study
+from ._fits import TrainingData, fit_fold
+from ._labels import FoldLabels, StudyLabels, fit_label, latest_labels
+from ._study import FeatureNames, Study, feature_set
 
 _PROBED = 200  # training rows whose forecasts stand for what a model has learned
 
 
-def pipeline_of(study: Study, length_us: int) -> Pipeline:
+class Recipe(NamedTuple):
+    """What the forecasts of a study depend on, beside its bars and series."""
+
+    features: FeatureNames
+    series: Mapping[str, Series]
+    label: Label
+    split: Splitter
+    scaler: Scaler
+    weights: SampleWeights
+    max_gap: str
+    members: Mapping[str, Model]
+    ensembles: Mapping[str, Ensemble]
+    seed: int
+
+    @classmethod
+    def of(cls, study: Study) -> Recipe:
+        """Of a study, the ensemble first that its verdict is on."""
+        return cls(
+            features=study.features,
+            series={name: file.series for name, file in study.series.items()},
+            label=study.label,
+            split=study.split,
+            scaler=study.scaler,
+            weights=study.weights,
+            max_gap=study.max_gap,
+            members=study.members,
+            ensembles={name: study.ensembles[name] for name in study.ensemble_names},
+            seed=study.seed,
+        )
+
+    def without_fits(self) -> Recipe:
+        """As an audit that fits nothing needs it."""
+        return self._replace(
+            scaler=StandardScaler(),
+            weights=SampleWeights(),
+            max_gap="",
+            members={},
+            ensembles={},
+            seed=0,
+        )
+
+
+def pipeline_of(recipe: Recipe, length_us: int) -> Pipeline:
     """Features, labels, folds and fits of a study on bars of this length.
 
-    A label that is fitted is stood for by returns that are known when it is at the latest; its
-    numbers are a stage of each fit.
+    A fitted label is represented by returns that are known when it is at the latest; its numbers
+    are a stage of each fit.
     """
-    features = study.feature_set(length_us)
+    features = feature_set(recipe.features, recipe.series, length_us)
 
     def folds(features: FeatureTable, labels: LabelTable) -> list[Fold]:
         usable = usable_rows(features) & labels.eligible
-        return study.split.split(features.decisions, labels.all_known_at, usable)
+        return recipe.split.split(features.decisions, labels.all_known_at, usable)
 
     return Pipeline(
         features=lambda data: features.compute(data.panel, data.series),
-        labels=lambda data: latest_labels(study.label, data.panel),
+        labels=lambda data: latest_labels(recipe.label, data.panel),
         folds=folds,
-        fit=_Fitter(study).fit,
+        fit=_Fitter(recipe).fit,
         traded=True,
     )
 
 
 class _Fitter:
-    """Fits a study's folds one at a time; what earlier folds forecast is made only once."""
+    """Fits a study's folds as a run does; what earlier folds forecast is made only once."""
 
-    def __init__(self, study: Study) -> None:
-        self.study = study
-        self.earlier: dict[tuple[int, str, int], OutOfFold] = {}
-        self._kept: list[Decisions] = []  # so that no other can have the id of one in `earlier`
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self._forecasts: dict[tuple[int, str, int], OutOfFold] = {}
+        self._kept: list[Decisions] = []  # so that no other has the id of one in `_forecasts`
 
     def fit(
         self,
@@ -68,90 +111,89 @@ class _Fitter:
     ) -> Fit:
         """Label, scalers, members and ensembles of one fold, in that order.
 
+        Parameters
+        ----------
         disturbed  each member right after final fits of the one before it and of itself
         """
-        fold, own = folds[number], self._labels(data.panel, labels, folds[number])
+        fold, training = folds[number], self._data(data.panel, features, labels, folds, number)
+        own = training.labels.of(number)
         stages = [] if own.through is None else [_label_stage(own, fold)]
         fitted, members, weights = {}, {}, []
-        names = list(self.study.members)
-        for place, (name, model) in enumerate(self.study.members.items()):
+        names = list(self.recipe.members)
+        for place, (name, model) in enumerate(self.recipe.members.items()):
             if disturbed:
                 for other in (names[place - 1], name):
-                    self._final(self.study.members[other], features, labels, own, number)
+                    fit_fold(training, self.recipe.members[other], None, self.recipe.seed)
             with files_read() as opened:
-                fitted[name] = self._fitted(model, features, own, fold, number)
+                fitted[name] = fit_fold(training, model, number, self.recipe.seed)
             declared = _declared(model, opened)
             weights += declared
             rest = tuple(path for path in opened if path not in declared)
-            stages += self._member_stages(name, fitted[name], features, own, fold, rest)
-            members[name] = self._forecast(fitted[name], features, own, fold, number)
+            stages += self._member_stages(name, fitted[name], training, number, rest)
+            members[name] = _forecast(fitted[name], training, number)
         ensembles: dict[str, FittedEnsemble] = {}
         if number:
             for name, latest in members.items():
-                before = [
-                    self._earlier(name, data.panel, features, labels, folds, k)
-                    for k in range(number)
-                ]
+                before = [self._earlier(name, training, fold) for fold in range(number)]
                 members[name] = _joined([*before, latest])
-            more, ensembles = self._ensemble_stages(members, data.panel, labels, folds, number)
+            more, ensembles = self._ensemble_stages(members, training, number)
             stages += more
 
         def predict(features: FeatureTable, rows: Rows) -> Floats:
-            return self._predicted(fitted, ensembles, features, own, rows)
+            dataset = training.of(features, own.table)
+            return self._predicted(fitted, ensembles, dataset, rows)
 
         def afresh() -> Fit:
             return self.fit(data, features, labels, folds, number, disturbed=True)
 
         return Fit(stages, predict(features, fold.test), predict, afresh, tuple(weights))
 
-    def _labels(self, panel: Panel, labels: LabelTable, fold: Fold) -> FoldLabels:
-        if not self.study.label.fitted:
-            return FoldLabels(self.study.label, labels, None)
-        return fit_label(self.study.label, panel, fold.train, labels.all_known_at)
-
-    def _fitted(
-        self, model: Model, features: FeatureTable, own: FoldLabels, fold: Fold, number: int
-    ) -> FittedModel:
-        dataset = self.study.dataset(features, own.table)
-        return fit_member(model, dataset, fold.train, own, self.study.seed, number)
-
-    def _final(
+    def _data(
         self,
-        model: Model,
+        panel: Panel,
         features: FeatureTable,
         labels: LabelTable,
-        own: FoldLabels,
+        folds: Sequence[Fold],
         number: int,
-    ) -> None:
-        """A fit on everything known, which is forgotten, if the model keeps to the rules."""
-        dataset = self.study.dataset(features, own.table)
-        every = np.flatnonzero(dataset.usable & ~np.isnat(labels.all_known_at))
-        rows = every[np.argsort(dataset.decisions.decided_at[every], kind="stable")]
-        fit_member(model, dataset, rows, own, self.study.seed, number)
+    ) -> TrainingData:
+        """What members are fitted on; a fitted label as fitted for folds up to `number`."""
+        recipe = self.recipe
+        if recipe.label.fitted:
+            known_at = labels.all_known_at
+            fits = [
+                fit_label(recipe.label, panel, fold.train, known_at) for fold in folds[: number + 1]
+            ]
+            own = StudyLabels(fits[-1], tuple(fits))
+        else:
+            own = StudyLabels(FoldLabels(recipe.label, labels, None))
+        return TrainingData(
+            features, own, list(folds), recipe.scaler, recipe.weights, recipe.max_gap
+        )
 
-    def _forecast(
-        self, fitted: FittedModel, features: FeatureTable, own: FoldLabels, fold: Fold, number: int
-    ) -> OutOfFold:
-        dataset = self.study.dataset(features, own.table)
-        rows = fitted.forecastable(dataset, fold.test)
-        return OutOfFold(fitted.forecast(features, rows, fold.kind), np.full(len(rows), number))
+    def _earlier(self, name: str, training: TrainingData, fold: int) -> OutOfFold:
+        decisions = training.features.decisions
+        key = (id(decisions), name, fold)  # tables of other dates have others
+        if key not in self._forecasts:
+            fitted = fit_fold(training, self.recipe.members[name], fold, self.recipe.seed)
+            self._forecasts[key] = _forecast(fitted, training, fold)
+            self._kept.append(decisions)
+        return self._forecasts[key]
 
     def _predicted(
         self,
         fitted: Mapping[str, FittedModel],
         ensembles: Mapping[str, FittedEnsemble],
-        features: FeatureTable,
-        own: FoldLabels,
+        dataset: Dataset,
         rows: Rows,
     ) -> Floats:
         """(n_rows, n_members + n_ensembles, n_horizons, n_outputs), NaN where there is none."""
-        dataset, target = self.study.dataset(features, own.table), own.table.target
+        features, target = dataset.features, dataset.target
         shape = (len(rows), len(fitted) + len(ensembles), len(target.horizons))
         found = np.full((*shape, len(target.outputs)), np.nan)
         for column, each in enumerate(fitted.values()):
-            there = np.flatnonzero(np.isin(rows, each.forecastable(dataset, rows)))
-            if len(there):
-                found[there, column] = each.predict(features, rows[there])
+            able = np.flatnonzero(np.isin(rows, each.forecastable(dataset, rows)))
+            if len(able):
+                found[able, column] = each.predict(features, rows[able])
         # As out of fold: on the rows that all members forecast, by time, then by symbol.
         members = found[:, : len(fitted)]
         every = np.flatnonzero(np.isfinite(members).all(axis=(1, 2, 3)))
@@ -163,69 +205,51 @@ class _Fitter:
             found[every, len(fitted) + place] = ensemble.predict(stacked)
         return found
 
-    def _earlier(
-        self,
-        name: str,
-        panel: Panel,
-        features: FeatureTable,
-        labels: LabelTable,
-        folds: Sequence[Fold],
-        number: int,
-    ) -> OutOfFold:
-        key = (id(features.decisions), name, number)  # tables of other dates have others
-        if key not in self.earlier:
-            fold, own = folds[number], self._labels(panel, labels, folds[number])
-            fitted = self._fitted(self.study.members[name], features, own, fold, number)
-            made = self._forecast(fitted, features, own, fold, number)
-            self.earlier[key] = made
-            self._kept.append(features.decisions)
-        return self.earlier[key]
-
     def _member_stages(
         self,
         name: str,
         fitted: FittedModel,
-        features: FeatureTable,
-        own: FoldLabels,
-        fold: Fold,
+        training: TrainingData,
+        number: int,
         opened: Sequence[str],
     ) -> list[Stage]:
-        """Its scaler, and the member by what it forecasts for some rows that it was trained on."""
+        """Its scaler, and the member by its forecasts of some rows that it was trained on."""
+        labels = training.labels.of(number).table
         rows, stop = fitted.fit_rows, fitted.stop_rows
         assert rows is not None  # it has just been trained
         assert stop is not None
-        apart = {"the rows it stops early by": stop} if len(stop) else {}
-        known = fitted.forecastable(self.study.dataset(features, own.table), rows)
+        disjoint = {"the rows it stops early by": stop} if len(stop) else {}
+        known = fitted.forecastable(training.dataset(number), rows)
         probed = known[np.linspace(0, len(known) - 1, min(_PROBED, len(known))).astype(int)]
-        learned = {"forecasts of its training rows": fitted.predict(features, probed)}
+        forecasts = fitted.predict(training.features, probed)
+        learned = {"forecasts of its training rows": forecasts}
         through = fitted.trained_through
         scaled = {key: np.asarray(values).T for key, values in fitted.scaler.learned.items()}
         return [
-            Stage(f"scaler of {name}", scaled, rows, labels=own.table),
-            Stage(f"member {name}", learned, rows, apart, through, own.table, opened),
+            Stage(f"scaler of {name}", scaled, rows, labels=labels),
+            Stage(f"member {name}", learned, rows, disjoint, through, labels, opened),
         ]
 
     def _ensemble_stages(
         self,
         members: dict[str, OutOfFold],
-        panel: Panel,
-        labels: LabelTable,
-        folds: Sequence[Fold],
+        training: TrainingData,
         number: int,
     ) -> tuple[list[Stage], dict[str, FittedEnsemble]]:
-        """Each ensemble as fitted before the fold, kept apart from what its members had seen."""
-        judged = self._judged(panel, labels, folds[: number + 1])
+        """Each ensemble as fitted before the fold, disjoint from what its members had seen."""
+        folds = training.folds
+        judged = training.labels.judged(folds[: number + 1])
         aligned = align(members, judged)
         at = judged.decisions.find(aligned.decisions)
         begins = judged.decisions.decided_at[folds[number].test].min()
         assert aligned.fold is not None  # of forecasts out of fold
         rows = np.flatnonzero((aligned.fold < number) & (aligned.all_known_at <= begins))
         stages, found = [], {}
-        for name, ensemble in zip(self.study.ensemble_names, self.study.ensembles, strict=True):
+        for name, ensemble in self.recipe.ensembles.items():
             with files_read() as opened:
-                fitted = fit_known(ensemble, aligned, rows, seed=self.study.seed, fold=number)
+                fitted = fit_known(ensemble, aligned, rows, seed=self.recipe.seed, fold=number)
             learned = {"forecasts of its training rows": fitted.predict(aligned.take(rows))}
-            if (weights := fitted.weight_matrix(labels.target)) is not None:
+            if (weights := fitted.weight_matrix(judged.target)) is not None:
                 learned = {"weights": weights}
             through, reads = fitted.trained_through, tuple(opened)
             stages.append(Stage(f"ensemble {name}", learned, at[rows], {}, through, judged, reads))
@@ -237,11 +261,12 @@ class _Fitter:
             stages.append(Stage(f"ensembles on fold {k}", {}, from_fold, behind, labels=judged))
         return stages, found
 
-    def _judged(self, panel: Panel, labels: LabelTable, folds: Sequence[Fold]) -> LabelTable:
-        if not self.study.label.fitted:
-            return labels
-        fits = {number: self._labels(panel, labels, fold) for number, fold in enumerate(folds)}
-        return StudyLabels(fits).judged(folds)
+
+def _forecast(fitted: FittedModel, training: TrainingData, number: int) -> OutOfFold:
+    fold = training.folds[number]
+    rows = fitted.forecastable(training.dataset(number), fold.test)
+    forecast = fitted.forecast(training.features, rows, fold.kind)
+    return OutOfFold(forecast, np.full(len(rows), number))
 
 
 def _label_stage(own: FoldLabels, fold: Fold) -> Stage:

@@ -1,11 +1,13 @@
-"""One run of a study, and what it leaves in its folder."""
+"""One run of a study: its tasks, the verdict at this moment, and what its folder receives."""
 
 from __future__ import annotations
 
 import filecmp
+import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,43 +15,87 @@ from barstack.bars import Bars, SeriesTable
 from barstack.bars.checks import Finding
 from barstack.core.files import new_folder
 from barstack.core.progress import Progress
-from barstack.evaluation import Evaluation, Verdict, leaderboard
-from barstack.forecasting import TrainedEnsemble
+from barstack.core.registry import Registry
+from barstack.evaluation import Evaluation, leaderboard
+from barstack.forecasting import GivenVerdict, TrainedEnsemble, write_verdict
 
-from ._chain import Done, Workplace, chain_of
-from ._series_stage import data_fingerprint, series_of
+from ._engine import Done, Engine
+from ._results import data_id
 from ._study import Study
+from ._trials import trials_of
+from ._verdicts import VERDICT, DatedVerdict, judge_study
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, eq=False)
 class Run:
     """A finished run.
 
-    id          of the study on these bars
-    folder      with study.yaml, evaluation.json, report.html and artifact/
-    steps       how each step ended, and its seconds
-    bars        by symbol, as the study used them
-    series      tables of other numbers by name, as the study used them
-    verdict     whether there is an edge, with the evidence
-    findings    what the checks of the bars warned of
+    Attributes
+    ----------
+    id       of the study on these bars
+    study    what was run
+    folder   with study.yaml, evaluation.json, verdict.json, report.html and artifact/
+    verdict  whether there is an edge, with the evidence, for the trials counted at the run's end
+    given    the same with the date and the state of the ledger
+    steps    how each task ended, and its seconds
     """
 
-    id: str
-    study: Study
-    folder: Path
-    evaluation: Evaluation
-    verdict: Verdict
-    artifact: TrainedEnsemble
-    steps: list[Done]
-    bars: dict[str, Bars]
-    series: dict[str, SeriesTable]
-    findings: list[Finding]
+    def __init__(self, run_id: str, folder: Path, engine: Engine, given: DatedVerdict) -> None:
+        self.id, self.folder, self.study = run_id, folder, engine.study
+        self.given, self.verdict = given, given.verdict
+        self._engine = engine
 
     def __repr__(self) -> str:
         return f"Run({self.id}, edge {self.verdict.edge}, {self.folder})"
+
+    @property
+    def steps(self) -> list[Done]:
+        """How each task ended, and its seconds."""
+        return self._engine.done
+
+    @property
+    def bars(self) -> dict[str, Bars]:
+        """By symbol, as the study used them."""
+        panel: dict[str, Bars] = self._engine.value("bars")
+        return panel
+
+    @property
+    def calendar(self) -> str:
+        """Of the bars."""
+        return str(self._engine.value("format").calendar)
+
+    @property
+    def series(self) -> dict[str, SeriesTable]:
+        """Tables of other numbers by name, as the study used them."""
+        tables: dict[str, SeriesTable] = self._engine.value("series")
+        return tables
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """Scores, curves and evidence of all forecasters."""
+        found: Evaluation = self._engine.value("evaluation")
+        return found
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What the checks of the bars warned of."""
+        found: list[Finding] = self._engine.value("findings")
+        return found
+
+    @cached_property
+    def artifact(self) -> TrainedEnsemble:
+        """The judged ensemble with its members, ready to forecast new bars."""
+        return TrainedEnsemble.load(self.folder / "artifact")
+
+    def fits(self) -> dict[str, list[dict[str, Any]]]:
+        """Facts on each fit of each member: of every fold, and of the final fit last."""
+        members = self._engine.place("tables").folder / "members"
+        return {
+            name: json.loads((members / name / "metrics.json").read_text())["fits"]
+            for name in self.study.members
+        }
 
     def leaderboard(self, horizon: str | None = None) -> pd.DataFrame:
         """Scores of all forecasters, best information coefficient first within each horizon."""
@@ -66,7 +112,8 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """What the command line prints with --json."""
-        scores = leaderboard(self.evaluation, self.verdict.trials)
+        found = self.evaluation
+        scores = leaderboard(found, self.verdict.trials)
         verdict = self.verdict.to_json()
         audits = verdict.pop("audits")
         return {
@@ -75,13 +122,13 @@ class Run:
             "report": str(self.folder / "report.html"),
             "artifact": str(self.folder / "artifact"),
             "verdict": verdict,
-            "task": self.evaluation.task,
-            "n_decisions": self.evaluation.n_decisions,
+            "task": found.task,
+            "n_decisions": found.n_decisions,
             "ensembles": [score for score in scores if score["role"] == "ensemble"],
             "members": [score for score in scores if score["role"] == "member"],
             "naive": [score for score in scores if score["role"] == "naive"],
-            "confusions": [asdict(each) for each in self.evaluation.confusions],
-            "contradictions": self.evaluation.contradictions,
+            "confusions": [asdict(each) for each in found.confusions],
+            "contradictions": found.contradictions,
             "audits": audits,
             "findings": [each.to_json() for each in self.findings],
             "steps": [
@@ -91,65 +138,97 @@ class Run:
         }
 
 
+View = Callable[[Run], str]
+VIEWS: Registry[View] = Registry("view", "barstack.experiments")
+
+
+def view(file: str) -> Callable[[View], View]:
+    """Register `function(run) -> text` as a file of each run's folder.
+
+    A view may show the verdict, which depends on all that was ever tried. It is written when a
+    run ends and anything in its folder has changed.
+    """
+
+    def decorate(function: View) -> View:
+        VIEWS.add(file, function)
+        return function
+
+    return decorate
+
+
 def run_study(
     study: Study,
     *,
     folder: Path | str = ".",
     runs: Path | str = "runs",
     progress: Progress | None = None,
+    workers: int | None = None,
 ) -> Run:
-    """Run every registered stage that is not stored yet, and write the run's folder.
+    """Compute what is not stored yet, count the trials, judge, and fill the run's folder.
 
-    folder     where relative paths in the study start
-    runs       receives `runs/<id>/`; finished steps are kept in `runs/.store/`
+    Parameters
+    ----------
+    folder    where relative paths in the study start
+    runs      receives `runs/<id>/`; results of tasks are kept in `runs/.store/`
+    progress  reports tasks; by default silent
+    workers   threads that compute tasks side by side, by default one for each core
     """
     runs = Path(runs)
-    workplace = Workplace(runs / ".store", Path(folder), progress or Progress())
-    chain = chain_of(study, workplace)
-    chain.run()
-    judged, artifact = chain.value("evaluation"), chain.value("artifact")
-    run_id = study.run_id(data_fingerprint(study, chain))
-    published = chain.published()
-    text = study.to_yaml()
-    if not _is_published(runs / run_id, text, published):
-        with new_folder(runs / run_id) as scratch:
-            (scratch / "study.yaml").write_text(text)
-            for name, stored in published.items():
-                _copy(stored, scratch / name)
-    bars, series = chain.value("bars"), series_of(study, chain)
-    return Run(
-        run_id,
-        study,
-        runs / run_id,
-        judged.evaluation,
-        judged.verdict,
-        artifact,
-        chain.done,
-        bars,
-        series,
-        chain.value("findings"),
-    )
+    engine = Engine(study, runs, folder, progress, workers)
+    engine.run()
+    trials = trials_of(study, engine)
+    engine.forecasts.record(trials)
+    given = judge_study(engine, trials)
+    run_id = study.run_id(data_id(engine.value("bars"), engine.value("series")))
+    run = Run(run_id, runs / run_id, engine, given)
+    _publish(run, engine.published())
+    return run
 
 
-def _is_published(folder: Path, study: str, published: Mapping[str, Path]) -> bool:
-    """Whether the folder holds just this already: it then need not be writable."""
-    try:
-        present = {file.name for file in folder.iterdir()}
-        return (
-            present == {"study.yaml", *published}
-            and (folder / "study.yaml").read_text() == study
-            and all(_same(stored, folder / name) for name, stored in published.items())
+def _publish(run: Run, stored: Mapping[str, Path]) -> None:
+    """Fill the run's folder, unless it holds all this already: it then need not be writable."""
+    if _is_published(run, stored):
+        return
+    with new_folder(run.folder) as scratch:
+        (scratch / "study.yaml").write_text(run.study.to_yaml())
+        (scratch / VERDICT).write_text(json.dumps(run.given.to_json(), indent=1))
+        for name, source in stored.items():
+            _copy(source, scratch / name)
+        verdict = run.verdict
+        write_verdict(
+            scratch / "artifact",
+            GivenVerdict(
+                verdict.edge,
+                verdict.sentence,
+                verdict.horizon,
+                run.given.given_at,
+                run.given.ledger_head,
+                verdict.trials,
+            ),
         )
-    except OSError:
+        for name in VIEWS.names():
+            (scratch / name).write_text(VIEWS.get(name)(run), encoding="utf-8")
+
+
+def _is_published(run: Run, stored: Mapping[str, Path]) -> bool:
+    """Whether its folder holds all this, the verdict given at whatever time."""
+    try:
+        given = json.loads((run.folder / VERDICT).read_text())
+        now = json.loads(json.dumps(run.given.to_json()))
+        return (
+            {file.name for file in run.folder.iterdir()} >= {*VIEWS.names()}
+            and given["verdict"] == now["verdict"]
+            and (run.folder / "study.yaml").read_text() == run.study.to_yaml()
+            and all(_same(source, run.folder / name) for name, source in stored.items())
+        )
+    except (OSError, ValueError, KeyError, TypeError):  # not there, or not of this version
         return False
 
 
 def _same(one: Path, other: Path) -> bool:
+    """Whether `other` holds what `one` does; beside that it may have a verdict or a signature."""
     if one.is_dir():
-        names = sorted(file.name for file in one.iterdir())
-        return names == sorted(file.name for file in other.iterdir()) and all(
-            _same(one / name, other / name) for name in names
-        )
+        return all(_same(file, other / file.name) for file in one.iterdir())
     return filecmp.cmp(one, other, shallow=False)
 
 

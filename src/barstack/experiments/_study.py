@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from barstack.bars import PROVIDERS, Provider, SeriesFile
+from barstack.bars import PROVIDERS, Provider, Series, SeriesFile
 from barstack.core.errors import ConfigError
 from barstack.core.spec import Spec, content_id
 from barstack.core.times import canonical_duration
@@ -20,6 +21,7 @@ from barstack.labels import LABELS, Label, LabelTable, SampleWeights
 from barstack.models import MODELS, Model
 from barstack.splits import SPLITTERS, Splitter, WalkForward
 
+FeatureNames = str | tuple[Feature, ...]  # the name of a set, or features
 _FEATURES = "Write the name of a set, or a list of names and {feature: NAME, params: {...}}."
 
 # What evaluation calls the forecasts that need no model.
@@ -35,6 +37,15 @@ def _feature(item: Any) -> Feature:
     if not isinstance(item, dict):
         raise ConfigError(f"Cannot read a feature from {item!r:.80}. {_FEATURES}")
     return Feature(**{str(key): value for key, value in item.items()})
+
+
+def feature_set(
+    features: FeatureNames, series: Mapping[str, Series], bar_length_us: int
+) -> FeatureSet:
+    """The features for bars of a length, with the series that they may name."""
+    if isinstance(features, str):
+        features = named_set(features, bar_length_us).features
+    return FeatureSet(features=features, series=dict(series))
 
 
 class Study(Spec):
@@ -56,9 +67,10 @@ class Study(Spec):
     weights: SampleWeights = SampleWeights()
     max_gap: str = MAX_GAP  # neighbouring bars of one window lie no further apart
     members: dict[str, Annotated[Model, MODELS]]
-    ensembles: tuple[Annotated[Ensemble, ENSEMBLES], ...] = Field(
-        default=("stack", "average"), validate_default=True, min_length=1
+    ensembles: dict[str, Annotated[Ensemble, ENSEMBLES]] = Field(
+        default={"stack": "stack", "average": "average"}, validate_default=True
     )
+    judged: str = ""  # the ensemble that the verdict is on and the artifact holds; "": the first
     cost_bps: float = Field(1.0, ge=0, le=10_000)  # of buying or selling one unit, 0.01 %
     seed: int = 0
     large_effect: str = ""  # why forecasts may be better than real markets allow
@@ -93,29 +105,21 @@ class Study(Spec):
     @classmethod
     def _members(cls, value: Any) -> Any:
         """A list of names, or names with settings; a name is its own model unless it says."""
-        if (
-            value
-            and isinstance(value, list | tuple)
-            and all(isinstance(item, str) for item in value)
-        ):
-            if len(set(value)) < len(value):
-                raise ConfigError(
-                    f"Members {value} repeat a name. Give each its own: name: {{model: ...}}."
-                )
-            value = {name: {} for name in value}
-        if not isinstance(value, dict) or not value:
-            raise ConfigError(
-                f"Cannot read members from {value!r}. Write a list of names, or "
-                "{name: {model: ..., setting: value}}."
-            )
-        return {str(name): cls._member(str(name), item) for name, item in value.items()}
+        return _named(value, "model", "Members")
 
-    @staticmethod
-    def _member(name: str, value: Any) -> Any:
-        """A member that says only its settings is the model of its own name."""
-        if value is None:
-            return name
-        return {"model": name, **value} if isinstance(value, dict) else value
+    @field_validator("ensembles", mode="before")
+    @classmethod
+    def _ensembles(cls, value: Any) -> Any:
+        """Likewise; a list may hold ensembles with settings, each called by its kind."""
+        if value and isinstance(value, list | tuple):
+            kinds = [_kind(item) for item in value]
+            if all(kinds) and len(set(kinds)) == len(kinds):
+                value = dict(zip(kinds, value, strict=True))
+            elif all(kinds):
+                raise ConfigError(
+                    f"Ensembles {kinds} repeat a name. Give each its own: name: {{ensemble: ...}}."
+                )
+        return _named(value, "ensemble", "Ensembles")
 
     @model_validator(mode="after")
     def _check(self) -> Study:
@@ -125,57 +129,62 @@ class Study(Spec):
                 "of its tests. Split with walk_forward or chronological."
             )
         some = (Feature(feature="body"),) if isinstance(self.features, str) else self.features
-        self._with_series(some)  # refuses none, the same one twice, and names it cannot use
-        for name, model in self.members.items():
+        feature_set(some, self._series(), 1)  # refuses none, duplicates, and names it cannot use
+        for name in (*self.members, *self.ensembles):
             if not name.replace("_", "").replace("-", "").isalnum():
-                raise ConfigError(f"Member name {name!r}: use letters, digits, _ and - only.")
+                raise ConfigError(f"Name {name!r}: use letters, digits, _ and - only.")
+        for name, model in self.members.items():
             if self.label.task not in model.tasks:
                 able = [m for m in MODELS.names() if self.label.task in MODELS.get(m).tasks]
                 raise ConfigError(
                     f"Member {name!r} does {', '.join(model.tasks)}, not {self.label.task}. "
                     f"Models that do: {', '.join(able)}."
                 )
-        for each, name in zip(self.ensembles, self.ensemble_names, strict=True):
+        for name, each in self.ensembles.items():
             if self.label.task not in each.tasks:
                 able = [e for e in ENSEMBLES.names() if self.label.task in ENSEMBLES.get(e).tasks]
                 raise ConfigError(
                     f"Ensemble {name!r} combines {', '.join(each.tasks)}, not {self.label.task}. "
                     f"Ensembles that do: {', '.join(able)}."
                 )
-        names = [*self.members, *self.ensemble_names, *NAIVE]
+        if self.judged and self.judged not in self.ensembles:
+            raise ConfigError(
+                f"The verdict is to be on {self.judged!r}, and the ensembles are "
+                f"{', '.join(self.ensembles)}. Name one of them."
+            )
+        names = [*self.members, *self.ensembles, *NAIVE]
         taken = sorted({name for name in names if names.count(name) > 1})
         if taken:
             raise ConfigError(
                 f"More than one forecaster is called {', '.join(taken)}. Give members other names "
-                f"than ensembles and the naive forecasts {', '.join(NAIVE)}; list each ensemble "
-                "once."
+                f"than ensembles and the naive forecasts {', '.join(NAIVE)}."
             )
         return self
 
     @property
     def ensemble_names(self) -> tuple[str, ...]:
-        """Names of the ensembles; the verdict is on the first."""
-        return tuple(str((each.registered_as or ("", ""))[1]) for each in self.ensembles)
+        """Names of the ensembles, the one that the verdict is on first."""
+        first = self.judged or next(iter(self.ensembles))
+        return (first, *(name for name in self.ensembles if name != first))
 
     def feature_set(self, bar_length_us: int) -> FeatureSet:
         """The features for bars of this length."""
-        if isinstance(self.features, str):
-            return self._with_series(named_set(self.features, bar_length_us).features)
-        return self._with_series(self.features)
+        return feature_set(self.features, self._series(), bar_length_us)
 
     def dataset(self, features: FeatureTable, labels: LabelTable) -> Dataset:
         """Features and labels as members of this study see them."""
         return Dataset(features, labels, self.scaler, self.weights, self.max_gap)
 
-    def _with_series(self, features: tuple[Feature, ...]) -> FeatureSet:
-        series = {name: file.series for name, file in self.series.items()}
-        return FeatureSet(features=features, series=series)
+    def _series(self) -> dict[str, Series]:
+        return {name: file.series for name, file in self.series.items()}
 
     def identity(self) -> list[Any]:
         """Everything but the title; what a study does not use makes no other study of it."""
         *front, fields = super().identity()
-        later = ("series", "large_effect")  # keys that there were none of at first
+        later = ("series", "large_effect", "judged")  # keys that there were none of at first
         kept = {name: item for name, item in fields.items() if item or name not in later}
+        if all(_kind(each) == name for name, each in self.ensembles.items()):
+            kept["ensembles"] = list(kept["ensembles"].values())  # as before they had names
         return [*front, {name: item for name, item in kept.items() if name != "title"}]
 
     def run_id(self, data_fingerprint: str) -> str:
@@ -206,3 +215,34 @@ class Study(Spec):
             return cls(**{str(key): value for key, value in content.items()})
         except ConfigError as error:
             raise ConfigError(f"{file}: {error}") from None
+
+
+def _named(value: Any, kind: str, what: str) -> Any:
+    """A list of names, or names with settings; a name is its own kind unless it says."""
+    if value and isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        if len(set(value)) < len(value):
+            raise ConfigError(
+                f"{what} {list(value)} repeat a name. Give each its own: name: {{{kind}: ...}}."
+            )
+        value = {name: {} for name in value}
+    if not isinstance(value, dict) or not value:
+        raise ConfigError(
+            f"Cannot read {what.lower()} from {value!r:.200}. Write a list of names, or "
+            f"{{name: {{{kind}: ..., setting: value}}}}."
+        )
+    return {str(name): _of_kind(str(name), item, kind) for name, item in value.items()}
+
+
+def _of_kind(name: str, value: Any, kind: str) -> Any:
+    if value is None:
+        return name
+    return {kind: name, **value} if isinstance(value, dict) else value
+
+
+def _kind(value: Any) -> str | None:
+    """The registered name of an ensemble, given by name, by its fields or as it is."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return value.get("ensemble")
+    return value.registered_as[1] if isinstance(value, Ensemble) and value.registered_as else None

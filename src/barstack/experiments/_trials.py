@@ -1,63 +1,54 @@
-"""Counting what has been tried, so that a verdict can price luck."""
+"""The trials of a study, by which a verdict prices luck."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from barstack.bars import Panel
-from barstack.core.forecast import Target
 from barstack.core.schedule import AT_EACH_CLOSE
 from barstack.core.spec import content_id
 from barstack.core.times import iso
+from barstack.tracking import Trial
 
-from ._chain import Chain, Workplace
-from ._data_stages import length_us
-from ._series_stage import data_fingerprint
+from ._data import length_us
+from ._engine import Engine
+from ._results import data_id
 from ._study import Study
 
 
-class Tried(NamedTuple):
-    """What has been tried so far.
+def trials_of(study: Study, engine: Engine) -> list[Trial]:
+    """Each member and ensemble at each horizon, the one that the verdict is on first.
 
-    trials  looks taken at any symbol of the study, all configurations together
-    looks   of those, how many this study took of its own first ensemble: 1 unless data changed
+    A trial's id holds how the bars were chosen, and its data their content, so that the same
+    configuration on grown bars is a further look, which costs as much as any trial. Costs change
+    no forecast and are left out.
     """
-
-    trials: int
-    looks: int
-
-
-def count_trials(study: Study, workplace: Workplace, chain: Chain) -> Tried:
-    """Enter this study's trials in the ledger and count all made on its symbols, ever.
-
-    A trial is a member or ensemble at one horizon, judged on some bars and series. Its id holds
-    how the bars were chosen; their content is kept beside it, so that the same configuration on
-    grown bars is told as a further look, which costs as much as any trial. Costs change no forecast
-    and are left out.
-    """
-    panel: Panel = chain.value("bars")
+    panel: Panel = engine.value("bars")
+    bar_format = engine.value("format")
     features_id = study.feature_set(length_us(panel)).id
-    source, bar_format = study.bars, study.bars.bar_format(workplace.folder)
+    source = study.bars
     chosen = [length_us(panel), bar_format.calendar, bar_format.hours, source.start, source.end]
     seen = [study.label.id, study.split.id, study.scaler.id, study.weights.id, study.max_gap]
     setting = [*chosen, sorted(panel), features_id, *seen, study.seed]
-    tried: dict[str, Any] = {name: model.id for name, model in study.members.items()}
-    for each, name in zip(study.ensembles, study.ensemble_names, strict=True):
-        tried[name] = [each.id, sorted(model.id for model in study.members.values())]
-    target: Target = study.label.target
-    trials = {
-        (name, horizon): content_id([spec, horizon, setting])
-        for name, spec in tried.items()
-        for horizon in target.horizons
-    }
+    member_ids = sorted(model.id for model in study.members.values())
+    tried: dict[str, tuple[str, Any]] = {}
+    for name in study.ensemble_names:
+        tried[name] = (f"ensemble {name}", [study.ensembles[name].id, member_ids])
+    for name, model in study.members.items():
+        tried[name] = (f"member {name}", model.id)
     decided_at = AT_EACH_CLOSE.decisions(panel).decided_at
-    ledger = workplace.ledger
-    ledger.record(
-        [(trial, f"{name} {horizon}") for (name, horizon), trial in trials.items()],
-        panel,
-        data_fingerprint(study, chain),
-        iso(decided_at.min()),
-        iso(decided_at.max()),
-    )
-    judged = trials[study.ensemble_names[0], target.horizons[0]]
-    return Tried(ledger.count(panel), ledger.looks(judged))
+    data = data_id(panel, engine.value("series"))
+    return [
+        Trial(
+            id=content_id([spec, horizon, setting]),
+            data=data,
+            name=name,
+            horizon=horizon,
+            symbols=tuple(panel),
+            first_at=iso(decided_at.min()),
+            last_at=iso(decided_at.max()),
+            forecasts=engine.key(task),
+        )
+        for name, (task, spec) in tried.items()
+        for horizon in study.label.target.horizons
+    ]

@@ -1,66 +1,34 @@
-"""The stage that writes a run's report."""
+"""The report of a run, as a view: written when a run ends with anything new."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
 from barstack.core.horizon import Horizon
 from barstack.core.times import format_duration, iso
-from barstack.experiments import Chain, Judged, Step, Study, Workplace, data_fingerprint, stage
-
-if TYPE_CHECKING:
-    from barstack.bars import Panel
+from barstack.experiments import Run, view
 
 
-@stage("report")
-def report(study: Study, workplace: Workplace, chain: Chain) -> Iterable[Step]:
+@view("report.html")
+def report(run: Run) -> str:
     """One HTML page, with what was made and how long it took in the run that wrote it."""
+    from ._page import render  # noqa: PLC0415 (drawing is slow to import)
 
-    def make(inputs: Mapping[str, Any], key: str) -> str:
-        from ._page import render  # noqa: PLC0415 (drawing is slow to import)
-
-        judged: Judged = chain.value("evaluation")
-        return render(
-            judged.evaluation,
-            judged.verdict,
-            title=study.title or "A study of " + ", ".join(list(chain.value("bars"))[:5]),
-            run_id=study.run_id(data_fingerprint(study, chain)),
-            facts=_facts(
-                study,
-                chain.value("bars"),
-                judged,
-                study.bars.bar_format(workplace.folder).calendar,
-            ),
-            steps=[(done.name, done.how, done.seconds) for done in chain.done],
-            findings=chain.value("findings"),
-            fits={name: inputs[f"member {name}"].fits for name in study.members},
-        )
-
-    def save(page: str, folder: Path, key: str) -> None:
-        (folder / "report.html").write_text(page, encoding="utf-8")
-
-    yield Step(
-        name="report",
-        needs=(
-            "bars",
-            "findings",
-            "evaluation",
-            "artifact",
-            *(f"member {name}" for name in study.members),
-        ),
-        spec=lambda: [study.id, study.title],
-        make=make,
-        save=save,
-        load=lambda folder, key: (folder / "report.html").read_text(encoding="utf-8"),
-        publish="report.html",
+    return render(
+        run.evaluation,
+        run.verdict,
+        title=run.study.title or "A study of " + ", ".join(list(run.bars)[:5]),
+        run_id=run.id,
+        facts=_facts(run),
+        steps=[(done.name, done.how, done.seconds) for done in run.steps],
+        findings=run.findings,
+        fits=run.fits(),
     )
 
 
-def _facts(study: Study, panel: Panel, found: Judged, calendar: str) -> list[tuple[str, str]]:
+def _facts(run: Run) -> list[tuple[str, str]]:
     from ._page import judged_decisions  # noqa: PLC0415 (drawing is slow to import)
 
+    study, panel, found = run.study, run.bars, run.evaluation
+    ahead = Horizon.parse(run.verdict.horizon).in_words
     symbols = list(panel)
     shown = ", ".join(symbols[:6]) + (f" and {len(symbols) - 6} more" if len(symbols) > 6 else "")
     n_bars = sum(len(bars) for bars in panel.values())
@@ -74,11 +42,10 @@ def _facts(study: Study, panel: Panel, found: Judged, calendar: str) -> list[tup
         ("from, to", f"{iso(first)[:10]}, {iso(last)[:10]}"),
         (
             "judged by",
-            f"{judged_decisions(*found):,} decisions "
-            f"{Horizon.parse(found.verdict.horizon).in_words} ahead "
-            f"from {found.evaluation.first_at[:10]}",
+            f"{judged_decisions(found, run.verdict):,} decisions {ahead} ahead from "
+            f"{found.first_at[:10]}",
         ),
-        ("calendar", calendar),
+        ("calendar", run.calendar),
         ("features", ", ".join([own, *(f"series {name}" for name in study.series)])),
         ("members", ", ".join(study.members)),
         ("costs", f"{study.cost_bps:g} bps of all bought or sold"),
