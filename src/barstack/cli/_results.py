@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from barstack.core.errors import ArtifactError, ConfigError, DataError, StorageError, did_you_mean
+from barstack.core.errors import ArtifactError, ConfigError, DataError, did_you_mean
 
 from ._root import Json, app
 from ._terminal import print_json, stdout

@@ -12,7 +12,7 @@ from barstack.bars import BarFormat, Panel, Provider, SeriesFile, SeriesTable, p
 from barstack.bars.checks import Finding, find, in_short, refuse
 from barstack.core.spec import content_id
 from barstack.datasets import usable_rows
-from barstack.features import FeatureTable, check_values, check_known
+from barstack.features import FeatureTable, check_known, check_values
 from barstack.splits import Fold, Splitter
 
 from ._arrays import load_arrays, save_arrays
