@@ -164,6 +164,7 @@ def test_a_killed_network_goes_on_from_its_checkpoint(
     assert len(list((tmp_path / "runs").rglob("checkpoint.safetensors"))) == 1
     file.unlink()
     _, err = train_slowly(study, seconds=0.0).communicate(timeout=120)
+    assert "Traceback" not in err, err
     assert file.read_text().split()[0] == "3", err  # those before it are not made again
     (folder,) = (tmp_path / "runs").glob("[!.]*")
     undisturbed = run(study_file(tmp_path / "other", members=network), runs=tmp_path / "again")

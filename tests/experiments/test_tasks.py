@@ -85,7 +85,7 @@ def test_an_ensemble_of_another_name_is_not_fitted_again(
 @pytest.mark.parametrize(
     ("edited", "fits_again"),
     [
-        ("cli/_app.py", False),
+        ("cli/_root.py", False),
         ("reports/_page.py", False),
         ("evaluation/_evaluate.py", False),
         ("models/_model.py", True),

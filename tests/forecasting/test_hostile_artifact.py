@@ -236,9 +236,9 @@ def test_no_control_character_of_an_artifact_reaches_the_terminal(
     monkeypatch.setattr("sys.argv", ["barstack", "artifacts", "list", str(resealed(artifact))])
     with suppress(SystemExit):
         main()
-    said = capsys.readouterr().out
-    assert "damaged" in said
-    assert "\x1b[2J" not in said
+    shown = capsys.readouterr()
+    assert "damaged" in shown.out + shown.err
+    assert "\x1b[2J" not in shown.out + shown.err
 
 
 def test_brackets_and_colons_of_symbols_are_shown_as_they_are(

@@ -108,7 +108,7 @@ def an_evaluation(members: tuple[str, ...] = ("ridge", "lstm"), n_folds: int = 3
         weights=[
             Weights("stack", horizon, fold, dict.fromkeys(members, 0.5))
             for horizon in HORIZONS
-            for fold in (2, 3, -1)
+            for fold in (2, 3, "final")
         ],
     )
 

@@ -39,7 +39,7 @@ def evaluate(
     labels: LabelTable,
     members: Stacked,
     ensembles: Mapping[str, OutOfFold],
-    fitted: Mapping[str, Mapping[int, FittedEnsemble]],
+    fitted: Mapping[str, Mapping[FoldName, FittedEnsemble]],
     *,
     cost_bps: float,
     features: FeatureTable | None = None,
@@ -55,7 +55,7 @@ def evaluate(
     ensembles
         Walk-forward forecasts by name; the first is the one that is judged.
     fitted
-        For each ensemble, what it learned before each fold, the final fit as fold -1.
+        For each ensemble, what it learned before each fold, the final fit as "final".
     cost_bps
         Cost of buying or selling one unit of position, in hundredths of a percent.
     features
@@ -164,7 +164,9 @@ def _correlation(case: Case, forecasters: list[Forecaster], horizon: int) -> Cor
     return Correlation(case.target.horizons[horizon], [each.name for each in members], matrix)
 
 
-def _weights(fitted: Mapping[str, Mapping[int, FittedEnsemble]], target: Target) -> list[Weights]:
+def _weights(
+    fitted: Mapping[str, Mapping[FoldName, FittedEnsemble]], target: Target
+) -> list[Weights]:
     return [
         Weights(name, horizon, fold, weights)
         for name, by_fold in fitted.items()

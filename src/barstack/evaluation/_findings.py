@@ -11,6 +11,7 @@ from barstack.core.errors import ConfigError, StorageError, did_you_mean
 from barstack.core.horizon import Horizon
 
 Role = Literal["ensemble", "member", "naive"]
+FoldName = int | Literal["final"]  # before which something was fitted, or the fit on everything
 
 
 @dataclass(frozen=True)
@@ -182,11 +183,11 @@ class Fan:
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of the members in an ensemble fitted before one fold; fold -1 is the final fit."""
+    """Weights of the members in an ensemble as fitted before one fold, or finally."""
 
     ensemble: str
     horizon: str
-    fold: int
+    fold: FoldName
     weights: dict[str, float]
 
 

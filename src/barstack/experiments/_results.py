@@ -118,7 +118,7 @@ def evaluate_study(
         labels.judged(folds),
         align({name: each.out_of_fold for name, each in of_members.items()}),
         {name: each.out_of_fold for name, each in named.items()},
-        {name: each.by_fold | {-1: each.final} for name, each in named.items()},
+        {name: {**each.by_fold, "final": each.final} for name, each in named.items()},
         cost_bps=cost_bps,
         features=features,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,6 @@ from ._theme import (
 if TYPE_CHECKING:
     from barstack.evaluation import Correlation, Evaluation, Weights
 
-FINAL_FIT = -1
 # (loss of an epoch, its name here, colour, dash)
 _LINES = (
     ("train_loss", "training rows", HUES[0], "dot"),
@@ -117,15 +117,14 @@ def weights(evaluation: Evaluation, horizon: str) -> go.Figure | None:
 
 
 def _stacked(fits: list[Weights], look: dict[str, Look]) -> list[go.Bar]:
-    # The final fit knows all folds, so it stands after them though its number is the lowest.
-    ordered = sorted(fits, key=lambda fit: (fit.fold == FINAL_FIT, fit.fold))
+    ordered = sorted(fits, key=lambda fit: math.inf if fit.fold == "final" else fit.fold)
     names = dict.fromkeys(name for fit in ordered for name in fit.weights)
     return [_bars(name, ordered, look[name]) for name in names]
 
 
 def _bars(name: str, fits: list[Weights], look: Look) -> go.Bar:
     return go.Bar(
-        x=["final" if fit.fold == FINAL_FIT else str(fit.fold) for fit in fits],
+        x=[str(fit.fold) for fit in fits],
         y=[fit.weights.get(name) for fit in fits],
         name=escaped(name),
         legendgroup=escaped(name),
@@ -209,4 +208,4 @@ def _best_epoch(fit: Mapping[str, Any]) -> go.Scatter:
 
 
 def _fold(fit: Mapping[str, Any]) -> str:
-    return "Final fit" if fit["fold"] < 0 else f"Fold {fit['fold']}"
+    return "Final fit" if fit["fold"] == "final" else f"Fold {fit['fold']}"
