@@ -17,7 +17,7 @@ from barstack.tracking import OutOfFold
 
 from . import _metrics as metrics
 from ._case import Case, Forecaster, all_forecasters, make_case
-from ._findings import Correlation, Evaluation, Evidence, Score, Weights
+from ._findings import Correlation, Evaluation, Evidence, FoldName, Score, Weights
 from ._naive import baseline
 from ._plausible import contradictions, doubts
 from ._profit import YEAR_DAYS, NetEdge, Profit, equity_of, net_edge, profit_of
