@@ -46,7 +46,7 @@ class ShownProgress(Progress):
             if self._open == 1:
                 self._bars.start()
         try:
-            yield _Step(self._bars, task)
+            yield _ShownStep(self._bars, task)
         finally:
             self._bars.remove_task(task)
             with self._lock:
@@ -61,7 +61,7 @@ class ShownProgress(Progress):
         self._console.print(f"  {name:<20} {how:<7} {seconds:7.2f} s")
 
 
-class _Step(Progress):
+class _ShownStep(Progress):
     """One bar."""
 
     def __init__(self, bars: Bars, task: TaskID) -> None:
