@@ -11,6 +11,7 @@ import numpy as np
 
 from barstack.core.arrays import Array, Bools, Floats, Rows
 
+from .columns import DECIDED_AT, SYMBOL, TRAINED_THROUGH, at_horizon
 from .decisions import Decisions
 from .errors import ConfigError, LeakError
 from .times import DecidedAt, TrainedThrough, iso
@@ -89,7 +90,9 @@ class Target:
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of all numbers forecast, horizon by horizon."""
-        return tuple(f"{output}_{horizon}" for horizon in self.horizons for output in self.outputs)
+        return tuple(
+            at_horizon(output, horizon) for horizon in self.horizons for output in self.outputs
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,9 +168,9 @@ class Forecast:
         """Plain columns: decided_at, symbol, trained_through and one for each number forecast."""
         numbers = self.values.reshape(len(self), -1)
         return {
-            "decided_at": self.decisions.decided_at,
-            "symbol": self.decisions.symbol,
-            "trained_through": self.trained_through,
+            DECIDED_AT: self.decisions.decided_at,
+            SYMBOL: self.decisions.symbol,
+            TRAINED_THROUGH: self.trained_through,
         } | {name: numbers[:, place] for place, name in enumerate(self.target.columns)}
 
 

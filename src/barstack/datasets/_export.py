@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from barstack.core.arrays import Rows
+from barstack.core.columns import KNOWN_AT, LABEL, LABEL_RETURN, at_horizon
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.files import new_folder
 from barstack.core.progress import Progress
@@ -275,12 +276,12 @@ def _label_columns(dataset: Dataset) -> dict[str, Any]:
     """Columns of every horizon: the label, the return behind it, and when both are known."""
     labels = dataset.labels
     return {
-        f"{what}_{horizon}": table[:, place]
+        at_horizon(what, horizon): table[:, place]
         for place, horizon in enumerate(labels.target.horizons)
         for what, table in (
-            ("label", labels.values),
-            ("label_return", labels.returns),
-            ("known_at", labels.known_at),
+            (LABEL, labels.values),
+            (LABEL_RETURN, labels.returns),
+            (KNOWN_AT, labels.known_at),
         )
     }
 

@@ -14,6 +14,7 @@ import scipy.stats
 
 from barstack.bars import Panel
 from barstack.core.arrays import Floats, Rows
+from barstack.core.columns import at_horizon
 from barstack.core.decisions import Decisions
 from barstack.core.horizon import Horizon
 
@@ -117,7 +118,9 @@ class Truth:
             "decided_at": self.decisions.decided_at,
             "symbol": self.decisions.symbol,
         }
-        columns |= {f"return_{name}": self.forecast[:, h] for h, name in enumerate(self.horizons)}
+        columns |= {
+            at_horizon("return", name): self.forecast[:, h] for h, name in enumerate(self.horizons)
+        }
         return pl.DataFrame(columns).with_columns(pl.col("decided_at").dt.replace_time_zone("UTC"))
 
     def to_json(self) -> dict[str, Any]:
