@@ -62,7 +62,7 @@ def test_what_stages_say_of_their_rows() -> None:
     def halves(labels: LabelTable, fold: Fold) -> dict[str, Any]:
         return {"early stopping": fold.train[len(fold.train) // 2 :]}
 
-    assert places(fit=changed(1, apart_from=halves)) == {("member", "early stopping")}
+    assert places(fit=changed(1, disjoint_from=halves)) == {("member", "early stopping")}
     found = places(fit=changed(1, rows=lambda labels, fold: fold.test))
     assert found == {("member", "test"), ("member", "trained_through")}
 

@@ -155,9 +155,9 @@ def test_a_fan_shows_the_newest_and_what_is_open() -> None:
     assert [(fan.symbol, fan.horizon) for fan in fans] == [("WALK", "1bars"), ("WALK", "6bars")]
     for place, fan in enumerate(fans):
         assert len(fan.time) == 120
-        assert fan.came[-1] is None
+        assert fan.realised[-1] is None
         np.testing.assert_allclose(np.array(fan.quantiles).T, values[-120:, place], atol=1e-7)
-        came = np.array([np.nan if each is None else each for each in fan.came])
+        came = np.array([np.nan if each is None else each for each in fan.realised])
         np.testing.assert_allclose(came, labels.returns[-120:, place], atol=1e-7)
 
 

@@ -22,7 +22,7 @@ def forecaster(run: Run, role: str, name: str) -> Path:
     return run.folder / role / name
 
 
-def test_forecasts_stand_beside_what_came_of_them(finished: Run) -> None:
+def test_forecasts_stand_beside_what_realised_of_them(finished: Run) -> None:
     for name in finished.study.members:
         table = pl.read_parquet(forecaster(finished, "members", name) / "test.parquet")
         forward = table["trained_through"] <= table["decided_at"]
@@ -30,10 +30,10 @@ def test_forecasts_stand_beside_what_came_of_them(finished: Run) -> None:
         (bars,) = finished.bars.values()
         closes = dict(zip(bars.closed_at.tolist(), bars.records["close"].tolist(), strict=True))
         for horizon in finished.evaluation.horizons:
-            known = table.filter(pl.col(f"came_{horizon}").is_not_null())
+            known = table.filter(pl.col(f"realised_{horizon}").is_not_null())
             for row in known.sample(20, seed=1).iter_rows(named=True):
                 entry, leave = closes[row["decided_at"]], closes[row[f"known_at_{horizon}"]]
-                assert row[f"came_{horizon}"] == pytest.approx(leave / entry - 1.0, abs=1e-12)
+                assert row[f"realised_{horizon}"] == pytest.approx(leave / entry - 1.0, abs=1e-12)
 
 
 def test_metrics_are_those_of_the_evaluation(finished: Run) -> None:
@@ -91,7 +91,7 @@ def worlds(n: int = 4000) -> dict[str, pl.DataFrame]:
         "decided_at": moment,
         "symbol": ["A"] * n,
         "known_at_1h": moment + np.timedelta64(1, "h"),
-        "came_1h": came,
+        "realised_1h": came,
     }
     return {name: pl.DataFrame(shared | {"return_1h": own}) for name, own in said.items()}
 
@@ -99,20 +99,20 @@ def worlds(n: int = 4000) -> dict[str, pl.DataFrame]:
 def test_the_best_is_found_and_others_are_told_apart() -> None:
     (found,) = compare(worlds())
     assert [e.name for e in found.entries] == ["knows", "knows_less", "guesses", "upside_down"]
-    assert [e.told_apart for e in found.entries] == [False, True, True, True]
+    assert [e.distinguished for e in found.entries] == [False, True, True, True]
     assert found.sentence.startswith("Best 1h ahead: knows, IC 0.7")
-    assert "0 of the 3 others cannot be told apart" in found.sentence
+    assert "0 of the 3 others cannot be distinguished" in found.sentence
     matrix = np.array(found.correlation.matrix)
     np.testing.assert_allclose(matrix, matrix.T)
     assert matrix[0, -1] < -0.1
     two = {name: table for name, table in worlds().items() if name in ("knows", "guesses")}
-    assert compare(two)[0].sentence.endswith("; the other can be told apart from it.")
+    assert compare(two)[0].sentence.endswith("; the other can be distinguished from it.")
 
 
 def test_nobody_is_best_among_guessers() -> None:
     tables = {name: table for name, table in worlds().items() if name == "guesses"}
     (found,) = compare(tables)
-    assert "not told apart from no skill at all" in found.sentence
+    assert "not distinguishable from no skill at all" in found.sentence
 
 
 def test_only_shared_decisions_count() -> None:
@@ -120,18 +120,20 @@ def test_only_shared_decisions_count() -> None:
     one, two = tables["knows"][:3000], tables["guesses"][1000:][::-1]
     (found,) = compare({"one": one, "two": two})
     assert found.n_decisions == 2000
-    alone = np.corrcoef(one["return_1h"][1000:], one["came_1h"][1000:])[0, 1]
+    alone = np.corrcoef(one["return_1h"][1000:], one["realised_1h"][1000:])[0, 1]
     assert found.entries[0].ic == pytest.approx(alone)
 
 
 def test_what_cannot_be_compared_gets_a_sentence(finished: Run, tmp_path: Path) -> None:
     tables = worlds()
     with pytest.raises(ConfigError, match="share no horizon"):
-        compare({"a": tables["knows"], "b": tables["guesses"].rename({"came_1h": "came_2h"})})
+        compare(
+            {"a": tables["knows"], "b": tables["guesses"].rename({"realised_1h": "realised_2h"})}
+        )
     with pytest.raises(ConfigError, match="share 0 decisions"):
         compare({"a": tables["knows"][:9], "b": tables["guesses"][9:]})
-    other = tables["guesses"].with_columns(pl.col("came_1h") + 0.01)
-    with pytest.raises(DataError, match="judged by other returns: A at 2026"):
+    other = tables["guesses"].with_columns(pl.col("realised_1h") + 0.01)
+    with pytest.raises(DataError, match="different realised returns: that of A at 2026"):
         compare({"a": tables["knows"], "b": other})
     with pytest.raises(ConfigError, match="no run that kept its forecasts"):
         compare_runs([tmp_path])

@@ -174,7 +174,7 @@ def _show_comparisons(found: list[Comparison], named: dict[str, str]) -> None:
                 plus_minus(entry.directional_accuracy, entry.directional_accuracy_se, 100, 1),
                 plus_minus(entry.ic, entry.ic_se, 1, 3),
                 plus_minus(entry.behind, entry.behind_se, 1, 3) if place else "",
-                style="dim" if entry.told_apart else "",
+                style="dim" if entry.distinguished else "",
             )
         console.print(shown)
         when = f"{each.n_decisions:,} shared decisions, {each.first_at[:10]} to {each.last_at[:10]}"

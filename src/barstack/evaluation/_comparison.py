@@ -43,7 +43,7 @@ class Compared:
     reach: float = 2.0
 
     @property
-    def told_apart(self) -> bool:
+    def distinguished(self) -> bool:
         """Whether the 95 % interval of its distance to the best leaves out 0."""
         if self.behind is None or self.behind_se is None:
             return False
@@ -63,21 +63,21 @@ class Comparison:
 
     @property
     def sentence(self) -> str:
-        """Who is best, and whether that can be told."""
+        """Who is best, and whether the difference is significant."""
         best, when = self.entries[0], Horizon.parse(self.horizon).in_words
         if best.ic is None:
             return f"{when} ahead nobody's forecasts change, so nobody is best."
         rest = self.entries[1:]
-        alike = sum(not each.told_apart for each in rest)
+        alike = sum(not each.distinguished for each in rest)
         error = "" if best.ic_se is None else f" ± {best.ic_se:.3f}"
-        told = f"Best {when} ahead: {best.name}, IC {best.ic:.3f}{error}"
+        text = f"Best {when} ahead: {best.name}, IC {best.ic:.3f}{error}"
         if best.ic_se is None or best.ic <= best.reach * best.ic_se:
-            return f"{told}: not told apart from no skill at all."
+            return f"{text}: not distinguishable from no skill at all."
         if not rest:
-            return f"{told}."
+            return f"{text}."
         if len(rest) == 1:
-            return f"{told}; the other {'cannot' if alike else 'can'} be told apart from it."
-        return f"{told}; {alike} of the {len(rest)} others cannot be told apart from it."
+            return f"{text}; the other {'cannot' if alike else 'can'} be distinguished from it."
+        return f"{text}; {alike} of the {len(rest)} others cannot be distinguished from it."
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -87,24 +87,38 @@ class Comparison:
 def compare(tables: Mapping[str, pl.DataFrame]) -> list[Comparison]:
     """Comparisons of forecasters at each horizon that all of them forecast.
 
-    tables  by name, forecasts with what came of them, as `test.parquet` of a member has it
+    Parameters
+    ----------
+    tables
+        By name, forecasts with realised returns, as `test.parquet` of a member has them.
 
-    Raises `ConfigError` where they share no horizon or no decision, and `DataError` where what
-    came differs, as two runs on other bars or with other labels are not to be compared.
+    Raises
+    ------
+    ConfigError
+        Where they share no horizon or no decision.
+    DataError
+        Where realised returns differ: runs on other bars or with other labels are not comparable.
     """
+    tables = {name: _renamed(table) for name, table in tables.items()}
     horizons = [
-        name.removeprefix("came_")
+        name.removeprefix("realised_")
         for name in next(iter(tables.values())).columns
-        if name.startswith("came_") and all(name in table.columns for table in tables.values())
+        if name.startswith("realised_") and all(name in table.columns for table in tables.values())
     ]
     if not horizons:
         raise ConfigError(f"{', '.join(tables)} share no horizon. Compare runs of the same label.")
     return [_at(horizon, tables) for horizon in horizons]
 
 
+def _renamed(table: pl.DataFrame) -> pl.DataFrame:
+    """With the names of today for columns that version 0.1 called came_4h."""
+    old = [name for name in table.columns if name.startswith("came_")]
+    return table.rename({name: "realised_" + name.removeprefix("came_") for name in old})
+
+
 def _at(horizon: str, tables: Mapping[str, pl.DataFrame]) -> Comparison:
     known = {
-        name: table.filter(pl.col(f"came_{horizon}").is_not_null())
+        name: table.filter(pl.col(f"realised_{horizon}").is_not_null())
         for name, table in tables.items()
     }
     shared = reduce(
@@ -119,23 +133,24 @@ def _at(horizon: str, tables: Mapping[str, pl.DataFrame]) -> Comparison:
         name: shared.join(table, on=_ROW, maintain_order="left") for name, table in known.items()
     }
     first = next(iter(same.values()))
-    came = first[f"came_{horizon}"].to_numpy()
+    realised = first[f"realised_{horizon}"].to_numpy()
     for name, table in same.items():
-        apart = np.abs(table[f"came_{horizon}"].to_numpy() - came)
-        if apart.max() > _SAME:
-            row = int(apart.argmax())
+        gap = np.abs(table[f"realised_{horizon}"].to_numpy() - realised)
+        if gap.max() > _SAME:
+            row = int(gap.argmax())
+            ours, theirs = table[f"realised_{horizon}"][row], realised[row]
             where = f"{first['symbol'][row]} at {first['decided_at'][row]}"
             raise DataError(
-                f"{name} and {next(iter(same))} were judged by other returns: {where} came to "
-                f"{table[f'came_{horizon}'][row]:.6g} for one and {came[row]:.6g} for the other. "
-                "Compare runs on the same bars and label."
+                f"{name} and {next(iter(same))} have different realised returns: that of "
+                f"{where} is {ours:.6g} for one and {theirs:.6g} for the other. Compare "
+                "runs on the same bars and label."
             )
     times = first["decided_at"].to_numpy()
     blocks = blocks_of(times, overlap_of(times, first[f"known_at_{horizon}"].to_numpy()))
     signals = {name: signal_in(table, horizon) for name, table in same.items()}
-    order = sorted(signals, key=lambda name: _or_last(metrics.ic(signals[name], came)))
+    order = sorted(signals, key=lambda name: _or_last(metrics.ic(signals[name], realised)))
     best = signals[order[0]]
-    entries = [_entry(name, signals[name], best, came, blocks) for name in order]
+    entries = [_entry(name, signals[name], best, realised, blocks) for name in order]
     matrix = [[_present(metrics.ic(signals[a], signals[b])) for b in order] for a in order]
     first_at, last_at = (str(times[place])[:16].replace("T", " ") for place in (0, -1))
     correlation = Correlation(horizon, order, matrix)

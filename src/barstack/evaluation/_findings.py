@@ -59,10 +59,10 @@ class Score:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Which classes came where which were forecast, of one forecaster at one horizon.
+    """Realised classes against forecast ones, of one forecaster at one horizon.
 
-    matrix    counts, a row for each class that came, a column for each that was forecast
-    came      share of rows of each class
+    matrix    counts, a row for each realised class, a column for each forecast one
+    realised  share of rows of each class
     forecast  share of rows for which each class was forecast
     """
 
@@ -71,7 +71,7 @@ class Confusion:
     horizon: str
     classes: list[str]
     matrix: list[list[int]]
-    came: list[float]
+    realised: list[float]
     forecast: list[float]
 
 
@@ -115,9 +115,9 @@ class Equity:
 
 @dataclass(frozen=True)
 class CalibrationBin:
-    """Forecasts of about the same size, and what came of them.
+    """Forecasts of about the same size, and the mean of what was realised.
 
-    For returns both are fractions; for classes, the probability of one and its share that came.
+    For returns both are fractions; for classes, the probability of one and its realised share.
 
     of  the class, such as BUY; empty for returns
     """
@@ -134,7 +134,7 @@ class CalibrationBin:
 
 @dataclass(frozen=True)
 class LevelShare:
-    """How often what came lay below a forecaster's quantile; calibrated is `below` = `level`."""
+    """Share of outcomes below a forecaster's quantile; calibrated is `below` = `level`."""
 
     name: str
     role: Role
@@ -148,7 +148,7 @@ class LevelShare:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How often what came lay within a central interval; `upper - lower` of the time it should.
+    """Share of outcomes within a central interval; calibrated is `covered` = `upper - lower`.
 
     lower, upper  levels at its ends
     width         of the interval on average, as a fraction
@@ -168,7 +168,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Fan:
-    """The newest quantile forecasts of one symbol, and what came of those that are known.
+    """The newest quantile forecasts of one symbol, and the realised returns that are known.
 
     quantiles  for each level, fractions, as many as `time`
     """
@@ -178,7 +178,7 @@ class Fan:
     horizon: str
     time: list[str]
     quantiles: list[list[float]]
-    came: list[float | None]
+    realised: list[float | None]
 
 
 @dataclass(frozen=True)
@@ -237,8 +237,8 @@ class Doubt:
 
     figure        such as correlation
     bound         the most that is plausible for labels as long as these
-    column        the feature that alone goes best with what came; None where none explains it
-    column_skill  its correlation with what came
+    column        the feature most correlated with realised returns; None where none explains it
+    column_skill  its correlation with them
     """
 
     name: str
@@ -253,22 +253,22 @@ class Doubt:
     def sentence(self) -> str:
         """What is too good, and what has most likely been seen."""
         ahead = Horizon.parse(self.horizon).adjective
-        told = (
+        text = (
             f"the {ahead} forecasts of {self.name} have a {self.figure} of {self.value:.2f} "
-            f"with what came, where {self.bound:.2f} is the most that is plausible"
+            f"with realised returns, where {self.bound:.2f} is the most that is plausible"
         )
         if self.figure == "directional accuracy":
-            told = (
+            text = (
                 f"the {ahead} forecasts of {self.name} have the right direction in "
                 f"{self.value:.0%} of cases, where {self.bound:.0%} is the most that is plausible"
             )
         if self.column is None:
             return (
-                f"{told}; no single column explains it, so look first at the label, at how bars "
+                f"{text}; no single column explains it, so look first at the label, at how bars "
                 "and series are stamped, and at prices that bounce or stand still"
             )
         return (
-            f"{told}; most likely {self.column} has seen the answer, which alone has a correlation "
+            f"{text}; most likely {self.column} has seen the answer, which alone has a correlation "
             f"of {self.column_skill:.2f} with it: find out when its numbers were known"
         )
 
@@ -342,12 +342,12 @@ class Evaluation:
     def from_json(cls, data: Mapping[str, Any]) -> Evaluation:
         """The evaluation that `to_json` wrote, other keys beside it ignored.
 
-        `StorageError` where an older version of barstack wrote it, before verdicts were kept apart.
+        `StorageError` where an older version of barstack wrote it, before verdicts were separate.
         """
         if "verdict" in data and "evidence" not in data:
             raise StorageError(
-                "This evaluation was written by an older version of barstack, which did not keep "
-                "the evidence apart from the verdict. Run the study again with this version."
+                "This evaluation was written by an older version of barstack, which did not "
+                "separate the evidence from the verdict. Run the study again with this version."
             )
         kinds: dict[str, Any] = {
             "evidence": Evidence,

@@ -12,7 +12,7 @@ from barstack.core.arrays import Floats, Ints, ranks_of
 from barstack.core.forecast import Target
 
 CLASS_NAMES = {2: ("DOWN", "UP"), 3: ("SELL", "HOLD", "BUY")}
-_BARELY = 1e-6  # of its mean square: a smaller variance is not told from rounding by sums
+_BARELY = 1e-6  # of its mean square: a smaller variance may be rounding of the sums
 
 
 def hits(signal: Floats, returns: Floats) -> Floats:

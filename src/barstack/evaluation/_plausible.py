@@ -74,13 +74,13 @@ def contradictions(
             hits = score.directional_accuracy
             # The smaller of both, as either baseline alone may be beaten by a drift.
             fits = [r2 for r2 in (score.r2, score.r2_zero) if r2 is not None]
-            said = incoherent(
+            sentences = incoherent(
                 r2=min(fits, default=None),
                 ic=score.ic,
                 directional_accuracy=None if hits is None else round(hits, 2),
                 n=int(labels),
             )
-            found += [f"{each.name} at {name}: {sentence}" for sentence in said]
+            found += [f"{each.name} at {name}: {sentence}" for sentence in sentences]
     return found
 
 
@@ -118,7 +118,7 @@ def _surely(value: float | None, error: float | None, reach: float, bound: float
 def _cause(
     case: Case, features: FeatureTable, horizon: HorizonCase, needed: float
 ) -> tuple[str | None, float | None]:
-    """The column that alone goes best with what came, and by how much; None where none explains."""
+    """The column most correlated with realised returns, and its correlation; None if too low."""
     known = np.flatnonzero(horizon.known)
     few = np.linspace(0, len(known) - 1, min(len(known), _MOST_ROWS)).astype(int)
     known, returns = known[few], horizon.returns[few]

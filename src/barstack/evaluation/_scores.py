@@ -151,7 +151,7 @@ def confusion_of(case: Case, each: Forecaster, place: int) -> Confusion:
         horizon=case.horizons[place].name,
         classes=list(metrics.CLASS_NAMES[case.target.n_classes]),
         matrix=matrix.tolist(),
-        came=(matrix.sum(axis=1) / len(realised)).tolist(),
+        realised=(matrix.sum(axis=1) / len(realised)).tolist(),
         forecast=(matrix.sum(axis=0) / len(realised)).tolist(),
     )
 
@@ -261,7 +261,7 @@ def fans(case: Case, each: Forecaster, place: int) -> Iterator[Fan]:
             quantiles=[
                 [round(float(value), 7) for value in column] for column in each.values[own, place].T
             ],
-            came=[
+            realised=[
                 round(float(value), 7) if is_known else None
                 for value, is_known in zip(
                     case.returns[own, place], horizon.known[own], strict=True

@@ -200,7 +200,7 @@ def bars_to_prove(p_value: float, n_bars: int, trials: int, level: float) -> lis
     The edge's true size lies, with a chance of 90 %, within 1.64 standard errors of the one seen.
     For both ends of that range: how many bars prove an edge of that size in eight cases of ten,
     as the error falls with the root of their number. Where the lower end is no edge at all, no
-    number of bars is enough, and none is told. The most is at most 1e9.
+    number of bars is enough, and None is returned. The most is at most 1e9.
 
     >>> bars_to_prove(0.02, 1000, 10, 0.05)
     [1, 68528]

@@ -235,7 +235,7 @@ def with_outcome(found: OutOfFold, labels: LabelTable) -> pl.DataFrame:
     """Forecasts, one row a decision, and what was realised.
 
     Columns decided_at, symbol, fold, trained_through and what was forecast such as return_4h; then
-    for each horizon known_at_4h, label_4h (the return, or the class) and came_4h (the return).
+    for each horizon known_at_4h, label_4h (the return, or the class) and realised_4h (the return).
     What is still open is null.
     """
     forecast = found.forecast
@@ -246,7 +246,7 @@ def with_outcome(found: OutOfFold, labels: LabelTable) -> pl.DataFrame:
         columns |= {
             f"known_at_{horizon}": labels.known_at[rows, place],
             f"label_{horizon}": labels.values[rows, place],
-            f"came_{horizon}": labels.returns[rows, place],
+            f"realised_{horizon}": labels.returns[rows, place],
         }
     return pl.DataFrame(first | columns, nan_to_null=True)
 

@@ -77,7 +77,7 @@ def _row(place: int, entry: Compared) -> tuple[str, str, list[str]]:
         _with_error(entry.ic, entry.ic_se, 1, 3),
         _with_error(entry.behind, entry.behind_se, 1, 3) if place else "",
     ]
-    return entry.name, "naive" if entry.told_apart else "member", cells
+    return entry.name, "naive" if entry.distinguished else "member", cells
 
 
 def _with_error(value: float | None, error: float | None, scale: float, digits: int) -> str:

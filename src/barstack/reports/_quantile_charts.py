@@ -129,8 +129,8 @@ def _fan(each: Fan, levels: list[float], colour: str) -> list[go.Scatter]:
         hovertemplate="%{text}<extra></extra>",
         **group,
     )
-    known = [place for place in across if each.came[place] is not None]
-    realised = [1e4 * (each.came[place] or 0.0) for place in known]
+    known = [place for place in across if each.realised[place] is not None]
+    realised = [1e4 * (each.realised[place] or 0.0) for place in known]
     outside = [
         not scaled[0][place] <= value <= scaled[-1][place]
         for place, value in zip(known, realised, strict=True)
@@ -157,7 +157,7 @@ def _story(each: Fan, levels: list[float], place: int) -> str:
         f"{100 * level:g} %: {number(1e4 * quantile[place], 1, sign=True)} bps"
         for level, quantile in zip(levels, each.quantiles, strict=True)
     )
-    realised = each.came[place]
+    realised = each.realised[place]
     known = "open" if realised is None else f"{number(1e4 * realised, 1, sign=True)} bps"
     moment = f"<b>{escaped(each.symbol)}</b> {escaped(each.time[place])}"
     return f"{moment}<br>{quantiles}<br>realised: {known}"

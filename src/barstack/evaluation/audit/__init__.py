@@ -1,4 +1,4 @@
-"""The leak audit: proofs that nothing in a pipeline has seen what came after it."""
+"""The leak audit: proofs that nothing in a pipeline has seen what came later."""
 
 from ._coherence import hit_rate, incoherent
 from ._hunt import assert_clean, hunt

@@ -71,7 +71,7 @@ def hunt_bars(panel: Panel) -> Iterator[Leak]:
         yield from _behind(paths)
 
 
-# --- symbols on other clocks --------------------------------------------------------------------
+# --- symbols on other clocks ----------------------------------------------------------------------
 
 
 class _Lead(NamedTuple):
@@ -254,6 +254,10 @@ def _runs(flags: Bools, least: int) -> tuple[Ints, Ints]:
 def _leak(symbol: str, at: np.datetime64, what: str, mend: str) -> Leak:
     return Leak("bars", symbol, symbol, at, f"{what} First at {iso(at)}.", mend)
 
+
+# --- what is missing because of what followed -----------------------------------------------------
+# Whether something is there says nothing honest about the next move, so that the price must go up
+# about as often as down after bars, rows of a series, decisions or numbers that are missing.
 
 _FEWEST_GAPS = 20  # moves
 _ONE_WAY = 0.75  # share of them that goes one way

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,9 @@ from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 
 from ._duplicates import Later
-from ._leak import Leak
+from ._leak import Leak, who
+
+# --- what the bars' own past tells ----------------------------------------------------------------
 
 AHEAD = 48  # bars
 _SPANS = (3, 10, 40, 160)  # bars of exponential means
@@ -51,7 +54,7 @@ class Past:
 
 
 def past_of(decisions: Decisions, panel: Panel, rows: Rows) -> Past:
-    """What the bars told by the decisions of `rows`; NaN where there were too few."""
+    """What the bars show by the decisions of `rows`; NaN where there are too few."""
     bar = np.full(len(rows), -1, np.int64)
     close, scale = (np.full(len(rows), np.nan) for _ in range(2))
     moves = np.full((len(rows), _LAGS + len(_SPANS) + 5), np.nan)
@@ -64,13 +67,13 @@ def past_of(decisions: Decisions, panel: Panel, rows: Rows) -> Past:
         bars, decided_at = panel[symbol], decisions.decided_at[rows[own]]
         at = np.searchsorted(bars.closed_at, decided_at, side="right") - 1
         own, at = own[at >= 0], at[at >= 0]
-        told = _Told(bars)
-        bar[own], close[own], scale[own] = at, bars.close[at], told.scale[at]
-        moves[own], sizes[own, :-_HOURS] = told.moves[at], told.sizes[at]
+        history = _BarHistory(bars)
+        bar[own], close[own], scale[own] = at, bars.close[at], history.scale[at]
+        moves[own], sizes[own, :-_HOURS] = history.moves[at], history.sizes[at]
         hour = microseconds(decisions.decided_at[rows[own]]) % DAY_US * _HOURS // DAY_US
         sizes[own, -_HOURS:] = hour[:, None] == np.arange(_HOURS)
-        steps = np.append(told.steps, np.full(AHEAD, np.nan))
-        ahead[own] = steps[at[:, None] + np.arange(1, AHEAD + 1)] / told.scale[at, None]
+        steps = np.append(history.steps, np.full(AHEAD, np.nan))
+        ahead[own] = steps[at[:, None] + np.arange(1, AHEAD + 1)] / history.scale[at, None]
     return Past(bar, close, moves, sizes, scale, np.clip(ahead, -_WILDEST, _WILDEST))
 
 
@@ -87,7 +90,7 @@ def correlation(first: Floats, second: Floats) -> float:
     return float((a * b).sum() / size) if size > 0.0 else 0.0
 
 
-class _Told:
+class _BarHistory:
     """The same for every bar of one symbol."""
 
     def __init__(self, bars: Bars) -> None:
@@ -129,6 +132,8 @@ def _mean(values: Floats, span: int) -> Floats:
     return np.asarray(found)
 
 
+# --- what a column knows of the future beyond that, and how surely --------------------------------
+
 FEWEST = 30  # rows, and stretches of time side by side, that can tell anything
 _DEVIATIONS = 2.0  # how surely a correlation must lie above its limit
 _SURE = 5.5  # and above zero: many columns are held against many futures
@@ -142,8 +147,8 @@ class FutureValues:
 
     values   (n_rows,) NaN where it is not known
     block    (n_rows,) number of the stretch of time; those of two stretches hardly overlap
-    n_apart  how many stretches there are
-    n_told   how many numbers of the past were fitted to it
+    n_separate  how many stretches there are
+    n_fitted   how many numbers of the past were fitted to it
     side     whether it says which way the price goes, else how much it moves
     main     what the study's label asks for
     """
@@ -151,8 +156,8 @@ class FutureValues:
     what: str
     values: Floats
     block: Ints
-    n_apart: int
-    n_told: int
+    n_separate: int
+    n_fitted: int
     side: bool
     main: bool
 
@@ -165,9 +170,9 @@ class Table:
         moves = _with_symbols(past.moves[kept], symbol)
         self.moves = np.linalg.qr(moves)[0]
         self.sizes = np.linalg.qr(np.hstack([moves, past.sizes[kept]]))[0]
+        self._whole_forms = _forms(raw, symbol)
         there = np.isfinite(raw)
-        self.forms = [_left(form, there, self.moves) for form in _forms(raw, symbol)]
-        self._by_size: list[Floats] | None = None
+        self.forms = [_left(form, there, self.moves) for form in self._whole_forms]
 
     @classmethod
     def of(cls, features: FeatureTable, past: Past, rows: Rows, places: list[int]) -> Table | None:
@@ -194,13 +199,13 @@ class Table:
         block = times[self.rows] // max(bars, 1)
         found = values[self.rows]
         there = np.isfinite(found)
-        n_apart = len(np.unique(block[there]))
+        n_separate = len(np.unique(block[there]))
         basis = self.moves if side else self.sizes
-        if n_apart < max(FEWEST, 2 * basis.shape[1]) or np.ptp(found[there]) == 0.0:
+        if n_separate < max(FEWEST, 2 * basis.shape[1]) or np.ptp(found[there]) == 0.0:
             return
         left = _left(found[:, None], there[:, None], basis)[:, 0]
         yield FutureValues(
-            what, np.where(there, left, np.nan), block, n_apart, basis.shape[1], side, main
+            what, np.where(there, left, np.nan), block, n_separate, basis.shape[1], side, main
         )
 
     def knowing(self, future: FutureValues, limit: float) -> Iterator[tuple[int, float]]:
@@ -212,15 +217,18 @@ class Table:
         best: dict[int, float] = {}
         for form in forms:
             norm = np.sqrt((form * form).T @ there.astype(float))
-            # What is left of a column that the past tells is rounding.
-            told = norm > _COLUMN_ROUNDING * np.sqrt(there.sum())
+            # What is left of a column that the past explains is rounding.
+            remains = norm > _COLUMN_ROUNDING * np.sqrt(there.sum())
             correlations = np.divide(
-                form.T @ y, norm * size, out=np.zeros(len(norm)), where=told & (norm * size > 0.0)
+                form.T @ y,
+                norm * size,
+                out=np.zeros(len(norm)),
+                where=remains & (norm * size > 0.0),
             )
             for column in map(int, np.flatnonzero(np.abs(correlations) > limit)):
                 c = float(abs(correlations[column]))
                 products = form[:, column] * y
-                if surely(c, products, future.block, future.n_told) > limit:
+                if surely(c, products, future.block, future.n_fitted) > limit:
                     best[column] = max(c, best.get(column, 0.0))
         yield from sorted(best.items())
 
@@ -230,25 +238,22 @@ class Table:
         left = (self._forms_by_size[0] ** 2).sum(axis=0)
         return np.argsort(-left, kind="stable")
 
-    @property
+    @cached_property
     def _forms_by_size(self) -> list[Floats]:
-        if self._by_size is None:
-            there = np.isfinite(self.raw)
-            forms = _forms(self.raw, self.symbol)
-            self._by_size = [_left(form, there, self.sizes) for form in forms]
-        return self._by_size
+        there = np.isfinite(self.raw)
+        return [_left(form, there, self.sizes) for form in self._whole_forms]
 
 
-def surely(correlation: float, products: Floats, block: Ints, n_told: int) -> float:
+def surely(correlation: float, products: Floats, block: Ints, n_fitted: int) -> float:
     """What a correlation is at least, but for standard errors; 0 where it may be chance.
 
     products  (n_rows,) of the two, whose sum it comes from; those of one block count as one
-    n_told    how many numbers were fitted to the same rows
+    n_fitted    how many numbers were fitted to the same rows
     """
     sums = np.bincount(np.unique(block, return_inverse=True)[1], products)
-    n_apart = len(sums)
-    robust = correlation * np.sqrt(n_apart) * sums.std() / max(abs(sums.sum()), 1e-300)
-    error = max(1.0 / np.sqrt(max(n_apart - n_told - 3.0, 1.0)), robust)
+    n_separate = len(sums)
+    robust = correlation * np.sqrt(n_separate) * sums.std() / max(abs(sums.sum()), 1e-300)
+    error = max(1.0 / np.sqrt(max(n_separate - n_fitted - 3.0, 1.0)), robust)
     size = np.arctanh(min(correlation, 1.0 - 1e-12))
     return float(np.tanh(size - _DEVIATIONS * error)) if size > _SURE * error else 0.0
 
@@ -289,6 +294,8 @@ def _left(values: Floats, there: Bools, basis: Floats) -> Floats:
 
 Surely = Callable[[float, Floats, Ints, int], float]
 
+# --- columns that know it only together: a sum, a difference, a product or a ratio of them --------
+
 _ROWS, _STRETCH_ROWS = 4_000, 400
 _MOST_FACTORS = 240  # of those that products are made of; their number counts squared
 _MOST_IN_TRIPLES, _ROWS_IN_TRIPLES = 40, 2_000
@@ -305,7 +312,7 @@ class Found(NamedTuple):
 
 
 class Together:
-    """Columns at rows, standardised within each symbol once, and asked about several futures.
+    """Columns at rows, standardised within each symbol once, and tested against several futures.
 
     order   of the columns, those first that are to be tried where not all can be
     surely  what a correlation is at least, given the products it is the sum of, their blocks and
@@ -477,6 +484,8 @@ def _quoted(names: Sequence[str]) -> str:
     return " and ".join(repr(name) for name in dict.fromkeys(names))
 
 
+# --- all columns against labels and later returns -------------------------------------------------
+
 TOO_GOOD = 0.3  # correlation with what follows that no column of an honest market reaches
 _TOO_GOOD_SIZE = 0.7  # the same of how much it moves, which is far better foreseeable
 _CLASSES = 24  # values of a label that is read as classes
@@ -513,14 +522,14 @@ def hunt_targets(
     """
     rows = _some(features)
     later = Later(features, panel, rows)
-    told: set[int] = set()
+    reported: set[int] = set()
     for place, name in enumerate(features.columns):
         copy = later.copied(features.values[rows, place])
         if copy is not None:
-            told.add(place)
+            reported.add(place)
             yield _leak(features, int(rows[copy[1]]), name, f"Feature {name!r} is {copy[0]}")
     past = past_of(labels.decisions, panel, rows)
-    rest = [place for place in range(len(features.columns)) if place not in told]
+    rest = [place for place in range(len(features.columns)) if place not in reported]
     table = Table.of(features, past, rows, rest)
     if table is None:
         return
@@ -529,9 +538,9 @@ def hunt_targets(
         limit = too_good if future.side else max(_TOO_GOOD_SIZE, too_good)
         for column, found in table.knowing(future, limit):
             place = rest[column]
-            if place in told:
+            if place in reported:
                 continue
-            told.add(place)
+            reported.add(place)
             name = features.columns[place]
             yield _leak(
                 features,
@@ -539,10 +548,10 @@ def hunt_targets(
                 name,
                 f"Feature {name!r} forecasts {future.what} with a correlation of "
                 f"{found:.2f} beyond what the bars' own past tells, over "
-                f"{future.n_apart:,} such stretches side by side; nothing honest reaches "
+                f"{future.n_separate:,} such stretches side by side; nothing honest reaches "
                 f"{limit:g}",
             )
-    if told:
+    if reported:
         return
     sides = [future for future in futures if future.side and (future.main or not short)]
     names = [features.columns[place] for place in rest]
@@ -606,7 +615,7 @@ def _bars_held(labels: LabelTable, rows: Rows, place: int) -> int:
 
 
 def _is_return(returns: Floats, values: Floats, past: Past, held: int) -> bool:
-    """Whether `returns` are the price's: said by a label that has values beside, else measured."""
+    """Whether `returns` are the price's: as a label with other values states, else measured."""
     if _differ(values, returns):
         return True
     moves = over(past, min(held, AHEAD)) * past.scale
@@ -639,7 +648,7 @@ def _sizes(values: Floats) -> list[Floats]:
 
 def _leak(features: FeatureTable, row: int, name: str, what: str) -> Leak:
     decisions = features.decisions
-    symbol, at = str(decisions.symbols[decisions.symbol_code[row]]), decisions.decided_at[row]
+    symbol, at = who(decisions, row)
     return Leak(
         "features", name, symbol, at, f"{what}; first seen of {symbol} at {iso(at)}.", _MEND
     )

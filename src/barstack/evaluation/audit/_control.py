@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -12,13 +12,15 @@ from barstack.bars import Bars
 from barstack.core.arrays import Bools, Floats, Rows
 from barstack.core.decisions import Decisions
 from barstack.core.errors import BarstackError, ConfigError, DataError
-from barstack.core.times import DAY_US, KnownAt, iso
+from barstack.core.times import DAY_US, KnownAt, Times, iso
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 
 from ._cuts import Future
-from ._leak import Leak
+from ._leak import Leak, who
 from ._pipeline import Data
+
+# --- comparison -----------------------------------------------------------------------------------
 
 FEATURE_MEND = "Use only bars and rows known by the decision, and numbers learned from those."
 _COLUMN_ROUNDING = 1e-9  # of the deviation of a column
@@ -55,42 +57,37 @@ def compare_features(
         yield _other_columns(whole, again, known)
         return
     mine, theirs = _shared(whole.decisions, again.decisions, known.at)
-    if not len(mine):
-        return
     before, after = whole.values[mine], again.values[theirs]
-    wrong = differs(before, after, None if known.exact else spread(whole.values))
-    first = np.argmax(wrong, axis=0)
-    leaking = np.flatnonzero(wrong.any(axis=0))
-    for column in leaking[np.argsort(first[leaking], kind="stable")]:
-        row = int(mine[first[column]])
+    wrong = differs(before, after, None if known.exact else whole.values)
+    firsts = _first_wrong(wrong, whole.decisions.decided_at[mine])
+    for column, first in sorted(firsts.items(), key=lambda each: each[1].rank):
+        row = int(mine[first.place])
         name = whole.columns[column]
-        symbol, at = _who(whole.decisions, row)
+        symbol, at = who(whole.decisions, row)
         yield Leak(
             "features",
             name,
             symbol,
             at,
             f"Feature {name!r} of {symbol} at {iso(at)} changes from "
-            f"{before[first[column], column]:.17g} to {after[first[column], column]:.17g} when "
+            f"{before[first.place, column]:.17g} to {after[first.place, column]:.17g} when "
             f"bars and series after {iso(known.at)} are {known.what}: it reads the future.",
             FEATURE_MEND,
         )
 
 
 def compare_labels(whole: LabelTable, again: LabelTable, known: Alteration) -> Iterator[Leak]:
-    """Each horizon whose label is said to be known by the moment, and changes after it."""
+    """Each horizon that claims to be known by the moment and changes after it."""
     mine, theirs = _shared(whole.decisions, again.decisions, known.at)
     in_time = whole.known_at[mine] <= known.at
     wrong = in_time != (again.known_at[theirs] <= known.at)
     wrong |= in_time & (whole.known_at[mine] != again.known_at[theirs])
     for before, after in ((whole.values, again.values), (whole.returns, again.returns)):
-        deviation = None if known.exact else spread(before)
-        wrong |= in_time & differs(before[mine], after[theirs], deviation)
-    for place in np.flatnonzero(wrong.any(axis=0)):
-        row = int(mine[np.argmax(wrong[:, place])])
-        there = int(theirs[np.argmax(wrong[:, place])])
+        wrong |= in_time & differs(before[mine], after[theirs], None if known.exact else before)
+    for place, first in _first_wrong(wrong, whole.decisions.decided_at[mine]).items():
+        row, there = int(mine[first.place]), int(theirs[first.place])
         horizon = whole.target.horizons[place]
-        symbol, at = _who(whole.decisions, row)
+        symbol, at = who(whole.decisions, row)
         yield Leak(
             "labels",
             horizon,
@@ -105,14 +102,40 @@ def compare_labels(whole: LabelTable, again: LabelTable, known: Alteration) -> I
         )
 
 
-def differs(before: Floats, after: Floats, deviation: Floats | None = None) -> Bools:
-    """Where two tables are not the same; with the deviation of columns, but for rounding."""
+def differs(before: Floats, after: Floats, table: Floats | None = None) -> Bools:
+    """Where two tables are not the same, but for rounding where that is allowed.
+
+    table  whose columns' standard deviations rounding is measured in; None allows for none
+    """
     wrong = (before != after) & ~(np.isnan(before) & np.isnan(after))
-    if deviation is not None and wrong.any():
+    if table is not None and (columns := np.flatnonzero(wrong.any(axis=0))).size:
+        old, new = before[:, columns], after[:, columns]
         with np.errstate(invalid="ignore"):
-            close = np.abs(before - after) <= _COLUMN_ROUNDING * (deviation + np.abs(before))
-        wrong &= ~close
+            close = np.abs(old - new) <= _COLUMN_ROUNDING * (
+                spread(table[:, columns]) + np.abs(old)
+            )
+        wrong[:, columns] &= ~close
     return np.asarray(wrong)
+
+
+class _First(NamedTuple):
+    """The earliest row in which a column is wrong: its place, and its rank by time."""
+
+    place: int
+    rank: int
+
+
+def _first_wrong(wrong: Bools, decided_at: Times) -> dict[int, _First]:
+    """By column, for those that are wrong anywhere."""
+    columns = np.flatnonzero(wrong.any(axis=0))
+    if not len(columns):
+        return {}
+    order = np.argsort(decided_at, kind="stable")
+    ranks = np.argmax(wrong[order][:, columns], axis=0)
+    return {
+        int(column): _First(int(order[rank]), int(rank))
+        for column, rank in zip(columns, ranks, strict=True)
+    }
 
 
 def spread(values: Floats) -> Floats:
@@ -133,7 +156,7 @@ def _compare_rows(
     for decisions, rows, verb in ((whole, gone, "is missing"), (again, come, "appears")):
         if rows.any():
             row = int(np.argmax(rows))
-            symbol, at = _who(decisions, row)
+            symbol, at = who(decisions, row)
             yield Leak(
                 "features",
                 "rows",
@@ -141,7 +164,7 @@ def _compare_rows(
                 at,
                 f"The row of {symbol} at {iso(at)} {verb} when bars and series after "
                 f"{iso(known.at)} are {known.what}; {int(rows.sum()):,} row(s) do so. Which rows "
-                "and symbols there are is decided by what came later.",
+                "and symbols there are depends on what came later.",
                 "Choose symbols and rows by what was known at each decision.",
             )
             return
@@ -162,7 +185,7 @@ def _still_open(
 def _other_columns(whole: FeatureTable, again: FeatureTable, known: Alteration) -> Leak:
     moved = [name for name in whole.columns if name not in again.columns]
     moved += [name for name in again.columns if name not in whole.columns]
-    symbol, at = _who(whole.decisions, 0)
+    symbol, at = who(whole.decisions, 0)
     name = moved[0] if moved else whole.columns[0]
     return Leak(
         "features",
@@ -175,17 +198,17 @@ def _other_columns(whole: FeatureTable, again: FeatureTable, known: Alteration) 
     )
 
 
-def _who(decisions: Decisions, row: int) -> tuple[str, np.datetime64]:
-    return str(decisions.symbols[decisions.symbol_code[row]]), decisions.decided_at[row]
-
-
 def _shared(whole: Decisions, again: Decisions, moment: np.datetime64) -> tuple[Rows, Rows]:
-    """Rows of both tables up to the moment, in time order, so that the first is the earliest."""
+    """Rows of both tables up to the moment."""
     there = again.match(whole)
     mine = np.flatnonzero((there >= 0) & (whole.decided_at <= moment))
-    mine = mine[np.argsort(whole.decided_at[mine], kind="stable")]
     return mine, there[mine]
 
+
+# --- the positive control -------------------------------------------------------------------------
+# What the audit alters must show somewhere, or it is blind. A pipeline that takes its numbers from
+# a notebook's arrays, a cache or a file gives the same ones whatever bars it is handed: nothing
+# moves before a cut, and nothing moves after it either.
 
 Table = TypeVar("Table", FeatureTable, LabelTable)
 Again = Callable[[Data], tuple[Decisions, Floats]]
@@ -361,15 +384,21 @@ def _looked_up(before: Floats, after: Floats) -> Bools:
     A calendar's may differ in few rows, as clocks are put forward on other days, and what counts
     time since some day differs by one number.
     """
-    wrong = differs(before, after, 1e3 * spread(before))  # of 1e-9, so that 1e-6 is rounding
+    found = np.zeros(before.shape[1], bool)
+    unequal = (before != after) & ~(np.isnan(before) & np.isnan(after))
+    columns = np.flatnonzero(unequal.any(axis=0))
+    before, after = before[:, columns], after[:, columns]
     with np.errstate(invalid="ignore"):
         gap = after - before
+        close = np.abs(gap) <= _ROUNDING * spread(before) + _COLUMN_ROUNDING * np.abs(before)
     usual = [np.median(own[np.isfinite(own)]) if np.isfinite(own).any() else 0.0 for own in gap.T]
     allowed = _ROUNDING * (spread(before) + np.abs(np.nan_to_num(gap)))
     shifted = np.abs(np.nan_to_num(gap) - np.array(usual)) <= allowed
     lost = np.isfinite(before) != np.isfinite(after)
     there = np.maximum(np.isfinite(before).sum(axis=0), 1)
-    return np.asarray(((wrong & ~shifted) | lost).sum(axis=0) > (1.0 - _MOST_EQUAL) * there)
+    wrong = unequal[:, columns] & ~close & ~shifted
+    found[columns] = (wrong | lost).sum(axis=0) > (1.0 - _MOST_EQUAL) * there
+    return found
 
 
 def _without_first(data: Data, bars: int) -> Data:
@@ -409,7 +438,7 @@ SAME = Alteration(np.datetime64("9999-12-31"), "the same", exact=False)
 
 
 def refuse_unseeded(leak: Leak, twice: Iterable[Leak]) -> None:
-    """`ConfigError` where the same data give other numbers: nothing can be told of those.
+    """`ConfigError` where the same data give other numbers: nothing can be concluded from those.
 
     twice  what two tables of the same data differ in
     """
@@ -417,5 +446,5 @@ def refuse_unseeded(leak: Leak, twice: Iterable[Leak]) -> None:
         raise ConfigError(
             f"{leak.stage.capitalize()} {leak.column!r}: not deterministic. Computed twice from "
             "the same bars, they differ. Set the seeds of what is drawn at random, so that a leak "
-            "can be told."
+            "can be recognised."
         )

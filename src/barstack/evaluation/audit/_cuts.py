@@ -135,6 +135,8 @@ def _awkward(data: Data) -> list[Times]:
 
 
 Kind = Literal["altered", "mirrored", "drowned in noise", "shuffled"]
+# --- other futures --------------------------------------------------------------------------------
+
 # A mirrored future turns every later move round, which a column of signs alone shows.
 KINDS: tuple[Kind, ...] = ("altered", "mirrored", "drowned in noise", "shuffled")
 
@@ -151,6 +153,14 @@ class Future(NamedTuple):
     what: str
     data: Data
     same_shape: bool
+
+
+def at_same_times(bars: Bars, records: Array) -> Bars:
+    """The bars with other prices and volumes, so that as many are missing before each as before."""
+    other = replace(bars, records=records)
+    if "missing" in vars(bars):  # it follows from times alone, and takes long
+        vars(other)["missing"] = bars.missing
+    return other
 
 
 def cut(data: Data, moment: np.datetime64) -> Data | None:
@@ -175,7 +185,7 @@ def altered(data: Data, moment: np.datetime64, kind: Kind, rng: np.random.Genera
         records = bars.records.copy()
         if now < len(records):
             _ALTER[kind](records, now, rng)
-        panel[symbol] = replace(bars, records=records)
+        panel[symbol] = at_same_times(bars, records)
     series = {
         name: _other_rows(table, moment, kind, rng) for name, table in sorted(data.series.items())
     }
@@ -200,7 +210,7 @@ def scramble(
         first, last = _known(bars, since), _known(bars, until) - 1
         if first > 0 and last - first > 1:  # the last bar stays, so that the price arrives
             _shuffle(records, first, rng, last)
-        panel[symbol] = replace(bars, records=records)
+        panel[symbol] = at_same_times(bars, records)
     return Data(panel, data.series)
 
 

@@ -16,6 +16,8 @@ from barstack.splits import Fold
 
 from ._leak import Leak
 
+# --- duplicated rows ------------------------------------------------------------------------------
+
 # Prices move in ticks, so that single rows repeat by chance; so many on end, all different, do not.
 _RUN = 8
 _DISTINCT_SHARE = 0.5  # share of rows that are unlike all others, without which repeats say nothing
@@ -101,6 +103,8 @@ def _repeated(
     return None
 
 
+# --- columns that are later numbers, copied -------------------------------------------------------
+
 _FEWEST = 30  # rows that can tell anything
 _DISTINCT_VALUES = 3  # values, as a day's number is the same all day
 _SAME = 0.9  # share of rows in which a column is a later number
@@ -141,8 +145,8 @@ class Later:
     def copied(self, column: Floats) -> tuple[str, int] | None:
         """Which of these numbers the column is, and the first row at which it is."""
         near = _same(column[self.few], self.first_look)
-        told = np.isfinite(self.first_look)
-        for place in np.flatnonzero(near.sum(axis=1) >= 0.5 * np.maximum(told.sum(axis=1), 1)):
+        known = np.isfinite(self.first_look)
+        for place in np.flatnonzero(near.sum(axis=1) >= 0.5 * np.maximum(known.sum(axis=1), 1)):
             name = self.names[place]
             then = self._at(name, self.own)
             seen = np.isfinite(column[self.own]) & np.isfinite(then)

@@ -17,8 +17,10 @@ from barstack.splits import Fold
 
 from ._control import spread
 from ._cuts import scramble
-from ._leak import Leak
+from ._leak import Leak, who
 from ._pipeline import Data, Pipeline, Stage, read_features, read_folds
+
+# --- label intervals that overlap, and claims of `trained_through` --------------------------------
 
 _FOREVER = np.iinfo(np.int64).max
 
@@ -62,7 +64,7 @@ def hunt_folds(labels: LabelTable, folds: Sequence[Fold]) -> Iterator[Leak]:
     for number, fold in enumerate(folds):
         wrong = fold.train[misplaced(labels, fold, fold.train)]
         if len(wrong):
-            yield _told(
+            yield _overlap_leak(
                 labels,
                 wrong,
                 "folds",
@@ -79,13 +81,13 @@ def hunt_folds(labels: LabelTable, folds: Sequence[Fold]) -> Iterator[Leak]:
 
 
 def hunt_stage(labels: LabelTable, fold: Fold, number: int, stage: Stage) -> Iterator[Leak]:
-    """What one fitted stage has seen, against the test, what it is kept apart from, its claim."""
+    """What one fitted stage has seen of the test and of rows it must be disjoint from."""
     labels = labels if stage.labels is None else stage.labels
     rows = fold.train if stage.rows is None else stage.rows
     wrong = rows[misplaced(labels, fold, rows)]
-    own = np.setdiff1d(wrong, fold.train)  # those of the fold are told with the fold
+    own = np.setdiff1d(wrong, fold.train)  # those of the fold are reported with the fold
     if len(own):
-        yield _told(
+        yield _overlap_leak(
             labels,
             own,
             stage.name,
@@ -94,17 +96,17 @@ def hunt_stage(labels: LabelTable, fold: Fold, number: int, stage: Stage) -> Ite
             "reach into the test",
             "Fit it on rows whose labels are known before the test begins.",
         )
-    for name, others in stage.apart_from.items():
+    for name, others in stage.disjoint_from.items():
         wrong = rows[overlapping(labels, rows, others)]
         if len(wrong):
-            yield _told(
+            yield _overlap_leak(
                 labels,
                 wrong,
                 stage.name,
                 name,
                 f"Stage {stage.name!r} of fold {number} learned from {len(wrong):,} rows whose "
                 f"labels overlap those of {name} ({len(others):,} rows)",
-                f"Keep its rows apart from {name}: purge by known_at between the two.",
+                f"Keep its rows disjoint from {name}: purge by known_at between the two.",
             )
     yield from _claims(labels, fold, number, stage, rows)
 
@@ -118,7 +120,7 @@ def _claims(
     answered = _ended(labels)
     late = rows[~(answered[rows] <= claimed)]
     if len(late):
-        yield _told(
+        yield _overlap_leak(
             labels,
             late,
             stage.name,
@@ -128,9 +130,9 @@ def _claims(
             "Claim the latest known_at of all its rows.",
         )
     begins = labels.decisions.decided_at[fold.test].min()
-    told = misplaced(labels, fold, rows).any()  # with the rows that make it so late
-    if fold.kind == "forward" and not claimed <= begins and not told:
-        yield _told(
+    reported = misplaced(labels, fold, rows).any()  # with the rows that make it so late
+    if fold.kind == "forward" and not claimed <= begins and not reported:
+        yield _overlap_leak(
             labels,
             fold.test,
             stage.name,
@@ -141,12 +143,16 @@ def _claims(
         )
 
 
-def _told(labels: LabelTable, rows: Rows, stage: str, column: str, what: str, mend: str) -> Leak:
+def _overlap_leak(
+    labels: LabelTable, rows: Rows, stage: str, column: str, what: str, mend: str
+) -> Leak:
     decisions = labels.decisions
     first = int(rows[np.argmin(decisions.decided_at[rows])])
-    symbol = str(decisions.symbols[decisions.symbol_code[first]])
-    at = decisions.decided_at[first]
+    symbol, at = who(decisions, first)
     return Leak(stage, column, symbol, at, f"{what}, the first of {symbol} at {iso(at)}.", mend)
+
+
+# --- rows chosen by their outcomes ----------------------------------------------------------------
 
 
 def hunt_choice(
@@ -177,7 +183,7 @@ def hunt_choice(
             if len(_moved(fold, twice[number] if number < len(twice) else None, purged)):
                 raise ConfigError(
                     f"Fold {number} has other rows when it is cut twice from the same tables. Set "
-                    "the splitter's seed, so that a leak can be told."
+                    "the splitter's seed, so that a leak can be recognised."
                 )
             row = int(moved[np.argmin(decided_at[moved])])
             symbol, at = str(labels.decisions.symbol[row]), decided_at[row]
@@ -188,7 +194,7 @@ def hunt_choice(
                 at,
                 f"Fold {number} tests or trains on other rows ({len(moved):,}, the first of "
                 f"{symbol} at {iso(at)}) when {what} from its test on are altered: the rows are "
-                "chosen by what came of them.",
+                "chosen by their outcomes.",
                 "Choose rows by what is known at each decision: by time, or by features.",
             )
             break
@@ -197,10 +203,9 @@ def hunt_choice(
 def _moved(fold: Fold, again: Fold | None, purged: bool) -> Rows:
     if again is None:
         return fold.test
-    parts = [np.setxor1d(fold.test, again.test)]
-    if not purged:
-        parts.append(np.setxor1d(fold.train, again.train))
-    return np.concatenate(parts)
+    pairs = [(fold.test, again.test), *([] if purged else [(fold.train, again.train)])]
+    moved = [np.setxor1d(*pair) for pair in pairs if not np.array_equal(*pair)]
+    return np.concatenate([np.empty(0, np.int64), *moved])
 
 
 def _other_returns(labels: LabelTable, rows: Bools, rng: np.random.Generator) -> LabelTable:
@@ -210,8 +215,8 @@ def _other_returns(labels: LabelTable, rows: Bools, rng: np.random.Generator) ->
     for name in ("values", "returns"):
         own = getattr(labels, name).copy()
         for column in own.T:
-            there = np.flatnonzero(rows & np.isfinite(column))
-            given = column[order[np.isin(order, there)]]
+            there = rows & np.isfinite(column)
+            given = column[order[there[order]]]
             column[there] = -given if labels.target.task == "return" or name == "returns" else given
         changed[name] = own
     return replace(labels, **changed)
@@ -229,8 +234,11 @@ def _other_times(labels: LabelTable, rows: Bools, rng: np.random.Generator) -> L
     return replace(labels, known_at=KnownAt(known_at))
 
 
-_TOLD = 0.25  # deviations of a column
-_FADED = 0.5  # of what is told when the test is over: recursive averages leave a fading trace
+# --- embargo --------------------------------------------------------------------------------------
+# Training rows after a test whose features still depend on what happened in it.
+
+_CHANGED = 0.25  # deviations of a column
+_FADED = 0.5  # of what has changed when the test is over: recursive averages leave a fading trace
 _FADES = 0.5  # a column that stays changed for longer than this share of what follows never fades
 
 
@@ -277,8 +285,8 @@ def _reaching(
     ended = np.flatnonzero((whole.decisions.decided_at >= until) & (there >= 0))
     changes = np.zeros_like(whole.values)
     changes[ended] = np.abs(np.nan_to_num(whole.values[ended] - again.values[there[ended]]))
-    told = np.maximum(_TOLD * spread(whole.values), _FADED * changes.max(axis=0))
-    moved = changes[after] > told
+    limit = np.maximum(_CHANGED * spread(whole.values), _FADED * changes.max(axis=0))
+    moved = changes[after] > limit
     last = [int(np.flatnonzero(column)[-1]) if column.any() else -1 for column in moved.T]
     last = [each if each < _FADES * len(after) else -1 for each in last]
     column = int(np.argmax(last))
@@ -286,7 +294,7 @@ def _reaching(
         return None
     first = int(after[np.argmax(moved[:, column])])
     decisions, name = whole.decisions, whole.columns[column]
-    symbol, at = str(decisions.symbols[decisions.symbol_code[first]]), decisions.decided_at[first]
+    symbol, at = who(decisions, first)
     through = decisions.decided_at[after[last[column]]]
     return Leak(
         "folds",

@@ -13,7 +13,8 @@ from barstack.core.errors import DataError
 from barstack.core.times import iso
 from barstack.labels import LabelTable
 
-from ._leak import Leak
+from ._cuts import at_same_times
+from ._leak import Leak, who
 from ._pipeline import Data
 
 EQUAL = 2e-7  # of a price, as single precision has it
@@ -106,10 +107,7 @@ def _left(bars: Bars, first: Ints, last: Ints, entry: Floats, leave: Floats) -> 
     return left
 
 
-def who(labels: LabelTable, row: int) -> tuple[str, np.datetime64]:
-    decisions = labels.decisions
-    return str(decisions.symbols[decisions.symbol_code[row]]), decisions.decided_at[row]
-
+# --- what a label is made of, where it is no return that a holding earns --------------------------
 
 _FEWEST = 30  # rows from which a label is measured
 _MOST = 3_000  # rows that are
@@ -118,13 +116,13 @@ _BEFORE, _AFTER = 24, 64  # bars
 _PART = 0.05  # of an earlier move
 
 
-def made_of(held: LabelHoldings, panel: Panel, *, said: bool) -> str | None:
-    """What a label is made of, where that can be told: an earlier price, or the best one."""
+def made_of(held: LabelHoldings, panel: Panel, *, traded: bool) -> str | None:
+    """What a label is made of, where that is recognised: an earlier price, or the best one."""
     if len(held.rows) < _FEWEST:
         return None
     held = held.take(np.unique(np.linspace(0, len(held.rows) - 1, _MOST).astype(int)))
     found = _from_before(held, panel) or _best(held, panel)
-    return found or (_logarithm(held, panel) if said else None)
+    return found or (_logarithm(held, panel) if traded else None)
 
 
 def _from_before(held: LabelHoldings, panel: Panel) -> str | None:
@@ -179,11 +177,13 @@ def _logarithm(held: LabelHoldings, panel: Panel) -> str | None:
     for own, bars in held.by_symbol(panel):
         left = held.entry[own] * np.exp(held.exit[own] / held.entry[own] - 1.0)
         same[own] = np.abs(left - bars.close[held.last[own]]) <= EQUAL * held.entry[own]
-    said = "It is the logarithm of the return, which differs where moves are large."
-    return said if same.mean() >= _MEASURED else None
+    what = "It is the logarithm of the return, which differs where moves are large."
+    return what if same.mean() >= _MEASURED else None
 
 
 Made = Callable[[Data], LabelTable]
+
+# --- returns that no holding earns ----------------------------------------------------------------
 
 _BARS_AFTER = 64  # bars
 _PROBES = 6  # holdings left before their label is known whose later bars are altered
@@ -203,19 +203,19 @@ def hunt_returns(
     it stays as it is whatever the price does next. A label whose returns are its values, such
     as a column of somebody's own, may be anything, so what it is made of is measured.
     """
-    said = traded or not np.array_equal(labels.values, labels.returns, equal_nan=True)
+    traded = traded or not np.array_equal(labels.values, labels.returns, equal_nan=True)
     for place, horizon in enumerate(labels.target.horizons):
         held = label_holdings(labels, data.panel, place)
         if not len(held.rows):
             continue
-        wrong = held.left < 0 if said else held.left != held.last
-        if said and made is not None and not wrong.any():
+        wrong = held.left < 0 if traded else held.left != held.last
+        if traded and made is not None and not wrong.any():
             wrong = _chased(labels, made, data, held, place)
-        what = made_of(held, data.panel, said=said) if wrong.any() else None
-        if not wrong.any() or (what is None and not said):
+        what = made_of(held, data.panel, traded=traded) if wrong.any() else None
+        if not wrong.any() or (what is None and not traded):
             continue
         row = int(held.rows[np.argmax(wrong)])
-        symbol, at = who(labels, row)
+        symbol, at = who(labels.decisions, row)
         yield Leak(
             "labels",
             horizon,
@@ -251,7 +251,7 @@ def _chased(labels: LabelTable, made: Made, data: Data, held: LabelHoldings, pla
     rows = np.flatnonzero(inside)
     for each in rows[np.unique(np.linspace(0, len(rows) - 1, min(_PROBES, len(rows))).astype(int))]:
         row = int(held.rows[each])
-        symbol, at = who(labels, row)
+        symbol, at = who(labels.decisions, row)
         for onwards in (True, False):
             try:
                 again = made(_gone_on(data, held, int(each), symbol, onwards=onwards))
@@ -285,6 +285,8 @@ def _gone_on(data: Data, held: LabelHoldings, each: int, symbol: str, *, onwards
     return replace(data, panel=panel)
 
 
+# --- decisions chosen by what followed them -------------------------------------------------------
+
 _MOMENTS = 5
 
 
@@ -303,7 +305,7 @@ def hunt_chosen(
         moment = times[int(share * (len(times) - 1))]
         tables = [_labels_if(made, data, moment, factor) for factor in (_FALL, _RISE)]
         if any(len(each.decisions) != len(decisions) for each in tables):
-            continue  # told with the rows of the features
+            continue  # reported with the rows of the features
         mine = decisions.decided_at <= moment
         over = mine & unbroken
         for name, rows, flags in (
@@ -314,7 +316,7 @@ def hunt_chosen(
             if not moved.any():
                 continue
             row = int(np.flatnonzero(moved)[np.argmin(decisions.decided_at[moved])])
-            symbol, at = who(labels, row)
+            symbol, at = who(labels.decisions, row)
             yield Leak(
                 "labels",
                 "eligible",
@@ -369,5 +371,5 @@ def _labels_if(made: Made, data: Data, moment: np.datetime64, factor: float) -> 
         records = bars.records.copy()
         for price in ("open", "high", "low", "close"):
             records[price][now:] *= factor
-        panel[symbol] = replace(bars, records=records)
+        panel[symbol] = at_same_times(bars, records)
     return made(replace(data, panel=panel))

@@ -68,11 +68,11 @@ def hunt(
     data = Data(as_panel(data.panel), data.series)
     record = AuditRecord() if record is None else record
     record.how = "short" if short else "full"
-    told: set[tuple[str, str]] = set()
+    reported: set[tuple[str, str]] = set()
     cuts = _SHORT_CUTS if short else cuts
     for leak in _all(pipeline, data, cuts, refits, too_good, short, record):
-        if (leak.stage, leak.column) not in told:
-            told.add((leak.stage, leak.column))
+        if (leak.stage, leak.column) not in reported:
+            reported.add((leak.stage, leak.column))
             record.leaks += 1
             yield leak
 

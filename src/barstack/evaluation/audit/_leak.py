@@ -7,12 +7,18 @@ from typing import Any, Literal
 
 import numpy as np
 
+from barstack.core.decisions import Decisions
 from barstack.core.times import as_time
+
+
+def who(decisions: Decisions, row: int) -> tuple[str, np.datetime64]:
+    """Symbol and time of a decision."""
+    return str(decisions.symbols[decisions.symbol_code[row]]), decisions.decided_at[row]
 
 
 @dataclass(frozen=True)
 class Leak:
-    """A number that depends on what came after it, or rows that share what must be kept apart."""
+    """A number that depends on later data, or rows that overlap where they must be disjoint."""
 
     stage: str  # features, labels, folds, forecast, or the name of a fitted stage
     column: str

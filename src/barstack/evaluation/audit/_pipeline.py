@@ -35,7 +35,7 @@ class Stage:
     learned          its numbers by name, which are compared bit by bit; one whose last axis is as
                      long as the table of features is read as a number for each column
     rows             whose features or labels it learned from; None for the fold's training rows
-    apart_from       by name, rows whose label intervals may overlap none of those of `rows`:
+    disjoint_from       by name, rows whose label intervals may overlap none of those of `rows`:
                      early stopping, calibration, what the members behind a meta-learner saw
     trained_through  what it claims: the latest `known_at` of its rows, if it claims anything
     labels           what it learned from, where the fold labels rows in a way of its own, such as
@@ -46,7 +46,7 @@ class Stage:
     name: str
     learned: Mapping[str, Array]
     rows: Rows | None = None
-    apart_from: Mapping[str, Rows] = field(default_factory=dict)
+    disjoint_from: Mapping[str, Rows] = field(default_factory=dict)
     trained_through: np.datetime64 | None = None
     labels: LabelTable | None = None
     reads: Sequence[str] = ()
@@ -58,7 +58,7 @@ class Fit:
 
     forecast  (n_test_rows, ...) forecasts of the fold's test rows, in their order
     predict   what it forecasts for some rows of a feature table, (n_rows, ...) each by itself:
-              given, it is asked for single rows and with later rows altered, which takes no fit
+              given, it is called on single rows and with later rows altered, which takes no fit
     afresh    the same fit once more, each part right after others that have seen everything;
               where it is not given, fits of other data stand for those
     weights   files of weights that it declares and that may be opened

@@ -40,7 +40,7 @@ def unseen(labels: LabelTable, fold: Fold, base: Fit) -> Bools:
 
     Forward: all that are not known by the first decision of the test. Crossed: all but those
     that its stages name, where they keep clear of the test. Training rows are the fold's affair:
-    where they reach into the test, that is told of the fold.
+    where they reach into the test, that is reported of the fold.
     """
     if fold.kind == "forward":
         hidden = misplaced(labels, fold, np.arange(len(labels.decisions)))
@@ -48,7 +48,7 @@ def unseen(labels: LabelTable, fold: Fold, base: Fit) -> Bools:
         return hidden
     hidden = np.ones(len(labels.decisions), bool)
     for stage in base.stages:
-        for rows in (*([] if stage.rows is None else [stage.rows]), *stage.apart_from.values()):
+        for rows in (*([] if stage.rows is None else [stage.rows]), *stage.disjoint_from.values()):
             hidden[rows[~overlapping(labels, rows, fold.test)]] = False
     hidden[fold.train] = False
     return hidden

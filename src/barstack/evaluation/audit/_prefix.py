@@ -63,21 +63,26 @@ def find_leaks(
           takes a dozen.
     """
     panel = as_panel(bars)
-    told: set[str] = set()
+    reported: set[str] = set()
     if isinstance(features, FeatureSet):
         tables = read_series(features.series, series)
         # Symbols that look at one another are cut together, others one by one, within their bars.
         alone = [{symbol: each} for symbol, each in panel.items()]
         for group in [panel] if features.needs_market else alone:
             known = {name: _about(table, group) for name, table in tables.items()}
-            yield from _hunt(_computed_by(features), Data(group, known), cuts, told, exact=True)
+            yield from _hunt(_computed_by(features), Data(group, known), cuts, reported, exact=True)
     else:
         data = Data(panel, dict(series or {}))
-        yield from _hunt(_returned_by(features), data, cuts, told, exact=False)
+        yield from _hunt(_returned_by(features), data, cuts, reported, exact=False)
 
 
 def _hunt(
-    table_of: Callable[[Data], FeatureTable], data: Data, cuts: int, told: set[str], *, exact: bool
+    table_of: Callable[[Data], FeatureTable],
+    data: Data,
+    cuts: int,
+    reported: set[str],
+    *,
+    exact: bool,
 ) -> Iterator[Leak]:
     whole = table_of(data)
     control = Control("features", whole.decisions, whole.columns, whole.values)
@@ -92,9 +97,9 @@ def _hunt(
             if again is None:
                 continue
             for leak in compare_features(whole, again, Alteration(at, future.what, exact)):
-                if leak.column not in told:
+                if leak.column not in reported:
                     refuse_unseeded(leak, compare_features(whole, table_of(data), SAME))
-                    told.add(leak.column)
+                    reported.add(leak.column)
                     yield leak
 
     def made(other: Data) -> tuple[Decisions, Floats]:
@@ -103,8 +108,8 @@ def _hunt(
 
     further = [] if exact else control.elsewhere(made, data)
     for leak in (*control.blind(made, data), *further):
-        if leak.column not in told:
-            told.add(leak.column)
+        if leak.column not in reported:
+            reported.add(leak.column)
             yield leak
 
 

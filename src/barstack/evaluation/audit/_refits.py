@@ -22,9 +22,11 @@ from barstack.splits import Fold
 from ._control import DAYS, at_other_dates, later, spread
 from ._folds import hunt_stage
 from ._holdings import hunt_returns
-from ._leak import Leak
+from ._leak import Leak, who
 from ._pipeline import Data, Fit, Stage
 from ._poison import Dose, Poisoned, poison, retrained, unseen, wild_after
+
+# --- files opened while something is fitted, whose content the audit cannot alter -----------------
 
 # Code, the system's own files and installed packages hold no bars.
 _CODE = (".py", ".pyc", ".pyi", ".so", ".pyd", ".dll", ".dylib", ".nbi", ".nbc")
@@ -91,6 +93,8 @@ def _innocent(name: str) -> bool:
 def _inside(name: str, root: str) -> bool:
     return name == root or name.startswith(root.rstrip(os.sep) + os.sep)
 
+
+# --- forecasts that depend on the rows beside them ------------------------------------------------
 
 _FORECAST_CUTS, _ALONE = 24, 16
 _ROUNDING = 1e-4  # of a forecast's deviation: networks sum a batch in another order
@@ -165,7 +169,7 @@ def _forecast_leak(
     features: FeatureTable, fold: Fold, number: int, place: int, before: Any, after: Any, what: str
 ) -> Leak:
     decisions, row = features.decisions, int(fold.test[place])
-    symbol, at = str(decisions.symbols[decisions.symbol_code[row]]), decisions.decided_at[row]
+    symbol, at = who(decisions, row)
     one, other = before[place].ravel(), after[place].ravel()
     first = int(np.argmax(~((one == other) | (np.isnan(one) & np.isnan(other)))))
     return Leak(
@@ -179,9 +183,9 @@ def _forecast_leak(
     )
 
 
-Refit = Callable[[Data, FeatureTable, LabelTable], Fit]
-
 DOSES: tuple[Dose, ...] = ("driven", "drowned", "answers")
+# --- fits made again ------------------------------------------------------------------------------
+
 CLOSE = 1e-5  # of the largest number: sums of other dates, or of fewer rows, are rounded elsewhere
 _THOROUGH = 2  # folds that also show whether fits answer to their training, and remember others
 _CUTS = 5  # of the test, where the future of forecasts is altered, if that takes a fit each
@@ -190,7 +194,7 @@ _JUMP = 30.0  # times the change from one fit to the next that other data must c
 
 @dataclass(frozen=True)
 class Difference:
-    """The first thing in the flow that came out differently."""
+    """The first thing in the flow that is not the same."""
 
     stage: str
     column: str
@@ -293,7 +297,7 @@ class Fits:
                 continue
             if (moved := self._difference(base, self._refit(number))) is not None:
                 return self._unsteady(number, moved)
-            return self._told(base, number, given, hidden, found)
+            return self._poison_leak(base, number, given, hidden, found)
         return None
 
     def _others(self, base: Fit, number: int) -> Iterator[Leak]:
@@ -336,7 +340,7 @@ class Fits:
             return
         try:
             base = self._elsewhere(number, 0)  # what is left is the dates' doing
-        except Exception:  # noqa: BLE001 (it asks for a calendar, and nothing can be told)
+        except Exception:  # noqa: BLE001 (it asks for a calendar, and nothing can be concluded)
             return
         if again is None:
             why = f"28 years later it raises {type(raised).__name__}: {raised}"
@@ -366,9 +370,11 @@ class Fits:
         return self._refit(number, at_other_dates(self.data, days), features, labels)
 
     def _files(self, base: Fit, fold: Fold, number: int, opened: Sequence[str]) -> Iterator[Leak]:
-        told = {path for stage in base.stages for path in stage.reads}
+        reported = {path for stage in base.stages for path in stage.reads}
         parts = [(stage.name, path) for stage in base.stages for path in stage.reads]
-        parts += [("fit", path) for path in opened if path not in told and not base.declared(path)]
+        parts += [
+            ("fit", path) for path in opened if path not in reported and not base.declared(path)
+        ]
         for name, path in parts:
             yield self._blind(
                 number,
@@ -408,31 +414,45 @@ class Fits:
     def _first(self, number: int) -> tuple[str, np.datetime64]:
         decisions, test = self.labels.decisions, self.folds[number].test
         row = int(test[np.argmin(decisions.decided_at[test])])
-        return str(decisions.symbols[decisions.symbol_code[row]]), decisions.decided_at[row]
+        return who(decisions, row)
 
-    def _told(
-        self,
-        base: Fit,
-        number: int,
-        given: Poisoned,
-        hidden: Bools,
-        found: Difference,
+    def _poison_leak(
+        self, base: Fit, number: int, given: Poisoned, hidden: Bools, found: Difference
     ) -> Leak:
-        def refit(*args: Any) -> Fit:
-            return self._refit(number, *args)
-
-        return _told(
-            refit,
-            base,
-            self.data,
-            self.features,
-            self.labels,
-            self.folds[number],
-            number,
-            given,
-            hidden,
-            found,
-        )
+        """Names whose alteration it was: of labels, features, or the bars themselves."""
+        fold, data, features, labels = self.folds[number], self.data, self.features, self.labels
+        none = np.zeros(len(fold.test), bool)
+        compared = given.compared if found.stage == "forecast" else none
+        whose = "bars after the test begins"
+        for what, args in (
+            ("labels outside its training", (data, features, given.labels)),
+            ("features of tested rows", (data, given.features, labels)),
+        ):
+            if difference(base, self._refit(number, *args), features.columns, compared) is not None:
+                whose = what
+                break
+        decisions = labels.decisions
+        wrong = np.flatnonzero(hidden) if whose.startswith("labels") else fold.test
+        row = int(wrong[np.argmin(decisions.decided_at[wrong])])
+        if found.row is not None:
+            row = int(fold.test[found.row])
+        symbol, at = who(decisions, row)
+        more = f" and {found.further} more" if found.further else ""
+        if found.stage == "forecast":
+            text = (
+                f"The forecast of {symbol} at {iso(at)} in fold {number} changes from "
+                f"{found.before:.17g} to {found.after:.17g} when {whose} are altered, from rows "
+                "other than its own."
+            )
+            mend = "Forecast each row from its own features and what was fitted on training rows."
+        else:
+            text = (
+                f"Stage {found.stage!r} of fold {number} learned {found.name or found.column} = "
+                f"{found.before:.17g}{more}, and {found.after:.17g} when {whose} are altered, the "
+                f"first of {symbol} at {iso(at)}: it has seen them."
+            )
+            mend = "Fit it on the training rows of the fold, and on nothing else."
+        return Leak(found.stage, found.column, symbol, at, text, mend)
 
 
 def _part(stage: str) -> str:
@@ -443,7 +463,7 @@ def _unseeded(moved: Difference, number: int) -> ConfigError:
     return ConfigError(
         f"Stage {moved.stage!r} of fold {number} gives other numbers when it is fitted twice to "
         f"the same data, so it is not deterministic: {moved.column} is {moved.before:.17g}, then "
-        f"{moved.after:.17g}. Set its seeds and threads, so that a leak can be told."
+        f"{moved.after:.17g}. Set its seeds and threads, so that a leak can be recognised."
     )
 
 
@@ -453,7 +473,7 @@ def _varies(forecast: Floats) -> bool:
 
 
 def _distance(base: Fit, again: Fit) -> float:
-    """How far two fits lie apart, the most of any array, in parts of its size."""
+    """Largest root mean square difference of any array of two fits, relative to its size."""
     pairs = [
         (np.asarray(stage.learned[name]), np.asarray(after.learned.get(name, np.nan)))
         for stage, after in zip(base.stages, again.stages, strict=False)
@@ -554,50 +574,3 @@ def _checked(fit: Fit, fold: Fold, number: int) -> Fit:
             f"{len(fold.test):,}. Give one for each, NaN where there is none."
         )
     return fit
-
-
-def _told(
-    refit: Refit,
-    base: Fit,
-    data: Data,
-    features: FeatureTable,
-    labels: LabelTable,
-    fold: Fold,
-    number: int,
-    given: Poisoned,
-    hidden: Bools,
-    found: Difference,
-) -> Leak:
-    """With whose numbers were altered: labels, features, or the bars themselves."""
-    none = np.zeros(len(fold.test), bool)
-    compared = given.compared if found.stage == "forecast" else none
-    whose = "bars after the test begins"
-    for what, args in (
-        ("labels outside its training", (data, features, given.labels)),
-        ("features of tested rows", (data, given.features, labels)),
-    ):
-        if difference(base, refit(*args), features.columns, compared) is not None:
-            whose = what
-            break
-    decisions = labels.decisions
-    wrong = np.flatnonzero(hidden) if whose.startswith("labels") else fold.test
-    row = int(wrong[np.argmin(decisions.decided_at[wrong])])
-    if found.row is not None:
-        row = int(fold.test[found.row])
-    symbol, at = str(decisions.symbols[decisions.symbol_code[row]]), decisions.decided_at[row]
-    more = f" and {found.further} more" if found.further else ""
-    if found.stage == "forecast":
-        text = (
-            f"The forecast of {symbol} at {iso(at)} in fold {number} changes from "
-            f"{found.before:.17g} to {found.after:.17g} when {whose} are altered, from rows "
-            "other than its own."
-        )
-        mend = "Forecast each row from its own features and what was fitted on training rows."
-    else:
-        text = (
-            f"Stage {found.stage!r} of fold {number} learned {found.name or found.column} = "
-            f"{found.before:.17g}{more}, and {found.after:.17g} when {whose} are altered, the "
-            f"first of {symbol} at {iso(at)}: it has seen them."
-        )
-        mend = "Fit it on the training rows of the fold, and on nothing else."
-    return Leak(found.stage, found.column, symbol, at, text, mend)
