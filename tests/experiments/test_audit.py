@@ -22,6 +22,7 @@ from barstack.experiments._pipeline import Recipe, pipeline_of
 from barstack.labels import LABELS
 from barstack.labels._labels import ForwardReturn
 from barstack.models import MODELS
+from barstack.models.classical._fold_moments import MomentFits
 from barstack.models.classical.ridge import Ridge
 from barstack.splits import SPLITTERS, Fold, WalkForward
 
@@ -195,3 +196,31 @@ def test_honest_labels_are_left_alone(label: dict[str, Any]) -> None:
         weights="uniqueness",
     )
     assert audit(study) == []
+
+
+LINEAR = {
+    "bars": {"provider": "sample", "start": "2026-02-15"},
+    "features": ["rsi", "body"],
+    "label": {"label": "return", "horizons": [1, 4]},
+    "split": {"split": "walk_forward", "folds": 3},
+}
+
+
+def test_sums_that_folds_share_are_no_leak() -> None:
+    assert audit(Study(**LINEAR, members=["ridge", "elastic_net"])) == []
+
+
+class NextFold(MomentFits):
+    """Fits each fold on the rows of the next."""
+
+    def fit(self, model: Any, fold: int) -> Any:
+        return super().fit(model, min(fold + 1, len(self.rows) - 1))
+
+
+def test_a_fold_that_is_fitted_on_the_rows_of_the_next_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Through the very sums that a run shares between folds."""
+    monkeypatch.setattr(Ridge, "fold_fits", property(lambda model: NextFold))
+    leaks = audit(Study(**LINEAR, members=["ridge"]))
+    assert {leak.stage for leak in leaks} & {"scaler of ridge", "member ridge"}

@@ -224,10 +224,11 @@ class _Fitter:
         forecasts = fitted.predict(training.features, probed)
         learned = {"forecasts of its training rows": forecasts}
         through = fitted.trained_through
+        shares = not training.labels.folds and fitted.model.fold_fits is not None
         scaled = {key: np.asarray(values).T for key, values in fitted.scaler.learned.items()}
         return [
-            Stage(f"scaler of {name}", scaled, rows, labels=labels),
-            Stage(f"member {name}", learned, rows, disjoint, through, labels, opened),
+            Stage(f"scaler of {name}", scaled, rows, labels=labels, shares_sums=shares),
+            Stage(f"member {name}", learned, rows, disjoint, through, labels, opened, shares),
         ]
 
     def _ensemble_stages(

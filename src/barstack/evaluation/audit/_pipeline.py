@@ -41,6 +41,8 @@ class Stage:
     labels           what it learned from, where the fold labels rows in a way of its own, such as
                      by barriers fitted on its training rows
     reads            data files that it opened, where the fit watches that by `files_read`
+    shares_sums      whether sums are made once for several folds, so that altered rows of other
+                     folds may change its rounding, and nothing else
     """
 
     name: str
@@ -50,6 +52,7 @@ class Stage:
     trained_through: np.datetime64 | None = None
     labels: LabelTable | None = None
     reads: Sequence[str] = ()
+    shares_sums: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -507,10 +507,12 @@ def difference(
     for place, stage in enumerate(base.stages):
         if place >= len(again.stages) or again.stages[place].name != stage.name:
             return Difference(stage.name, "stages", np.nan, np.nan)
-        if (found := _learned(stage, again.stages[place], columns, close=close)) is not None:
+        rounded = close or stage.shares_sums
+        if (found := _learned(stage, again.stages[place], columns, close=rounded)) is not None:
             return found
     if base.forecast is None or again.forecast is None:
         return None
+    close = close or any(stage.shares_sums for stage in base.stages)
     wrong = unequal(base.forecast, again.forecast, close=close)
     if wrong.shape:
         wrong &= compared.reshape(-1, *[1] * (wrong.ndim - 1))
