@@ -20,6 +20,7 @@ import barstack as bs
 from barstack.bars import PROVIDERS, Provider, SeriesFile
 from barstack.bars.sources import PagedProvider
 from barstack.core import errors
+from barstack.core.horizon import Horizon
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
 from barstack.datasets import SCALERS
@@ -267,8 +268,10 @@ def _written(default: Any) -> str:
         return default.by
     if isinstance(default, Spec):
         return str((default.registered_as or ("", ""))[1])
+    if isinstance(default, Horizon):
+        return str(default.content)
     if isinstance(default, tuple):
-        return f"[{', '.join(map(str, default))}]"
+        return f"[{', '.join(map(_written, default))}]"
     if isinstance(default, dict):
         return str(default)
     return {None: "none", "": "empty"}.get(default, str(default))
