@@ -268,10 +268,9 @@ def _written(default: Any) -> str:
         return default.by
     if isinstance(default, Spec):
         return str((default.registered_as or ("", ""))[1])
-    if isinstance(default, Horizon):
-        return str(default.content)
     if isinstance(default, tuple):
-        return f"[{', '.join(map(_written, default))}]"
+        plain = (each.content() if isinstance(each, Horizon) else each for each in default)
+        return f"[{', '.join(map(str, plain))}]"
     if isinstance(default, dict):
         return str(default)
     return {None: "none", "": "empty"}.get(default, str(default))
