@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
-import joblib
+import joblib  # type: ignore[import-untyped]
 import numpy as np
 import pandas as pd
 from catboost import CatBoostRegressor
@@ -34,7 +35,7 @@ MEMBERS = ("ridge", "lightgbm", "xgboost", "catboost")
 
 def rsi(close: pd.Series, window: int = 14) -> pd.Series:
     change = close.diff()
-    smooth = {"alpha": 1 / window, "adjust": False, "min_periods": window}
+    smooth: dict[str, Any] = {"alpha": 1 / window, "adjust": False, "min_periods": window}
     up, size = change.clip(lower=0).ewm(**smooth).mean(), change.abs().ewm(**smooth).mean()
     return 100 * up / size
 
@@ -83,7 +84,7 @@ def features_of(bars: pd.DataFrame) -> pd.DataFrame:
     typical, volume_20 = (high + low + close) / 3, volume.rolling(20).sum()
     body = ((close - opening) / (high - low)).fillna(0)
     by_session = bars.groupby("session")
-    overnight = np.log(by_session["open"].first() / by_session["close"].last().shift())
+    overnight = by_session["open"].first() / by_session["close"].last().shift()
     since_open = by_session.cumcount() + 1
     features = {
         **{f"return_{window}": log_close.diff(window) for window in (1, 3, 8, 24)},
@@ -101,7 +102,7 @@ def features_of(bars: pd.DataFrame) -> pd.DataFrame:
         "vwap_distance": close * volume_20 / (typical * volume).rolling(20).sum() - 1,
         "signed_volume": (body * volume).rolling(20).sum() / volume_20,
         "body": body,
-        "gap": bars["session"].map(overnight),
+        "gap": np.log(bars["session"].map(overnight)),
         "progress": (since_open / 78).clip(upper=1),
     }
     table = pd.DataFrame(features, index=bars.index)
@@ -126,7 +127,7 @@ def read(folder: Path) -> pd.DataFrame:
     return table[table[inputs].notna().all(axis=1)]
 
 
-def new_model(name: str, rows: int):
+def new_model(name: str, rows: int) -> Any:
     """One member, with the settings of the study."""
     if name == "ridge":
         return make_pipeline(StandardScaler(), Ridge(alpha=rows))
@@ -165,13 +166,13 @@ def new_model(name: str, rows: int):
     )
 
 
-def fit(name: str, X: np.ndarray, y: np.ndarray, stop_X: np.ndarray, stop_y: np.ndarray):
+def fit(name: str, X: np.ndarray, y: np.ndarray, stop_X: np.ndarray, stop_y: np.ndarray) -> Any:
     """A fitted member; boosters stop early by the latest rows, which ridge learns from too."""
     if name == "ridge":
         return new_model(name, len(X) + len(stop_X)).fit(
             np.concatenate([X, stop_X]), np.concatenate([y, stop_y])
         )
-    options = {"eval_set": [(stop_X, stop_y)]}
+    options: dict[str, Any] = {"eval_set": [(stop_X, stop_y)]}
     if name == "lightgbm":
         quietly = early_stopping(PATIENCE, verbose=False)
         options = {"eval_X": stop_X, "eval_y": stop_y, "callbacks": [quietly]}

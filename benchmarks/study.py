@@ -145,7 +145,7 @@ def overhead_ms(content: dict[str, Any]) -> dict[str, float]:
     dataset = study.dataset(features, study.label.compute(panel))
     known_at = dataset.labels.all_known_at
     folds = study.split.split(dataset.decisions, known_at, dataset.usable)
-    calls = {
+    calls: dict[str, list[tuple[Any, str]]] = {
         "lightgbm": [(lightgbm, "train")],  # which bins the rows too
         "xgboost": [(xgboost, "train"), (xgboost.DMatrix, "__init__")],
         "catboost": [(catboost.CatBoost, "fit"), (catboost.Pool, "__init__")],
@@ -191,7 +191,8 @@ def main() -> None:
             again.append(seconds_of(*command, str(folder / f"runs{turn}")))
 
         run_barstack(-1)  # compiles what is compiled once per machine
-        runs.clear(), again.clear()
+        runs.clear()
+        again.clear()
         for turn in range(options.pairs):
             both = (run_script, run_barstack)
             for one in both if turn % 2 else both[::-1]:

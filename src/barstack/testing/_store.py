@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from barstack.core.times import DecidedAt, TrainedThrough
 from barstack.tracking import OutOfFold, Store, Trial
 
 # Fresh processes; where they can be forked from one that has done the imports, that is faster.
-_PROCESSES = multiprocessing.get_context(
+_PROCESSES: Any = multiprocessing.get_context(
     "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 )
 _PROCESSES.set_forkserver_preload([__name__])
