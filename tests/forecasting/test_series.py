@@ -16,6 +16,7 @@ from tests.conftest import Barstack, series_tables, table_of
 from barstack import Predictor, Run, load
 from barstack.bars import Bars
 from barstack.core.errors import ArtifactError, ConfigError, DataError, LeakError
+from barstack.forecasting import Stream
 from barstack.testing import walk
 
 TABLES = series_tables()
@@ -80,6 +81,25 @@ def test_all_known_beforehand_or_row_by_row_is_the_same(predictor: Predictor) ->
     for place in range(WARM, WARM + 60):
         one.update(bars[place : place + 1])
         other.update(bars[place : place + 1])
+        assert one.features.tobytes() == other.features.tobytes()
+
+
+def test_a_restored_stream_knows_what_was_known(predictor: Predictor, tmp_path: Path) -> None:
+    bars = NEWER["WALK"]
+    predictor.trained.save(tmp_path / "artifact")
+    loaded = load(tmp_path / "artifact")
+    one = loaded.stream(bars[:WARM], series=known_by(ALREADY))
+    for _, name, row in later_rows(ALREADY):
+        one.know(name, row)
+    one.update(bars[WARM : WARM + 1])
+    one.snapshot(tmp_path / "state")
+    other = loaded.restore(tmp_path / "state")
+    assert isinstance(other, Stream)
+    for place in range(WARM + 1, WARM + 60):
+        expected, found = (each.update(bars[place : place + 1]) for each in (one, other))
+        assert expected is not None
+        assert found is not None
+        np.testing.assert_array_equal(found.values, expected.values)
         assert one.features.tobytes() == other.features.tobytes()
 
 

@@ -1,4 +1,4 @@
-"""The manifest of an artifact: what it says, and whether the files are those it lists."""
+"""The manifest of an artifact: its schema, and the check of every file that it lists."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ WAY_OUT = (
 
 
 class FileFacts(Stored):
-    """Of one file of an artifact."""
+    """Size and hash of one file of an artifact."""
 
     sha256: Sha256
     bytes: Annotated[int, Field(ge=0, le=_LARGEST_FILE)]
 
 
 class BarsFacts(Stored):
-    """What bars an artifact is for, and how its study read tables of them."""
+    """The bars an artifact is for, and how its study read tables of them."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -63,7 +63,7 @@ class BarsFacts(Stored):
 
 
 class OldVerdict(Stored):
-    """What is read of a verdict that stands within a manifest, as in version 0.1."""
+    """The verdict within a manifest of version 0.1, as far as it is used here."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -74,7 +74,7 @@ class OldVerdict(Stored):
 
 
 class StudyBars(Stored):
-    """What is read of how a study read its bars."""
+    """The settings of a study's bars that are used here."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -82,7 +82,7 @@ class StudyBars(Stored):
 
 
 class StudyFacts(Stored):
-    """What is read of a study; the rest of it is for people."""
+    """The part of a study that is used here; the rest is documentation."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -90,7 +90,7 @@ class StudyFacts(Stored):
 
 
 class About(Stored):
-    """Where an artifact comes from; what nothing reads is plain data of any form."""
+    """Provenance; entries that are not used here may be plain data of any form."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -103,7 +103,7 @@ class About(Stored):
 
 
 class Manifest(StoredTarget):
-    """All that an artifact says of itself, checked whole."""
+    """The whole content of `manifest.json`, validated."""
 
     format: Literal[2]
     features: dict[str, Any]
@@ -171,5 +171,5 @@ def verified_manifest(folder: Path) -> Manifest:
 
 
 def seal_of(manifest: bytes) -> bytes:
-    """What `manifest.sha256` holds beside a manifest."""
+    """Content of the `manifest.sha256` that belongs to a manifest."""
     return f"{sha256(manifest).hexdigest()}\n".encode()

@@ -1,4 +1,4 @@
-"""A folder of artifacts, asked by ticker."""
+"""A folder of artifacts, queried by ticker."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ._predictor import Predictor, load
 
 
 class Models:
-    """The artifacts in a folder, such as `runs`: what there is, and what it says.
+    """The artifacts in a folder, such as `runs`: list them, describe them, forecast with them.
 
     folder  holds artifacts or folders of runs, or is one of either
-    fast    whether each is made quick for single rows when first asked, see `Predictor.fast`
+    fast    whether each is compiled for single rows when first used, see `Predictor.fast`
 
     A ticker that several were trained on is answered by the one trained through the latest moment;
     where they are for bars of several lengths, say which with `bar`. What is damaged is listed
-    with its error and asked nothing. The folder is looked at anew on every call; an artifact is
-    loaded when first asked and again when it has changed.
+    with its error and not used. The folder is read again on every call; an artifact is loaded when
+    first used, and again when it has changed.
     """
 
     def __init__(self, folder: Path | str, *, fast: bool = False) -> None:
@@ -43,7 +43,7 @@ class Models:
         return [self._shelf.entry(path) for path in self._shelf.artifacts()]
 
     def get_model_info(self, ticker: str, *, bar: str | None = None) -> dict[str, Any]:
-        """All that is known of the model that answers for a ticker, as plain data.
+        """Full description of the model used for a ticker, as plain data.
 
         bar  the length of bars it is for, such as "1h", where there are models of several
         """
@@ -186,7 +186,7 @@ class Shelf:
         return list(dict.fromkeys(found))
 
     def entry(self, path: Path) -> dict[str, Any]:
-        """What `Models.list_available_models` says of one."""
+        """The entry of one in `Models.list_available_models`."""
         try:
             manifest = self.manifest(path)
             bars = manifest.bars

@@ -26,7 +26,7 @@ _NO_TIME = DecidedAt(np.array(["NaT"], "datetime64[us]"))
 
 @dataclass(frozen=True, eq=False)
 class OneRowEnsemble:
-    """Scalers, members and what combines them, without what a whole table needs.
+    """Scalers, members and ensemble, prepared for one row at a time.
 
     members  in the ensemble's order
     """
@@ -41,7 +41,7 @@ class OneRowEnsemble:
 
     @classmethod
     def fast(cls, trained: TrainedEnsemble) -> OneRowEnsemble:
-        """By the quickest form of each member; `FaultError` where one forecasts something else."""
+        """By the fastest form of each member; `FaultError` where one forecasts something else."""
         return cls(trained, {name: OneRow.fast(each) for name, each in trained.members.items()})
 
     @cached_property
@@ -68,7 +68,7 @@ class OneRowEnsemble:
         return self.combined(found, self.stacked(found, table, symbol, decided_at))
 
     def inputs(self, table: Floats, symbol: str | None = None) -> dict[str, NewestRow]:
-        """Of each member, the same for those with equal scalers."""
+        """Inputs by member; members with equal scalers share them."""
         scalers = set(self.scalers.values())
         each = {scaler: NewestRow.of(table, scaler, symbol) for scaler in scalers}
         return {name: each[scaler] for name, scaler in self.scalers.items()}
@@ -169,8 +169,8 @@ class OnlineEnsemble:
 class LiveEnsemble:
     """Keeps the newest rows, and a state for each member that carries one.
 
-    States are brought up to the rows when a forecast is asked for, and are made of no other rows
-    than those kept: who has the rows can make the states again.
+    States are advanced when a forecast is made, and depend on the rows kept here alone, so that
+    they can be computed again from those rows.
     """
 
     def __init__(
@@ -201,7 +201,7 @@ class LiveEnsemble:
         return self._usable
 
     def reset(self) -> None:
-        """What comes next does not follow what came before: a gap lies between."""
+        """A gap follows: earlier rows are not part of the next windows."""
         self._usable = 0
 
     def take(self, rows: Floats) -> None:
@@ -242,8 +242,8 @@ class LiveEnsemble:
         if self._usable < self._keep:
             return None
         table = self._buffer[self._end - self._keep : self._end]
-        # After as many rows as are kept nothing is left in a state of what came before them. So
-        # with none ahead, asked twice, all of them pass by again and leave the state as it was.
+        # A state depends on the last `keep` rows alone. With none ahead, as when a forecast is
+        # repeated, all of them are fed again and lead to the same state.
         ahead, self._ahead = min(self._ahead, self._keep), 0
         inputs = self._one_row.inputs(table, self._symbol)
         found = {}

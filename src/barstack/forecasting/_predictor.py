@@ -1,4 +1,4 @@
-"""A loaded artifact: forecasts for many bars at once, or bar by bar."""
+"""A loaded artifact: forecasts for many bars at once, of one row, or bar by bar."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Predictor:
-    """Forecasts from one artifact. Holds no arithmetic of its own."""
+    """Forecasts from one artifact, in bulk, row by row or in a stream."""
 
     def __init__(self, trained: TrainedEnsemble, one_row: OneRowEnsemble | None = None) -> None:
         self.trained = trained
@@ -73,12 +73,12 @@ class Predictor:
         bars    `Bars`, or a pandas or polars table of one symbol, or several of either by symbol
         symbol  of a table; by default the only one the artifact was trained on
         series  a table for each series that the artifact was trained with, by name, read as its
-                study said
+                study read it
 
         Forecasts the rows decided at or after the last training label was known, past every
-        warm-up and with every series known. Raises `LeakError` when there is none of the
-        former, `DataError` of the latter. Warns of a symbol that the artifact was not trained on:
-        how good it is there, nobody has measured.
+        warm-up and with every series known. Raises `LeakError` when no row is of the first kind,
+        `DataError` when none is of the second. Warns of a symbol that the artifact was not trained
+        on, where its accuracy was not measured.
         """
         features = self.trained.features
         panel, known = self._panel(bars, symbol), read_series(features.series, series)
@@ -154,7 +154,7 @@ class Predictor:
         symbol       whose row it is, for members that tell symbols apart; by default the only one
                      the artifact was trained on
 
-        The row bears no time, so it is for you to see that it was decided when training had
+        The row carries no time: the caller makes sure that it was decided after training had
         ended. Raises `DataError` for names, numbers and rows that are not what is needed.
         """
         trained = self.trained
@@ -255,9 +255,9 @@ def load(folder: Path | str, *, signed_by: Path | str | None = None) -> Predicto
     """A predictor from an artifact's folder, or from a run's folder that holds one.
 
     signed_by  public key of whoever must have signed it; by default what the environment names in
-               BARSTACK_SIGNED_BY, and without that nobody
+               BARSTACK_SIGNED_BY; with neither, signatures are not checked
 
-    Raises `ArtifactError` unless every byte of it is as it was saved, and signed where asked for.
+    Raises `ArtifactError` unless every byte is as it was saved, and signed where that is required.
     """
     folder = Path(folder)
     if (folder / "artifact").is_dir():

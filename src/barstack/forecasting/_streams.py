@@ -39,7 +39,7 @@ _FEATURES, _WAITING = "features/", "waiting/"  # arrays of a snapshot
 
 
 class Latest:
-    """Takes rows as they come, and forecasts from the newest."""
+    """The newest rows of one symbol: checked as they arrive, and forecast from."""
 
     def __init__(self, one_row: OneRowEnsemble, symbol: str, online: OnlineEnsemble) -> None:
         self._live = LiveEnsemble(one_row, symbol, online)
@@ -138,7 +138,7 @@ class Latest:
     def forecast(self) -> Forecast | None:
         """Of the newest decision; None before the training's end and while features warm up.
 
-        `why` then says why. Warns once where too few bars came before.
+        `why` then gives the reason. Warns once where too few bars precede it.
         """
         self.why = None
         if self._last[0] < self._through:
@@ -205,7 +205,7 @@ class Latest:
 
 
 class Stream:
-    """One symbol, bar by bar: the features of history to the bit."""
+    """One symbol, bar by bar; features equal those of history to the bit."""
 
     def __init__(
         self, one_row: OneRowEnsemble, symbol: str, series: Mapping[str, Any] | None = None
@@ -222,7 +222,7 @@ class Stream:
         return self._latest.features
 
     def warm_up(self, bars: Bars) -> None:
-        """Pass by bars without forecasting."""
+        """Take bars without forecasting."""
         if bars.symbol != self.symbol:
             raise DataError(f"This stream is of {self.symbol}, the bars are of {bars.symbol}.")
         check_length({self.symbol: bars}, self.trained.length_us)
@@ -270,10 +270,10 @@ class Stream:
         bar  `Bars` of length one, or a mapping with timestamp (stamped as in training), open,
              high, low, close and volume
 
-        None while features warm up, where a series says nothing, for bars that closed before
-        training ended, and for bars outside the sessions it was trained on, which are passed by
-        as they were in training; `why` then says which. Raises `DataError` for a bar that is not
-        valid, not newer than the last, of another symbol, or off the grid of those before.
+        None while features warm up, where a series has no value, for bars that closed before
+        training ended, and for bars outside the sessions it was trained on, which are left out
+        as they were in training; `why` then gives the reason. Raises `DataError` for a bar that
+        is not valid, not newer than the last, of another symbol, or off the grid of those before.
         """
         bars = one_bar(bar, self.symbol, self.trained.bars)
         if bars is None:
@@ -304,7 +304,7 @@ class Stream:
 
 
 class PanelStream:
-    """All symbols together, for features that look at one another: those of history to the bit."""
+    """All symbols together, for features across symbols; equal to those of history to the bit."""
 
     def __init__(self, one_row: OneRowEnsemble, series: Mapping[str, Any] | None = None) -> None:
         self.trained = trained = one_row.trained
@@ -315,7 +315,7 @@ class PanelStream:
         self._latest = {symbol: Latest(one_row, symbol, self._online) for symbol in symbols}
 
     def warm_up(self, panel: Panel) -> None:
-        """Pass by bars of all symbols without forecasting."""
+        """Take bars of all symbols without forecasting."""
         given = {symbol: bars for symbol, bars in panel.items() if len(bars)}
         if not given:
             return
@@ -349,7 +349,7 @@ class PanelStream:
 
         bars  by symbol, each as in `Stream.update`; all must close at one moment
 
-        None as in `Stream.update`; `why` says for which reason. Raises `DataError` for bars of
+        None as in `Stream.update`; `why` gives the reason. Raises `DataError` for bars of
         different moments, or of a moment already passed: wait for all bars of a moment, then give
         them together.
         """
