@@ -272,7 +272,8 @@ def _written(default: Any) -> str:
         plain = (each.content() if isinstance(each, Horizon) else each for each in default)
         return f"[{', '.join(map(str, plain))}]"
     if isinstance(default, dict):
-        return str(default)
+        named = default and all(name == kind for name, kind in default.items())
+        return f"[{', '.join(default)}]" if named else str(default)
     return {None: "none", "": "empty"}.get(default, str(default))
 
 
