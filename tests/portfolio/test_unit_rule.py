@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from barstack.core.forecast import Target, signal_of
@@ -14,8 +14,18 @@ from barstack.portfolio import Holdings, UnitPosition, holdings_of, side_of, uni
 CLOSES = np.arange(1, 7).astype("datetime64[h]").astype("datetime64[us]")
 
 
+at_any_speed = settings(
+    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+@at_any_speed
 @given(
-    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 6), st.floats(-1.0, 1.0)), min_size=1),
+    st.lists(
+        st.tuples(st.integers(0, 20), st.integers(0, 6), st.floats(-1.0, 1.0)),
+        min_size=1,
+        max_size=30,
+    ),
 )
 def test_bar_by_bar_equals_the_batch(decided: list[tuple[int, int, float]]) -> None:
     decided.sort(key=lambda each: each[0])
@@ -32,7 +42,8 @@ def test_bar_by_bar_equals_the_batch(decided: list[tuple[int, int, float]]) -> N
     assert position.update(entered, np.flatnonzero(holdings.exit == bar)) == 0.0
 
 
-@given(st.lists(st.floats(-1.0, 1.0), min_size=1), st.data())
+@at_any_speed
+@given(st.lists(st.floats(-1.0, 1.0), min_size=1, max_size=30), st.data())
 def test_sides_row_by_row_equal_the_batch(signal: list[float], data: st.DataObject) -> None:
     signals = np.array(signal)[:, None]
     rule = np.array(data.draw(st.lists(st.sampled_from([-1, 0, 1]), min_size=len(signal))))
