@@ -86,15 +86,15 @@ def test_a_spec_holds_horizons_and_is_identified_by_their_plain_form() -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "study_id"),
+    ("file", "label_id"),
     [
-        ("aapl_daily_direction", "52a1e4cf8bdc9de6"),
-        ("aapl_spread_hourly", "bdebb4047af0d1fe"),
-        ("btc_direction_5min", "4b652083c3310324"),
-        ("daily_88", "10b1ba444e67417a"),
-        ("es_three_class_5min", "05234b9165c8bd41"),
-        ("spy_aapl_nvda_30min", "83d2536aed296771"),
+        ("aapl_daily_direction", "6283bc79136990c4"),
+        ("aapl_spread_hourly", "3b2ad10d01b39e1c"),
+        ("btc_direction_5min", "7b16029f14a41f25"),
+        ("daily_88", "6510bddfa09f68ef"),
+        ("es_three_class_5min", "442a54217c9660bd"),
+        ("spy_aapl_nvda_30min", "2c4945bbe9e5c0ec"),
     ],
 )
-def test_ids_of_studies_stay_those_of_version_0_1(file: str, study_id: str) -> None:
-    assert Study.from_yaml(EXAMPLES / f"{file}.yaml").id == study_id
+def test_ids_of_labels_stay_those_of_version_0_1(file: str, label_id: str) -> None:
+    assert Study.from_yaml(EXAMPLES / f"{file}.yaml").label.id == label_id

@@ -19,8 +19,7 @@ from barstack.ensembles._weighted import Average
 from barstack.evaluation.audit import Data
 from barstack.experiments import Engine, audit, run_study
 from barstack.experiments._pipeline import Recipe, pipeline_of
-from barstack.labels import LABELS
-from barstack.labels._labels import ForwardReturn
+from barstack.labels import LABELS, ForwardReturn
 from barstack.models import MODELS
 from barstack.models.classical._fold_moments import MomentFits
 from barstack.models.classical.ridge import Ridge

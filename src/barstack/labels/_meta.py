@@ -15,9 +15,8 @@ from barstack.core.spec import Spec
 from barstack.core.times import NEVER, KnownAt
 from barstack.features import Feature, FeatureSet
 
-from . import _calls
-from ._label import LABELS, Label, Outcome, register
-from ._labels import ForwardReturn
+from ._label import LABELS, Label, Outcome, checked_outcome, latest_known_at, register
+from ._returns import ForwardReturn
 from ._triple_barrier import TripleBarrier
 
 
@@ -124,7 +123,7 @@ class Meta(Label):
         return self.base or ForwardReturn(horizons=self.horizons)
 
     def latest_known_at(self, bars: Bars | Panel) -> KnownAt:
-        return _calls.latest_known_at(self._base, bars)
+        return latest_known_at(self._base, bars)
 
     def newest_side(self, bars: Bars) -> int:
         return int(self.side.compute(bars)[-1])
@@ -136,7 +135,7 @@ class Meta(Label):
                 f"The rule of meta never takes a side on {bars!r}: {self.side.feature} is not "
                 f"above {self.side.above}, nor below {self.side.below}. Move these."
             )
-        held = _calls.outcome(self._base, bars, horizon)
+        held = checked_outcome(self._base, bars, horizon)
         known_at, returns = self._taken(bars, horizon, held, side)
         returns = side * returns
         known = (side != 0) & ~np.isnan(returns)

@@ -1,19 +1,21 @@
-"""Returns from holding over a horizon."""
+"""Returns over a horizon, and the plain labels: the return, its quantiles, and its sign."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 
 import numpy as np
+from pydantic import field_validator
 
 from barstack.bars import Bars
 from barstack.core.arrays import Floats
+from barstack.core.forecast import LEVELS, Target, check_levels
 from barstack.core.horizon import Horizon
 from barstack.core.times import NEVER, KnownAt
 
 from ._holding import HoldingLabel
 from ._horizons import leave
-from ._label import Outcome
+from ._label import Outcome, register
 
 
 def forward_return(
@@ -50,3 +52,36 @@ class ReturnLabel(HoldingLabel):
         exit_row, _ = self.bound(bars, horizon)
         eligible = exit_row > np.arange(len(bars))
         return Outcome(self.encode(returns, bars, horizon), returns, known_at, eligible)
+
+
+@register("return", task="return")
+class ForwardReturn(ReturnLabel):
+    """The return from holding over the horizon, as a fraction of the price at the decision."""
+
+    def encode(self, returns: Floats, bars: Bars, horizon: Horizon) -> Floats:
+        return returns
+
+
+@register("quantiles", task="quantiles")
+class Quantiles(ForwardReturn):
+    """The same return, of which quantiles are to be forecast: how far it may go, and how likely."""
+
+    levels: tuple[float, ...] = LEVELS  # shares of returns that lie below, 0.5 among them
+
+    @field_validator("levels")
+    @classmethod
+    def _rise(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
+        check_levels(levels)
+        return levels
+
+    @property
+    def target(self) -> Target:
+        return Target(self.task, self.horizon_names, self.levels)
+
+
+@register("direction", task="direction")
+class Direction(ReturnLabel):
+    """1 where the price ends higher, 0 where it ends lower or unchanged."""
+
+    def encode(self, returns: Floats, bars: Bars, horizon: Horizon) -> Floats:
+        return np.where(np.isnan(returns), np.nan, returns > 0.0)

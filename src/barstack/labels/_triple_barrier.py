@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
 from barstack.bars import Bars
 from barstack.core.arrays import Floats, Ints
@@ -16,8 +17,38 @@ from barstack.core.times import NEVER, KnownAt
 from ._holding import HoldingLabel
 from ._label import Outcome, register
 from ._paths import LIMIT, OPEN, follow_all
-from ._per_horizon import Numbers, Wholes, check_counts
 from ._volatility import volatility_ahead
+
+
+def _one_or_each(value: Any, kinds: Any, what: str) -> Any:
+    items: Sequence[Any] = value if isinstance(value, list | tuple) else [value]
+    for item in items:
+        if isinstance(item, bool) or not isinstance(item, kinds) or not item > 0:
+            raise ConfigError(
+                f"Write {what} above 0, or a list with one for each horizon; got {value!r}."
+            )
+    if not items:
+        raise ConfigError(f"Write {what} above 0, or a list with one for each horizon; got none.")
+    return value
+
+
+# A number above 0, and a whole one.
+Numbers = Annotated[
+    float | tuple[float, ...], BeforeValidator(lambda v: _one_or_each(v, (int, float), "a number"))
+]
+Wholes = Annotated[
+    int | tuple[int, ...], BeforeValidator(lambda v: _one_or_each(v, int, "a whole number"))
+]
+
+
+def _check_counts(horizons: Sequence[Horizon], **settings: Any) -> None:
+    """`ConfigError` where a list has not one number for each horizon."""
+    for setting, value in settings.items():
+        if isinstance(value, tuple) and len(value) != len(horizons):
+            raise ConfigError(
+                f"{setting} has {len(value)} numbers for {len(horizons)} horizons. Give one for "
+                "each, or one number for all."
+            )
 
 
 @register("triple_barrier", task="three_class")
@@ -44,7 +75,7 @@ class TripleBarrier(HoldingLabel):
     @model_validator(mode="after")
     def _check_each(self) -> TripleBarrier:
         settings = {name: getattr(self, name) for name in ("upper", "lower", "span", "limit_bars")}
-        check_counts(self.horizons, **settings)
+        _check_counts(self.horizons, **settings)
         if self.unit == "bps" and np.max(self.lower) >= 10_000:
             raise ConfigError(
                 f"A lower barrier of {self.lower} bps lies at a price of 0 or below. Write less "
