@@ -46,7 +46,9 @@ def test_a_second_run_makes_nothing(first: Path, with_series: Run) -> None:
     second = again(first)
     assert made(second) == set()
     assert second.id == with_series.id
-    assert second.id == second.study.run_id(second.artifact.provenance.data_sha256)
+    data_id = second.artifact.provenance.data_sha256
+    assert data_id is not None
+    assert second.id == second.study.run_id(data_id)
     assert second.evaluation == with_series.evaluation
 
 
