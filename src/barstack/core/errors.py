@@ -60,8 +60,8 @@ class TrainingError(BarstackError):
     fitted  name -> fitted model, of the others
     """
 
-    def __init__(self, said: str, fitted: dict[str, Any]) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, fitted: dict[str, Any]) -> None:
+        super().__init__(message)
         self.fitted = fitted
 
 

@@ -60,15 +60,15 @@ class Calling:
     ) -> None:
         if error is None or isinstance(error, KeyboardInterrupt) or built_in(self._part):
             return
-        said = _said(error)
+        message = _message_of(error)
         if not isinstance(error, BarstackError):
-            said = f": {said}".rstrip(". ") if said else ""
+            message = f": {message}".rstrip(". ") if message else ""
             raise broken(
                 self._part,
-                f"{self._what} raises {type(error).__name__}{said}. Mend it, or leave it out.",
+                f"{self._what} raises {type(error).__name__}{message}. Mend it, or leave it out.",
             ) from error
-        if part_name(self._part)[1:] not in said:
-            text = f"{_begun(self._part)}, {self._what}: {said}"
+        if part_name(self._part)[1:] not in message:
+            text = f"{_begun(self._part)}, {self._what}: {message}"
             raise _same_kind(error, text) from error
 
 
@@ -132,7 +132,7 @@ def _begun(part: Any) -> str:
     return name[:1].upper() + name[1:]
 
 
-def _said(error: BaseException) -> str:
+def _message_of(error: BaseException) -> str:
     """What an error says, in one line of bounded length."""
     try:
         return " ".join(str(error).split())[:400]

@@ -134,10 +134,10 @@ def load_plugins() -> None:
             raise
         except BaseException as error:  # a module may even leave by SystemExit
             _loaded.discard("plugins")  # or the next call would go on without the plugin
-            said = error if isinstance(error, BarstackError) else repr(error)
+            message = error if isinstance(error, BarstackError) else repr(error)
             raise PluginError(
                 f"Plugin {plugin.name!r} ({plugin.value}) failed to load: "
-                f"{' '.join(str(said).split()).rstrip('.')}. Mend it or uninstall its package"
+                f"{' '.join(str(message).split()).rstrip('.')}. Mend it or uninstall its package"
                 f"{f', {plugin.dist.name}' if plugin.dist else ''}."
             ) from error
 

@@ -176,12 +176,14 @@ def _explain(spec: type[Spec], error: ValidationError) -> str:
             sentences.append(f"{where}: {mistake['ctx']['error']}")
         else:
             sentences.append(f"{where}: {mistake['msg']}, got {_shown(mistake['input'])}.")
-    told = list(dict.fromkeys(sentences))
-    more = f"\nand {len(told) - _MOST_TOLD} more mistakes." if len(told) > _MOST_TOLD else ""
-    return "\n".join(told[:_MOST_TOLD]) + more
+    listed = list(dict.fromkeys(sentences))
+    more = (
+        f"\nand {len(listed) - _MOST_LISTED} more mistakes." if len(listed) > _MOST_LISTED else ""
+    )
+    return "\n".join(listed[:_MOST_LISTED]) + more
 
 
-_MOST_TOLD = 20
+_MOST_LISTED = 20
 
 
 def _place(spec: type[Spec], parts: Sequence[str]) -> str:

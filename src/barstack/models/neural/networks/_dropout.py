@@ -27,7 +27,7 @@ class Dropout(nn.Module):
         return x * kept.mul_(2**16 / (2**16 - self.zeroed))
 
 
-class Noise(nn.Module):
+class InputNoise(nn.Module):
     """Adds normal noise of a standard deviation in training."""
 
     def __init__(self, deviation: float) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ._dropout import Dropout, Noise
+from ._dropout import Dropout, InputNoise
 from ._layers import head, perceptron
 
 
@@ -44,7 +44,7 @@ class SupervisedAutoencoder(nn.Module):
     ) -> None:
         super().__init__()
         inputs = window * n_features
-        self.noise, self.rebuild = Noise(noise), rebuild
+        self.noise, self.rebuild = InputNoise(noise), rebuild
         self.encode = nn.Sequential(nn.Linear(inputs, code), nn.SiLU())
         self.decode = nn.Linear(code, inputs)
         self.body = perceptron(inputs + code, *hidden, dropout=dropout)
