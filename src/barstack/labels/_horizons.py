@@ -65,8 +65,8 @@ def across_hole(bars: Bars, horizon: Horizon, known_at: KnownAt, max_gap: str | 
     if max_gap is None:
         holes = bars.holes(_bars_in(bars, horizon))
     else:
-        apart = np.diff(bars.closed_at, prepend=bars.closed_at[:1])
-        holes = apart > np.timedelta64(parse_duration(max_gap), "us")
+        spacing = np.diff(bars.closed_at, prepend=bars.closed_at[:1])
+        holes = spacing > np.timedelta64(parse_duration(max_gap), "us")
     passed = np.cumsum(holes | bars.prints)
     ended = ~np.isnat(known_at)
     # The last bar closed by then: a session's end may be known later than its last bar closes.
