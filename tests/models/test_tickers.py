@@ -258,7 +258,7 @@ def test_a_file_that_is_altered_is_refused(name: str, tmp_path: Path) -> None:
 def test_rows_without_symbols_are_refused() -> None:
     from barstack.models import BarstackRegressor  # noqa: PLC0415 (scikit-learn takes a second)
 
-    with pytest.raises(BarstackError, match="symbols apart"):
+    with pytest.raises(BarstackError, match="distinguishes symbols"):
         BarstackRegressor("per_ticker", of="ridge").fit(np.eye(20), np.arange(20.0))
 
 
@@ -276,5 +276,5 @@ def test_a_ticker_of_another_width_is_refused_at_load(n_features: int, tmp_path:
     for folder in (inner, inner.parent):
         (folder / "sealed.json").unlink()
         seal(folder)
-    with pytest.raises(ArtifactError, match=r"learned from|n_features"):
+    with pytest.raises(ArtifactError, match=r"trained on|n_features"):
         FittedModel.load(tmp_path / "one")
