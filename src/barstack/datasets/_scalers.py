@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import scipy
 from pydantic import Field
-from scipy.special import ndtri
 
 from barstack.core.arrays import Floats, Rows
 
@@ -113,7 +113,9 @@ class RankGaussScaler(Scaler):
     def apply(self, values: Floats, learned: Learned) -> Floats:
         ranks = np.empty(values.shape)
         ranks_of(values, learned["quantiles"], ranks)
-        scaled: Floats = ndtri(np.clip(ranks, _OUTERMOST, 1.0 - _OUTERMOST, out=ranks), out=ranks)
+        scaled: Floats = scipy.special.ndtri(
+            np.clip(ranks, _OUTERMOST, 1.0 - _OUTERMOST, out=ranks), out=ranks
+        )
         return scaled
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.special import ndtri, stdtr, stdtrit
+import scipy
 
 from barstack.core.arrays import Bools, Floats, Ints, Rows
 from barstack.core.times import Times
@@ -129,8 +129,8 @@ def reach(n_blocks: int) -> float:
     """
     tail = 0.5 + 0.5 * _CONFIDENCE
     if n_blocks < FEWEST_BLOCKS:
-        return float(ndtri(tail))
-    return float(stdtrit(n_blocks - 1, tail))
+        return float(scipy.special.ndtri(tail))
+    return float(scipy.special.stdtrit(n_blocks - 1, tail))
 
 
 def timing_se(timing: Floats) -> tuple[float | None, int]:
@@ -164,4 +164,4 @@ def timing_se(timing: Floats) -> tuple[float | None, int]:
 
 def p_value_of(t_value: float, n_blocks: int) -> float:
     """One-sided: how often luck alone would do at least this well."""
-    return float(stdtr(n_blocks - 1, -t_value))
+    return float(scipy.special.stdtr(n_blocks - 1, -t_value))

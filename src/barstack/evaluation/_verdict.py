@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import ndtri
+import scipy
 
 from barstack.core.horizon import Horizon
 
@@ -207,11 +207,11 @@ def bars_to_prove(p_value: float, n_bars: int, trials: int, level: float) -> lis
     >>> bars_to_prove(0.2, 1000, 10, 0.05) is None
     True
     """
-    seen, unsure = -float(ndtri(p_value)), -float(ndtri(_TAIL))
+    seen, unsure = -float(scipy.special.ndtri(p_value)), -float(scipy.special.ndtri(_TAIL))
     if not p_value > 0.0 or seen <= unsure:
         return None
     single = -math.expm1(math.log1p(-level) / trials)
-    needed = -float(ndtri(single)) - float(ndtri(1.0 - POWER))
+    needed = -float(scipy.special.ndtri(single)) - float(scipy.special.ndtri(1.0 - POWER))
     totals = [n_bars * (needed / size) ** 2 for size in (seen + unsure, seen - unsure)]
     return [int(min(max(math.ceil(total) - n_bars, 1), _ENDLESS)) for total in totals]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import expit
+import scipy
 
 from barstack.core.arrays import Floats
 from barstack.core.forecast import Task
@@ -16,7 +16,7 @@ def _identity(scores: Floats) -> Floats:
 
 
 def _sigmoid(scores: Floats) -> Floats:
-    return np.asarray(expit(scores))
+    return np.asarray(scipy.special.expit(scores))
 
 
 def _softmax(scores: Floats) -> Floats:

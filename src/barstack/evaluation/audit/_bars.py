@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-import scipy
 
 from barstack.bars import Bars, Panel, SeriesTable
 from barstack.core.arrays import Bools, Floats, Ints
 from barstack.core.times import DAY_US, format_duration, iso, microseconds
 from barstack.features import FeatureTable
 
-from ._columns import correlation
+from ._columns import correlation, exponential_mean
 from ._leak import Leak
 from ._pipeline import Data
 
@@ -28,7 +27,7 @@ class Path:
         self.at = microseconds(bars.closed_at)
         close = np.log(np.ascontiguousarray(bars.records["close"]))
         steps = np.diff(close, prepend=close[:1])
-        scale = np.sqrt(scipy.signal.lfilter([0.02], [1.0, -0.98], steps**2))
+        scale = np.sqrt(exponential_mean(np.append(0.0, steps**2), 0.02)[1:])
         scale = np.concatenate([scale[:1], scale[:-1]])  # as known before the move
         usual = np.median(np.abs(steps[steps != 0.0])) if steps.any() else 1.0
         self.steps = np.clip(steps / np.maximum(scale, usual), -_WILDEST, _WILDEST)
@@ -133,6 +132,13 @@ def _lead(follower: Floats, leader: Floats) -> _Lead | None:
     return _long_before(follower, leader)
 
 
+def _lagged(following: Floats, other: Floats, farthest: int) -> Floats:
+    """(farthest + 1,) sums of the products of one and of the other so many places before."""
+    size = 2 * len(following)
+    product = np.fft.rfft(following, size) * np.conj(np.fft.rfft(other, size))
+    return np.asarray(np.fft.irfft(product, size)[: farthest + 1])
+
+
 def _long_before(follower: Floats, leader: Floats) -> _Lead | None:
     """The same of single bars up to many before, as where a zone is wrong by hours."""
     moves = [np.nan_to_num(np.diff(each)) for each in (follower, leader)]
@@ -141,8 +147,7 @@ def _long_before(follower: Floats, leader: Floats) -> _Lead | None:
     farthest = min(_FARTHEST, n_moves // 4)
     if n_moves < _FEWEST:
         return None
-    whole = scipy.signal.correlate(following, other, method="fft") / n_moves
-    found = np.abs(whole[n_moves - 1 : n_moves + farthest])
+    found = np.abs(_lagged(following, other, farthest)) / n_moves
     beyond = np.flatnonzero(found > max(_LEADS, _OF_NOW * found[0]))
     for place in map(int, beyond[np.argsort(-found[beyond])]):
         lead = float(found[place])

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, logsumexp
+import scipy
 
 from barstack.core.arrays import Floats
 from barstack.core.errors import ArtifactError
@@ -229,7 +229,7 @@ class TreesForm(Form):
 
 
 def _softmax(X: Floats) -> Floats:
-    return np.asarray(np.exp(X - logsumexp(X, axis=1, keepdims=True)))
+    return np.asarray(np.exp(X - scipy.special.logsumexp(X, axis=1, keepdims=True)))
 
 
 def _shares(X: Floats, least: float = 0.0) -> Floats:
@@ -246,7 +246,7 @@ def _shares(X: Floats, least: float = 0.0) -> Floats:
 FUNCTIONS: dict[str, Callable[[Floats], Floats]] = {
     "exp": lambda X: np.asarray(np.exp(X)),
     "float32": lambda X: X.astype(np.float32).astype(float),  # as trees of scikit-learn compare
-    "logistic": lambda X: np.asarray(expit(X)),
+    "logistic": lambda X: np.asarray(scipy.special.expit(X)),
     "relu": lambda X: np.maximum(X, 0.0),
     "shares": _shares,
     # Below this share of a class a regressor is taken to mean it.

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+import scipy
 from pydantic import Field
-from scipy.special import expit
 
 from barstack.core.arrays import Floats
 from barstack.core.forecast import Target
@@ -161,7 +161,7 @@ class SVM(PerHorizon):
         sums = learned.sums(X)
         if not target.n_classes:
             return sums
-        each = np.maximum(expit(learned.slope * sums + learned.shift), _LEAST)
+        each = np.maximum(scipy.special.expit(learned.slope * sums + learned.shift), _LEAST)
         return each / each.sum(axis=1, keepdims=True) if target.task == "three_class" else each
 
     def save_one(self, learned: KernelMachine, file: Path) -> None:
