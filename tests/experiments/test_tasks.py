@@ -87,6 +87,7 @@ def test_an_ensemble_of_another_name_is_not_fitted_again(
     [
         ("cli/_root.py", False),
         ("reports/_page.py", False),
+        ("forecasting/_artifact.py", False),
         ("evaluation/_evaluate.py", False),
         ("models/_model.py", True),
     ],
@@ -104,7 +105,8 @@ def test_code_counts_by_room_and_without_comments(
         "from barstack.experiments import Engine, Study; "
         f"engine = Engine(Study.from_yaml({str(study)!r}), {str(tmp_path / 'runs')!r}, "
         f"{str(study.parent)!r}); "
-        "print(*[engine.key(name) for name in ('features', 'fit ridge 0', 'evaluation')])"
+        "names = ('features', 'fit ridge 0', 'artifact', 'evaluation'); "
+        "print(*map(engine.key, names))"
     )
 
     def keys() -> list[str]:
@@ -123,11 +125,12 @@ def test_code_counts_by_room_and_without_comments(
     file.write_text(f"{text}\n# A comment.\n")
     assert keys() == before
     file.write_text(f"{text}\nOTHER = 1\n")
-    features, fit, evaluation = keys()
+    features, fit, artifact, evaluation = keys()
     assert features == before[0]
     assert (fit != before[1]) == fits_again
     room = edited.partition("/")[0]
-    assert (evaluation != before[2]) == (room in ("evaluation", "models"))
+    assert (artifact != before[2]) == (room in ("forecasting", "models"))
+    assert (evaluation != before[3]) == (room in ("evaluation", "models"))
 
 
 ALONE = """
@@ -167,3 +170,15 @@ def test_each_task_alone_in_a_fresh_process_gives_the_same_bytes(
         )
         assert done.returncode == 0, f"{name}: {done.stderr}"
     assert stored(runs) == expected
+
+
+def test_what_two_members_have_in_common_is_fitted_once(
+    tmp_path: Path, study_file: StudyFile
+) -> None:
+    members = {"one": "ridge", "other": "ridge"}
+    done = run(study_file(tmp_path, members=members), runs=tmp_path / "runs", workers=1)
+    how = {step.name: step.how for step in done.steps}
+    assert (how["member one"], how["member other"]) == ("made", "reused")
+    assert len(list((tmp_path / "runs" / ".store" / "fit").iterdir())) == 3  # one for each fold
+    scores = {s.name: s.ic for s in done.evaluation.scores if s.role == "member"}
+    assert scores["one"] == scores["other"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -105,7 +105,7 @@ def audit_in_full(
     new = [leak for leak in found.leaks if (leak.stage, leak.column) not in known]
     if new and not allowed:
         raise _refusal(new, "The forecasts looked like an edge, and so were audited in full.")
-    return Audited(new, found.record)
+    return Audited(new, replace(found.record, leaks=len(new)))
 
 
 def _hunted(recipe: Recipe, data: Data, **how: Any) -> Audited:

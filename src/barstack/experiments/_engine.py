@@ -165,7 +165,14 @@ class Engine:
         return {name: task for name, task in self.tasks.items() if name in needed}
 
     def compute(self, name: str, threads: int | None) -> None:
-        """Compute one task whose inputs are there, and store it."""
+        """Compute one task whose inputs are there, and store it.
+
+        What another task of the same key, or another process, has stored meanwhile is reused.
+        """
+        if self._stored(name):
+            if not self._task(name).part_of:
+                self._report(name, "reused")
+            return
         task, start = self._task(name), time.perf_counter()
         inputs = [self._take(each) for each in task.inputs]
         place, operation = self.place(name), task.operation

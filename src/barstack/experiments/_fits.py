@@ -292,7 +292,8 @@ def write_json(file: Path, content: Any) -> None:
     file.write_text(json.dumps(content, indent=1))
 
 
-def _versions(packages: tuple[str, ...]) -> dict[str, str]:
+def versions(packages: tuple[str, ...]) -> dict[str, str]:
+    """Installed versions of packages by name."""
     found = {}
     for package in packages:
         try:
@@ -323,7 +324,7 @@ def member_tasks(study: Study, n_folds: int) -> Iterable[Task]:
                 ("training",),
                 settings if fold is None else settings | {"fold": fold},
                 after=("audit",),
-                environment=[model.files_id(), _versions(model.packages)],
+                environment=[model.files_id(), versions(model.packages)],
                 alone=not model.concurrent,
                 part_of=f"member {name}",
             )

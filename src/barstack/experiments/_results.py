@@ -32,7 +32,7 @@ from barstack.splits import Fold
 from barstack.tracking import OutOfFold
 
 from ._data import length_us, series_fingerprint
-from ._fits import FinalFit, MemberForecasts, fit_name, write_json
+from ._fits import FinalFit, MemberForecasts, fit_name, versions, write_json
 from ._labels import StudyLabels
 from ._study import Study
 from ._task import Operation, Place, Task, Workspace, stage
@@ -265,7 +265,7 @@ ENSEMBLE = Operation("ensemble", fit_ensemble, ("ensembles",), save_ensemble, lo
 EVALUATION = Operation(
     "evaluation", evaluate_study, ("evaluation",), save_evaluation, load_evaluation
 )
-ARTIFACT = Operation("artifact", make_artifact, ("ensembles",), save_artifact)
+ARTIFACT = Operation("artifact", make_artifact, ("forecasting",), save_artifact)
 TABLES = Operation("tables", write_tables, ("evaluation",), save_tables)
 
 
@@ -277,8 +277,14 @@ def result_tasks(study: Study, n_folds: int) -> Iterable[Task]:
     finals = tuple(fit_name(name, None) for name in study.members)
     ensembles = tuple(f"ensemble {name}" for name in names)
     for task, name in zip(ensembles, names, strict=True):
-        settings = {"ensemble": study.ensembles[name], "seed": study.seed}
-        yield Task(task, ENSEMBLE, ("labels", "split", *members), settings)
+        ensemble = study.ensembles[name]
+        yield Task(
+            task,
+            ENSEMBLE,
+            ("labels", "split", *members),
+            {"ensemble": ensemble, "seed": study.seed},
+            environment=versions(ensemble.packages),
+        )
     yield Task(
         "evaluation",
         EVALUATION,
