@@ -22,7 +22,7 @@ def forecaster(run: Run, role: str, name: str) -> Path:
     return run.folder / role / name
 
 
-def test_forecasts_stand_beside_what_realised_of_them(finished: Run) -> None:
+def test_forecasts_stand_beside_what_was_realised(finished: Run) -> None:
     for name in finished.study.members:
         table = pl.read_parquet(forecaster(finished, "members", name) / "test.parquet")
         forward = table["trained_through"] <= table["decided_at"]
