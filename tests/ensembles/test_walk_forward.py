@@ -129,7 +129,9 @@ def test_seeds_follow_from_study_ensemble_and_fold() -> None:
 
 def test_context_that_an_ensemble_needs_is_aligned_or_missed() -> None:
     class Gated(Discounted):
-        needs = ("features",)
+        @property
+        def needs(self) -> tuple[str, ...]:
+            return ("features",)
 
     table = DATASET.features
     with pytest.raises(ConfigError, match="needs 'features' of each decision"):

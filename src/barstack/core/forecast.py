@@ -16,20 +16,30 @@ from .decisions import Decisions
 from .errors import ConfigError, LeakError
 from .times import DecidedAt, TrainedThrough, iso
 
-Task = Literal["return", "direction", "three_class", "quantiles"]
+Task = Literal["return", "direction", "three_class", "quantiles", "regime"]
 Kind = Literal["forward", "crossed", "in_sample"]
 
 
+# States of a market, in the order in which a distribution over them is given.
+REGIMES = ("bull_trend", "bear_trend", "sideways", "high_volatility", "low_volatility", "crash")
+
 # What a forecast says of each horizon. Classes are SELL 0, HOLD 1, BUY 2. The quantiles of the
-# return are as many as the target has levels.
+# return are as many as the target has levels. A regime is that of the decision itself.
 OUTPUTS: dict[Task, tuple[str, ...]] = {
     "return": ("return",),
     "direction": ("p_up",),
     "three_class": ("p_sell", "p_hold", "p_buy"),
     "quantiles": (),
+    "regime": tuple(f"p_{name}" for name in REGIMES),
 }
-EVERY_TASK: tuple[Task, ...] = tuple(OUTPUTS)
-_CLASSES: dict[Task, int] = {"return": 0, "direction": 2, "three_class": 3, "quantiles": 0}
+EVERY_TASK: tuple[Task, ...] = ("return", "direction", "three_class", "quantiles")  # of labels
+_CLASSES: dict[Task, int] = {
+    "return": 0,
+    "direction": 2,
+    "three_class": 3,
+    "quantiles": 0,
+    "regime": len(REGIMES),
+}
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 _DECIMALS = 4  # of a level, so that its name is short

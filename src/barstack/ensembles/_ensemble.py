@@ -26,9 +26,21 @@ class Ensemble(Spec):
 
     # What it can combine; a study of another task refuses it.
     tasks: ClassVar[tuple[Task, ...]] = ("return", "direction", "three_class")
-    needs: ClassVar[tuple[str, ...]] = ()  # entries of `Stacked.context` that it reads
     packages: ClassVar[tuple[str, ...]] = ()  # libraries whose version changes what is learned
     exempt: ClassVar[dict[str, str]] = {}  # checks of the contract that cannot hold, and why not
+
+    # Names of the members and ensembles that it combines; all members of the study where empty.
+    of: tuple[str, ...] = ()
+
+    def identity(self) -> list[Any]:
+        """As before ensembles could name what they combine, where this one names nothing."""
+        *front, fields = super().identity()
+        return [*front, {name: item for name, item in fields.items() if name != "of" or item}]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Entries of `Stacked.context` that it reads: `features`, `regimes`."""
+        return ()
 
     @abstractmethod
     def fit(self, stacked: Stacked) -> Any:

@@ -36,8 +36,8 @@ class Stacked:
     returns : (n_rows, n_horizons) forward returns behind the labels, fractions; None when
         predicting
     sample_weight : (n_rows,) relative weight of each row in fitting; None where all are equal
-    context : by name, (n_rows, k) of what else was known at each decision: those of `features`,
-        `regimes` and the like that `Ensemble.needs` names
+    context : by name, (n_rows, k) of what else was known at each decision, as `Ensemble.needs`
+        names it: `features`, and `regimes`, the probabilities of `core.forecast.REGIMES`
     seed : of every random choice in fitting
     """
 
