@@ -1,9 +1,12 @@
 """Models as tests of every task make them."""
 
+from functools import cache
 from typing import Any
 
 from barstack.core.forecast import Task
-from barstack.models import MODELS, Model
+from barstack.datasets import Dataset
+from barstack.models import MODELS, Model, RegimeDetector
+from barstack.testing import regime_dataset, small_dataset
 
 # Of full size it takes a minute for each check.
 _SMALL: dict[str, dict[str, Any]] = {
@@ -31,3 +34,12 @@ def settings(name: str, task: Task, small: dict[str, Any] | None = None) -> dict
 def model_of(name: str, task: Task) -> Model:
     """The model for one task."""
     return MODELS.parse(settings(name, task))
+
+
+@cache
+def dataset_of(model: Model, task: Task) -> Dataset:
+    """A small dataset that the model can be trained on."""
+    return regime_dataset(model) if isinstance(model, RegimeDetector) else _small(task)
+
+
+_small = cache(small_dataset)

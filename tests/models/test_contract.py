@@ -3,12 +3,11 @@
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.models.cases import model_of
+from tests.models.cases import dataset_of, model_of
 
 from barstack.core.errors import DataError
 from barstack.core.forecast import Task
@@ -16,7 +15,6 @@ from barstack.datasets import Dataset
 from barstack.models import MODELS, FittedModel, Model, train
 from barstack.testing import MODEL_CHECKS, small_dataset, training_rows
 
-dataset_for: Callable[[Task], Dataset] = cache(small_dataset)
 # Networks of full size take minutes; `test_neural_contract.py` has small ones, and
 # `test_timesfm.py` a checkpoint.
 FAMILIES = {MODELS.get(name).family for name in MODELS.names()} - {"neural", "pretrained"}
@@ -30,18 +28,19 @@ def test_model(name: str, task: Task, check: Callable[[Model, Dataset], None]) -
     model = model_of(name, task)
     if check.__name__ in model.exempt:
         pytest.skip(f"{name} is exempt: {model.exempt[check.__name__]}")
-    check(model, dataset_for(task))
+    check(model, dataset_of(model, task))
 
 
 @pytest.mark.parametrize(("name", "task"), CASES, ids=[f"{n}-{t}" for n, t in CASES])
 def test_labels_that_never_differ(name: str, task: Task) -> None:
     if "labels that never differ" in MODELS.get(name).exempt:
         pytest.skip(f"{name} is exempt")
-    dataset = dataset_for(task)
+    model = model_of(name, task)
+    dataset = dataset_of(model, task)
     known = ~np.isnan(dataset.labels.values)
     still = replace(dataset.labels, values=np.where(known, 1.0, np.nan))
     rows = training_rows(dataset)
-    fitted = train(model_of(name, task), Dataset(dataset.features, still), rows, seed=0)
+    fitted = train(model, Dataset(dataset.features, still), rows, seed=0)
     with tempfile.TemporaryDirectory() as folder:
         fitted.save(Path(folder) / "model")
         loaded = FittedModel.load(Path(folder) / "model")
@@ -53,10 +52,11 @@ def test_labels_that_never_differ(name: str, task: Task) -> None:
 
 @pytest.mark.parametrize(("name", "task"), CASES, ids=[f"{n}-{t}" for n, t in CASES])
 def test_features_that_never_differ(name: str, task: Task) -> None:
-    dataset = dataset_for(task)
+    model = model_of(name, task)
+    dataset = dataset_of(model, task)
     flat = replace(dataset.features, values=np.ones_like(dataset.features.values))
     rows = training_rows(dataset)
-    fitted = train(model_of(name, task), Dataset(flat, dataset.labels), rows, seed=0)
+    fitted = train(model, Dataset(flat, dataset.labels), rows, seed=0)
     one = rows[dataset.decisions.symbol_code[rows] == 0]  # what differs is the ticker at most
     values = fitted.predict(flat, one[-50:])
     assert np.isfinite(values).all()
@@ -64,7 +64,7 @@ def test_features_that_never_differ(name: str, task: Task) -> None:
 
 
 def test_a_lookback_beyond_the_training_rows_is_named() -> None:
-    dataset = dataset_for("return")
+    dataset = small_dataset("return")
     model = MODELS.parse({"model": "lstm", "lookback": 500})
     with pytest.raises(DataError, match=r"0 rows are too few .* looks back 500 bars"):
         train(model, dataset, training_rows(dataset)[:300], seed=0)

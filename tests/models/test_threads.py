@@ -1,21 +1,17 @@
 """Fits side by side in threads, and on several threads, learn the same to the bit."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 
 import numpy as np
 import pytest
-from tests.models.cases import settings
+from tests.models.cases import dataset_of, settings
 
 from barstack.core.arrays import Floats
 from barstack.core.forecast import Task
-from barstack.datasets import Dataset
 from barstack.models import MODELS, FoldTrainer, Model, train
 from barstack.models._libraries import one_blas_thread
 from barstack.testing import small_dataset, training_rows
 
-dataset_for: Callable[[Task], Dataset] = cache(small_dataset)
 SMALL = {"trees": 25}
 
 
@@ -35,9 +31,10 @@ def task_of(name: str) -> Task:
 
 def forecasts(name: str, place: int, threads: int) -> Floats:
     """Of a fit on rows and with a seed of its own."""
-    dataset = dataset_for(task_of(name))
+    model = model_of(name)
+    dataset = dataset_of(model, task_of(name))
     rows = training_rows(dataset, 0.4 + 0.05 * place)
-    fitted = train(model_of(name), dataset, rows, seed=place, threads=threads)
+    fitted = train(model, dataset, rows, seed=place, threads=threads)
     return fitted.predict(dataset.features, training_rows(dataset)[-50:])
 
 
@@ -64,7 +61,7 @@ def test_all_kinds_at_once_on_the_folds_of_one_dataset() -> None:
     """A fit of one kind leaves the libraries' threads as another finds them."""
     names = [name for name in CONCURRENT if "return" in MODELS.get(name).tasks]
     names = [name for name in names if name not in ("per_ticker", "transfer")]
-    dataset = dataset_for("return")
+    dataset = small_dataset("return")
     folds = [training_rows(dataset, 0.5), training_rows(dataset, 0.7)]
 
     def fitted(trainer: FoldTrainer, name: str, fold: int) -> Floats:

@@ -23,6 +23,8 @@ Kind = Literal["forward", "crossed", "in_sample"]
 # States of a market, in the order in which a distribution over them is given.
 REGIMES = ("bull_trend", "bear_trend", "sideways", "high_volatility", "low_volatility", "crash")
 
+_WITH_A_SIDE = ("bull_trend", "bear_trend", "crash")
+
 # What a forecast says of each horizon. Classes are SELL 0, HOLD 1, BUY 2. The quantiles of the
 # return are as many as the target has levels. A regime is that of the decision itself.
 OUTPUTS: dict[Task, tuple[str, ...]] = {
@@ -42,6 +44,7 @@ _CLASSES: dict[Task, int] = {
 }
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+NOW = "now"  # horizon of a regime: that of the decision itself
 _DECIMALS = 4  # of a level, so that its name is short
 
 
@@ -64,6 +67,12 @@ class Target:
     def __post_init__(self) -> None:
         if self.task not in OUTPUTS:
             raise ConfigError(f"Unknown task {self.task!r}. Known: {', '.join(OUTPUTS)}.")
+        of_now = NOW in self.horizons
+        if of_now != (self.task == "regime") or (of_now and len(self.horizons) > 1):
+            raise ConfigError(
+                f"Task {self.task} at {', '.join(self.horizons)}: a regime is of {NOW!r}, and "
+                "nothing else is. Give it that horizon alone."
+            )
         if self.task == "quantiles":
             check_levels(self.levels)
         elif self.levels:
@@ -190,7 +199,8 @@ def signal_of(values: Floats, target: Target) -> Floats:
     values  (n_rows, n_horizons, n_outputs)
 
     Of three classes 0 where HOLD is as likely as either other, so that the sign of the signal is
-    the likeliest class: the one rule for the side that a forecast takes.
+    the likeliest class: the one rule for the side that a forecast takes. Of regimes, bull trend
+    less bear trend and crash.
 
     >>> both = np.array([[[0.2, 0.3, 0.5]], [[0.2, 0.5, 0.3]]])
     >>> signal_of(both, Target("three_class", ("4h",))).round(3).tolist()
@@ -201,6 +211,9 @@ def signal_of(values: Floats, target: Target) -> Floats:
         return np.where(hold >= np.maximum(sell, buy), 0.0, buy - sell)
     if target.task == "direction":
         return 2.0 * values[:, :, 0] - 1.0
+    if target.task == "regime":
+        bull, bear, crash = (values[:, :, REGIMES.index(each)] for each in _WITH_A_SIDE)
+        return bull - bear - crash
     return values[:, :, target.median if target.levels else 0]
 
 

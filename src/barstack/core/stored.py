@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import ArtifactError
-from .forecast import Target, Task
+from .forecast import NOW, Target, Task
 from .horizon import Horizon
 from .text import forbidden_character, printable
 from .times import as_time, parse_duration
@@ -32,7 +32,8 @@ def _duration(text: str) -> str:
 
 
 def _horizon(text: str) -> str:
-    Horizon.parse(text)
+    if text != NOW:
+        Horizon.parse(text)
     return text
 
 
@@ -92,7 +93,7 @@ class StoredTarget(Stored):
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        _ = self.target  # says what is wrong with the levels
+        _ = self.target  # says what is wrong with the horizons or levels
         return self
 
     @property

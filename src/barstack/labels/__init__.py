@@ -4,6 +4,7 @@ from ._genetic import GeneticBarriers
 from ._holding import HoldingLabel
 from ._label import LABELS, Label, LabelTable, Outcome, fitted_on, latest_known_at, register
 from ._meta import Meta, Side
+from ._regime import REGIME_TARGET, regime_labels
 from ._returns import Direction, ForwardReturn, Quantiles, ReturnLabel, forward_return
 from ._three_class import ThreeClass, ThreeClassQuantiles, ThreeClassVolatility
 from ._triple_barrier import TripleBarrier
@@ -11,6 +12,7 @@ from ._weights import SampleWeights, uniqueness
 
 __all__ = [
     "LABELS",
+    "REGIME_TARGET",
     "Direction",
     "ForwardReturn",
     "GeneticBarriers",
@@ -30,6 +32,7 @@ __all__ = [
     "fitted_on",
     "forward_return",
     "latest_known_at",
+    "regime_labels",
     "register",
     "uniqueness",
 ]

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         MultitaskLSTM,
     )
     from .pretrained.timesfm import TimesFM
+    from .regimes import DetectedRegimes, RegimeDetector, detect_regime
+    from .regimes.rules import RegimeRules
     from .wrappers.per_ticker import PerTicker
     from .wrappers.reptile import Reptile
     from .wrappers.transfer import Transfer
@@ -60,6 +62,8 @@ _LAZY = {
         *("AttentionLSTM", "CNNLSTM", "GRU", "LSTM", "MixtureOfExperts", "MultitaskLSTM"),
     ),
     "pretrained.timesfm": ("TimesFM",),
+    "regimes": ("DetectedRegimes", "RegimeDetector", "detect_regime"),
+    "regimes.rules": ("RegimeRules",),
     "wrappers.per_ticker": ("PerTicker",),
     "wrappers.reptile": ("Reptile",),
     "wrappers.transfer": ("Transfer",),
@@ -83,6 +87,7 @@ __all__ = [
     "Carried",
     "CatBoost",
     "DLinear",
+    "DetectedRegimes",
     "ElasticNet",
     "ExtraTrees",
     "FittedModel",
@@ -103,6 +108,8 @@ __all__ = [
     "PatchTST",
     "PerTicker",
     "RandomForest",
+    "RegimeDetector",
+    "RegimeRules",
     "Reptile",
     "Ridge",
     "ScikitLearn",
@@ -110,6 +117,7 @@ __all__ = [
     "Transfer",
     "Transformer",
     "XGBoost",
+    "detect_regime",
     "register",
     "train",
     "train_folds",

@@ -114,7 +114,7 @@ def require_forecasts(file: Path, values: Array, target: Target) -> None:
     if target.n_classes:
         inside = ((values >= -_ROUNDING) & (values <= 1.0 + _ROUNDING)).all()
         require(file, inside, "a probability is not within 0 and 1")
-    if target.task == "three_class":
+    if target.n_classes and len(target.outputs) > 1:
         whole = (np.abs(values.sum(axis=-1) - 1.0) <= _ROUNDING).all()
         require(file, whole, "probabilities do not add up to 1")
 

@@ -4,7 +4,7 @@ from ._bars import walk
 from ._ensembles import ENSEMBLE_CHECKS, small_stacked
 from ._features import FEATURE_CHECKS
 from ._labels_and_splits import LABEL_CHECKS, SPLITTER_CHECKS, shared_steps
-from ._models import MODEL_CHECKS, small_dataset, training_rows
+from ._models import MODEL_CHECKS, regime_dataset, small_dataset, training_rows
 from ._store import SHARED_STORE_CHECKS, STORE_CHECKS, made_up_forecasts, made_up_trial
 from ._worlds import WORLD_CHECKS, z_scores
 
@@ -19,6 +19,7 @@ __all__ = [
     "WORLD_CHECKS",
     "made_up_forecasts",
     "made_up_trial",
+    "regime_dataset",
     "shared_steps",
     "small_dataset",
     "small_stacked",
