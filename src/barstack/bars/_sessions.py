@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
 from barstack.core.arrays import Bools, Ints
 from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.times import DAY_US
+
+from ._kept_sessions import Arrays, kept
 
 ALWAYS = "24/7"
 FX = "FX"
@@ -76,6 +78,19 @@ def _sessions(calendar: str, hours: str, early: bool) -> Sessions:
         if hours == "extended":
             raise _no_extended_hours(calendar)
         return _currencies()
+    (day, open_us, close_us), zone = kept(calendar, early, partial(_built, calendar, early))
+    if hours == "extended":
+        open_us, close_us = open_us - _BEFORE_OPEN_US, close_us + _AFTER_CLOSE_US
+        if (open_us[1:] < close_us[:-1]).any():
+            raise _no_extended_hours(calendar)
+    return Sessions(day, open_us, close_us, zone)
+
+
+def _built(calendar: str, early: bool) -> Arrays:
+    """Day, open and close of all sessions with the zone.
+
+    Raises `ConfigError` where there is no such calendar, or it cannot be built.
+    """
     import exchange_calendars  # noqa: PLC0415 (a second to import, and many markets need none)
     import pandas as pd  # noqa: PLC0415 (comes with it)
 
@@ -103,12 +118,7 @@ def _sessions(calendar: str, hours: str, early: bool) -> Sessions:
         schedule[column].dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
         for column in ("open", "close")
     )
-    open_us, close_us = opens.view(np.int64), closes.view(np.int64)
-    if hours == "extended":
-        open_us, close_us = open_us - _BEFORE_OPEN_US, close_us + _AFTER_CLOSE_US
-        if (open_us[1:] < close_us[:-1]).any():
-            raise _no_extended_hours(calendar)
-    return Sessions(day, open_us, close_us, str(found.tz))
+    return np.stack([day, opens.view(np.int64), closes.view(np.int64)]), str(found.tz)
 
 
 def _no_extended_hours(calendar: str) -> ConfigError:

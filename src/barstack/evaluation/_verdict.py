@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
-import scipy
 
 from barstack.core.horizon import Horizon
 
@@ -207,11 +207,11 @@ def bars_to_prove(p_value: float, n_bars: int, trials: int, level: float) -> lis
     >>> bars_to_prove(0.2, 1000, 10, 0.05) is None
     True
     """
-    seen, unsure = -float(scipy.special.ndtri(p_value)), -float(scipy.special.ndtri(_TAIL))
-    if not p_value > 0.0 or seen <= unsure:
+    quantile = NormalDist().inv_cdf  # scipy.special takes a quarter of a second to import
+    if not 0.0 < p_value < 1.0 or (seen := -quantile(p_value)) <= (unsure := -quantile(_TAIL)):
         return None
     single = -math.expm1(math.log1p(-level) / trials)
-    needed = -float(scipy.special.ndtri(single)) - float(scipy.special.ndtri(1.0 - POWER))
+    needed = -quantile(single) - quantile(1.0 - POWER)
     totals = [n_bars * (needed / size) ** 2 for size in (seen + unsure, seen - unsure)]
     return [int(min(max(math.ceil(total) - n_bars, 1), _ENDLESS)) for total in totals]
 
