@@ -57,7 +57,7 @@ def study_case(
 def ensemble_case(kind: type) -> Callable[[np.random.Generator, Source], Case]:
     def builder(rng: np.random.Generator, source: Source) -> Case:
         members = {"ridge": {}, "stiff": {"model": "ridge", "penalty": 1000.0}}
-        ensembles = [plugin(ENSEMBLES, kind), "stack"]
+        ensembles = [plugin(ENSEMBLES, kind), "nnls"]
         return study_case(rng, source, "forecast", members=members, ensembles=ensembles)
 
     return builder

@@ -217,7 +217,7 @@ def main(bars: Path, out: Path) -> None:
             test = fold_of == fold
             forecasts[-1, test, h] = weights @ forecasts[:-1, test, h]
     scores = []
-    for place, name in enumerate([*MEMBERS, "stack"]):
+    for place, name in enumerate([*MEMBERS, "nnls"]):
         for h, horizon in enumerate(HORIZONS):
             there = ~np.isnan(forecasts[place, :, h]) & ~np.isnan(y[:, h])
             forecast, realised = forecasts[place, there, h], y[there, h]

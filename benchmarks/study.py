@@ -76,7 +76,7 @@ def study_of(bars: Path, calendar: str, seed: int) -> dict[str, Any]:
         "label": {"label": "return", "horizons": [12, 48]},
         "split": {"split": "walk_forward", "folds": 5, "first_train": 0.4},
         "members": list(MEMBERS),
-        "ensembles": ["stack"],
+        "ensembles": ["nnls"],
         "seed": seed,
     }
 

@@ -87,7 +87,7 @@ def test_leaderboard(barstack: Barstack, finished: Run) -> None:
     lines = shown.out.splitlines()
     assert max(map(len, lines)) <= 80
     assert "…" not in shown.out
-    for name in ("stack", "average", "ridge", "strong", "historical_mean", "luck"):
+    for name in ("nnls", "average", "ridge", "strong", "historical_mean", "luck"):
         assert name in shown.out
     one = barstack("leaderboard", finished.folder, "--horizon", "4bars", "--json").json
     assert set(one) == {"audits", "confusions", "contradictions", "scores", "verdict"}

@@ -24,7 +24,7 @@ from barstack.core.horizon import Horizon
 from barstack.core.registry import SpecRegistry
 from barstack.core.spec import Spec
 from barstack.datasets import SCALERS
-from barstack.ensembles import ENSEMBLES
+from barstack.ensembles import ENSEMBLES, Ensemble
 from barstack.labels import LABELS, Label, SampleWeights
 from barstack.models import MODELS
 from barstack.models.boosting._boosting import Boosting
@@ -164,7 +164,7 @@ SETTINGS: list[tuple[SpecRegistry[Any], str, dict[type[Spec], str]]] = [
     (LABELS, "study.md", {Label: "label"}),
     (SPLITTERS, "study.md", {Splitter: "split"}),
     (SCALERS, "study.md", {}),
-    (ENSEMBLES, "study.md", {}),
+    (ENSEMBLES, "study.md", {Ensemble: "ensembles"}),
     (MODELS, "models.md", {Boosting: "Boosted trees"}),
     (WORLDS, "worlds.md", {Planted: "Every signal", World: "Every world"}),
 ]

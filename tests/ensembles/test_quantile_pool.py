@@ -8,7 +8,7 @@ from scipy.special import ndtri
 
 from barstack.core.forecast import LEVELS, Target
 from barstack.ensembles import ENSEMBLES, FittedEnsemble
-from barstack.ensembles._weighted import quantile_pool
+from barstack.ensembles._pools import quantile_pool
 from barstack.evaluation._metrics import pinball_losses
 from barstack.testing import small_stacked
 
@@ -55,7 +55,7 @@ def test_one_member_has_all_the_weight() -> None:
 def test_weights_that_cross_quantiles_are_set_right_for_any_ensemble() -> None:
     """A weight below 0, as an outside ensemble may learn, turns the order round."""
     forecasts, _ = world()
-    stack = ENSEMBLES.parse("stack")
+    stack = ENSEMBLES.parse("nnls")
     fitted = FittedEnsemble(stack, np.array([[-1.0, 0.5]]), ("a", "b"), np.datetime64("2026", "us"))
     stacked = replace(
         small_stacked("quantiles", ROWS),

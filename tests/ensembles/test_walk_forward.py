@@ -41,22 +41,22 @@ def _forecast(dataset: Dataset, model: str, fold: Fold) -> Forecast:
 
 
 MEMBERS = {name: out_of_fold(DATASET, name) for name in ("ridge", "lightgbm")}
-STACK = ENSEMBLES.parse("stack")
+NNLS = ENSEMBLES.parse("nnls")
 
 
 def test_forecasts_are_forward_and_begin_with_the_second_fold() -> None:
-    forecasts, fitted = walk_forward(STACK, align(MEMBERS, DATASET.labels))
+    forecasts, fitted = walk_forward(NNLS, align(MEMBERS, DATASET.labels))
     assert forecasts.forecast.kind == "forward"
     assert sorted(fitted) == sorted(set(forecasts.fold.tolist())) == [1, 2, 3, 4, 5]
     assert (forecasts.forecast.trained_through <= forecasts.forecast.decisions.decided_at).all()
 
 
 def test_later_answers_change_no_earlier_forecast() -> None:
-    whole, _ = walk_forward(STACK, align(MEMBERS, DATASET.labels))
+    whole, _ = walk_forward(NNLS, align(MEMBERS, DATASET.labels))
     cut = np.sort(np.unique(DATASET.decisions.decided_at))[500]
     later = DATASET.labels.known_at > cut
     values = np.where(later, 99.0, DATASET.labels.values)
-    spoilt, _ = walk_forward(STACK, align(MEMBERS, replace(DATASET.labels, values=values)))
+    spoilt, _ = walk_forward(NNLS, align(MEMBERS, replace(DATASET.labels, values=values)))
     before = whole.forecast.decisions.decided_at <= cut
     changed = whole.forecast.values != spoilt.forecast.values
     assert not changed[before].any()
@@ -97,12 +97,12 @@ def test_later_labels_change_no_earlier_forecast_of_one_that_learns_on() -> None
 def test_ensembles_are_members_of_the_next_layer() -> None:
     """The layer above is fitted on rows that no layer below was fitted on."""
     stacked = align(MEMBERS, DATASET.labels)
-    below = {name: walk_forward(ENSEMBLES.parse(name), stacked)[0] for name in ("average", "stack")}
+    below = {name: walk_forward(ENSEMBLES.parse(name), stacked)[0] for name in ("average", "nnls")}
     layer = align(below | MEMBERS, DATASET.labels)
     assert layer.fold is not None
     assert layer.trained_through is not None
     assert sorted(set(layer.fold.tolist())) == [1, 2, 3, 4, 5]
-    found, fitted = walk_forward(STACK, layer)
+    found, fitted = walk_forward(NNLS, layer)
     assert sorted(fitted) == [2, 3, 4, 5]
     forecast = found.forecast
     assert (forecast.trained_through <= forecast.decisions.decided_at).all()
@@ -156,7 +156,7 @@ def test_a_stack_favours_who_forecast_well() -> None:
     oracle = replace(good.forecast, values=0.5 * known)
     noise = replace(good.forecast, values=0.01 * rng.normal(size=known.shape))
     members = {"oracle": OutOfFold(oracle, good.fold), "noise": OutOfFold(noise, good.fold)}
-    weights = fit_known(STACK, align(members, DATASET.labels)).weights(DATASET.target)
+    weights = fit_known(NNLS, align(members, DATASET.labels)).weights(DATASET.target)
     for by_member in weights.values():
         assert by_member["oracle"] > 1.5
         assert by_member["noise"] < 0.1
@@ -186,7 +186,7 @@ def test_crossed_forecasts_are_for_no_verdict() -> None:
 def test_an_ensemble_is_trained_through_what_its_members_are() -> None:
     ridge = MEMBERS["ridge"].forecast
     through = TrainedThrough(ridge.trained_through.copy())
-    fitted = fit_known(STACK, align(MEMBERS, DATASET.labels))
+    fitted = fit_known(NNLS, align(MEMBERS, DATASET.labels))
     known_at = DATASET.labels.all_known_at
     assert fitted.trained_through == known_at[~np.isnat(known_at)].max()
     assert fitted.trained_through >= through.max()

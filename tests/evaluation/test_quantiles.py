@@ -13,7 +13,7 @@ from barstack.core.errors import StorageError
 from barstack.core.forecast import LEVELS, Forecast, signal_of
 from barstack.core.times import TrainedThrough
 from barstack.ensembles import FittedEnsemble, Stacked
-from barstack.ensembles._weighted import Average
+from barstack.ensembles.average import Average
 from barstack.evaluation import Evaluation, Verdict, evaluate, judge, leaderboard
 from barstack.evaluation import _metrics as metrics
 from barstack.evaluation._naive import baseline, naive_forecasts

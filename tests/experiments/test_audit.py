@@ -15,7 +15,7 @@ from barstack.core.horizon import Horizon
 from barstack.core.times import KnownAt
 from barstack.datasets import SCALERS, StandardScaler
 from barstack.ensembles import ENSEMBLES
-from barstack.ensembles._weighted import Average
+from barstack.ensembles.average import Average
 from barstack.evaluation.audit import Data
 from barstack.experiments import Engine, audit, run_study
 from barstack.experiments._pipeline import Recipe, pipeline_of

@@ -15,7 +15,7 @@ from barstack.cli._show import forecast_lines, leaderboard_table
 from barstack.core.errors import ConfigError
 from barstack.core.forecast import LEVELS, Target, Task
 from barstack.ensembles import ENSEMBLES
-from barstack.ensembles._weighted import Average
+from barstack.ensembles.average import Average
 from barstack.experiments import compare_runs
 from barstack.reports import render
 from barstack.testing import walk
@@ -38,7 +38,7 @@ def test_levels_are_kept_wherever_forecasts_are(quantiles: Run) -> None:
     assert manifest["levels"] == list(LEVELS)
     assert quantiles.evaluation.levels == list(LEVELS)
     assert {each.name for each in quantiles.evaluation.coverages} == {
-        *("stack", "average", *MEMBERS, "past_quantiles")
+        *("nnls", "average", *MEMBERS, "past_quantiles")
     }
 
 
@@ -67,7 +67,7 @@ def test_a_second_run_reads_what_the_first_wrote(quantiles: Run) -> None:
 
 def test_live_quantiles_are_those_of_the_batch(quantiles: Run) -> None:
     predictor, newer = load(quantiles.folder), walk(1000)
-    batch = predictor.forecasts(newer)["stack"].values[-50:]
+    batch = predictor.forecasts(newer)["nnls"].values[-50:]
     stream = predictor.stream(newer[:-50])
     live = [stream.update(newer[row : row + 1]) for row in range(950, 1000)]
     values = np.array([each.values[0] for each in live if each is not None])
@@ -79,14 +79,14 @@ def test_live_quantiles_are_those_of_the_batch(quantiles: Run) -> None:
 def test_medians_are_compared_as_returns_are(quantiles: Run) -> None:
     one, four = compare_runs([quantiles.folder])
     scores = {(each.name, each.horizon): each for each in quantiles.evaluation.scores}
-    assert {each.name for each in one.entries} == {"stack", "average", *MEMBERS}
+    assert {each.name for each in one.entries} == {"nnls", "average", *MEMBERS}
     for found in (one, four):
-        stack = next(each for each in found.entries if each.name == "stack")
-        assert stack.ic == pytest.approx(scores["stack", found.horizon].ic)
+        stack = next(each for each in found.entries if each.name == "nnls")
+        assert stack.ic == pytest.approx(scores["nnls", found.horizon].ic)
 
 
 def test_they_are_said_in_the_terminal(quantiles: Run) -> None:
-    newest = load(quantiles.folder).forecasts(walk(1000))["stack"]
+    newest = load(quantiles.folder).forecasts(walk(1000))["nnls"]
     (line,) = forecast_lines(newest)
     told = " ".join(rf"{name} [+-]\d\.\d{{3}}" for name in newest.target.outputs)
     assert re.fullmatch(f"WALK at .* UTC: 1bars {told} %, 4bars {told} %", line)

@@ -47,7 +47,7 @@ def read(tmp_path: Path, text: str) -> Study:
         (BASE.replace("[ridge]", "[{model: ridge}]"), r"Cannot read members from"),
         (BASE.replace("[ridge]", "{a/b: ridge}"), r"Name 'a/b': use letters"),
         (BASE.replace("[ridge]", "{../a: ridge}"), r"Name '\.\./a'"),
-        (BASE.replace("[ridge]", "{stack: ridge}"), r"called stack.*other names"),
+        (BASE.replace("[ridge]", "{nnls: ridge}"), r"called nnls.*other names"),
         (BASE.replace("[ridge]", "{zero: ridge}"), r"called zero.*other names"),
         (BASE.replace("[ridge]", "{a: [ridge]}"), r"Cannot read a model from \['ridge'\]"),
         (BASE + "ensembles: [stack, {ensemble: stack, weight_spread: 1.0}]", r"repeat a name"),

@@ -73,7 +73,7 @@ def test_an_ensemble_of_another_name_is_not_fitted_again(
     tmp_path: Path, study_file: StudyFile
 ) -> None:
     run(study_file(tmp_path), runs=tmp_path / "runs")
-    ensembles = {"blend": {"ensemble": "stack"}, "loose": {"ensemble": "stack", "weight_spread": 2}}
+    ensembles = {"blend": {"ensemble": "nnls"}, "loose": {"ensemble": "nnls", "weight_spread": 2}}
     content = yaml.safe_load(study_file(tmp_path).read_text()) | {"ensembles": ensembles}
     file = tmp_path / "named.yaml"
     file.write_text(yaml.safe_dump(content | {"judged": "loose"}))

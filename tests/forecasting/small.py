@@ -50,7 +50,7 @@ def trained_on(
         known_at=KnownAt(dataset.labels.known_at[rows]),
         returns=dataset.labels.returns[rows],
     )
-    combined = FittedEnsemble.fit(ensemble or ENSEMBLES.parse("stack"), stacked)
+    combined = FittedEnsemble.fit(ensemble or ENSEMBLES.parse("nnls"), stacked)
     bar_format = BarFormat(
         length_us=first.length_us,
         symbols=tuple(panel),

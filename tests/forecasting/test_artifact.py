@@ -136,7 +136,7 @@ def test_saved_and_loaded_it_forecasts_the_same_bits(tmp_path: Path, finished: R
     finished.artifact.save(tmp_path / "again")
     before = load(finished.folder).forecasts(finished.bars)
     after = load(tmp_path / "again").forecasts(finished.bars)
-    assert list(before) == list(after) == ["stack", "ridge", "strong"]
+    assert list(before) == list(after) == ["nnls", "ridge", "strong"]
     for name, forecast in before.items():
         np.testing.assert_array_equal(after[name].values, forecast.values)
 

@@ -87,7 +87,7 @@ def test_models_are_listed_with_what_they_are_for(folder: Path) -> None:
     first, second = Models(folder).list_available_models()
     assert (first["model"], first["tickers"]) == ("first", ["WALK"])
     assert (first["task"], first["horizons"]) == ("return", ["1bars", "4bars"])
-    assert (first["members"], first["ensemble"]["ensemble"]) == (["ridge", "strong"], "stack")
+    assert (first["members"], first["ensemble"]["ensemble"]) == (["ridge", "strong"], "nnls")
     assert (second["model"], second["tickers"]) == ("second", ["OTHER", "WALK"])
 
 
@@ -162,7 +162,7 @@ def test_a_row_is_answered_as_in_a_batch(
 ) -> None:
     answer = Models(finished.folder).predict_numeric_returns("WALK", form(row[0]))
     assert list(answer["ensemble"]) == ["1bars", "4bars"]
-    said = answer["members"] | {"stack": answer["ensemble"]}
+    said = answer["members"] | {"nnls": answer["ensemble"]}
     assert said.keys() == row[1].keys()
     for name, values in row[1].items():
         np.testing.assert_allclose(list(said[name].values()), values, rtol=1e-12)

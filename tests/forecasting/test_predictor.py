@@ -42,7 +42,7 @@ def mapping(bars: Bars, row: int) -> dict[str, Any]:
 
 def test_stream_equals_batch(predictor: Predictor, newer: Bars) -> None:
     """The last 300 bars: features to the bit, forecasts to rounding."""
-    batch = predictor.forecasts(newer)["stack"]
+    batch = predictor.forecasts(newer)["nnls"]
     features = predictor.trained.features.compute(newer).values
     stream = predictor.stream(newer[:-300])
     live = []
@@ -242,7 +242,7 @@ def test_bars_under_another_name(predictor: Predictor, newer: Bars) -> None:
 
 
 def test_no_forecast_is_made_before_training_ended(predictor: Predictor, newer: Bars) -> None:
-    forecast = predictor.forecasts(newer)["stack"]
+    forecast = predictor.forecasts(newer)["nnls"]
     assert forecast.kind == "forward"
     assert (forecast.decisions.decided_at >= forecast.trained_through).all()
 

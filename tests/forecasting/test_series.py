@@ -53,7 +53,7 @@ def later_rows(moment: datetime) -> list[tuple[datetime, str, dict[str, Any]]]:
 def test_stream_equals_batch(predictor: Predictor, symbol: str) -> None:
     """Bars and rows in the order in which they became known: features to the bit."""
     bars = NEWER[symbol]
-    batch = predictor.forecasts(NEWER, series=TABLES)["stack"]
+    batch = predictor.forecasts(NEWER, series=TABLES)["nnls"]
     own = batch.take(batch.decisions.symbol == symbol)
     features = predictor.trained.features.compute(bars, TABLES).values
     stream = predictor.stream(bars[:WARM], series=known_by(ALREADY))

@@ -1,6 +1,5 @@
 """Ensembles: combining members from their out-of-fold forecasts."""
 
-from . import _weighted  # noqa: F401 (registers them)
 from ._ensemble import ENSEMBLES, Ensemble, register
 from ._fitted import FittedEnsemble, fit_known, walk_forward
 from ._stacked import Stacked, align

@@ -68,7 +68,7 @@ class Study(Spec):
     max_gap: str = MAX_GAP  # neighbouring bars of one window lie no further apart
     members: dict[str, Annotated[Model, MODELS]]
     ensembles: dict[str, Annotated[Ensemble, ENSEMBLES]] = Field(
-        default={"stack": "stack", "average": "average"}, validate_default=True
+        default={"nnls": "nnls", "average": "average"}, validate_default=True
     )
     judged: str = ""  # the ensemble that the verdict is on and the artifact holds; "": the first
     cost_bps: float = Field(1.0, ge=0, le=10_000)  # of buying or selling one unit, 0.01 %

@@ -118,6 +118,14 @@ class Manifest(StoredTarget):
     versions: dict[str, str]
     files: dict[str, FileFacts]
 
+    @field_validator("ensemble", mode="before")
+    @classmethod
+    def _least_squares_were_called_stack(cls, value: Any) -> Any:
+        kind = value.get("ensemble") if isinstance(value, dict) else value
+        if kind != "stack" or (isinstance(value, dict) and "meta" in value):
+            return value
+        return value | {"ensemble": "nnls"} if isinstance(value, dict) else "nnls"
+
     @field_validator("members")
     @classmethod
     def _are_folders(cls, members: list[str]) -> list[str]:

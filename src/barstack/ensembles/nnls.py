@@ -1,0 +1,78 @@
+"""Weights that would have forecast best out of fold, none of them negative."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from barstack.core.arrays import Floats
+from barstack.core.forecast import EVERY_TASK
+from barstack.models._libraries import one_blas_thread
+
+from ._ensemble import register
+from ._losses import row_weights
+from ._pools import opinion_pool, quantile_pool, realised_chances
+from ._quadratic import least_quadratic
+from ._stacked import Stacked
+from ._weighted import Weighted
+
+
+@register("nnls", tasks=EVERY_TASK)
+class NonNegativeLeastSquares(Weighted):
+    """Weights that would have forecast best out of fold, none of them negative.
+
+    Returns: non-negative least squares (Breiman, Stacked Regressions, 1996), each weight drawn
+    to zero by a Gaussian prior, as a few hundred noisy rows tell little. The weights need not sum
+    to one: where no member helped, all are zero and the ensemble forecasts nothing, which is
+    then the honest forecast.
+    Classes: the linear opinion pool of highest likelihood, fitted by expectation maximisation;
+    its weights sum to one.
+    Quantiles: averaged level by level with the weights of least pinball loss over all levels,
+    which sum to one. Averages of quantiles stay sharp where those of probabilities spread out:
+    Lichtendahl, Grushka-Cockayne, Winkler (2013).
+
+    >>> from barstack.testing import small_stacked
+    >>> NonNegativeLeastSquares().fit(small_stacked("return"))[0].round(2)
+    array([1.14, 0.17, 0.03, 0.02])
+    """
+
+    weight_spread: float = Field(0.5, gt=0)  # standard deviation of weights thought likely
+
+    def fit(self, stacked: Stacked) -> Floats:
+        forecasts, y, target = stacked.forecasts, stacked.y, stacked.target
+        assert y is not None  # in fitting
+        weight, by_horizon = row_weights(stacked), range(len(target.horizons))
+        if target.task == "return":
+            found = [
+                least_squares(forecasts[:, :, h, 0], y[:, h], self.weight_spread, weight)
+                for h in by_horizon
+            ]
+        elif target.levels:
+            found = [
+                quantile_pool(forecasts[:, :, h], y[:, h], target.levels, weight)
+                for h in by_horizon
+            ]
+        else:
+            chances = realised_chances(forecasts, y, target)
+            found = [opinion_pool(chances[:, :, h], weight) for h in by_horizon]
+        return np.stack(found)
+
+
+def least_squares(forecasts: Floats, y: Floats, spread: float, row_weight: Floats) -> Floats:
+    """(n_members,) weights of 0 or more, each drawn to zero.
+
+    forecasts   (n_rows, n_members)
+    y           (n_rows,) returns
+    spread      standard deviation of weights thought likely
+    row_weight  (n_rows,) how much each row counts, 1 on average
+    """
+    size, root = np.sqrt((forecasts**2).mean()), np.sqrt(row_weight)
+    if size == 0.0:
+        return np.zeros(forecasts.shape[1])
+    left = root[:, None] * forecasts / size
+    prior = (y.std() / size / spread) ** 2
+    with one_blas_thread:  # the number of threads changes no bit
+        matrix, vector = left.T @ left, left.T @ (root * y / size)
+    # Were all returns equal, nothing else would keep copies of a member from being singular.
+    diagonal = max(prior, 1e-12 * float(np.trace(matrix)))
+    return least_quadratic(matrix + diagonal * np.eye(len(vector)), vector)
