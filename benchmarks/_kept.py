@@ -19,7 +19,7 @@ class Kept:
 
     def __init__(self, name: str, rooms: Iterable[str] = ROOMS) -> None:
         self._file = Path(__file__).parent / "results" / f".{name}.jsonl"
-        self._code = _code(rooms)
+        self._code = code_of(rooms)
         self.values: dict[str, Any] = {}
         if self._file.is_file():
             for line in self._file.read_text().splitlines():
@@ -39,7 +39,8 @@ class Kept:
             file.write(json.dumps([self._code, key, value]) + "\n")
 
 
-def _code(rooms: Iterable[str]) -> str:
+def code_of(rooms: Iterable[str]) -> str:
+    """A digest of the sources of some rooms, or of folders in them."""
     root, digest = Path(barstack.__file__).parent, hashlib.sha256()
     for room in rooms:
         for file in sorted((root / room).rglob("*.py")):
