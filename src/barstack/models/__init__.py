@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     )
     from .pretrained.timesfm import TimesFM
     from .regimes import DetectedRegimes, RegimeDetector, detect_regime
+    from .regimes.hmm import RegimeHMM
+    from .regimes.jump import RegimeJump
     from .regimes.rules import RegimeRules
     from .wrappers.per_ticker import PerTicker
     from .wrappers.reptile import Reptile
@@ -63,6 +65,8 @@ _LAZY = {
     ),
     "pretrained.timesfm": ("TimesFM",),
     "regimes": ("DetectedRegimes", "RegimeDetector", "detect_regime"),
+    "regimes.hmm": ("RegimeHMM",),
+    "regimes.jump": ("RegimeJump",),
     "regimes.rules": ("RegimeRules",),
     "wrappers.per_ticker": ("PerTicker",),
     "wrappers.reptile": ("Reptile",),
@@ -109,6 +113,8 @@ __all__ = [
     "PerTicker",
     "RandomForest",
     "RegimeDetector",
+    "RegimeHMM",
+    "RegimeJump",
     "RegimeRules",
     "Reptile",
     "Ridge",

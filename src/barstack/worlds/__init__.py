@@ -2,6 +2,7 @@
 
 from ._likeness import Likeness, likeness
 from ._noise import NOISES, Noise
+from ._regimes import RegimeTruth
 from ._store import store, stored, table_of
 from ._truth import Estimate, Figure, Realised, Truth
 from ._world import WORLDS, Made, World, register
@@ -17,6 +18,7 @@ __all__ = [
     "Noise",
     "Planted",
     "Realised",
+    "RegimeTruth",
     "Truth",
     "World",
     "likeness",

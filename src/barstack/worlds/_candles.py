@@ -17,7 +17,7 @@ WICK_SLOPE = 0.75  # of ln(lower wick / upper wick) on `wick`
 VOLUME_SPREAD = 0.4  # of ln(volume) on `volume`
 _REGIME_VOLUME = 0.7  # typical distance of ln(volume) from its middle where volume shows regimes
 _COLUMNS = ("wick", "volume", "regime", "move", "v", "scale")
-_DRIFT_SHARE = 0.004  # of a bar's variance, between the previous close and its open
+DRIFT_SHARE = 0.004  # of a bar's variance, between the previous close and its open
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ def candles(
     """
     n = times.bars
     _, night, _ = times.scale(noise)
-    before_open = np.where(times.first, night, _DRIFT_SHARE)
+    before_open = np.where(times.first, night, DRIFT_SHARE)
     records = times.records[:n].copy()
     _draw(
         records,

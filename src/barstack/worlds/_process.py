@@ -43,6 +43,7 @@ class Process(Spec):
 
     about_signal: ClassVar[str] = "none"
     regimes_show: ClassVar[bool] = False  # whether volume shows the regime, noise regimes or not
+    regimes_hide: ClassVar[bool] = False  # whether volume shows no regime, though there is one
     follows_leader: ClassVar[bool] = False  # whether the first symbol leads the others
 
     @field_validator("noise", mode="before")
@@ -74,6 +75,11 @@ class Process(Spec):
         if isinstance(self.symbols, int):
             return tuple(f"W{number:04d}" for number in range(1, self.symbols + 1))
         return self.symbols
+
+    @property
+    def volume_shows_regimes(self) -> bool:
+        """Whether a bar's volume says for certain in which regime it is."""
+        return self.regimes_show or (self.noise.regime_ratio > 1 and not self.regimes_hide)
 
     @property
     def horizon_names(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from barstack.core.times import ClosedAt, parse_duration
 from ._candles import candles
 from ._noise import Streams
 from ._process import Process
+from ._regimes import RegimeTruth, regime_truth
 from ._truth import Truth
 
 _LARGEST_EXPECTED = 0.4  # of the price, in one bar; noise takes half of it at most
@@ -63,6 +64,34 @@ class World(Process):
         """The truth about some symbols, without making their bars."""
         return self._truth({symbol: self.forecast_of(symbol)[1] for symbol in symbols})
 
+    def regimes_of(self, symbol: str) -> RegimeTruth:
+        """The regime of each bar of a symbol, and what the bars so far say of it.
+
+        Raises `ConfigError` for a world without regimes.
+
+        >>> from barstack.worlds import WORLDS
+        >>> truth = WORLDS.parse({"world": "hidden_regimes", "bars": 4000}).regimes_of("W0001")
+        >>> truth.filtered.shape, bool(truth.balanced_accuracy(truth.filtered) > 0.9)
+        ((4000, 2), True)
+        """
+        if not self.regimes_show and self.noise.regime_ratio == 1:
+            raise ConfigError(
+                f"World {self.registered_as and self.registered_as[1]!r} has no regimes. Set "
+                "noise: {regime_ratio: 2}, or choose hidden_regimes."
+            )
+        bars, times = self.bars_of(symbol), self.bar_times()
+        own, _, expected = self.forecast_of(symbol)
+        return regime_truth(
+            self.noise,
+            own,
+            bars,
+            expected[: len(bars)],
+            times.first[: len(bars)],
+            times.scale(self.noise)[1][: len(bars)],
+            price=self.price,
+            shown=self.volume_shows_regimes,
+        )
+
     def _make(self, symbol: str) -> tuple[Bars, Floats]:
         own, forecast, expected = self.forecast_of(symbol)
         if (most := float(np.abs(expected).max())) >= _LARGEST_EXPECTED:
@@ -78,7 +107,7 @@ class World(Process):
             Streams(self.seed, symbol),
             price=self.price,
             shares=self.volume,
-            regimes_show=self.regimes_show or self.noise.regime_ratio > 1,
+            regimes_show=self.volume_shows_regimes,
         )
         return Bars(symbol, parse_duration(self.bar), records), forecast
 

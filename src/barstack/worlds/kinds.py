@@ -39,6 +39,29 @@ class RegimeVolatility(World):
     noise: Noise = NOISES["regimes"]
 
 
+@register("hidden_regimes")
+class HiddenRegimes(World):
+    """Calm and turbulent regimes that volume does not show: only how far prices move tells.
+
+    Prices given the regime are Gaussian moves with the wicks of their volatility, so that the
+    exact filter is known: `regimes_of`. Other ingredients of noise would end that.
+    """
+
+    noise: Noise = Noise(regime_ratio=2.0, regime_bars=200)
+
+    regimes_hide = True
+
+    @model_validator(mode="after")
+    def _filter_is_known(self) -> Self:
+        noise = self.noise
+        if noise.arch or noise.tails or noise.jumps or noise.volume_link or noise.regime_ratio == 1:
+            raise ConfigError(
+                "hidden_regimes has Gaussian moves of two levels, so that its filter is known. Set "
+                "noise.regime_ratio above 1 and leave arch, tails, jumps and volume_link out."
+            )
+        return self
+
+
 @register("seasonal")
 class Seasonal(World):
     """Volatility and volume high at the open and the close, or in New York's morning."""

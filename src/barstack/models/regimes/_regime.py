@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +14,7 @@ from barstack.core.forecast import REGIMES, Target, Task
 from barstack.datasets import Inputs
 from barstack.features import Feature, FeatureSet
 
-from .._arrays import check_width
+from .._arrays import check_width, require
 from .._model import Model
 
 TASKS: tuple[Task, ...] = ("regime",)
@@ -41,7 +43,7 @@ class RegimeDetector(Model):
     def features(self) -> tuple[Feature, ...]:
         """The features that it looks at, in the order of its columns."""
 
-    @property
+    @cached_property
     def feature_set(self) -> FeatureSet:
         """The same as a set, which computes tables and makes streams."""
         return FeatureSet(features=self.features)
@@ -55,7 +57,21 @@ class RegimeDetector(Model):
         """(n_states,) place in `REGIMES` of what each state is called; no two are called alike."""
 
     def predict(self, learned: Any, inputs: Inputs, target: Target) -> Floats:
-        check_width(len(self.features), inputs.table)
+        check_width(len(self.feature_set.features), inputs.table)
         found = np.zeros((len(inputs), 1, len(REGIMES)))
         found[:, 0, self.names(learned)] = self.states(learned, inputs)
         return found
+
+
+def windows_of(inputs: Inputs, lookback: int) -> tuple[Floats, Rows]:
+    """The table, and the rows in it; of one row the rows up to it alone, as a stream has more."""
+    if len(inputs.rows) != 1:
+        return inputs.table, inputs.rows
+    last = int(inputs.rows[0])
+    return inputs.table[last - lookback + 1 : last + 1], np.array([lookback - 1])
+
+
+def require_names(file: Path, names: Rows) -> None:
+    """`ArtifactError` unless they are places in `REGIMES`, in rising order."""
+    inside = names[0] >= 0 and names[-1] < len(REGIMES)
+    require(file, inside and (np.diff(names) > 0).all(), "a state has no name of its own")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from math import exp, log, sqrt
+from math import log
 from pathlib import Path
 
 import numpy as np
-from numba import njit
 from pydantic import Field
 
 from barstack.core.arrays import Floats, Rows
@@ -17,9 +16,9 @@ from barstack.features import Feature
 from .._arrays import check_width, read_arrays, require, write_arrays
 from .._model import register
 from ._regime import TASKS, RegimeDetector
+from ._rules_kernel import by_rules
 
 _LEAST = 1e-12  # of a volatility that is divided by
-_FARTHEST = 50.0  # of a score, beyond which a probability is 0 or 1
 
 
 @register("regime_rules", family="regime", tasks=TASKS)
@@ -56,14 +55,14 @@ class RegimeRules(RegimeDetector):
 
     def fit(self, train: Samples, stop: Samples | None, target: Target, seed: int) -> Floats:
         """(1,) the typical volatility of a bar."""
-        check_width(len(self.features), train.table)
+        check_width(len(self.feature_set.features), train.table)
         return np.array([max(float(np.median(train.table[train.rows, 1])), _LEAST)])
 
     def states(self, learned: Floats, inputs: Inputs) -> Floats:
         found = np.empty((len(inputs), len(REGIMES)))
         bars = (float(self.trend_bars), float(self.fall_bars))
         at = (self.trend, log(self.high), self.crash, self.softness)
-        _by_rules(inputs.table, inputs.rows, float(learned[0]), bars, at, found)
+        by_rules(inputs.table, inputs.rows, float(learned[0]), bars, at, found)
         return found
 
     def names(self, learned: Floats) -> Rows:
@@ -77,36 +76,3 @@ class RegimeRules(RegimeDetector):
         found: Floats = read_arrays(file, volatility="float64 1")["volatility"]
         require(file, found[0] >= _LEAST, "a volatility is not above 0")
         return found
-
-
-@njit(cache=True)
-def _above(value: float, threshold: float, width: float) -> float:
-    """The logistic function: one half at the threshold."""
-    score = (value - threshold) / width
-    return 1.0 / (1.0 + exp(-min(max(score, -_FARTHEST), _FARTHEST)))
-
-
-@njit(cache=True)
-def _by_rules(table, rows, typical, bars, at, found):  # type: ignore[no-untyped-def]
-    """Fill (n_rows, 6) probabilities in the order of REGIMES; they sum to one."""
-    trend_bars, fall_bars = bars
-    trend_at, high_at, crash_at, softness = at
-    for i in range(len(rows)):
-        moved, volatility, drawdown = table[rows[i], 0], table[rows[i], 1], table[rows[i], 2]
-        now = max(volatility, 1e-3 * typical)
-        trend = moved / (now * sqrt(trend_bars))
-        ratio = log(now / typical)
-        fall = -drawdown / (typical * sqrt(fall_bars))
-        crash = _above(fall, crash_at, softness * crash_at)
-        up = _above(trend, trend_at, softness * trend_at)
-        down = _above(-trend, trend_at, softness * trend_at)
-        high = _above(ratio, high_at, softness * high_at)
-        low = _above(-ratio, high_at, softness * high_at)
-        rest = 1.0 - crash
-        flat = rest * (1.0 - up - down)
-        found[i, 0] = rest * up
-        found[i, 1] = rest * down
-        found[i, 2] = flat * (1.0 - high - low)
-        found[i, 3] = flat * high
-        found[i, 4] = flat * low
-        found[i, 5] = crash
