@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from barstack.core.arrays import Array, Floats
+from barstack.core.arrays import Array, Floats, Ints
 from barstack.core.errors import ConfigError
 from barstack.core.forecast import Task
 from barstack.core.registry import SpecRegistry
@@ -70,6 +70,20 @@ class Ensemble(Spec):
         raise ConfigError(
             f"Ensemble {name} cannot learn on from new rows alone. Fit it again on all rows."
         )
+
+    def follow(self, learned: Any, known: Stacked, counts: Ints, stacked: Stacked) -> Floats | None:
+        """Forecasts of decisions, each after `update` with what was known by then; all at once.
+
+        The same to the bit as `update` and `predict` in turn, which is what is done where this
+        returns None.
+
+        Parameters
+        ----------
+        known : rows in the order in which their labels became known
+        counts : (n_rows,) rising; how many of these were known by each decision
+        stacked : the decisions, without outcomes
+        """
+        return None
 
     def weights(self, learned: Any) -> Floats | None:
         """(n_horizons, n_members) how much each member counts; None where that is no one number."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from barstack.core.arrays import Array, Floats, Rows
+from barstack.core.arrays import Array, Floats, Ints, Rows
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Forecast, Target, concatenate, uncrossed
 from barstack.core.parts import Calling, broken, built_in, forecasts, numbers
@@ -57,6 +57,29 @@ class FittedEnsemble:
         through = max(self.trained_through, stacked.all_known_at.max())
         learned = _not_none(self.ensemble, "update", learned)
         return replace(self, learned=learned, trained_through=through)
+
+    def follow(self, known: Stacked, counts: Ints, stacked: Stacked) -> Floats:
+        """(n_rows, n_horizons, n_outputs), each row after `update` with the first rows of `known`.
+
+        counts  (n_rows,) rising, of how many of them
+        """
+        with Calling(self.ensemble, "follow"):
+            found = self.ensemble.follow(self.learned, known, counts, stacked.without_outcomes())
+        if found is None:
+            return self._in_turn(known, counts, stacked)
+        if not built_in(self.ensemble):
+            found = forecasts(self.ensemble, "follow", found, len(stacked), stacked.target)
+        return uncrossed(found, stacked.target)
+
+    def _in_turn(self, known: Stacked, counts: Ints, stacked: Stacked) -> Floats:
+        values, done, fitted = [], 0, self
+        times, starts = np.unique(counts, return_index=True)
+        for count, rows in zip(times, np.split(np.arange(len(stacked)), starts[1:]), strict=True):
+            if count > done:
+                fitted = fitted.update(known.take(np.arange(done, count)))
+                done = count
+            values.append(fitted.predict(stacked.take(rows)))
+        return np.concatenate(values)
 
     def weights(self, target: Target) -> dict[str, dict[str, float]]:
         """Weight of each member at each horizon; empty where members have no fixed weights."""
@@ -194,16 +217,11 @@ def _online(
     """
     known_at, decided_at = stacked.all_known_at, stacked.decisions.decided_at
     later = later[np.argsort(known_at[later], kind="stable")]
-    times, starts = np.unique(decided_at[test], return_index=True)
-    known = np.searchsorted(known_at[later], times, side="right")
-    values, through, done = [], [], 0
-    for rows, count in zip(np.split(test, starts[1:]), known, strict=True):
-        if count > done:
-            fitted = fitted.update(stacked.take(later[done:count]))
-            done = count
-        values.append(fitted.predict(stacked.take(rows)))
-        through.append(np.full(len(rows), fitted.trained_through))
-    return np.concatenate(values), TrainedThrough(np.concatenate(through))
+    counts = np.searchsorted(known_at[later], decided_at[test], side="right")
+    later = later[: counts.max()]
+    through = np.concatenate([[fitted.trained_through], known_at[later]])
+    values = fitted.follow(stacked.take(later), counts, stacked.take(test))
+    return values, TrainedThrough(np.maximum.accumulate(through)[counts])
 
 
 def _check_context(ensemble: Ensemble, stacked: Stacked) -> None:

@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from barstack.core.arrays import Floats, Rows
 from barstack.core.decisions import Decisions
-from barstack.core.forecast import LEVELS, Target, Task
+from barstack.core.forecast import LEVELS, REGIMES, Target, Task
 from barstack.core.times import DecidedAt, KnownAt, TrainedThrough
 from barstack.ensembles import Ensemble, Stacked
 
@@ -24,7 +24,7 @@ _STEP = _HOUR // 2
 def small_stacked(task: Task, rows: int = 500) -> Stacked:
     """Forecasts of four members with outcomes; the first member is good, the last is noise.
 
-    Two symbols, two horizons, three folds, and two columns of context `features`.
+    Two symbols, two horizons, three folds, two columns of context `features`, and `regimes`.
     """
     rng = np.random.default_rng(0)
     target = Target(task, ("1h", "4h"), LEVELS if task == "quantiles" else ())
@@ -45,6 +45,7 @@ def small_stacked(task: Task, rows: int = 500) -> Stacked:
         scores: Floats = np.stack([-signal, np.zeros_like(signal), signal], axis=-1)
         forecasts = np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
         labels = np.digitize(y, [-0.5, 0.5]).astype(np.float64)
+    regimes = rng.dirichlet(np.full(len(REGIMES), 0.3), rows)
     decided_at = DecidedAt(_BEGINS + _STEP * (np.arange(rows) // 2))
     found = Stacked(
         ("good", "fair", "poor", "noise"),
@@ -56,7 +57,10 @@ def small_stacked(task: Task, rows: int = 500) -> Stacked:
         labels,
         KnownAt(decided_at[:, None] + np.array([1, 4]) * _HOUR),
         returns,
-        context={"features": np.column_stack([rng.normal(size=rows), truth[:, 0]])},
+        context={
+            "features": np.column_stack([rng.normal(size=rows), truth[:, 0]]),
+            "regimes": regimes,
+        },
     )
     for array in (found.forecasts, labels, found.known_at, returns, *found.context.values()):
         assert array is not None
@@ -157,6 +161,22 @@ def check_updates(ensemble: Ensemble, task: Task) -> None:
     np.testing.assert_array_equal(found, ensemble.predict(at_once, stacked))
 
 
+def check_follows(ensemble: Ensemble, task: Task) -> None:
+    """Many decisions at once, each with what was known by then, give the bits of one by one."""
+    if not ensemble.updates:
+        return
+    learned, stacked = _fitted(ensemble, task)
+    known, decisions = small_stacked(task).take(_later()), stacked.take(_later())
+    counts = np.sort(np.random.default_rng(2).integers(0, len(known) + 1, len(decisions)))
+    found = ensemble.follow(learned, known, counts, decisions)
+    if found is None:
+        return
+    for row, count in enumerate(counts):
+        now = learned if not count else ensemble.update(learned, known.take(np.arange(count)))
+        alone = ensemble.predict(now, decisions.take(np.array([row])))
+        np.testing.assert_array_equal(found[row], alone[0])
+
+
 def check_explains(ensemble: Ensemble, task: Task) -> None:
     """Each array of an explanation has a row for each forecast."""
     learned, stacked = _fitted(ensemble, task)
@@ -176,5 +196,6 @@ ENSEMBLE_CHECKS = (
     check_fit_repeats,
     check_saves_and_loads,
     check_updates,
+    check_follows,
     check_explains,
 )
