@@ -74,8 +74,8 @@ def test_run(barstack: Barstack, tmp_path: Path, study_file: StudyFile) -> None:
     again = barstack("run", file, "--runs", runs, "--json")
     assert set(again.json) == {
         "run", "folder", "report", "artifact", "verdict", "task", "n_decisions",
-        "ensembles", "members", "naive", "steps", "findings", "audits", "confusions",
-            "contradictions",
+        "ensembles", "members", "benchmarks", "naive", "gains", "steps", "findings", "audits",
+        "confusions", "contradictions",
     }  # fmt: skip
     assert Path(again.json["report"]).is_file()
     assert {step["how"] for step in again.json["steps"]} == {"made", "reused"}
@@ -87,12 +87,13 @@ def test_leaderboard(barstack: Barstack, finished: Run) -> None:
     lines = shown.out.splitlines()
     assert max(map(len, lines)) <= 80
     assert "…" not in shown.out
-    for name in ("nnls", "average", "ridge", "strong", "historical_mean", "luck"):
+    for name in ("nnls", "average", "ridge", "strong", "best_so_far", "historical_mean", "luck",
+                 "equal weights %"):  # fmt: skip
         assert name in shown.out
     one = barstack("leaderboard", finished.folder, "--horizon", "4bars", "--json").json
-    assert set(one) == {"audits", "confusions", "contradictions", "scores", "verdict"}
+    assert set(one) == {"audits", "confusions", "contradictions", "gains", "scores", "verdict"}
     assert {score["horizon"] for score in one["scores"]} == {"4bars"}
-    assert len(one["scores"]) == 8
+    assert len(one["scores"]) == 9
 
 
 def test_compare(barstack: Barstack, finished: Run, tmp_path: Path) -> None:

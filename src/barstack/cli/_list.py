@@ -87,6 +87,6 @@ def _registered(kind: str) -> list[dict[str, Any]]:
     rows = []
     for name in registry.names():
         spec = registry.get(name)
-        facts = {"tasks": ", ".join(spec.tasks)} if kind == "models" else {}
+        facts = {"tasks": ", ".join(spec.tasks)} if kind in ("models", "ensembles") else {}
         rows.append({"name": name, **facts, "about": summary(spec)})
     return rows

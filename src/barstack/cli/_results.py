@@ -103,18 +103,20 @@ def leaderboard(
     """Scores of everything a run tried, with standard errors, and its verdict."""
     from barstack.experiments import judged_now  # noqa: PLC0415
 
-    from ._show import leaderboard_table, show_verdict  # noqa: PLC0415
+    from ._show import gains_table, leaderboard_table, show_verdict  # noqa: PLC0415
 
     found = judged_now(run)
     horizon = None if horizon is None else found.evaluation.horizon_called(horizon)
     if as_json:
         content = found.to_json()
         shown = {name: content[name] for name in ("verdict", "audits", "contradictions")}
-        for name in ("scores", "confusions"):
+        for name in ("scores", "confusions", "gains"):
             shown[name] = [each for each in content[name] if horizon in (None, each["horizon"])]
         print_json(shown)
         return
     stdout().print(leaderboard_table(found.evaluation, found.verdict.trials, horizon))
+    if (gains := gains_table(found.evaluation, horizon)) is not None:
+        stdout().print(gains)
     show_verdict(found.verdict, stdout())
 
 

@@ -14,7 +14,15 @@ from rich.text import Text
 from barstack.core.forecast import Forecast
 from barstack.core.horizon import Horizon
 from barstack.core.times import iso
-from barstack.evaluation import Evaluation, Score, Verdict, adjusted_p_value
+from barstack.evaluation import (
+    BEST_SO_FAR,
+    EQUAL_WEIGHTS,
+    Evaluation,
+    Gain,
+    Score,
+    Verdict,
+    adjusted_p_value,
+)
 from barstack.experiments import Run
 
 from ._tables import right, table
@@ -36,9 +44,33 @@ def show_run(run: Run, console: Console) -> None:
         "edge   mean profit of a bar after costs, beyond a steady position\n"
         "luck   p-value: how often luck alone does as well, all trials counted",
     )
+    if (gains := gains_table(run.evaluation)) is not None:
+        console.print()
+        console.print(gains)
+        console.print("*      distinguished from no difference, all ensembles counted (Holm)")
     show_verdict(run.verdict, console)
     console.print(f"  report    {run.folder / 'report.html'}", soft_wrap=True)
     console.print(f"  artifact  {run.folder / 'artifact'}", soft_wrap=True)
+
+
+def gains_table(evaluation: Evaluation, horizon: str | None = None) -> Table | None:
+    """Whether each ensemble beats what is simpler; None of an older evaluation, without gains."""
+    names = {EQUAL_WEIGHTS: "equal weights %", BEST_SO_FAR: "best so far %"}
+    gains = {(g.ensemble, g.horizon, g.against): g for g in evaluation.gains}
+    shown = table("lower loss than", *map(right, names.values()))
+    for each in (each for each in evaluation.horizons if horizon in (None, each)):
+        rows = [name for name, at, against in gains if at == each and against == EQUAL_WEIGHTS]
+        if rows:
+            shown.add_row(f"{Horizon.parse(each).in_words} ahead", style="bold cyan")
+        for name in rows:
+            found = [gains[name, each, against] for against in names]
+            shown.add_row(f" {name}", *map(gain_cell, found))
+    return shown if shown.row_count else None
+
+
+def gain_cell(gain: Gain) -> str:
+    """A gain in %, with its standard error, and a star where it is distinguished from none."""
+    return plus_minus(gain.gain, gain.gain_se, 100, 2) + ("*" if gain.distinguished else " ")
 
 
 def show_verdict(verdict: Verdict, console: Console) -> None:
@@ -49,7 +81,7 @@ def show_verdict(verdict: Verdict, console: Console) -> None:
 
 
 def leaderboard_table(evaluation: Evaluation, trials: int, horizon: str | None = None) -> Table:
-    """All forecasters at each horizon: ensembles, members, then naive forecasts."""
+    """All forecasters at each horizon: ensembles, members, the best so far, naive forecasts."""
     fit = _FITS.get(evaluation.task, "log loss")
     span = f"{evaluation.first_at[:10]} to {evaluation.last_at[:10]}"
     shown = table(
@@ -90,7 +122,7 @@ def _row(score: Score, fit: str, trials: int) -> tuple[str, ...]:
 
 
 def _style(score: Score) -> str:
-    return {"ensemble": "bold", "member": "", "naive": "italic"}[score.role]
+    return {"ensemble": "bold", "member": "", "benchmark": "italic", "naive": "italic"}[score.role]
 
 
 def plus_minus(value: float | None, error: float | None, scale: float, digits: int) -> str:

@@ -1,5 +1,17 @@
 """Evaluation: scores, standard errors, profit after costs, and the verdict."""
 
+from ._combining_findings import (
+    BEST_SO_FAR,
+    EQUAL_WEIGHTS,
+    Choice,
+    Contribution,
+    Diversity,
+    FoldGain,
+    Gain,
+    Importance,
+    RegimeWeights,
+    Stability,
+)
 from ._comparison import Compared, Comparison, compare
 from ._evaluate import evaluate
 from ._findings import (
@@ -17,26 +29,38 @@ from ._findings import (
     Score,
     Weights,
 )
+from ._recombined import CombinedScore, score_combined
 from ._verdict import HorizonVerdict, Verdict, adjusted_p_value, judge, leaderboard
 from .audit import Leak, assert_causal, find_leaks
 
 __all__ = [
+    "BEST_SO_FAR",
+    "EQUAL_WEIGHTS",
     "CalibrationBin",
+    "Choice",
+    "CombinedScore",
     "Compared",
     "Comparison",
     "Confusion",
+    "Contribution",
     "Correlation",
     "Coverage",
+    "Diversity",
     "Doubt",
     "Equity",
     "Evaluation",
     "Evidence",
     "Fan",
     "FoldAccuracy",
+    "FoldGain",
+    "Gain",
     "HorizonVerdict",
+    "Importance",
     "Leak",
     "LevelShare",
+    "RegimeWeights",
     "Score",
+    "Stability",
     "Verdict",
     "Weights",
     "adjusted_p_value",
@@ -46,4 +70,5 @@ __all__ = [
     "find_leaks",
     "judge",
     "leaderboard",
+    "score_combined",
 ]

@@ -18,15 +18,17 @@ from barstack.labels import LabelTable
 from barstack.portfolio import side_of
 from barstack.tracking import OutOfFold
 
+from ._combining_findings import BEST_SO_FAR
 from ._findings import Role
 from ._naive import naive_forecasts
 from ._profit import HeldBars, held_bars
+from ._references import best_so_far
 from ._standard_errors import TimeBlocks, blocks_of, overlap_of
 
 
 @dataclass(frozen=True, eq=False)
 class Forecaster:
-    """Anything to be judged: a member, an ensemble or a naive forecast.
+    """Anything to be judged: a member, an ensemble, or what they must beat.
 
     signal  (n_rows, n_horizons) positive for up
     values  (n_rows, n_horizons, n_outputs), or None for a forecast of direction only
@@ -61,43 +63,57 @@ class FoldRows:
     blocks: TimeBlocks
 
 
-@dataclass(frozen=True, eq=False)
-class HorizonCase:
-    """What is realised at one horizon, for its rows with a known label.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Outcomes:
+    """What is realised at one horizon, of rows whose label is known.
 
     Attributes
     ----------
-    known
-        (n_rows,) rows of the case whose label is known, and not missing; n_known of them.
+    name
+        Of the horizon.
     y, returns
         (n_known,) labels, and the returns behind them.
-    baseline
-        (n_known, n_outputs) the historical mean, shares or quantiles.
-    return_ranks
+    decided_at
         (n_known,)
     overlap
         Decision times that nearly every label spans at most.
     blocks
         Of time, long against the labels. Of known rows alone, as `compare` sees no others: one
         figure has one error.
+    """
+
+    name: str
+    y: Floats
+    returns: Floats
+    decided_at: Times
+    overlap: int
+    blocks: TimeBlocks
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HorizonCase(Outcomes):
+    """The same within a case, with what else its rows are judged by.
+
+    Attributes
+    ----------
+    known
+        (n_rows,) rows of the case whose label is known, and not missing; n_known of them.
+    baseline
+        (n_known, n_outputs) the historical mean, shares or quantiles.
+    return_ranks
+        (n_known,)
     folds
         Those that have any known row.
     closed_at, held
         Closes of all bars over which anything is held, and the symbols' own.
     """
 
-    name: str
     known: Bools
-    y: Floats
-    returns: Floats
     baseline: Floats
     return_ranks: Floats
-    overlap: int
-    blocks: TimeBlocks
     folds: list[FoldRows]
     closed_at: Times
     held: list[HeldBars]
-    decided_at: Times
 
     @property
     def separate_labels(self) -> float:
@@ -156,18 +172,20 @@ def _at_horizon(
         times = decided_at[own]
         blocks = blocks_of(times, overlap)
         folds.append(FoldRows(int(number), iso(times.min()), iso(times.max()), own, blocks))
+    closed_at, held = held_bars(panel, decisions, known_at)
     return HorizonCase(
-        name,
-        known,
-        y[known],
-        returns,
-        past[known, place],
-        ranks_of(returns),
-        overlap,
-        blocks_of(decided_at, overlap),
-        folds,
-        *held_bars(panel, decisions, known_at),
-        decided_at,
+        name=name,
+        y=y[known],
+        returns=returns,
+        decided_at=decided_at,
+        overlap=overlap,
+        blocks=blocks_of(decided_at, overlap),
+        known=known,
+        baseline=past[known, place],
+        return_ranks=ranks_of(returns),
+        folds=folds,
+        closed_at=closed_at,
+        held=held,
     )
 
 
@@ -179,19 +197,26 @@ def all_forecasters(
     rows: Rows,
     past: Floats,
 ) -> list[Forecaster]:
-    """Ensembles, then members, then naive forecasts, all on the same rows.
+    """Ensembles, then members, the best of them so far, then naive forecasts, on the same rows.
 
-    past  (n_rows, n_horizons, n_outputs) as `baseline` has it
+    Parameters
+    ----------
+    members
+        With their labels.
+    past
+        (n_rows, n_horizons, n_outputs) as `baseline` has it
     """
     rule = None if labels.side is None else labels.side[rows]
     made = [_learner(name, "ensemble", each.forecast, rule) for name, each in ensembles.items()]
     shared = members.decisions.find(decisions)
     assert members.trained_through is not None  # of forecasts out of fold
+    through = TrainedThrough(members.trained_through[shared])
     for place, name in enumerate(members.members):
-        through = TrainedThrough(members.trained_through[shared])
-        values = members.member(place)[shared]
-        forecast = Forecast(decisions, members.target, values, through)
+        forecast = Forecast(decisions, members.target, members.member(place)[shared], through)
         made.append(_learner(name, "member", forecast, rule))
+    best, _ = best_so_far(members)
+    forecast = Forecast(decisions, members.target, best[shared], through)
+    made.append(_learner(BEST_SO_FAR, "benchmark", forecast, rule))
     for naive in naive_forecasts(labels, rows, past):
         side = side_of(naive.signal, rule)
         made.append(Forecaster(naive.name, "naive", naive.signal, naive.values, side))

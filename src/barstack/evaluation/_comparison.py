@@ -17,6 +17,7 @@ from barstack.core.horizon import Horizon
 
 from . import _metrics as metrics
 from ._findings import Correlation
+from ._gains import ic_difference
 from ._scores import ic_se
 from ._standard_errors import TimeBlocks, blocks_of, jackknife_se, overlap_of, reach
 
@@ -179,12 +180,8 @@ def _entry(
     name: str, signal: Floats, best: Floats, realised: Floats, blocks: TimeBlocks
 ) -> Compared:
     hits, ic = metrics.hits(signal, realised), metrics.ic(signal, realised)
-    accuracy, behind = metrics.mean(hits), metrics.ic(best, realised) - ic
-    both = [metrics.ic_terms(each, realised) for each in (best, signal)]
-
-    def difference(sums: Floats) -> Floats:
-        half = sums.shape[1] // 2
-        return metrics.ic_of_sums(sums[:, :half]) - metrics.ic_of_sums(sums[:, half:])
+    accuracy = metrics.mean(hits)
+    behind, behind_se = ic_difference(best, signal, realised, blocks)
 
     def error(value: float, statistic: Callable[[Floats], Floats], terms: Floats) -> float | None:
         return jackknife_se(statistic, terms, blocks) if np.isfinite(value) else None
@@ -195,8 +192,8 @@ def _entry(
         error(accuracy, metrics.mean_of_sums, metrics.mean_terms(hits)),
         _present(ic),
         ic_se(signal, realised, blocks) if np.isfinite(ic) else None,
-        _present(behind),
-        error(behind, difference, np.hstack(both)),
+        behind,
+        behind_se,
         reach(blocks.count),
     )
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from barstack.bars import Panel
-from barstack.core.forecast import Target
-from barstack.core.times import Times, format_duration, iso
+from barstack.core.times import KnownAt, Times, format_duration, iso
 from barstack.ensembles import FittedEnsemble, Stacked
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable
 from barstack.tracking import OutOfFold
 
-from . import _metrics as metrics
 from ._case import Case, Forecaster, all_forecasters, make_case
-from ._findings import Correlation, Evaluation, Evidence, FoldName, Score, Weights
+from ._combining import combining
+from ._diversity import correlations, plain
+from ._findings import Correlation, Evaluation, Evidence, FoldName, Score
 from ._naive import baseline
 from ._plausible import contradictions, doubts
 from ._profit import YEAR_DAYS, NetEdge, Profit, equity_of, net_edge, profit_of
@@ -72,8 +73,9 @@ def evaluate(
     rows = labels.decisions.find(decisions)
     past = baseline(labels, rows)
     case = make_case(panel, labels, first, rows, past, cost_bps)
+    members = labelled(members, labels)
     forecasters = all_forecasters(labels, members, ensembles, decisions, rows, past)
-    learners = [each for each in forecasters if each.role != "naive"]
+    learners = [each for each in forecasters if each.role in ("ensemble", "member")]
     horizons = range(len(case.horizons))
     profits = {
         (each.name, h): profit_of(
@@ -113,14 +115,25 @@ def evaluate(
         ],
         calibration=[found for each, h in learned for found in calibration_of(case, each, h)],
         correlations=[_correlation(case, forecasters, h) for h in horizons],
-        weights=_weights(fitted, case.target),
         confusions=[
             confusion_of(case, each, h)
             for h in horizons
             for each in forecasters
             if classifies(case, each, h)
         ],
+        **combining(case, members, ensembles, fitted, forecasters),
         **(_quantile_findings(case, forecasters) if case.target.levels else {}),
+    )
+
+
+def labelled(members: Stacked, labels: LabelTable) -> Stacked:
+    """With the labels of their decisions."""
+    at = labels.decisions.find(members.decisions)
+    return replace(
+        members,
+        y=labels.values[at],
+        known_at=KnownAt(labels.known_at[at]),
+        returns=labels.returns[at],
     )
 
 
@@ -157,19 +170,6 @@ def _bars_a_year(time: Times) -> float:
 
 def _correlation(case: Case, forecasters: list[Forecaster], horizon: int) -> Correlation:
     members = [each for each in forecasters if each.role == "member"]
-    matrix: list[list[float | None]] = []
-    for one in members:
-        row = [metrics.ic(one.signal[:, horizon], two.signal[:, horizon]) for two in members]
-        matrix.append([value if np.isfinite(value) else None for value in row])
-    return Correlation(case.target.horizons[horizon], [each.name for each in members], matrix)
-
-
-def _weights(
-    fitted: Mapping[str, Mapping[FoldName, FittedEnsemble]], target: Target
-) -> list[Weights]:
-    return [
-        Weights(name, horizon, fold, weights)
-        for name, by_fold in fitted.items()
-        for fold, each in by_fold.items()
-        for horizon, weights in each.weights(target).items()
-    ]
+    signals = np.stack([each.signal[:, horizon] for each in members], axis=1)
+    names = [each.name for each in members]
+    return Correlation(case.target.horizons[horizon], names, plain(correlations(signals)))

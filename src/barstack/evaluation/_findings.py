@@ -10,7 +10,19 @@ from typing import Any, Literal
 from barstack.core.errors import ConfigError, StorageError, did_you_mean
 from barstack.core.horizon import Horizon
 
-Role = Literal["ensemble", "member", "naive"]
+from ._combining_findings import (
+    Choice,
+    Contribution,
+    Diversity,
+    FoldGain,
+    Gain,
+    Importance,
+    RegimeWeights,
+    Stability,
+)
+
+# A benchmark is what an ensemble must beat to be worth its trouble: the best member so far.
+Role = Literal["ensemble", "member", "benchmark", "naive"]
 FoldName = int | Literal["final"]  # before which something was fitted, or the fit on everything
 
 
@@ -298,6 +310,10 @@ class Evaluation:
         Of quantiles only.
     confusions
         Of classes only.
+    gains, fold_gains, choices
+        Whether ensembles are better than something simpler, and which member was best so far.
+    diversity, contributions, importances, regime_weights, stability
+        Of the members: how they differ, what each contributes, and what ensembles make of them.
     """
 
     task: str
@@ -324,6 +340,14 @@ class Evaluation:
     coverages: list[Coverage] = field(default_factory=list)
     fans: list[Fan] = field(default_factory=list)
     confusions: list[Confusion] = field(default_factory=list)
+    gains: list[Gain] = field(default_factory=list)
+    fold_gains: list[FoldGain] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
+    diversity: list[Diversity] = field(default_factory=list)
+    contributions: list[Contribution] = field(default_factory=list)
+    importances: list[Importance] = field(default_factory=list)
+    regime_weights: list[RegimeWeights] = field(default_factory=list)
+    stability: list[Stability] = field(default_factory=list)
 
     def horizon_called(self, text: str) -> str:
         """The name of the run's horizon that a text means, such as `1h` for `60min`."""
@@ -362,9 +386,24 @@ class Evaluation:
             "coverages": Coverage,
             "fans": Fan,
             "confusions": Confusion,
+            **_COMBINING,
         }
+        # Version 0.1 knew nothing of what is found on combining.
+        data = {**dict.fromkeys(_COMBINING, ()), **data}
         values = {each.name: data[each.name] for each in fields(cls)}
         return cls(**values | {n: [_made(kind, x) for x in data[n]] for n, kind in kinds.items()})
+
+
+_COMBINING: dict[str, Any] = {
+    "gains": Gain,
+    "fold_gains": FoldGain,
+    "choices": Choice,
+    "diversity": Diversity,
+    "contributions": Contribution,
+    "importances": Importance,
+    "regime_weights": RegimeWeights,
+    "stability": Stability,
+}
 
 
 def _made(kind: Any, content: Mapping[str, Any]) -> Any:

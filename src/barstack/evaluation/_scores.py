@@ -21,6 +21,7 @@ _CLASS_SCORES = {
     "balanced_accuracy": metrics.balanced_accuracy,
     "macro_f1": metrics.macro_f1,
 }
+_UNTRIED = ("benchmark", "naive")  # which nobody chose for what they earned
 _BINS = 8  # of a calibration
 _NEWEST = 120  # decisions of a fan
 _MOST_SYMBOLS = 8  # that have one, so that a report of hundreds stays small
@@ -90,7 +91,7 @@ def score_of(case: Case, each: Forecaster, place: int, net: NetEdge) -> Score:
         rank_ic=rank_ic if np.isfinite(rank_ic) else None,
         net_edge_bps=net.bps,
         net_edge_bps_se=net.bps_se,
-        p_value=None if each.role == "naive" or net.t_value is None else net.p_value,
+        p_value=None if each.role in _UNTRIED or net.t_value is None else net.p_value,
         reach=reach(horizon.blocks.count),
         net_edge_reach=reach(net.n_blocks),
         **found,

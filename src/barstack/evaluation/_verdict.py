@@ -17,6 +17,7 @@ import numpy as np
 
 from barstack.core.horizon import Horizon
 
+from ._combining_findings import BEST_SO_FAR, EQUAL_WEIGHTS
 from ._findings import Doubt, Evaluation, Evidence
 from .audit import AuditRecord
 
@@ -166,7 +167,12 @@ def _at_horizon(evidence: Evidence, trials: int) -> HorizonVerdict:
 
 
 def leaderboard(evaluation: Evaluation, trials: int) -> list[dict[str, Any]]:
-    """The scores as plain data, each with `p_adjusted`, its p-value for all trials made."""
+    """The scores as plain data, each with `p_adjusted`, its p-value for all trials made.
+
+    With an ensemble's gains against the best member so far and equal weights, such as
+    `gain_equal_weights`, and their p-values for all ensembles.
+    """
+    gains = {(g.ensemble, g.horizon, g.against): g for g in evaluation.gains}
     rows = []
     for score in evaluation.scores:
         row: dict[str, Any] = {}
@@ -174,6 +180,10 @@ def leaderboard(evaluation: Evaluation, trials: int) -> list[dict[str, Any]]:
             row[name] = value
             if name == "p_value":
                 row["p_adjusted"] = None if value is None else adjusted_p_value(value, trials)
+        for against in (BEST_SO_FAR, EQUAL_WEIGHTS):
+            gain = gains.get((score.name, score.horizon, against))
+            row[f"gain_{against}"] = None if gain is None else gain.gain
+            row[f"gain_{against}_p"] = None if gain is None else gain.p_adjusted
         rows.append(row)
     return rows
 

@@ -5,6 +5,7 @@ from ._audit import Audited, audit, audited
 from ._compare_runs import compare_runs, named_runs
 from ._engine import Done, Engine
 from ._fits import TrainingData, fit_fold
+from ._recombine import Recombination, Recombined, method_of, recombine
 from ._run import VIEWS, Run, run_study, view
 from ._study import Study
 from ._task import STAGES, Operation, Place, Task, Workspace, stage, tasks_of
@@ -20,6 +21,8 @@ __all__ = [
     "Judged",
     "Operation",
     "Place",
+    "Recombination",
+    "Recombined",
     "Run",
     "Study",
     "Task",
@@ -30,7 +33,9 @@ __all__ = [
     "compare_runs",
     "fit_fold",
     "judged_now",
+    "method_of",
     "named_runs",
+    "recombine",
     "run_study",
     "stage",
     "tasks_of",

@@ -25,7 +25,7 @@ def compare_runs(folders: Sequence[Path | str]) -> list[Comparison]:
     runs = [Path(folder) for folder in folders]
     ends = [f" ({label})" for label in _labels(runs)] if len(runs) > 1 else [""]
     tables = {
-        f"{file.parent.name}{end}": _read(file)
+        f"{file.parent.name}{end}": read_table(file)
         for run, end in zip(runs, ends, strict=True)
         for file in _files(run)
     }
@@ -77,7 +77,8 @@ def _files(run: Path) -> list[Path]:
     )
 
 
-def _read(file: Path) -> pl.DataFrame:
+def read_table(file: Path) -> pl.DataFrame:
+    """Forecasts with their outcomes, as `test.parquet` of a member or ensemble has them."""
     try:
         return pl.read_parquet(file, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import filecmp
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +16,12 @@ from barstack.bars.checks import Finding
 from barstack.core.files import new_folder
 from barstack.core.progress import Progress
 from barstack.core.registry import Registry
+from barstack.ensembles import Ensemble
 from barstack.evaluation import Evaluation, leaderboard
 from barstack.forecasting import GivenVerdict, TrainedEnsemble, write_verdict
 
 from ._engine import Done, Engine
+from ._recombine import Recombined, recombine
 from ._results import data_id
 from ._study import Study
 from ._trials import trials_of
@@ -110,6 +112,25 @@ class Run:
         frame = frame.sort_values(["_place", "_ic"], ascending=[True, False], na_position="last")
         return frame.drop(columns=["_place", "_ic"]).reset_index(drop=True)
 
+    def ensemble(
+        self, method: str | Ensemble, *, add: Sequence[str] = (), drop: Sequence[str] = ()
+    ) -> Recombined:
+        """The members combined in another way, from stored forecasts; a trial like any other.
+
+        Parameters
+        ----------
+        method
+            The name of an ensemble of the study or a registered one, or a recipe.
+        add
+            Further members: ensembles of this run, or RUN:NAME of another on the same bars, label
+            and split.
+        drop
+            Members to leave out.
+        """
+        named = method if isinstance(method, str) else (method.registered_as or ("", "own"))[1]
+        found = recombine(self.folder, {named: method}, add=add, drop=drop, engine=self._engine)
+        return found.asked[named]
+
     def to_json(self) -> dict[str, Any]:
         """What the command line prints with --json."""
         found = self.evaluation
@@ -126,7 +147,12 @@ class Run:
             "n_decisions": found.n_decisions,
             "ensembles": [score for score in scores if score["role"] == "ensemble"],
             "members": [score for score in scores if score["role"] == "member"],
+            "benchmarks": [score for score in scores if score["role"] == "benchmark"],
             "naive": [score for score in scores if score["role"] == "naive"],
+            "gains": [
+                asdict(each) | {"distinguished": each.distinguished, "sentence": each.sentence}
+                for each in found.gains
+            ],
             "confusions": [asdict(each) for each in found.confusions],
             "contradictions": found.contradictions,
             "audits": audits,

@@ -16,6 +16,7 @@ from barstack.core.times import canonical_duration
 from barstack.core.yaml import read_yaml
 from barstack.datasets import MAX_GAP, SCALERS, Dataset, Scaler, StandardScaler
 from barstack.ensembles import ENSEMBLES, Ensemble
+from barstack.evaluation import BEST_SO_FAR
 from barstack.features import FEATURE_SETS, Feature, FeatureSet, FeatureTable, named_set
 from barstack.labels import LABELS, Label, LabelTable, SampleWeights
 from barstack.models import MODELS, Model
@@ -152,12 +153,12 @@ class Study(Spec):
                 f"The verdict is to be on {self.judged!r}, and the ensembles are "
                 f"{', '.join(self.ensembles)}. Name one of them."
             )
-        names = [*self.members, *self.ensembles, *NAIVE]
+        names = [*self.members, *self.ensembles, BEST_SO_FAR, *NAIVE]
         taken = sorted({name for name in names if names.count(name) > 1})
         if taken:
             raise ConfigError(
                 f"More than one forecaster is called {', '.join(taken)}. Give members other names "
-                f"than ensembles and the naive forecasts {', '.join(NAIVE)}."
+                f"than ensembles, {BEST_SO_FAR} and the naive forecasts {', '.join(NAIVE)}."
             )
         return self
 

@@ -133,8 +133,8 @@ def judged_now(run: Path) -> Judged:
     Where the ledger is not there, as of a run that was copied, those count that were recorded
     when the verdict was given.
     """
-    evaluation = _read(run, EVALUATION, Evaluation.from_json)
-    given = _read(run, VERDICT, DatedVerdict.from_json)
+    evaluation = read_json(run, EVALUATION, Evaluation.from_json)
+    given = read_json(run, VERDICT, DatedVerdict.from_json)
     before = given.verdict
     verdict = _of_ledger(
         evaluation,
@@ -148,7 +148,8 @@ def judged_now(run: Path) -> Judged:
     return Judged(evaluation, verdict)
 
 
-def _read(run: Path, name: str, parse: Callable[[Any], T]) -> T:
+def read_json(run: Path, name: str, parse: Callable[[Any], T]) -> T:
+    """A file in the folder of a run, parsed; `ConfigError` where there is none."""
     file = run / name
     if not file.is_file():
         raise ConfigError(f"{run} is not the folder of a run: it has no {name}.")

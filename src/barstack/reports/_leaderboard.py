@@ -126,7 +126,7 @@ def leaderboard(evaluation: Evaluation, horizon: str, trials: int) -> Board | No
 def winner(scores: list[Score], column: Column) -> Score | None:
     """The best of a column, if it clearly beats every naive forecast and no skill, else None."""
     shown = [score for score in scores if column.best and present(column.value(score))]
-    rivals = [score for score in shown if score.role != "naive"]
+    rivals = [score for score in shown if score.role in ("ensemble", "member")]
     levels = [
         (or_zero(column.value(score)), or_zero(column.error(score)))
         for score in shown
