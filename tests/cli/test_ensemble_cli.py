@@ -30,16 +30,16 @@ def copied(tmp_path: Path, finished: Run) -> Path:
 
 def test_the_study_s_own_ensemble_is_made_again_to_the_bit(copied: Path) -> None:
     """From the tables of members alone, what the run made through its tasks."""
-    found = recombine(copied, ["stack"], drop=["strong"])
-    again = recombine(copied, {"again": ENSEMBLES.parse({"ensemble": "stack"})})
-    assert again.asked["again"].seconds is None  # the run has it
+    found = recombine(copied, ["nnls"], drop=["strong"])
+    again = recombine(copied, {"again": ENSEMBLES.parse({"ensemble": "nnls"})})
+    assert again.requested["again"].seconds is None  # the run has it
     assert again.added == 0
-    new = found.asked["stack"]
+    new = found.requested["nnls"]
     assert new.members == ("ridge",)
     alone = run(
         _with_members(copied.parents[1], {"ridge": {}}), runs=copied.parents[1] / "elsewhere"
     )
-    stored = pl.read_parquet(alone.folder / "ensembles" / "stack" / "test.parquet")
+    stored = pl.read_parquet(alone.folder / "ensembles" / "nnls" / "test.parquet")
     columns = alone.study.label.target.columns
     mine = {name: new.forecast.columns()[name] for name in columns}
     for name in columns:
@@ -65,14 +65,14 @@ def test_each_new_combination_is_a_trial_once(copied: Path) -> None:
     (key,) = {t.forecasts for t in store.trials() if t.name == "average -strong"}
     assert key is not None
     np.testing.assert_array_equal(
-        store.read(key).forecast.values, first.asked["average"].forecast.values
+        store.read(key).forecast.values, first.requested["average"].forecast.values
     )
 
 
 def test_every_further_trial_makes_a_gain_harder_to_claim(copied: Path) -> None:
     def p_values(**settings: float) -> tuple[int, float]:
-        method = {"mine": ENSEMBLES.parse({"ensemble": "stack", **settings})}
-        gain = recombine(copied, method).asked["mine"].scores[0].gains[0]
+        method = {"mine": ENSEMBLES.parse({"ensemble": "nnls", **settings})}
+        gain = recombine(copied, method).requested["mine"].scores[0].gains[0]
         assert gain.p_adjusted is not None
         assert gain.p_value is not None
         return gain.tried, gain.p_adjusted
@@ -106,10 +106,10 @@ def test_scores_are_those_of_the_evaluation(copied: Path, finished: Run) -> None
 def test_a_member_of_another_run_comes_in(copied: Path) -> None:
     folder = copied.parents[1]
     other = run(_with_members(folder, {"ridge": {"penalty": 300.0}}), runs=folder / "runs")
-    found = recombine(copied, ["average"], add=[f"{other.folder}:ridge", "stack"])
-    new = found.asked["average"]
-    assert new.members == ("ridge", "strong", f"ridge_{other.id[:4]}", "stack")
-    assert new.name == "average +ridge +stack"
+    found = recombine(copied, ["average"], add=[f"{other.folder}:ridge", "nnls"])
+    new = found.requested["average"]
+    assert new.members == ("ridge", "strong", f"ridge_{other.id[:4]}", "nnls")
+    assert new.name == "average +ridge +nnls"
     # An ensemble among the members begins a fold later, and so does what combines it.
     assert set(new.out_of_fold.fold) == {2}
 
@@ -141,9 +141,9 @@ def test_labels_of_two_runs_must_be_the_same(copied: Path, tmp_path: Path) -> No
         (["--add", "ridge"], "ridge is combined already"),
         (["--add", "lstm"], "has no member or ensemble 'lstm'"),
         (["--method", "avrage"], "Did you mean 'average'?"),
-        (["--method", "stack={weight"], "Write them as JSON"),
-        (["--method", "stack=[1]"], "Write them as JSON"),
-        (["--method", 'stack={"weight_spread": -1}'], "weight_spread"),
+        (["--method", "nnls={weight"], "Write them as JSON"),
+        (["--method", "nnls=[1]"], "Write them as JSON"),
+        (["--method", 'nnls={"weight_spread": -1}'], "weight_spread"),
         (["--method", "average", "--method", "average"], "named twice"),
     ],
 )
@@ -182,7 +182,7 @@ def test_the_table_fits(barstack: Barstack, copied: Path) -> None:
         assert text in " ".join(shown.out.split())
     content = barstack("ensemble", copied, "--json", code=0).json
     assert content["trials_added"] == 0
-    assert [each["name"] for each in content["ensembles"]] == ["stack", "average"]
+    assert [each["name"] for each in content["ensembles"]] == ["nnls", "average"]
     gain = content["ensembles"][0]["scores"][0]["gains"][0]
     assert gain["against"] == "best_so_far"
-    assert gain["sentence"].startswith("stack ")
+    assert gain["sentence"].startswith("nnls ")

@@ -15,7 +15,7 @@ from barstack import Run
 from barstack.core.arrays import Floats
 from barstack.core.forecast import EVERY_TASK, REGIMES, Target, Task
 from barstack.ensembles import Ensemble, Stacked, walk_forward
-from barstack.ensembles._weighted import Average
+from barstack.ensembles.average import Average
 from barstack.evaluation import Evaluation, Gain
 from barstack.evaluation._case import Outcomes
 from barstack.evaluation._diebold_mariano import diebold_mariano, holm

@@ -17,15 +17,24 @@ from plotly.offline import get_plotlyjs
 
 from barstack.core.forecast import Task
 from barstack.evaluation import (
+    BEST_SO_FAR,
+    EQUAL_WEIGHTS,
     CalibrationBin,
     Compared,
     Comparison,
+    Contribution,
     Correlation,
+    Diversity,
     Equity,
     Evaluation,
     FoldAccuracy,
+    FoldGain,
+    Gain,
     HorizonVerdict,
+    Importance,
+    RegimeWeights,
     Score,
+    Stability,
     Verdict,
     Weights,
 )
@@ -35,7 +44,8 @@ from barstack.reports import render, render_comparison
 from barstack.reports._leaderboard import leaderboard
 
 CHROMIUM = "chromium"
-CHARTS = ["equity", "accuracy", "calibration", "correlation", "weights"]
+CHARTS = ["equity", "accuracy", "calibration", "correlation", "weights", "gains", "stability",
+          "contributions", "importances", "disagreement"]  # fmt: skip
 SECTIONS = ["verdict", *CHARTS, "leaderboard", "trust", "bars", "steps", "guide"]
 HORIZONS = ["1h", "4h"]
 HOSTILE = "</script><script>document.title='owned'</script>"
@@ -110,7 +120,50 @@ def an_evaluation(members: tuple[str, ...] = ("ridge", "lstm"), n_folds: int = 3
             for horizon in HORIZONS
             for fold in (2, 3, "final")
         ],
+        gains=[
+            a_gain(horizon, against)
+            for horizon in HORIZONS
+            for against in (BEST_SO_FAR, EQUAL_WEIGHTS, "zero", "historical_mean")
+        ],
+        fold_gains=[
+            FoldGain("stack", horizon, fold, 99, 0.001 * fold, 0.002)
+            for horizon in HORIZONS
+            for fold in range(1, n_folds + 1)
+        ],
+        diversity=[
+            Diversity(
+                horizon, list(members), [[0.0 for _ in members] for _ in members], [], 1.0, 1.7
+            )
+            for horizon in HORIZONS
+        ],
+        contributions=[
+            Contribution(name, horizon, 0.001, 0.002, 0.0, -0.001, 0.002)
+            for name in members
+            for horizon in HORIZONS
+        ],
+        importances=[
+            Importance("stack", name, horizon, 0.001, 0.0005)
+            for name in members
+            for horizon in HORIZONS
+        ],
+        stability=[Stability("stack", horizon, "weights_kept", 0.9) for horizon in HORIZONS],
     )
+
+
+def a_gain(horizon: str, against: str, **more: Any) -> Gain:
+    plain: dict[str, Any] = {
+        "ensemble": "stack",
+        "loss": "squared error",
+        "n_decisions": 1234,
+        "gain": 0.002,
+        "gain_se": 0.001,
+        "statistic": 1.9,
+        "p_value": 0.06,
+        "ic_gain": 0.01,
+        "ic_gain_se": 0.01,
+        "p_adjusted": 0.12,
+    }
+    return Gain(horizon=horizon, against=against, **plain | more)
 
 
 VERDICT = Verdict(
@@ -182,6 +235,12 @@ def nothing_found() -> Evaluation:
         calibration=[],
         correlations=[],
         weights=[],
+        gains=[],
+        fold_gains=[],
+        diversity=[],
+        contributions=[],
+        importances=[],
+        stability=[],
         symbols=[],
     )
 
@@ -209,6 +268,28 @@ def nothing_known() -> Evaluation:
         calibration=[replace(item, realised_se=nan) for item in found.calibration],
         correlations=[
             replace(item, matrix=[[1.0, None], [None, 1.0]]) for item in found.correlations
+        ],
+        gains=[
+            replace(
+                each,
+                gain_se=None,
+                statistic=None,
+                p_value=None,
+                p_adjusted=None,
+                ic_gain=None,
+                ic_gain_se=None,
+            )
+            for each in found.gains
+        ],
+        fold_gains=[replace(each, gain_se=None) for each in found.fold_gains],
+        contributions=[
+            replace(each, shapley_se=None, left_out=None, left_out_se=None)
+            for each in found.contributions
+        ],
+        importances=[replace(each, rise_se=None) for each in found.importances],
+        diversity=[
+            replace(each, effective_errors=None, effective_forecasts=None)
+            for each in found.diversity
         ],
     )
 
@@ -406,8 +487,39 @@ def test_no_skill_is_a_rival_though_no_naive_forecast_is() -> None:
 
 
 def test_final_fit_stands_last() -> None:
-    weights = figures(own_part(page_of(an_evaluation())))[-1]["data"][0]
+    place = CHARTS.index("weights") * len(HORIZONS)
+    weights = figures(own_part(page_of(an_evaluation())))[place]["data"][0]
     assert weights["x"] == ["2", "3", "final"]
+
+
+def test_a_gain_is_bold_only_where_it_is_distinguished() -> None:
+    """By the test for all ensembles, and by the interval."""
+    for p, error, bold in ((0.12, 0.0001, False), (0.01, 0.002, False), (0.01, 0.0001, True)):
+        gain = a_gain("1h", EQUAL_WEIGHTS, p_adjusted=p, gain_se=error)
+        page = own_part(page_of(replace(an_evaluation(), gains=[gain])))
+        assert ("<strong>+0.20</strong>" in page) == bold
+        assert ("not distinguishable from no gain" in page) != bold
+
+
+def test_regimes_have_a_section_where_there_are_any() -> None:
+    weights = [
+        RegimeWeights("stack", horizon, regime, 0.5, {"ridge": share, "lstm": 1.0 - share})
+        for horizon in HORIZONS
+        for regime, share in (("bull_trend", 0.7), ("crash", 0.2))
+    ]
+    page = own_part(page_of(replace(an_evaluation(), regime_weights=weights)))
+    assert '<section id="regime_weights"' in page
+    drawn = [f["data"] for f in figures(page) if f["data"][0].get("x") == ["bull trend", "crash"]]
+    assert len(drawn) == len(HORIZONS)
+    assert drawn[0][0]["y"] == [0.7, 0.2]
+
+
+def test_of_hundreds_of_members_the_largest_are_drawn() -> None:
+    page = own_part(page_of(an_evaluation(members=tuple(f"m{place}" for place in range(60)))))
+    layouts: list[Any] = [figure["layout"] for figure in figures(page)]
+    lists = [each["yaxis"].get("ticktext") for each in layouts]
+    contributions = lists[CHARTS.index("contributions") * len(HORIZONS)]
+    assert len(contributions or []) == 24
 
 
 @pytest.mark.slow

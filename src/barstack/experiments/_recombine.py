@@ -91,13 +91,13 @@ class Recombination:
     """The ensembles of a run and new ones, side by side.
 
     entries   the run's own first
-    asked     by method, what it made; one that the run had already is the run's
+    requested     by method, what it made; one that the run had already is the run's
     added     trials that the ledger did not know yet
     counted   trials on these symbols that verdicts now count
     """
 
     entries: tuple[Recombined, ...]
-    asked: Mapping[str, Recombined]
+    requested: Mapping[str, Recombined]
     added: int
     counted: int
 

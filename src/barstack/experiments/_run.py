@@ -129,7 +129,7 @@ class Run:
         """
         named = method if isinstance(method, str) else (method.registered_as or ("", "own"))[1]
         found = recombine(self.folder, {named: method}, add=add, drop=drop, engine=self._engine)
-        return found.asked[named]
+        return found.requested[named]
 
     def to_json(self) -> dict[str, Any]:
         """What the command line prints with --json."""

@@ -45,11 +45,11 @@ def correlation(evaluation: Evaluation, horizon: str) -> go.Figure | None:
     return heat_figure(found[0])
 
 
-def heat_figure(table: Correlation) -> go.Figure:
-    """A table of correlations, coloured."""
+def heat_figure(table: Correlation, what: str = "correlation", low: float = -1.0) -> go.Figure:
+    """A table of correlations, or of shares from 0 to 1, coloured."""
     places = list(range(len(table.names)))
     ticks = {"tickvals": places, "ticktext": [escaped(name) for name in table.names]}
-    figure = go.Figure(_heat(table, places))
+    figure = go.Figure(_heat(table, places, what, low))
     figure.update_layout(
         layout(140 + max(240, 36 * len(places)), margin={"l": 8, "r": 8, "t": 8, "b": 8}),
         xaxis=axis("", showgrid=False, tickangle=-45, **ticks),
@@ -58,23 +58,23 @@ def heat_figure(table: Correlation) -> go.Figure:
     return figure
 
 
-def _heat(table: Correlation, places: list[int]) -> go.Heatmap:
+def _heat(table: Correlation, places: list[int], what: str, low: float) -> go.Heatmap:
     return go.Heatmap(
         z=table.matrix,
         x=places,
         y=places,
-        zmin=-1,
+        zmin=low,
         zmax=1,
-        colorscale=[[0, OPPOSED], [0.5, PAPER], [1, ALIKE]],
+        colorscale=[[0, OPPOSED], [0.5, PAPER], [1, ALIKE]] if low else [[0, PAPER], [1, OPPOSED]],
         xgap=2,
         ygap=2,
         text=[[_short(value) for value in row] for row in table.matrix],
         texttemplate="%{text}",
         textfont={"color": INK},
         customdata=[[f"{escaped(a)} and {escaped(b)}" for b in table.names] for a in table.names],
-        hovertemplate="%{customdata}<br>correlation %{z:.3f}<extra></extra>",
+        hovertemplate=f"%{{customdata}}<br>{what} %{{z:.3f}}<extra></extra>",
         hoverongaps=False,
-        colorbar={"thickness": 10, "outlinewidth": 0, "tickvals": [-1, 0, 1], "len": 0.6},
+        colorbar={"thickness": 10, "outlinewidth": 0, "tickvals": [low, 0, 1], "len": 0.6},
     )
 
 
@@ -128,13 +128,14 @@ def _bars(name: str, fits: list[Weights], look: Look) -> go.Bar:
         y=[fit.weights.get(name) for fit in fits],
         name=escaped(name),
         legendgroup=escaped(name),
-        marker=_fill(look),
+        marker=fill(look),
         meta={"swatch": look.pattern_glyph},
         hovertemplate=f"{escaped(name)}: %{{y:.3f}}<extra></extra>",
     )
 
 
-def _fill(look: Look) -> dict[str, Any]:
+def fill(look: Look) -> dict[str, Any]:
+    """How bars of one forecaster are filled."""
     return {
         "color": look.color,
         "line": {"width": 1, "color": PAPER},

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from barstack.core.horizon import Horizon
 
-from . import _charts, _member_charts, _quantile_charts
+from . import _charts, _combining_charts, _member_charts, _quantile_charts
 from ._html import page
 from ._leaderboard import leaderboard
 from ._theme import number, or_zero, present
 
 if TYPE_CHECKING:
     from barstack.bars.checks import Finding
-    from barstack.evaluation import Evaluation, HorizonVerdict, Verdict
+    from barstack.evaluation import Diversity, Evaluation, Gain, HorizonVerdict, Stability, Verdict
 
     from ._member_charts import Fits
 
 EDGE_WORDS = {"none": "No edge", "unproven": "Not proven", "supported": "Supported"}
 _SYMBOLS_SHOWN = 8
 _FINDINGS_SHOWN = 20
+_FACTS_SHOWN = 12
 _ENDLESS = 100_000_000  # bars
 
 _CHARTS = {
@@ -30,6 +31,12 @@ _CHARTS = {
     "calibration": _charts.calibration,
     "correlation": _member_charts.correlation,
     "weights": _member_charts.weights,
+    "regime_weights": _combining_charts.regime_weights,
+    "gains": _combining_charts.gains,
+    "fold_gains": _combining_charts.fold_gains,
+    "contributions": _combining_charts.contributions,
+    "importances": _combining_charts.importances,
+    "disagreement": _combining_charts.disagreement,
 }
 _CHARTS_OF_QUANTILES = {"shares": _quantile_charts.shares, "fan": _quantile_charts.fan}
 
@@ -83,6 +90,9 @@ def render(
             for name, chart in draw.items()
         },
         equity={horizon: _equity_facts(evaluation, horizon) for horizon in horizons},
+        gains={horizon: _of(evaluation.gains, horizon) for horizon in horizons},
+        steadiness={horizon: _steadiness(evaluation, horizon) for horizon in horizons},
+        effective={horizon: _effective(evaluation, horizon) for horizon in horizons},
         coverage={horizon: _coverage(evaluation, horizon) for horizon in horizons},
         classes={horizon: _classes(evaluation, horizon) for horizon in horizons},
         boards={horizon: leaderboard(evaluation, horizon, verdict.trials) for horizon in horizons},
@@ -174,6 +184,35 @@ def _equity_facts(evaluation: Evaluation, horizon: str) -> list[tuple[str, str]]
             ("Maximum drawdown", f"{number(100 * abs(curve.max_drawdown), 1)} %"),
             ("Mean position", number(curve.mean_position)),
             ("Turnover a day", number(curve.turnover_per_day)),
+        )
+    ]
+
+
+Found = TypeVar("Found", bound="Gain | Stability | Diversity")
+
+
+def _of(found: Sequence[Found], horizon: str) -> list[Found]:
+    return [each for each in found if each.horizon == horizon]
+
+
+def _steadiness(evaluation: Evaluation, horizon: str) -> list[tuple[str, str]]:
+    """How much of weights, and of the members' order, is kept from fold to fold."""
+    return [
+        ("Order of the members, rank correlation", number(each.value))
+        if each.kind == "rank_correlation"
+        else (f"Weights of {each.of} kept", f"{number(100 * each.value, 0)} %")
+        for each in _of(evaluation.stability, horizon)[:_FACTS_SHOWN]
+    ]
+
+
+def _effective(evaluation: Evaluation, horizon: str) -> list[tuple[str, str]]:
+    return [
+        fact
+        for each in _of(evaluation.diversity, horizon)
+        for fact in (
+            ("Members", f"{len(each.names):,}"),
+            ("Effective number, by forecasts", number(each.effective_forecasts)),
+            ("Effective number, by errors", number(each.effective_errors)),
         )
     ]
 
