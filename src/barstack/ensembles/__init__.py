@@ -2,12 +2,14 @@
 
 from ._ensemble import ENSEMBLES, Ensemble, register
 from ._fitted import FittedEnsemble, fit_known, walk_forward
+from ._layers import Layers
 from ._stacked import Stacked, align
 
 __all__ = [
     "ENSEMBLES",
     "Ensemble",
     "FittedEnsemble",
+    "Layers",
     "Stacked",
     "align",
     "fit_known",

@@ -13,7 +13,15 @@ from barstack.core.arrays import Floats, Rows
 from barstack.core.decisions import Decisions
 from barstack.core.forecast import concatenate
 from barstack.datasets import Dataset, Scaler, StandardScaler, usable_rows
-from barstack.ensembles import Ensemble, FittedEnsemble, Stacked, align, fit_known
+from barstack.ensembles import (
+    Ensemble,
+    FittedEnsemble,
+    Layers,
+    Stacked,
+    align,
+    fit_known,
+    walk_forward,
+)
 from barstack.evaluation.audit import Data, Fit, Pipeline, Stage, files_read
 from barstack.features import FeatureTable
 from barstack.labels import Label, LabelTable, SampleWeights
@@ -44,7 +52,7 @@ class Recipe(NamedTuple):
 
     @classmethod
     def of(cls, study: Study) -> Recipe:
-        """Of a study, the ensemble first that its verdict is on."""
+        """Of a study."""
         return cls(
             features=study.features,
             series={name: file.series for name, file in study.series.items()},
@@ -54,7 +62,7 @@ class Recipe(NamedTuple):
             weights=study.weights,
             max_gap=study.max_gap,
             members=study.members,
-            ensembles={name: study.ensembles[name] for name in study.ensemble_names},
+            ensembles=study.ensembles,
             seed=study.seed,
         )
 
@@ -200,9 +208,13 @@ class _Fitter:
         decisions = features.decisions.take(rows[every])
         order = np.lexsort((decisions.symbol_code, decisions.decided_at))
         every, decisions = every[order], decisions.take(order)
-        for place, ensemble in enumerate(ensembles.values() if len(every) else ()):
-            stacked = Stacked(tuple(fitted), decisions, target, members[every].copy())
-            found[every, len(fitted) + place] = ensemble.predict(stacked)
+        if len(every) and ensembles:
+            context = {"features": features.values[rows[every]]}
+            forecasts = members[every].copy()
+            stacked = Stacked(tuple(fitted), decisions, target, forecasts, context=context)
+            layers = Layers(tuple(fitted), ensembles)
+            for place, values in enumerate(layers.predict(stacked).values()):
+                found[every, len(fitted) + place] = values
         return found
 
     def _member_stages(
@@ -238,27 +250,39 @@ class _Fitter:
         number: int,
     ) -> tuple[list[Stage], dict[str, FittedEnsemble]]:
         """Each ensemble as fitted before the fold, disjoint from what its members had seen."""
-        folds = training.folds
+        folds, seed = training.folds, self.recipe.seed
         judged = training.labels.judged(folds[: number + 1])
-        aligned = align(members, judged)
-        at = judged.decisions.find(aligned.decisions)
         begins = judged.decisions.decided_at[folds[number].test].min()
-        assert aligned.fold is not None  # of forecasts out of fold
-        rows = np.flatnonzero((aligned.fold < number) & (aligned.all_known_at <= begins))
-        stages, found = [], {}
+        context = {"features": (training.features.decisions, training.features.values)}
+        forecasts, stages, found = dict(members), [], {}
         for name, ensemble in self.recipe.ensembles.items():
+            combined = ensemble.of or tuple(members)
+            if not forecasts.keys() >= set(combined):
+                continue  # what it combines has nothing before this fold to learn from
+            aligned = align({each: forecasts[each] for each in combined}, judged, context=context)
+            assert aligned.fold is not None  # of forecasts out of fold
+            rows = np.flatnonzero((aligned.fold < number) & (aligned.all_known_at <= begins))
+            if not len(rows):
+                continue
             with files_read() as opened:
-                fitted = fit_known(ensemble, aligned, rows, seed=self.recipe.seed, fold=number)
+                fitted = fit_known(ensemble, aligned, rows, seed=seed, fold=number)
             learned = {"forecasts of its training rows": fitted.predict(aligned.take(rows))}
             if (weights := fitted.weight_matrix(judged.target)) is not None:
                 learned = {"weights": weights}
             through, reads = fitted.trained_through, tuple(opened)
-            stages.append(Stage(f"ensemble {name}", learned, at[rows], {}, through, judged, reads))
+            at = judged.decisions.find(aligned.decisions.take(rows))
+            stages.append(Stage(f"ensemble {name}", learned, at, {}, through, judged, reads))
             found[name] = fitted
+            if any(name in each.of for each in self.recipe.ensembles.values()):
+                forecasts[name], _ = walk_forward(ensemble, aligned, seed=seed)
+        everyone = align(members, judged)
+        assert everyone.fold is not None
+        known = everyone.all_known_at <= begins
         for k in range(number):
             seen = folds[k].train[~np.isnat(judged.all_known_at[folds[k].train])]
             behind = {"the training of the members behind it": seen}
-            from_fold = at[rows[aligned.fold[rows] == k]]
+            own = everyone.decisions.take(np.flatnonzero(known & (everyone.fold == k)))
+            from_fold = judged.decisions.find(own)
             stages.append(Stage(f"ensembles on fold {k}", {}, from_fold, behind, labels=judged))
         return stages, found
 

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from barstack.bars import Panel, SeriesTable
+from barstack.core.decisions import shared_rows
 from barstack.core.spec import content_id
 from barstack.core.times import as_time
 from barstack.ensembles import (
@@ -60,13 +61,21 @@ def fit_ensemble(
     workspace: Workspace,
     labels: StudyLabels,
     folds: list[Fold],
-    *members: MemberForecasts,
+    *more: Any,
     ensemble: Ensemble,
     seed: int,
 ) -> EnsembleFits:
-    """An ensemble fitted fold by fold and finally, from forecasts out of fold alone."""
-    by_number = {str(number): each.out_of_fold for number, each in enumerate(members)}
-    stacked = align(by_number, labels.judged(folds))
+    """An ensemble fitted fold by fold and finally, from forecasts out of fold alone.
+
+    more  a table for each entry of context that it needs, then what it combines
+    """
+    needs = ensemble.needs
+    context = {
+        name: (table.decisions, table.values) for name, table in zip(needs, more, strict=False)
+    }
+    combined: Iterable[MemberForecasts | EnsembleFits] = more[len(needs) :]
+    by_number = {str(number): each.out_of_fold for number, each in enumerate(combined)}
+    stacked = align(by_number, labels.judged(folds), context=context)
     forecasts, by_fold = walk_forward(ensemble, stacked, seed=seed)
     return EnsembleFits(forecasts, by_fold, fit_known(ensemble, stacked, seed=seed))
 
@@ -106,22 +115,35 @@ def evaluate_study(
     *forecasters: MemberForecasts | EnsembleFits,
     members: tuple[str, ...],
     ensembles: tuple[str, ...],
+    combined: Mapping[str, tuple[str, ...]],
     cost_bps: float,
 ) -> Evaluation:
-    """What is found on members, ensembles and naive forecasts; no trials are counted."""
+    """What is found on members, ensembles and naive forecasts; no trials are counted.
+
+    combined  by ensemble, the names of what it combines
+    """
     found: list[Any] = list(forecasters)
     of_members = dict(zip(members, found, strict=False))
     of_ensembles = dict(zip(ensembles, found[len(members) :], strict=True))
-    named = {name: each.named(members) for name, each in of_ensembles.items()}
+    named = {name: each.named(combined[name]) for name, each in of_ensembles.items()}
     return evaluate(
         panel,
         labels.judged(folds),
         align({name: each.out_of_fold for name, each in of_members.items()}),
-        {name: each.out_of_fold for name, each in named.items()},
+        shared({name: each.out_of_fold for name, each in named.items()}),
         {name: {**each.by_fold, "final": each.final} for name, each in named.items()},
         cost_bps=cost_bps,
         features=features,
     )
+
+
+def shared(forecasts: Mapping[str, OutOfFold]) -> dict[str, OutOfFold]:
+    """The decisions that all of them forecast: those of an ensemble of ensembles begin later."""
+    picks = shared_rows([each.forecast.decisions for each in forecasts.values()])
+    return {
+        name: OutOfFold(each.forecast.take(rows), each.fold[rows])
+        for (name, each), rows in zip(forecasts.items(), picks, strict=True)
+    }
 
 
 def save_evaluation(found: Evaluation, place: Place) -> None:
@@ -138,21 +160,26 @@ def make_artifact(
     tables: Mapping[str, SeriesTable],
     features: FeatureTable,
     labels: StudyLabels,
-    ensemble: EnsembleFits,
-    *finals: FinalFit,
+    *finals: FinalFit | EnsembleFits,
     study: Study,
 ) -> tuple[TrainedEnsemble, FeatureTable]:
-    """The judged ensemble with its members' final fits, ready to forecast new bars.
+    """The judged ensemble with the final fits of all that is behind it, to forecast new bars.
 
     Beside it the features that its reloaded copy must forecast alike.
     """
-    names = tuple(study.members)
+    members, ensembles = study.behind(study.ensemble_names[0])
+    parts: Any = dict(zip((*members, *ensembles), finals, strict=True))
+    *lower, judged = (
+        (name, parts[name].named(study.combined_by(name)).final) for name in ensembles
+    )
     chosen = study.feature_set(length_us(panel))
     trained = TrainedEnsemble(
         features=chosen,
         target=study.label.target,
-        members={name: each.fitted for name, each in zip(names, finals, strict=True)},
-        ensemble=ensemble.named(names).final,
+        members={name: parts[name].fitted for name in members},
+        ensemble=judged[1],
+        lower=dict(lower),
+        name=judged[0],
         bars=replace(
             study.bars.bar_format(workspace.folder, panel), history_bars=history_bars(chosen, panel)
         ),
@@ -276,26 +303,36 @@ def result_tasks(study: Study, n_folds: int) -> Iterable[Task]:
     members = tuple(f"member {name}" for name in study.members)
     finals = tuple(fit_name(name, None) for name in study.members)
     ensembles = tuple(f"ensemble {name}" for name in names)
+    task_of = dict(zip((*study.members, *names), (*members, *ensembles), strict=True))
     for task, name in zip(ensembles, names, strict=True):
         ensemble = study.ensembles[name]
+        combined = tuple(task_of[each] for each in study.combined_by(name))
         yield Task(
             task,
             ENSEMBLE,
-            ("labels", "split", *members),
-            {"ensemble": ensemble, "seed": study.seed},
+            ("labels", "split", *ensemble.needs, *combined),
+            # What it combines is among the inputs, whatever that is called.
+            {"ensemble": ensemble.model_copy(update={"of": ()}), "seed": study.seed},
             environment=versions(ensemble.packages),
         )
     yield Task(
         "evaluation",
         EVALUATION,
         ("bars", "features", "labels", "split", *members, *ensembles),
-        {"members": tuple(study.members), "ensembles": names, "cost_bps": study.cost_bps},
+        {
+            "members": tuple(study.members),
+            "ensembles": names,
+            "combined": {name: study.combined_by(name) for name in names},
+            "cost_bps": study.cost_bps,
+        },
         publish=("evaluation.json",),
     )
+    served, layers = study.behind(names[0])
+    behind = (*(fit_name(name, None) for name in served), *(task_of[name] for name in layers))
     yield Task(
         "artifact",
         ARTIFACT,
-        ("bars", "series", "features", "labels", ensembles[0], *finals),
+        ("bars", "series", "features", "labels", *behind),
         {"study": study},
         environment=TrainedEnsemble.format,
         publish=("artifact",),

@@ -10,7 +10,7 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from barstack.bars import PROVIDERS, Provider, Series, SeriesFile
-from barstack.core.errors import ConfigError
+from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.spec import Spec, content_id
 from barstack.core.times import canonical_duration
 from barstack.core.yaml import read_yaml
@@ -153,6 +153,7 @@ class Study(Spec):
                 f"The verdict is to be on {self.judged!r}, and the ensembles are "
                 f"{', '.join(self.ensembles)}. Name one of them."
             )
+        self._check_combined()
         names = [*self.members, *self.ensembles, BEST_SO_FAR, *NAIVE]
         taken = sorted({name for name in names if names.count(name) > 1})
         if taken:
@@ -161,6 +162,53 @@ class Study(Spec):
                 f"than ensembles, {BEST_SO_FAR} and the naive forecasts {', '.join(NAIVE)}."
             )
         return self
+
+    def _check_combined(self) -> None:
+        """What ensembles combine is known, and comes before them."""
+        known = list(self.members)
+        for name, each in self.ensembles.items():
+            for one in each.of:
+                if one in known:
+                    continue
+                if one in self.ensembles:
+                    raise ConfigError(
+                        f"Ensemble {name!r} combines {one!r}, which comes after it or is itself. "
+                        "Write an ensemble below those that it combines."
+                    )
+                raise ConfigError(
+                    f"Ensemble {name!r} combines {one!r}, which is neither a member nor an "
+                    f"ensemble. {did_you_mean(one, known)}"
+                )
+            if len(set(each.of)) < len(each.of):
+                raise ConfigError(f"Ensemble {name!r} combines one forecaster twice: {each.of}.")
+            known.append(name)
+
+    def combined_by(self, ensemble: str) -> tuple[str, ...]:
+        """Names of the members and ensembles that an ensemble combines."""
+        return self.ensembles[ensemble].of or tuple(self.members)
+
+    def behind(self, ensemble: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """All members behind an ensemble, and all ensembles, itself the last, in their order."""
+        members, ensembles, ahead = set(), set(), [ensemble]
+        while ahead:
+            name = ahead.pop()
+            if name in self.members:
+                members.add(name)
+            elif name not in ensembles:
+                ensembles.add(name)
+                ahead += self.combined_by(name)
+        return (
+            tuple(name for name in self.members if name in members),
+            tuple(name for name in self.ensembles if name in ensembles),
+        )
+
+    def recipe_of(self, name: str) -> Any:
+        """A member or ensemble with all that it combines as plain data, without their names."""
+        if name in self.members:
+            return self.members[name].id
+        alone = self.ensembles[name].model_copy(update={"of": ()})
+        combined = [self.recipe_of(each) for each in self.combined_by(name)]
+        return [alone.id, sorted(combined, key=str)]
 
     @property
     def ensemble_names(self) -> tuple[str, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from barstack.bars import Panel
 from barstack.core.schedule import AT_EACH_CLOSE
 from barstack.core.spec import content_id
@@ -30,12 +28,8 @@ def trials_of(study: Study, engine: Engine) -> list[Trial]:
     chosen = [length_us(panel), bar_format.calendar, bar_format.hours, source.start, source.end]
     seen = [study.label.id, study.split.id, study.scaler.id, study.weights.id, study.max_gap]
     setting = [*chosen, sorted(panel), features_id, *seen, study.seed]
-    member_ids = sorted(model.id for model in study.members.values())
-    tried: dict[str, tuple[str, Any]] = {}
-    for name in study.ensemble_names:
-        tried[name] = (f"ensemble {name}", [study.ensembles[name].id, member_ids])
-    for name, model in study.members.items():
-        tried[name] = (f"member {name}", model.id)
+    tried = {name: (f"ensemble {name}", study.recipe_of(name)) for name in study.ensemble_names}
+    tried |= {name: (f"member {name}", study.recipe_of(name)) for name in study.members}
     decided_at = AT_EACH_CLOSE.decisions(panel).decided_at
     data = data_id(panel, engine.value("series"))
     return [

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,11 +21,23 @@ from barstack.core.files import new_folder, sha256_of
 from barstack.core.forecast import Forecast, Kind, Target
 from barstack.core.times import TrainedThrough, as_time, parse_duration
 from barstack.datasets import rows_with_history
-from barstack.ensembles import ENSEMBLES, FittedEnsemble, Stacked
+from barstack.ensembles import ENSEMBLES, FittedEnsemble, Layers, Stacked
 from barstack.features import FeatureSet, FeatureTable
 from barstack.models import FittedModel
 
-from ._manifest import FORMAT, MANIFEST, SEAL, WAY_OUT, Manifest, seal_of, verified_manifest
+from ._manifest import (
+    ENSEMBLES as ENSEMBLES_FOLDER,
+)
+from ._manifest import (
+    FORMAT,
+    MANIFEST,
+    SEAL,
+    WAY_OUT,
+    EnsembleFacts,
+    Manifest,
+    seal_of,
+    verified_manifest,
+)
 from ._verdict import NOT_GIVEN, GivenVerdict, manifest_hash, read_verdict, write_verdict
 
 _MOST_KEPT = 2**24  # numbers of the rows that one forecast looks at, or of all features' state
@@ -81,11 +94,14 @@ class TrainedEnsemble:
 
     Attributes
     ----------
-    members : fitted models by name, in the order in which the ensemble combines them
+    members : fitted models by name
+    ensemble : the one that answers; it combines members and `lower`
     bars : the bars it is for, and how its study read them
     provenance : where it comes from
     verdict : the one that lies beside it; no part of what is fitted
     manifest_sha256 : of the manifest that it was loaded from; "" before it is saved
+    lower : by name, ensembles that others combine, each after those that it combines itself
+    name : of the ensemble that answers; by default what it is registered as
     """
 
     format: ClassVar[int] = FORMAT
@@ -97,19 +113,25 @@ class TrainedEnsemble:
     provenance: Provenance = Provenance()
     verdict: GivenVerdict | None = None
     manifest_sha256: str = ""
+    lower: Mapping[str, FittedEnsemble] = field(default_factory=dict)
+    name: str = ""
 
-    @property
-    def name(self) -> str:
-        """What the ensemble is registered as."""
-        registered = self.ensemble.ensemble.registered_as
-        assert registered is not None  # ensembles in a study are
-        return registered[1]
+    def __post_init__(self) -> None:
+        if not self.name:
+            registered = self.ensemble.ensemble.registered_as
+            assert registered is not None  # ensembles in a study are
+            object.__setattr__(self, "name", registered[1])
+
+    @cached_property
+    def layers(self) -> Layers:
+        """All ensembles, in the order in which they are combined."""
+        return Layers(tuple(self.members), {**self.lower, self.name: self.ensemble})
 
     @property
     def trained_through(self) -> np.datetime64:
-        """Latest `known_at` that any member or the ensemble has seen."""
+        """Latest `known_at` that any member or ensemble has seen."""
         each = [member.trained_through for member in self.members.values()]
-        return max(*each, self.ensemble.trained_through)
+        return max(*each, self.layers.trained_through)
 
     @property
     def length_us(self) -> int:
@@ -148,6 +170,11 @@ class TrainedEnsemble:
         return NOT_GIVEN if self.verdict is None else self.verdict.edge
 
     @property
+    def _packages(self) -> list[str]:
+        """Libraries whose versions change what the ensembles have learned."""
+        return [name for each in self.layers.fitted.values() for name in each.ensemble.packages]
+
+    @property
     def max_gap(self) -> str:
         """The furthest apart that neighbouring rows of one forecast may lie."""
         return min((each.max_gap for each in self.members.values()), key=parse_duration)
@@ -159,7 +186,7 @@ class TrainedEnsemble:
     def forecast(
         self, table: FeatureTable, rows: Rows, kind: Kind = "forward"
     ) -> dict[str, Forecast]:
-        """The ensemble's forecast under the ensemble's name, and that of every member."""
+        """The forecast of the ensemble that answers, of those it combines, and of every member."""
         values = {name: member.predict(table, rows) for name, member in self.members.items()}
         decisions = table.decisions.take(rows)
         stacked = Stacked(
@@ -169,11 +196,11 @@ class TrainedEnsemble:
             np.stack(list(values.values()), axis=1),
             context={"features": table.values[rows]},
         )
-        combined = self.ensemble.predict(stacked)
+        *lower, (name, last) = self.layers.predict(stacked).items()
         through = TrainedThrough(np.full(len(rows), self.trained_through, "datetime64[us]"))
         return {
             each: Forecast(decisions, self.target, numbers, through, kind)
-            for each, numbers in ({self.name: combined} | values).items()
+            for each, numbers in ({name: last} | dict(lower) | values).items()
         }
 
     def save(self, folder: Path) -> None:
@@ -181,7 +208,8 @@ class TrainedEnsemble:
         with new_folder(folder) as scratch:
             for name, member in self.members.items():
                 member.save(scratch / "members" / name)
-            self.ensemble.save(scratch / "ensemble")
+            for name, each in self.layers.fitted.items():
+                each.save(scratch / ENSEMBLES_FOLDER / name)
             manifest = {
                 "format": self.format,
                 **self.target.to_json(),
@@ -189,13 +217,20 @@ class TrainedEnsemble:
                 "features_id": self.features.id,
                 "columns": list(self.features.columns),
                 "members": list(self.members),
-                "ensemble": self.ensemble.ensemble.content(),
-                "ensemble_trained_through": str(self.ensemble.trained_through),
+                "ensembles": [
+                    {
+                        "name": name,
+                        "ensemble": each.ensemble.content(),
+                        "of": list(each.members),
+                        "trained_through": str(each.trained_through),
+                    }
+                    for name, each in self.layers.fitted.items()
+                ],
                 "trained_through": str(self.trained_through),
                 "bars": self.bars.to_json(),
                 "about": self.provenance.to_json(),
                 "versions": {"python": sys.version.split()[0]}
-                | _versions((*_RECORDED, *self.ensemble.ensemble.packages)),
+                | _versions((*_RECORDED, *self._packages)),
                 "files": {
                     str(file.relative_to(scratch)): {
                         "sha256": sha256_of(file),
@@ -250,12 +285,8 @@ class TrainedEnsemble:
         fits = {(member.target, member.columns) for member in members.values()}
         if fits != {(target, features.columns)} or tuple(manifest.columns) != features.columns:
             raise ArtifactError(f"{folder} holds members of another target or other features.")
-        ensemble = ENSEMBLES.parse(manifest.ensemble)
-        through = as_time(manifest.ensemble_trained_through)
-        learned = folder / "ensemble"
-        if not learned.is_dir():
-            learned = folder / "ensemble.json"  # of version 0.1
-        fitted = FittedEnsemble.load(ensemble, learned, tuple(members), through)
+        layers = {each.name: _ensemble(folder, each) for each in manifest.ensembles}
+        *lower, (name, ensemble) = layers.items()
         bars = BarFormat.from_json(manifest.bars.model_dump(exclude_unset=True))
         bars.check()
         provenance = Provenance.from_json(manifest.about.model_dump(exclude_unset=True))
@@ -263,19 +294,37 @@ class TrainedEnsemble:
         verdict = read_verdict(folder)
         if verdict is None and (old := manifest.about.verdict) is not None:
             verdict = GivenVerdict(old.edge, old.sentence, old.horizon, trials=old.trials)
-        found = cls(features, target, members, fitted, bars, provenance, verdict)
+        found = cls(
+            features,
+            target,
+            members,
+            ensemble,
+            bars,
+            provenance,
+            verdict,
+            lower=dict(lower),
+            name=name,
+        )
         recorded = as_time(manifest.trained_through)
         _require(
             folder, recorded == found.trained_through, f"{recorded} is not when training ended"
         )
         kept = found.lookback_bars * len(features.columns)
         _require(folder, kept <= _MOST_KEPT, f"it looks back {found.lookback_bars:,} bars")
-        weights = ensemble.weights(fitted.learned)
-        if weights is not None:
-            shape, size = (len(target.horizons), len(members)), np.shape(weights)
-            _require(folder, size == shape, f"the ensemble's weights are {size}")
-            _require(folder, np.isfinite(weights).all(), "a weight of the ensemble is not finite")
+        for name, each in found.layers.fitted.items():
+            weights = each.ensemble.weights(each.learned)
+            if weights is not None:
+                shape, size = (len(target.horizons), len(each.members)), np.shape(weights)
+                _require(folder, size == shape, f"the weights of {name} are {size}")
+                _require(folder, np.isfinite(weights).all(), f"a weight of {name} is not finite")
         return found
+
+
+def _ensemble(folder: Path, facts: EnsembleFacts) -> FittedEnsemble:
+    ensemble, through = ENSEMBLES.parse(facts.ensemble), as_time(facts.trained_through)
+    places = (folder / ENSEMBLES_FOLDER / facts.name, folder / "ensemble", folder / "ensemble.json")
+    learned = next((each for each in places if each.exists()), places[0])  # two as they once were
+    return FittedEnsemble.load(ensemble, learned, tuple(facts.of), through)
 
 
 def _require(where: Path, fine: bool | np.bool_, why: str) -> None:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from barstack.core.errors import ArtifactError
 from barstack.core.files import sha256_of
@@ -14,7 +14,9 @@ from barstack.core.stored import Duration, Moment, Name, Names, Sha256, Stored, 
 from barstack.core.times import parse_duration
 from barstack.core.untrusted import parse_json, plain_files, read_bytes
 
-FORMAT = 2  # 1 kept boosters in their libraries' formats alone
+FORMAT = 3  # 1 kept boosters in their libraries' formats alone, 2 held one ensemble
+READABLE = (2, 3)
+ENSEMBLES = "ensembles"
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 SIGNATURE = "manifest.sig"
@@ -102,37 +104,51 @@ class About(Stored):
     data_sha256: str | None = None
 
 
+class EnsembleFacts(Stored):
+    """One of the ensembles: what it is, and the members and ensembles that it combines."""
+
+    name: Name
+    ensemble: dict[str, Any] | str
+    of: Names
+    trained_through: Moment
+
+
 class Manifest(StoredTarget):
     """The whole content of `manifest.json`, validated."""
 
-    format: Literal[2]
+    format: Literal[2, 3]
     features: dict[str, Any]
     features_id: str
     columns: Names
     members: Names
-    ensemble: dict[str, Any] | str
-    ensemble_trained_through: Moment
+    ensembles: Annotated[list[EnsembleFacts], Field(min_length=1, max_length=1_000)]
     trained_through: Moment
     bars: BarsFacts
     about: About
     versions: dict[str, str]
     files: dict[str, FileFacts]
 
-    @field_validator("ensemble", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _least_squares_were_called_stack(cls, value: Any) -> Any:
-        kind = value.get("ensemble") if isinstance(value, dict) else value
-        if kind != "stack" or (isinstance(value, dict) and "meta" in value):
-            return value
-        return value | {"ensemble": "nnls"} if isinstance(value, dict) else "nnls"
+    def _of_one_ensemble(cls, content: Any) -> Any:
+        """Format 2, whose one ensemble combined all members, in the form of today."""
+        if not isinstance(content, dict) or content.get("format") != 2:
+            return content
+        own = dict(content)
+        ensemble, through = own.pop("ensemble", None), own.pop("ensemble_trained_through", None)
+        kind = ensemble.get("ensemble") if isinstance(ensemble, dict) else ensemble
+        if kind == "stack":  # as non-negative least squares were called
+            kind = "nnls"
+            ensemble = ensemble | {"ensemble": kind} if isinstance(ensemble, dict) else kind
+        facts = {"name": kind, "ensemble": ensemble, "trained_through": through}
+        return own | {"ensembles": [facts | {"of": own.get("members")}]}
 
-    @field_validator("members")
-    @classmethod
-    def _are_folders(cls, members: list[str]) -> list[str]:
-        for name in members:
+    @model_validator(mode="after")
+    def _has_names_of_folders(self) -> Self:
+        for name in (*self.members, *(each.name for each in self.ensembles)):
             if name in (".", "..") or any(each in name for each in "/\\\0"):
-                raise ValueError(f"member {name!r} is no name of a folder")
-        return members
+                raise ValueError(f"{name!r} is no name of a folder")
+        return self
 
     @model_validator(mode="after")
     def _holds_its_members(self) -> Self:
@@ -158,9 +174,10 @@ def verified_manifest(folder: Path) -> Manifest:
     content = parse_json(data, manifest_file)
     if not isinstance(content, dict):
         raise ArtifactError(f"{manifest_file} is not what was saved. {WAY_OUT}")
-    if (found := content.get("format")) != FORMAT or type(found) is not int:
+    if (found := content.get("format")) not in READABLE or type(found) is not int:
+        formats = " and ".join(map(str, READABLE))
         raise ArtifactError(
-            f"{folder} has format {found}, this barstack reads {FORMAT}. Load it with the version "
+            f"{folder} has format {found}, this barstack reads {formats}. Load it with the version "
             "that wrote it, or run its study again."
         )
     manifest = Manifest.read(content, manifest_file)

@@ -100,14 +100,17 @@ class Models:
             name: dict(zip(target.horizons, numbers.values(), strict=True))
             for name, numbers in answers.items()
         }
-        name = predictor.trained.name
+        trained = predictor.trained
+        members = {each: by_horizon[each] for each in trained.members}
+        lower = {"ensembles": {each: by_horizon[each] for each in trained.lower}}
         return {
             "ticker": ticker,
             "model": name_of(path),
-            "trained_through": str(predictor.trained.trained_through),
+            "trained_through": str(trained.trained_through),
             "verdict": predictor.verdict,
-            "ensemble": by_horizon.pop(name),
-            "members": by_horizon,
+            "ensemble": by_horizon[trained.name],
+            "members": members,
+            **(lower if trained.lower else {}),
         } | ({"damaged": damaged} if damaged else {})
 
     def _of(self, ticker: str, bar: str | None, task: str | None = None) -> tuple[Path, list[str]]:
@@ -162,7 +165,7 @@ def _check_later(predictor: Predictor, decided_at: datetime, ticker: str) -> Non
         )
 
 
-_LISTED = ("task", "horizons", "members", "ensemble", "trained_through")
+_LISTED = ("task", "horizons", "members", "trained_through")
 _SIGNS = ("manifest.json", "manifest.sha256")
 
 # Name, size and time of change of every file: as long as they stay, its bytes are not read again.
@@ -195,6 +198,7 @@ class Shelf:
                 "tickers": list(bars.symbols),
                 "bar": format_duration(bars.length_us),
                 "bar_us": bars.length_us,
+                "ensemble": manifest.ensembles[-1].ensemble,
             } | {name: getattr(manifest, name) for name in _LISTED}
         except BarstackError as error:
             return {"model": name_of(path), "error": str(error)}

@@ -14,7 +14,7 @@ from barstack.core.errors import DataError
 from barstack.core.forecast import Target
 from barstack.core.times import DecidedAt, KnownAt, iso
 from barstack.datasets import FittedScaler, NewestRow
-from barstack.ensembles import FittedEnsemble, Stacked
+from barstack.ensembles import Layers, Stacked
 from barstack.models import OneRow
 
 from ._artifact import TrainedEnsemble
@@ -78,7 +78,7 @@ class OneRowEnsemble:
     ) -> Stacked:
         """Members' forecasts of the newest row, as the ensemble takes them."""
         return Stacked(
-            self.trained.ensemble.members,
+            tuple(self.trained.members),
             Decisions((symbol or "",), _FIRST, decided_at),
             self.trained.target,
             np.array([list(found.values())]),
@@ -86,26 +86,27 @@ class OneRowEnsemble:
         )
 
     def combined(
-        self, found: Mapping[str, Floats], stacked: Stacked, online: OnlineEnsemble | None = None
+        self, found: Mapping[str, Floats], stacked: Stacked, online: OnlineEnsembles | None = None
     ) -> dict[str, Floats]:
-        """The ensemble's forecast before those of its members; `online` if it may learn on."""
-        fitted = self.trained.ensemble
+        """The ensemble's forecast, then those that it combines; `online` if any may learn on."""
+        layers = self.trained.layers if online is None else online.layers
+        made = layers.predict(stacked)
         if online is not None:
-            fitted = online.fitted
-            online.remember(stacked)
-        return {self.trained.name: fitted.predict(stacked)[0]} | dict(found)
+            online.remember(layers.with_ensembles(stacked, made))
+        *lower, (name, last) = made.items()
+        return {name: last[0]} | {each: values[0] for each, values in lower} | dict(found)
 
 
-class OnlineEnsemble:
-    """The ensemble of one stream, which learns on from labels as they become known."""
+class OnlineEnsembles:
+    """The ensembles of one stream, which learn on from labels as they become known."""
 
-    def __init__(self, fitted: FittedEnsemble, target: Target) -> None:
-        self.fitted, self._target = fitted, target
+    def __init__(self, layers: Layers, target: Target) -> None:
+        self.layers, self._target = layers, target
         self._waiting: dict[tuple[str, np.datetime64], Stacked] = {}
 
     def remember(self, stacked: Stacked) -> None:
-        """Keep the members' forecasts of one decision until its labels are known."""
-        if self.fitted.ensemble.updates:
+        """Keep the forecasts that are combined at one decision until its labels are known."""
+        if self.layers.updates:
             decisions = stacked.decisions
             own = {name: values.copy() for name, values in stacked.context.items()}
             waiting = replace(stacked, context=own)  # the rows it was made of are overwritten
@@ -128,14 +129,15 @@ class OnlineEnsemble:
                 f"The labels of {symbol} at {iso(decided_at)} are {labels.tolist()}. Give a finite "
                 f"number for each of {', '.join(stacked.target.horizons)}, once all are known."
             )
-        if known_at <= decided_at or known_at < self.fitted.trained_through:
+        through = self.layers.trained_through
+        if known_at <= decided_at or known_at < through:
             raise DataError(
                 f"The labels of {symbol} at {iso(decided_at)} were known at {iso(known_at)}; the "
-                f"ensemble has learned through {iso(self.fitted.trained_through)}. Give labels "
+                f"ensemble has learned through {iso(through)}. Give labels "
                 "after their decision, in the order in which they become known."
             )
         known = KnownAt(np.full((1, n_horizons), known_at, "datetime64[us]"))
-        self.fitted = self.fitted.update(replace(stacked, y=labels[None], known_at=known))
+        self.layers = self.layers.update(replace(stacked, y=labels[None], known_at=known))
         del self._waiting[symbol, decided_at]
 
     def arrays(self) -> dict[str, Array]:
@@ -147,22 +149,26 @@ class OnlineEnsemble:
             "symbol": np.array(symbols),
             "decided_at": np.array(times, "datetime64[us]"),
             "forecasts": np.concatenate([each.forecasts for each in self._waiting.values()]),
-            "features": np.concatenate(
-                [each.context["features"] for each in self._waiting.values()]
-            ),
+        } | {
+            name: np.concatenate([each.context[name] for each in self._waiting.values()])
+            for name in next(iter(self._waiting.values())).context
         }
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
         """Take over what `arrays` gave."""
-        fitted = self.fitted
+        members = (*self.layers.members, *list(self.layers.fitted)[:-1])
         for row, symbol in enumerate(arrays.get("symbol", np.empty(0))):
             decided_at = DecidedAt(arrays["decided_at"][row : row + 1])
             self._waiting[str(symbol), decided_at[0]] = Stacked(
-                fitted.members,
+                members,
                 Decisions((str(symbol),), _FIRST, decided_at),
                 self._target,
                 arrays["forecasts"][row : row + 1],
-                context={"features": arrays["features"][row : row + 1]},
+                context={
+                    name: each[row : row + 1]
+                    for name, each in arrays.items()
+                    if name not in ("symbol", "decided_at", "forecasts")
+                },
             )
 
 
@@ -177,7 +183,7 @@ class LiveEnsemble:
         self,
         one_row: OneRowEnsemble,
         symbol: str | None = None,
-        online: OnlineEnsemble | None = None,
+        online: OnlineEnsembles | None = None,
     ) -> None:
         self._one_row, self._symbol, self._online = one_row, symbol, online
         self._keep = one_row.trained.lookback_bars

@@ -42,7 +42,9 @@ class ReloadCheck:
         self._trained, self._folder = trained, folder
         self._windows, self._symbols = windows, symbols
         self._plugins = [
-            part for name in [*trained.members, trained.name] for part in _plugins(trained, name)
+            part
+            for name in [*trained.members, *trained.layers.fitted]
+            for part in _plugins(trained, name)
         ]
         self._scratch = tempfile.TemporaryDirectory()
         self._process = self._started()
@@ -98,7 +100,7 @@ class ReloadCheck:
             loaded = TrainedEnsemble.load(self._folder)
             there = _forecasts(loaded, self._windows, self._symbols)
         # A member is at fault before what combines it, which comes first.
-        for name in [*list(here)[1:], *here]:
+        for name in reversed(here):
             self._compare(name, np.array(here[name]), np.array(there.get(name, [])))
 
     def _started(self) -> subprocess.Popen[bytes] | None:
@@ -168,7 +170,7 @@ def check_reloads(trained: TrainedEnsemble, folder: Path, table: FeatureTable) -
 def _plugins(trained: TrainedEnsemble, name: str) -> list[Any]:
     """The parts of other packages behind one of the forecasts."""
     if (member := trained.members.get(name)) is None:
-        parts: list[Any] = [trained.ensemble.ensemble]
+        parts: list[Any] = [trained.layers.fitted[name].ensemble]
     else:
         parts = [getattr(member.model, "of", member.model), member.model, member.scaler.scaler]
     return [part for part in parts if not built_in(part)]

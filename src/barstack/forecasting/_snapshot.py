@@ -19,10 +19,10 @@ from barstack.core.files import check_seal, new_folder, seal
 from barstack.core.stored import Moment, Name, Sha256, Stored
 from barstack.core.times import as_time
 from barstack.core.untrusted import read_json
-from barstack.ensembles import FittedEnsemble
+from barstack.ensembles import FittedEnsemble, Layers
 from barstack.models._arrays import read_arrays, write_arrays
 
-_STATE, _ARRAYS, _ENSEMBLE = "state.json", "arrays.npz", "ensemble"
+_STATE, _ARRAYS, _ENSEMBLES = "state.json", "arrays.npz", "ensembles"
 _PLAIN = "biufUM"  # kinds of types that hold no objects
 _Length = Annotated[int, Field(ge=0, le=2**40)]
 _Count = Annotated[int, Field(ge=0, le=2**62)]
@@ -47,13 +47,12 @@ class _StoredArray(Stored):
 
 
 class _StoredState(Stored):
-    format: Literal[1]
+    format: Literal[2]
     kind: Literal["symbol", "panel"]
     manifest_sha256: Sha256
     symbols: dict[Name, SymbolState]
     arrays: list[_StoredArray]
-    ensemble_trained_through: Moment
-    learned_on: bool
+    learned_on: dict[Name, Moment]  # by ensemble, the latest label that it has seen
 
     @model_validator(mode="after")
     def _is_of_one_or_all(self) -> Self:
@@ -71,13 +70,13 @@ class StreamState:
     kind : "symbol" for a stream of one, "panel" for one of all
     symbols : state of each by name
     arrays : plain arrays by name
-    ensemble : as it has learned on
+    layers : the ensembles as they have learned on
     """
 
     kind: Literal["symbol", "panel"]
     symbols: Mapping[str, SymbolState]
     arrays: Mapping[str, Array]
-    ensemble: FittedEnsemble
+    layers: Layers
 
     def part(self, prefix: str) -> dict[str, Array]:
         """Arrays whose names begin with a prefix, without it."""
@@ -87,16 +86,20 @@ class StreamState:
             if name.startswith(prefix)
         }
 
-    def write(self, folder: Path, manifest_sha256: str, trained: FittedEnsemble) -> None:
-        """Write it, whole or not at all; `trained` is the artifact's own ensemble."""
+    def write(self, folder: Path, manifest_sha256: str, trained: Layers) -> None:
+        """Write it, whole or not at all; `trained` are the artifact's own ensembles."""
         if not manifest_sha256:
             raise ConfigError(
                 "A snapshot belongs to an artifact on disk. Save this one, and load it again."
             )
         arrays = {name: np.ascontiguousarray(each) for name, each in self.arrays.items()}
-        learned_on = self.ensemble is not trained
+        learned_on = {
+            name: each
+            for name, each in self.layers.fitted.items()
+            if each is not trained.fitted[name]
+        }
         content = {
-            "format": 1,
+            "format": 2,
             "kind": self.kind,
             "manifest_sha256": manifest_sha256,
             "symbols": {name: each.model_dump() for name, each in self.symbols.items()},
@@ -108,8 +111,7 @@ class StreamState:
                 }
                 for name, each in arrays.items()
             ],
-            "ensemble_trained_through": str(self.ensemble.trained_through),
-            "learned_on": learned_on,
+            "learned_on": {name: str(each.trained_through) for name, each in learned_on.items()},
         }
         _StoredState.read(content, folder / _STATE)
         with new_folder(folder) as scratch:
@@ -119,12 +121,12 @@ class StreamState:
             write_arrays(
                 scratch / _ARRAYS, **{str(place): each for place, each in enumerate(each_bytes)}
             )
-            if learned_on:
-                self.ensemble.save(scratch / _ENSEMBLE)
+            for name, each in learned_on.items():
+                each.save(scratch / _ENSEMBLES / name)
             seal(scratch)
 
     @classmethod
-    def read(cls, folder: Path, manifest_sha256: str, trained: FittedEnsemble) -> StreamState:
+    def read(cls, folder: Path, manifest_sha256: str, trained: Layers) -> StreamState:
         """Read back what `write` wrote, for the same artifact.
 
         Raises
@@ -153,13 +155,16 @@ class StreamState:
             each.name: parts[str(place)].view(_dtype(each)).reshape(each.shape).copy()
             for place, each in enumerate(stored.arrays)
         }
-        ensemble = trained
-        if stored.learned_on:
-            through = as_time(stored.ensemble_trained_through)
-            ensemble = FittedEnsemble.load(
-                trained.ensemble, folder / _ENSEMBLE, trained.members, through
-            )
-        return cls(stored.kind, stored.symbols, arrays, ensemble)
+        fitted = dict(trained.fitted)
+        for name, through in stored.learned_on.items():
+            if (own := trained.fitted.get(name)) is None:
+                raise StorageError(
+                    f"{folder} is of an ensemble {name!r}, which the artifact lacks."
+                )
+            file = folder / _ENSEMBLES / name
+            fitted[name] = FittedEnsemble.load(own.ensemble, file, own.members, as_time(through))
+        layers = Layers(trained.members, fitted) if stored.learned_on else trained
+        return cls(stored.kind, stored.symbols, arrays, layers)
 
 
 def _dtype(stored: _StoredArray) -> np.dtype[Any]:

@@ -28,7 +28,7 @@ from barstack.core.times import (
 )
 
 from ._inputs import check_as_study, check_length, one_bar, outside
-from ._one_row import LiveEnsemble, OneRowEnsemble, OnlineEnsemble
+from ._one_row import LiveEnsemble, OneRowEnsemble, OnlineEnsembles
 from ._snapshot import StreamState, SymbolState
 
 _HOUR_US = 3_600_000_000
@@ -41,7 +41,7 @@ _FEATURES, _WAITING = "features/", "waiting/"  # arrays of a snapshot
 class Latest:
     """The newest rows of one symbol: checked as they arrive, and forecast from."""
 
-    def __init__(self, one_row: OneRowEnsemble, symbol: str, online: OnlineEnsemble) -> None:
+    def __init__(self, one_row: OneRowEnsemble, symbol: str, online: OnlineEnsembles) -> None:
         self._live = LiveEnsemble(one_row, symbol, online)
         self._online = online
         trained = one_row.trained
@@ -157,7 +157,7 @@ class Latest:
                 warnings.warn(lack, stacklevel=3)
         values = next(iter(found.values()))
         decisions = Decisions((self._symbol,), np.zeros(1, np.int32), self._last)
-        seen = max(self._through, self._online.fitted.trained_through)
+        seen = max(self._through, self._online.layers.trained_through)
         through = TrainedThrough(np.array([seen], "datetime64[us]"))
         return Forecast(decisions, self._target, values[None], through)
 
@@ -213,7 +213,7 @@ class Stream:
         self.trained = trained = one_row.trained
         self.symbol = symbol
         self._stream = trained.features.stream(trained.length_us, symbol, series)
-        self._online = OnlineEnsemble(trained.ensemble, trained.target)
+        self._online = OnlineEnsembles(trained.layers, trained.target)
         self._latest = Latest(one_row, symbol, self._online)
 
     @property
@@ -253,7 +253,7 @@ class Stream:
         y : (n_horizons,) as the study's label has them
         known_at : UTC, when the last of them was known
         """
-        if self.trained.ensemble.ensemble.updates:
+        if self.trained.layers.updates:
             self._online.know(self.symbol, decided_at, y, known_at)
 
     def snapshot(self, folder: Path | str) -> None:
@@ -311,7 +311,7 @@ class PanelStream:
         symbols = trained.bars.symbols
         length_us = trained.length_us
         self._stream = trained.features.panel_stream(symbols, length_us, series)
-        self._online = OnlineEnsemble(trained.ensemble, trained.target)
+        self._online = OnlineEnsembles(trained.layers, trained.target)
         self._latest = {symbol: Latest(one_row, symbol, self._online) for symbol in symbols}
 
     def warm_up(self, panel: Panel) -> None:
@@ -337,7 +337,7 @@ class PanelStream:
     ) -> None:
         """The labels of one symbol's decision, as in `Stream.know_labels`."""
         self._own(symbol)
-        if self.trained.ensemble.ensemble.updates:
+        if self.trained.layers.updates:
             self._online.know(symbol, decided_at, y, known_at)
 
     def snapshot(self, folder: Path | str) -> None:
@@ -391,7 +391,7 @@ class PanelStream:
 def restored(one_row: OneRowEnsemble, folder: Path) -> Stream | PanelStream:
     """The stream of a snapshot, of the same artifact."""
     trained = one_row.trained
-    state = StreamState.read(folder, trained.manifest_sha256, trained.ensemble)
+    state = StreamState.read(folder, trained.manifest_sha256, trained.layers)
     # The snapshot holds what is known of each series; tables give their columns alone.
     nothing = {name: _no_rows(spec) for name, spec in trained.features.series.items()}
     found: Stream | PanelStream
@@ -409,7 +409,7 @@ def restored(one_row: OneRowEnsemble, folder: Path) -> Stream | PanelStream:
         )
     try:
         found._stream.restore(state.part(_FEATURES))
-        found._online.fitted = state.ensemble
+        found._online.layers = state.layers
         found._online.restore(state.part(_WAITING))
         for symbol, own in latest.items():
             own.restore(state.symbols[symbol], state.part(f"symbol/{symbol}/"))
@@ -429,8 +429,8 @@ def _write_state(stream: Stream | PanelStream, latest: Mapping[str, Latest], fol
         arrays |= {f"symbol/{symbol}/{name}": each for name, each in more.items()}
     kind: Literal["symbol", "panel"] = "symbol" if isinstance(stream, Stream) else "panel"
     trained = stream.trained
-    state = StreamState(kind, symbols, arrays, stream._online.fitted)
-    state.write(folder, trained.manifest_sha256, trained.ensemble)
+    state = StreamState(kind, symbols, arrays, stream._online.layers)
+    state.write(folder, trained.manifest_sha256, trained.layers)
 
 
 def _no_rows(spec: Series) -> SeriesTable:
