@@ -73,7 +73,10 @@ def _manifest(file: Path, folder: Path) -> list[Craft]:
         *((("about",), value) for value in _some([], None, {"verdict": 3}, {"label": 1})),
         *(((name,), value) for value in _NEVER for name in ("trained_through",)),
         (("trained_through",), "2001-01-01T00:00:00.000000"),
-        *((("ensemble_trained_through",), value) for value in _NEVER),
+        *((("ensembles", 0, "trained_through"), value) for value in _NEVER),
+        *((("ensembles", 0, "of"), value) for value in _some([], ["nobody"], "ridge", None)),
+        *((("ensembles", 0, "name"), value) for value in _some("..", "../x", "", 3, None)),
+        *((("ensembles",), value) for value in _some([], {}, None, content["ensembles"] * 2)),
         *((("horizons",), value) for value in _some([], ["x"], content["horizons"] * 2, ["0bars"])),
         *(
             (("columns",), value)
@@ -81,12 +84,12 @@ def _manifest(file: Path, folder: Path) -> list[Craft]:
         ),
         *((("members",), value) for value in _some([], ["../x"], [".."], [3])),
         *((("versions",), value) for value in _some({"python": 3}, [], None)),
-        *((("format",), value) for value in _some(1, 3, 2.5, "2", None, True)),
+        *((("format",), value) for value in _some(1, 2, 4, 2.5, "3", None, True)),
         (("features", "features", 0, "params"), {"bars": 10**9}),
         (("features", "features"), content["features"]["features"] * 2),
         (("features_id",), "0" * 16),
         (("surprise",), 1),
-        (("ensemble",), "none such"),
+        (("ensembles", 0, "ensemble"), "none such"),
     ]
     return [_one_of(wrong)]
 

@@ -19,7 +19,7 @@ from barstack.cli import main
 from barstack.core.errors import ArtifactError
 from barstack.core.files import seal
 
-KEPT = Path(__file__).parent / "data" / "format_2" / "artifact"
+KEPT = Path(__file__).parent / "data" / "format_3" / "artifact"
 Change = Callable[[Any], Any]
 
 
@@ -103,7 +103,12 @@ MANIFEST: list[tuple[str, Any]] = [
     ("members", ["ridge", "lightgbm", "lstm", "ridge"]),
     ("trained_through", "NaT"),
     ("trained_through", "2020-01-01T00:00:00.000000"),
-    ("ensemble_trained_through", "9999-12-31T00:00:00"),
+    ("ensembles.0.trained_through", "9999-12-31T00:00:00"),
+    ("ensembles.0.of", []),
+    ("ensembles.0.of", ["ridge", "ridge", "lstm"]),
+    ("ensembles.0.of", ["ridge", "lightgbm"]),
+    ("ensembles.0.name", "ridge"),
+    ("ensembles.0.name", "../ensembles/nnls"),
     ("features.features.0.params", {"bars": 10**9}),
     ("nothing", 1),
 ]
@@ -157,7 +162,7 @@ WEIGHTS = [[], [[]], "x", [[0.3] * 3], [[0.3] * 2] * 2, [[-1.0, 1.0, 1.0]] * 2, 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
 def test_weights_of_members_are_checked(weights: Any, artifact: Path) -> None:
-    (artifact / "ensemble.json").write_text(json.dumps({"weights": weights}))
+    (artifact / "ensembles" / "nnls" / "weights.json").write_text(json.dumps({"weights": weights}))
     with pytest.raises(ArtifactError):
         load(resealed(artifact))
 
@@ -177,12 +182,12 @@ def test_weights_of_members_are_checked(weights: Any, artifact: Path) -> None:
     ],
 )
 def test_json_is_measured_before_it_is_parsed(text: str, said: str, artifact: Path) -> None:
-    (artifact / "ensemble.json").write_bytes(text.encode("latin-1"))
+    (artifact / "ensembles" / "nnls" / "weights.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(ArtifactError, match=said):
         load(resealed(artifact))
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "manifest.sha256", "ensemble.json", "members"])
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.sha256", "ensembles", "members"])
 @pytest.mark.parametrize("to", ["/dev/zero", "/proc/kmsg", "/etc/passwd", "..", "nowhere"])
 def test_no_link_is_followed(name: str, to: str, artifact: Path) -> None:
     path = artifact / name

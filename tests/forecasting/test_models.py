@@ -51,7 +51,7 @@ def test_bytes_are_read_again_only_where_files_have_changed(
     models.list_available_models()
     models.list_available_models()
     assert len(read) == 2
-    with (folder / "second" / "ensemble" / "weights.json").open("a") as file:
+    with (folder / "second" / "ensembles" / "nnls" / "weights.json").open("a") as file:
         file.write(" ")
     assert "SHA-256 differs" in models.list_available_models()[1]["error"]
 
@@ -105,7 +105,7 @@ def test_steps_of_the_hidden_store_are_no_models(tmp_path: Path, finished: Run) 
 
 
 def test_a_damaged_model_is_listed_as_such_and_not_asked(folder: Path) -> None:
-    with (folder / "second" / "ensemble" / "weights.json").open("a") as file:
+    with (folder / "second" / "ensembles" / "nnls" / "weights.json").open("a") as file:
         file.write(" ")
     models = Models(folder)
     assert models.get_model_info("WALK")["damaged"] == ["second"]  # or it could be the newer one

@@ -68,20 +68,20 @@ def altered(tmp_path: Path, **changes: Any) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("version", [1, 3, None, "2"])
+@pytest.mark.parametrize("version", [1, 4, None, "3"])
 def test_another_format_is_named(tmp_path: Path, version: Any) -> None:
     folder = altered(tmp_path, format=version)
     with pytest.raises(ArtifactError) as caught:
         load(folder)
     assert str(caught.value) == (
-        f"{folder} has format {version}, this barstack reads 2. Load it with the version that "
-        "wrote it, or run its study again."
+        f"{folder} has format {version}, this barstack reads 2 and 3. Load it with the version "
+        "that wrote it, or run its study again."
     )
 
 
 def test_a_formula_that_changed_is_named(tmp_path: Path) -> None:
     folder = altered(tmp_path, features_id="0123456789abcdef", versions={"barstack": "0.0.9"})
-    now = load(DATA / "format_2" / "artifact").trained.features.id
+    now = load(DATA / "format_3" / "artifact").trained.features.id
     with pytest.raises(ArtifactError) as caught:
         load(folder)
     assert str(caught.value) == (

@@ -30,13 +30,13 @@ def test_what_was_trained_forecasts_the_same(tmp_path: Path) -> None:
 def test_one_that_forecasts_something_else_is_a_fault(tmp_path: Path) -> None:
     learned = 1.001 * TRAINED.ensemble.learned
     other = replace(TRAINED, ensemble=replace(TRAINED.ensemble, learned=learned))
-    with pytest.raises(FaultError, match="is not what was trained: loaded again, stack forecasts"):
+    with pytest.raises(FaultError, match="is not what was trained: loaded again, nnls forecasts"):
         check_reloads(TRAINED, saved(other, tmp_path / "artifact"), TABLE)
 
 
 def test_one_that_cannot_be_loaded_is_a_fault(tmp_path: Path) -> None:
     folder = saved(TRAINED, tmp_path / "artifact")
-    (folder / "ensemble" / "weights.json").write_text("{}")
+    (folder / "ensembles" / "nnls" / "weights.json").write_text("{}")
     with pytest.raises(FaultError, match=r"cannot be loaded in a process of its own: .*SHA-256"):
         check_reloads(TRAINED, folder, TABLE)
 

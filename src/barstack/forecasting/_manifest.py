@@ -136,11 +136,10 @@ class Manifest(StoredTarget):
             return content
         own = dict(content)
         ensemble, through = own.pop("ensemble", None), own.pop("ensemble_trained_through", None)
-        kind = ensemble.get("ensemble") if isinstance(ensemble, dict) else ensemble
-        if kind == "stack":  # as non-negative least squares were called
-            kind = "nnls"
-            ensemble = ensemble | {"ensemble": kind} if isinstance(ensemble, dict) else kind
-        facts = {"name": kind, "ensemble": ensemble, "trained_through": through}
+        name = ensemble.get("ensemble") if isinstance(ensemble, dict) else ensemble
+        if name == "stack":  # as non-negative least squares were called
+            ensemble = ensemble | {"ensemble": "nnls"} if isinstance(ensemble, dict) else "nnls"
+        facts = {"name": name, "ensemble": ensemble, "trained_through": through}
         return own | {"ensembles": [facts | {"of": own.get("members")}]}
 
     @model_validator(mode="after")
