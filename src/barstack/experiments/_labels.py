@@ -54,12 +54,12 @@ class FoldLabels:
 
     Attributes
     ----------
-    label    with its numbers learned
+    label    with its numbers learned; None where a detector of regimes learns without any
     table    of every decision
     through  the latest holding that the numbers were learned from; None where nothing is learned
     """
 
-    label: Label
+    label: Label | None
     table: LabelTable
     through: np.datetime64 | None
 

@@ -25,11 +25,13 @@ from barstack.ensembles import (
 from barstack.evaluation.audit import Data, Fit, Pipeline, Stage, files_read
 from barstack.features import FeatureTable
 from barstack.labels import Label, LabelTable, SampleWeights
-from barstack.models import FittedModel, Model
+from barstack.forecasting import NO_REGIME, regimes_at, with_features_of
+from barstack.models import FittedModel, Model, RegimeDetector
 from barstack.splits import Fold, Splitter
 from barstack.tracking import OutOfFold
 
 from ._fits import TrainingData, fit_fold
+from ._regimes import detect_fold, regime_data
 from ._labels import FoldLabels, StudyLabels, fit_label, latest_labels
 from ._study import FeatureNames, Study, feature_set
 
@@ -48,6 +50,7 @@ class Recipe(NamedTuple):
     max_gap: str
     members: Mapping[str, Model]
     ensembles: Mapping[str, Ensemble]
+    detector: RegimeDetector | None
     seed: int
 
     @classmethod
@@ -63,6 +66,7 @@ class Recipe(NamedTuple):
             max_gap=study.max_gap,
             members=study.members,
             ensembles=study.ensembles,
+            detector=study.detector,
             seed=study.seed,
         )
 
@@ -74,6 +78,7 @@ class Recipe(NamedTuple):
             max_gap="",
             members={},
             ensembles={},
+            detector=None,
             seed=0,
         )
 
@@ -84,17 +89,18 @@ def pipeline_of(recipe: Recipe, length_us: int) -> Pipeline:
     A fitted label is represented by returns that are known when it is at the latest; its numbers
     are a stage of each fit.
     """
-    features = feature_set(recipe.features, recipe.series, length_us)
+    own = feature_set(recipe.features, recipe.series, length_us)
+    features = with_features_of(own, recipe.detector)
 
     def folds(features: FeatureTable, labels: LabelTable) -> list[Fold]:
-        usable = usable_rows(features) & labels.eligible
+        usable = usable_rows(columns_of(features, own.columns)) & labels.eligible
         return recipe.split.split(features.decisions, labels.all_known_at, usable)
 
     return Pipeline(
         features=lambda data: features.compute(data.panel, data.series),
         labels=lambda data: latest_labels(recipe.label, data.panel),
         folds=folds,
-        fit=_Fitter(recipe).fit,
+        fit=_Fitter(recipe, own.columns).fit,
         traded=True,
     )
 
@@ -102,8 +108,8 @@ def pipeline_of(recipe: Recipe, length_us: int) -> Pipeline:
 class _Fitter:
     """Fits a study's folds as a run does; what earlier folds forecast is made only once."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
+    def __init__(self, recipe: Recipe, columns: tuple[str, ...]) -> None:
+        self.recipe, self._columns = recipe, columns  # those that members see
         self._forecasts: dict[tuple[int, str, int], OutOfFold] = {}
         self._kept: list[Decisions] = []  # so that no other has the id of one in `_forecasts`
 
@@ -123,6 +129,7 @@ class _Fitter:
         ----------
         disturbed  each member right after final fits of the one before it and of itself
         """
+        everything, features = features, columns_of(features, self._columns)
         fold, training = folds[number], self._data(data.panel, features, labels, folds, number)
         own = training.labels.of(number)
         stages = [] if own.through is None else [_label_stage(own, fold)]
@@ -140,21 +147,46 @@ class _Fitter:
             stages += self._member_stages(name, fitted[name], training, number, rest)
             members[name] = _forecast(fitted[name], training, number)
         ensembles: dict[str, FittedEnsemble] = {}
+        detected: FittedModel | None = None
+        context = {"features": (features.decisions, features.values)}
+        if number and self.recipe.detector is not None:
+            more, detected, regimes = self._regimes(everything, folds, number)
+            context["regimes"] = (features.decisions, regimes)
+            stages += more
         if number:
             for name, latest in members.items():
                 before = [self._earlier(name, training, fold) for fold in range(number)]
                 members[name] = _joined([*before, latest])
-            more, ensembles = self._ensemble_stages(members, training, number)
+            more, ensembles = self._ensemble_stages(members, context, training, number)
             stages += more
 
-        def predict(features: FeatureTable, rows: Rows) -> Floats:
-            dataset = training.of(features, own.table)
-            return self._predicted(fitted, ensembles, dataset, rows)
+        def predict(table: FeatureTable, rows: Rows) -> Floats:
+            dataset = training.of(columns_of(table, self._columns), own.table)
+            regimes = None
+            if detected is not None:
+                regimes = regimes_at(detected, columns_of(table, detected.columns), rows)
+            return self._predicted(fitted, ensembles, dataset, rows, regimes)
 
         def afresh() -> Fit:
-            return self.fit(data, features, labels, folds, number, disturbed=True)
+            return self.fit(data, everything, labels, folds, number, disturbed=True)
 
-        return Fit(stages, predict(features, fold.test), predict, afresh, tuple(weights))
+        return Fit(stages, predict(everything, fold.test), predict, afresh, tuple(weights))
+
+    def _regimes(
+        self, table: FeatureTable, folds: Sequence[Fold], number: int
+    ) -> tuple[list[Stage], FittedModel, Floats]:
+        """The detector as fitted for a fold, and what those of each fold up to it say."""
+        detector, seed = self.recipe.detector, self.recipe.seed
+        assert detector is not None
+        own = columns_of(table, detector.feature_set.columns)
+        data = regime_data(own, folds, self.recipe.max_gap)
+        found = np.tile(NO_REGIME, (len(own.values), 1))
+        for fold in range(number + 1):
+            with files_read() as opened:
+                fitted = detect_fold(data, detector, fold, seed)
+            found[folds[fold].test] = regimes_at(fitted, own, folds[fold].test)
+        stages = self._member_stages("regimes", fitted, data, number, tuple(opened))
+        return stages, fitted, found
 
     def _data(
         self,
@@ -193,6 +225,7 @@ class _Fitter:
         ensembles: Mapping[str, FittedEnsemble],
         dataset: Dataset,
         rows: Rows,
+        regimes: Floats | None,
     ) -> Floats:
         """(n_rows, n_members + n_ensembles, n_horizons, n_outputs), NaN where there is none."""
         features, target = dataset.features, dataset.target
@@ -210,6 +243,8 @@ class _Fitter:
         every, decisions = every[order], decisions.take(order)
         if len(every) and ensembles:
             context = {"features": features.values[rows[every]]}
+            if regimes is not None:
+                context["regimes"] = regimes[every]
             forecasts = members[every].copy()
             stacked = Stacked(tuple(fitted), decisions, target, forecasts, context=context)
             layers = Layers(tuple(fitted), ensembles)
@@ -246,6 +281,7 @@ class _Fitter:
     def _ensemble_stages(
         self,
         members: dict[str, OutOfFold],
+        context: Mapping[str, tuple[Decisions, Floats]],
         training: TrainingData,
         number: int,
     ) -> tuple[list[Stage], dict[str, FittedEnsemble]]:
@@ -253,7 +289,6 @@ class _Fitter:
         folds, seed = training.folds, self.recipe.seed
         judged = training.labels.judged(folds[: number + 1])
         begins = judged.decisions.decided_at[folds[number].test].min()
-        context = {"features": (training.features.decisions, training.features.values)}
         forecasts, stages, found = dict(members), [], {}
         for name, ensemble in self.recipe.ensembles.items():
             combined = ensemble.of or tuple(members)
@@ -285,6 +320,14 @@ class _Fitter:
             from_fold = judged.decisions.find(own)
             stages.append(Stage(f"ensembles on fold {k}", {}, from_fold, behind, labels=judged))
         return stages, found
+
+
+def columns_of(table: FeatureTable, columns: tuple[str, ...]) -> FeatureTable:
+    """Some of a table's columns, in the order given."""
+    if columns == table.columns:
+        return table
+    places = [table.columns.index(name) for name in columns]
+    return FeatureTable(table.decisions, columns, table.values[:, places])
 
 
 def _forecast(fitted: FittedModel, training: TrainingData, number: int) -> OutOfFold:

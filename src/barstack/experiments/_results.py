@@ -160,7 +160,7 @@ def make_artifact(
     tables: Mapping[str, SeriesTable],
     features: FeatureTable,
     labels: StudyLabels,
-    *finals: FinalFit | EnsembleFits,
+    *parts: FinalFit | EnsembleFits,
     study: Study,
 ) -> tuple[TrainedEnsemble, FeatureTable]:
     """The judged ensemble with the final fits of all that is behind it, to forecast new bars.
@@ -168,18 +168,20 @@ def make_artifact(
     Beside it the features that its reloaded copy must forecast alike.
     """
     members, ensembles = study.behind(study.ensemble_names[0])
-    parts: Any = dict(zip((*members, *ensembles), finals, strict=True))
+    by_name: Any = dict(zip((*members, *ensembles), parts, strict=False))
+    detector: Any = parts[-1] if len(parts) > len(by_name) else None
     *lower, judged = (
-        (name, parts[name].named(study.combined_by(name)).final) for name in ensembles
+        (name, by_name[name].named(study.combined_by(name)).final) for name in ensembles
     )
     chosen = study.feature_set(length_us(panel))
     trained = TrainedEnsemble(
         features=chosen,
         target=study.label.target,
-        members={name: parts[name].fitted for name in members},
+        members={name: by_name[name].fitted for name in members},
         ensemble=judged[1],
         lower=dict(lower),
         name=judged[0],
+        detector=None if detector is None else detector.fitted,
         bars=replace(
             study.bars.bar_format(workspace.folder, panel), history_bars=history_bars(chosen, panel)
         ),
@@ -328,7 +330,9 @@ def result_tasks(study: Study, n_folds: int) -> Iterable[Task]:
         publish=("evaluation.json",),
     )
     served, layers = study.behind(names[0])
-    behind = (*(fit_name(name, None) for name in served), *(task_of[name] for name in layers))
+    behind = [*(fit_name(name, None) for name in served), *(task_of[name] for name in layers)]
+    if any("regimes" in study.ensembles[name].needs for name in layers):
+        behind.append("detector")
     yield Task(
         "artifact",
         ARTIFACT,

@@ -19,7 +19,7 @@ from barstack.ensembles import ENSEMBLES, Ensemble
 from barstack.evaluation import BEST_SO_FAR
 from barstack.features import FEATURE_SETS, Feature, FeatureSet, FeatureTable, named_set
 from barstack.labels import LABELS, Label, LabelTable, SampleWeights
-from barstack.models import MODELS, Model
+from barstack.models import MODELS, Model, RegimeDetector, RegimeRules
 from barstack.splits import SPLITTERS, Splitter, WalkForward
 
 FeatureNames = str | tuple[Feature, ...]  # the name of a set, or features
@@ -71,6 +71,8 @@ class Study(Spec):
     ensembles: dict[str, Annotated[Ensemble, ENSEMBLES]] = Field(
         default={"nnls": "nnls", "average": "average"}, validate_default=True
     )
+    # What tells ensembles that need it the regime; by default rules on trend and volatility.
+    regimes: Annotated[Model, MODELS] | None = None
     judged: str = ""  # the ensemble that the verdict is on and the artifact holds; "": the first
     cost_bps: float = Field(1.0, ge=0, le=10_000)  # of buying or selling one unit, 0.01 %
     seed: int = 0
@@ -148,6 +150,11 @@ class Study(Spec):
                     f"Ensemble {name!r} combines {', '.join(each.tasks)}, not {self.label.task}. "
                     f"Ensembles that do: {', '.join(able)}."
                 )
+        if self.regimes is not None and not isinstance(self.regimes, RegimeDetector):
+            able = [m for m in MODELS.names() if "regime" in MODELS.get(m).tasks]
+            raise ConfigError(
+                f"{type(self.regimes).__name__} detects no regimes. Detectors: {', '.join(able)}."
+            )
         if self.judged and self.judged not in self.ensembles:
             raise ConfigError(
                 f"The verdict is to be on {self.judged!r}, and the ensembles are "
@@ -162,6 +169,15 @@ class Study(Spec):
                 f"than ensembles, {BEST_SO_FAR} and the naive forecasts {', '.join(NAIVE)}."
             )
         return self
+
+    @property
+    def detector(self) -> RegimeDetector | None:
+        """What detects regimes; None where no ensemble needs them."""
+        if not any("regimes" in each.needs for each in self.ensembles.values()):
+            return None
+        found = self.regimes or RegimeRules()
+        assert isinstance(found, RegimeDetector)  # as was checked
+        return found
 
     def _check_combined(self) -> None:
         """What ensembles combine is known, and comes before them."""
@@ -230,7 +246,7 @@ class Study(Spec):
     def identity(self) -> list[Any]:
         """Everything but the title; what a study does not use makes no other study of it."""
         *front, fields = super().identity()
-        later = ("series", "large_effect", "judged")  # keys that there were none of at first
+        later = ("series", "large_effect", "judged", "regimes")  # keys that there were none of at first
         kept = {name: item for name, item in fields.items() if item or name not in later}
         if all(_kind(each) == name for name, each in self.ensembles.items()):
             kept["ensembles"] = list(kept["ensembles"].values())  # as before they had names

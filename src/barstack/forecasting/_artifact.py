@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from barstack.bars import BarFormat
+from barstack.bars import BarFormat, Panel
 from barstack.bars.checks import levels_of
-from barstack.core.arrays import Rows
+from barstack.core.arrays import Floats, Ints, Rows
 from barstack.core.errors import ArtifactError, ConfigError, MissingPackageError, PluginError
 from barstack.core.files import new_folder, sha256_of
 from barstack.core.forecast import Forecast, Kind, Target
@@ -25,6 +25,9 @@ from barstack.ensembles import ENSEMBLES, FittedEnsemble, Layers, Stacked
 from barstack.features import FeatureSet, FeatureTable
 from barstack.models import FittedModel
 
+from ._manifest import (
+    DETECTOR,
+)
 from ._manifest import (
     ENSEMBLES as ENSEMBLES_FOLDER,
 )
@@ -38,6 +41,7 @@ from ._manifest import (
     seal_of,
     verified_manifest,
 )
+from ._regimes import NO_REGIME, detector_of, regimes_at, with_features_of
 from ._verdict import NOT_GIVEN, GivenVerdict, manifest_hash, read_verdict, write_verdict
 
 _MOST_KEPT = 2**24  # numbers of the rows that one forecast looks at, or of all features' state
@@ -102,6 +106,7 @@ class TrainedEnsemble:
     manifest_sha256 : of the manifest that it was loaded from; "" before it is saved
     lower : by name, ensembles that others combine, each after those that it combines itself
     name : of the ensemble that answers; by default what it is registered as
+    detector : of regimes, for ensembles that need them
     """
 
     format: ClassVar[int] = FORMAT
@@ -115,6 +120,7 @@ class TrainedEnsemble:
     manifest_sha256: str = ""
     lower: Mapping[str, FittedEnsemble] = field(default_factory=dict)
     name: str = ""
+    detector: FittedModel | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -131,7 +137,31 @@ class TrainedEnsemble:
     def trained_through(self) -> np.datetime64:
         """Latest `known_at` that any member or ensemble has seen."""
         each = [member.trained_through for member in self.members.values()]
-        return max(*each, self.layers.trained_through)
+        detector = [] if self.detector is None else [self.detector.trained_through]
+        return max(*each, *detector, self.layers.trained_through)
+
+    @cached_property
+    def live_features(self) -> FeatureSet:
+        """The features of members, then those of the detector that they lack."""
+        detector = None if self.detector is None else detector_of(self.detector)
+        return with_features_of(self.features, detector)
+
+    @cached_property
+    def detector_columns(self) -> Ints:
+        """Places among the columns of `live_features` of those that the detector looks at."""
+        assert self.detector is not None
+        columns = self.live_features.columns
+        return np.array([columns.index(name) for name in self.detector.columns])
+
+    def regimes(self, panel: Panel, table: FeatureTable, rows: Rows) -> Floats | None:
+        """(n_rows, 6) probabilities of regimes at rows of a feature table; None if none needs them.
+
+        panel  the bars that the table was made of
+        """
+        if self.detector is None:
+            return None
+        own = detector_of(self.detector).feature_set.compute(panel)
+        return regimes_at(self.detector, own, own.decisions.find(table.decisions.take(rows)))
 
     @property
     def length_us(self) -> int:
@@ -184,9 +214,20 @@ class TrainedEnsemble:
         return rows_with_history(table, rows, self.lookback_bars, self.max_gap)
 
     def forecast(
-        self, table: FeatureTable, rows: Rows, kind: Kind = "forward"
+        self,
+        table: FeatureTable,
+        rows: Rows,
+        kind: Kind = "forward",
+        *,
+        regimes: Floats | None = None,
     ) -> dict[str, Forecast]:
-        """The forecast of the ensemble that answers, of those it combines, and of every member."""
+        """The forecast of the ensemble that answers, of those it combines, and of every member.
+
+        regimes  (n_rows, 6) as `regimes` gives them, where ensembles need them
+        """
+        context = {"features": table.values[rows]}
+        if regimes is not None:
+            context["regimes"] = regimes
         values = {name: member.predict(table, rows) for name, member in self.members.items()}
         decisions = table.decisions.take(rows)
         stacked = Stacked(
@@ -194,7 +235,7 @@ class TrainedEnsemble:
             decisions,
             self.target,
             np.stack(list(values.values()), axis=1),
-            context={"features": table.values[rows]},
+            context=context,
         )
         *lower, (name, last) = self.layers.predict(stacked).items()
         through = TrainedThrough(np.full(len(rows), self.trained_through, "datetime64[us]"))
@@ -210,6 +251,8 @@ class TrainedEnsemble:
                 member.save(scratch / "members" / name)
             for name, each in self.layers.fitted.items():
                 each.save(scratch / ENSEMBLES_FOLDER / name)
+            if self.detector is not None:
+                self.detector.save(scratch / DETECTOR)
             manifest = {
                 "format": self.format,
                 **self.target.to_json(),
@@ -226,6 +269,9 @@ class TrainedEnsemble:
                     }
                     for name, each in self.layers.fitted.items()
                 ],
+                "detector_features_id": None
+                if self.detector is None
+                else detector_of(self.detector).feature_set.id,
                 "trained_through": str(self.trained_through),
                 "bars": self.bars.to_json(),
                 "about": self.provenance.to_json(),
@@ -287,6 +333,11 @@ class TrainedEnsemble:
             raise ArtifactError(f"{folder} holds members of another target or other features.")
         layers = {each.name: _ensemble(folder, each) for each in manifest.ensembles}
         *lower, (name, ensemble) = layers.items()
+        detector = None
+        if manifest.detector_features_id is not None:
+            detector = _detector(folder, manifest)
+        elif any("regimes" in each.ensemble.needs for each in layers.values()):
+            _require(folder, False, "an ensemble needs regimes, and it holds no detector")
         bars = BarFormat.from_json(manifest.bars.model_dump(exclude_unset=True))
         bars.check()
         provenance = Provenance.from_json(manifest.about.model_dump(exclude_unset=True))
@@ -304,6 +355,7 @@ class TrainedEnsemble:
             verdict,
             lower=dict(lower),
             name=name,
+            detector=detector,
         )
         recorded = as_time(manifest.trained_through)
         _require(
@@ -318,6 +370,20 @@ class TrainedEnsemble:
                 _require(folder, size == shape, f"the weights of {name} are {size}")
                 _require(folder, np.isfinite(weights).all(), f"a weight of {name} is not finite")
         return found
+
+
+def _detector(folder: Path, manifest: Manifest) -> FittedModel:
+    found = FittedModel.load(folder / DETECTOR)
+    own = detector_of(found).feature_set
+    if own.id != manifest.detector_features_id:
+        raise ArtifactError(
+            f"{folder} detects regimes by features whose formula has changed since. Run its study "
+            f"again, or load it with barstack {manifest.versions.get('barstack')}."
+        )
+    _require(folder, found.columns == own.columns, "its detector looks at other features")
+    kept = found.model.lookback_bars * len(own.columns)
+    _require(folder, kept <= _MOST_KEPT, f"its detector looks back {found.model.lookback_bars:,}")
+    return found
 
 
 def _ensemble(folder: Path, facts: EnsembleFacts) -> FittedEnsemble:

@@ -17,6 +17,7 @@ from barstack.core.untrusted import parse_json, plain_files, read_bytes
 FORMAT = 3  # 1 kept boosters in their libraries' formats alone, 2 held one ensemble
 READABLE = (2, 3)
 ENSEMBLES = "ensembles"
+DETECTOR = "detector"
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 SIGNATURE = "manifest.sig"
@@ -122,6 +123,7 @@ class Manifest(StoredTarget):
     columns: Names
     members: Names
     ensembles: Annotated[list[EnsembleFacts], Field(min_length=1, max_length=1_000)]
+    detector_features_id: str | None = None
     trained_through: Moment
     bars: BarsFacts
     about: About

@@ -18,6 +18,7 @@ from barstack.ensembles import Layers, Stacked
 from barstack.models import OneRow
 
 from ._artifact import TrainedEnsemble
+from ._regimes import NO_REGIME
 
 _MOST_WAITING = 100_000  # decisions whose labels are not known yet
 _FIRST = np.zeros(1, np.int32)
@@ -54,18 +55,35 @@ class OneRowEnsemble:
         return found
 
     def predict(
-        self, table: Floats, symbol: str | None = None, decided_at: DecidedAt = _NO_TIME
+        self,
+        table: Floats,
+        symbol: str | None = None,
+        decided_at: DecidedAt = _NO_TIME,
+        regimes: Floats | None = None,
     ) -> dict[str, Floats]:
-        """(n_horizons, n_outputs) of the ensemble, then of every member, for the newest row.
+        """(n_horizons, n_outputs) of the ensemble, then of all behind it, for the newest row.
 
         table  (n_rows, n_columns) consecutive rows of features, oldest first, finite, as many as
                `lookback_bars` or more
         symbol  whose rows they are, for models that tell symbols apart
         decided_at  (1,) of the newest row
+        regimes  (1, 6) probabilities, for ensembles that need them
         """
         inputs = self.inputs(table, symbol)
         found = {name: each.predict_newest(inputs[name]) for name, each in self.members.items()}
-        return self.combined(found, self.stacked(found, table, symbol, decided_at))
+        return self.combined(found, self.stacked(found, table, symbol, decided_at, regimes))
+
+    def regimes(self, window: Floats | None, symbol: str | None) -> Floats:
+        """(1, 6) probabilities by the newest rows of the detector's features, alike without any."""
+        detector = self._detector
+        if detector is None or window is None:
+            return NO_REGIME[None]
+        return detector.predict_newest(NewestRow.of(window, detector.fitted.scaler, symbol))
+
+    @cached_property
+    def _detector(self) -> OneRow | None:
+        detector = self.trained.detector
+        return None if detector is None else OneRow.plain(detector)
 
     def inputs(self, table: Floats, symbol: str | None = None) -> dict[str, NewestRow]:
         """Inputs by member; members with equal scalers share them."""
@@ -74,15 +92,23 @@ class OneRowEnsemble:
         return {name: each[scaler] for name, scaler in self.scalers.items()}
 
     def stacked(
-        self, found: Mapping[str, Floats], table: Floats, symbol: str | None, decided_at: DecidedAt
+        self,
+        found: Mapping[str, Floats],
+        table: Floats,
+        symbol: str | None,
+        decided_at: DecidedAt,
+        regimes: Floats | None,
     ) -> Stacked:
         """Members' forecasts of the newest row, as the ensemble takes them."""
+        context = {"features": table[-1:]}
+        if regimes is not None:
+            context["regimes"] = regimes
         return Stacked(
             tuple(self.trained.members),
             Decisions((symbol or "",), _FIRST, decided_at),
             self.trained.target,
             np.array([list(found.values())]),
-            context={"features": table[-1:]},
+            context=context,
         )
 
     def combined(
@@ -172,6 +198,60 @@ class OnlineEnsembles:
             )
 
 
+class NewestRows:
+    """The newest rows of one symbol, side by side, as many as one forecast looks at."""
+
+    def __init__(self, keep: int, n_columns: int) -> None:
+        self._keep = keep
+        # Twice as long as needed, so that the newest lie side by side and move only now and then.
+        self._buffer = np.empty((2 * keep, n_columns))
+        self._end = 0
+        self.usable = 0  # newest rows without a gap or an incomplete row among them
+
+    @property
+    def rows(self) -> Floats:
+        """(n, n_columns) the newest rows, as many as one forecast needs."""
+        return self._buffer[max(self._end - self._keep, 0) : self._end].copy()
+
+    @property
+    def window(self) -> Floats | None:
+        """The rows of one forecast; None until enough have come since the last reset."""
+        if self.usable < self._keep:
+            return None
+        return self._buffer[self._end - self._keep : self._end]
+
+    def reset(self) -> None:
+        """A gap follows: earlier rows are not part of the next windows."""
+        self.usable = 0
+
+    def take(self, rows: Floats) -> None:
+        """(n, n_columns) consecutive rows, oldest first; an incomplete one resets."""
+        finite = np.isfinite(rows)
+        if finite.all():
+            self.usable += len(rows)
+        else:
+            last_incomplete = np.flatnonzero(~finite.all(axis=1))[-1]
+            self.usable = len(rows) - 1 - int(last_incomplete)
+        rows = rows[-self._keep :]
+        if self._end + len(rows) > len(self._buffer):
+            left = self._keep - len(rows)
+            self._buffer[:left] = self._buffer[self._end - left : self._end]
+            self._end = left
+        self._buffer[self._end : self._end + len(rows)] = rows
+        self._end += len(rows)
+
+    def restore(self, rows: Floats, usable: int) -> None:
+        """Take over the newest rows of another.
+
+        Raises `ValueError` for rows of another width, or fewer than are usable.
+        """
+        width = self._buffer.shape[1]
+        if rows.ndim != 2 or rows.shape[1] != width or len(rows) < min(usable, self._keep):
+            raise ValueError(f"rows of shape {rows.shape}, of which {usable} are usable")
+        self.take(rows)
+        self.usable = usable
+
+
 class LiveEnsemble:
     """Keeps the newest rows, and a state for each member that carries one.
 
@@ -186,11 +266,13 @@ class LiveEnsemble:
         online: OnlineEnsembles | None = None,
     ) -> None:
         self._one_row, self._symbol, self._online = one_row, symbol, online
-        self._keep = one_row.trained.lookback_bars
-        # Twice as long as needed, so that the newest lie side by side and move only now and then.
-        self._buffer = np.empty((2 * self._keep, len(one_row.trained.features.columns)))
-        self._end = 0
-        self._usable = 0  # newest rows without a gap or an incomplete row among them
+        trained = one_row.trained
+        self._keep = trained.lookback_bars
+        self._newest = NewestRows(self._keep, len(trained.features.columns))
+        self._regimes: NewestRows | None = None
+        if trained.detector is not None:
+            n_columns = len(trained.detector.columns)
+            self._regimes = NewestRows(trained.detector.model.lookback_bars, n_columns)
         self._ahead = 0  # newest rows that the states have not seen
         self._states = {
             name: each.begin() for name, each in one_row.members.items() if each.begin is not None
@@ -199,55 +281,54 @@ class LiveEnsemble:
     @property
     def rows(self) -> Floats:
         """(n, n_columns) the newest rows, as many as one forecast needs."""
-        return self._buffer[max(self._end - self._keep, 0) : self._end].copy()
+        return self._newest.rows
 
     @property
     def usable(self) -> int:
         """How many of the newest rows have no gap and no incomplete row among them."""
-        return self._usable
+        return self._newest.usable
 
     def reset(self) -> None:
         """A gap follows: earlier rows are not part of the next windows."""
-        self._usable = 0
+        self._newest.reset()
+        if self._regimes is not None:
+            self._regimes.reset()
 
     def take(self, rows: Floats) -> None:
-        """(n, n_columns) consecutive rows, oldest first; an incomplete one resets."""
-        finite = np.isfinite(rows)
-        if finite.all():
-            self._usable += len(rows)
-        else:
-            last_incomplete = np.flatnonzero(~finite.all(axis=1))[-1]
-            self._usable = len(rows) - 1 - int(last_incomplete)
+        """(n, n_live_columns) consecutive rows, oldest first; an incomplete one resets."""
+        trained = self._one_row.trained
         self._ahead += len(rows)
-        rows = rows[-self._keep :]
-        if self._end + len(rows) > len(self._buffer):
-            left = self._keep - len(rows)
-            self._buffer[:left] = self._buffer[self._end - left : self._end]
-            self._end = left
-        self._buffer[self._end : self._end + len(rows)] = rows
-        self._end += len(rows)
+        self._newest.take(rows[:, : len(trained.features.columns)])
+        if self._regimes is not None:
+            self._regimes.take(rows[:, trained.detector_columns])
 
-    def restore(self, rows: Floats, usable: int) -> None:
+    def arrays(self) -> dict[str, Array]:
+        """The rows that it keeps, and how many of them are usable."""
+        found: dict[str, Array] = {"rows": self._newest.rows}
+        if self._regimes is not None:
+            found["regime_rows"] = self._regimes.rows
+            found["regime_usable"] = np.array([self._regimes.usable])
+        return found
+
+    def restore(self, arrays: Mapping[str, Array], usable: int) -> None:
         """Take over the newest rows of another; carried states are made of them again.
 
-        Raises `ValueError` for rows of another width, or fewer than are usable.
+        Raises `KeyError` or `ValueError` for rows of another width, or fewer than are usable.
         """
-        width = self._buffer.shape[1]
-        if rows.ndim != 2 or rows.shape[1] != width or len(rows) < min(usable, self._keep):
-            raise ValueError(f"rows of shape {rows.shape}, of which {usable} are usable")
-        self.take(rows)
-        self._usable = usable
+        self._newest.restore(arrays["rows"], usable)
+        self._ahead += len(arrays["rows"])
+        if self._regimes is not None:
+            self._regimes.restore(arrays["regime_rows"], int(arrays["regime_usable"][0]))
 
     def update(self, row: Floats) -> dict[str, Floats] | None:
-        """(n_columns,) -> `forecast` after one more row."""
+        """(n_live_columns,) -> `forecast` after one more row."""
         self.take(row[None])
         return self.forecast()
 
     def forecast(self, decided_at: DecidedAt = _NO_TIME) -> dict[str, Floats] | None:
         """As `OneRowEnsemble.predict`; None until enough rows have come since the last reset."""
-        if self._usable < self._keep:
+        if (table := self._newest.window) is None:
             return None
-        table = self._buffer[self._end - self._keep : self._end]
         # A state depends on the last `keep` rows alone. With none ahead, as when a forecast is
         # repeated, all of them are fed again and lead to the same state.
         ahead, self._ahead = min(self._ahead, self._keep), 0
@@ -260,5 +341,8 @@ class LiveEnsemble:
                 continue
             rows = own.last() if ahead == 1 else own.scaler.apply(table[-ahead:])
             found[name] = member.advance(self._states[name], rows)
-        stacked = self._one_row.stacked(found, table, self._symbol, decided_at)
+        regimes = None
+        if self._regimes is not None:
+            regimes = self._one_row.regimes(self._regimes.window, self._symbol)
+        stacked = self._one_row.stacked(found, table, self._symbol, decided_at, regimes)
         return self._one_row.combined(found, stacked, self._online)

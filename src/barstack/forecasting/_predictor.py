@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from barstack.bars import Bars, Panel, as_panel
-from barstack.core.arrays import Array, Ints
+from barstack.core.arrays import Array, Floats, Ints
 from barstack.core.errors import ConfigError, DataError, LeakError
-from barstack.core.forecast import Forecast
+from barstack.core.forecast import REGIMES, Forecast
 from barstack.core.times import iso
 from barstack.features import FeatureTable, check_known, read_series
 
@@ -103,7 +103,26 @@ class Predictor:
                 + f". Give the bars before them too, {self.trained.history_bars:,} in all or more."
             )
         self._warn_of_short_history(panel, table, rows)
-        return self.trained.forecast(table, rows)
+        return self.trained.forecast(table, rows, regimes=self.trained.regimes(panel, table, rows))
+
+    def regimes(self, bars: Any, *, symbol: str | None = None) -> pd.DataFrame:
+        """Probabilities of regimes at every bar, as the ensemble weighs its members by.
+
+        Columns decided_at, symbol, and one for each regime; alike where too few bars lead up to
+        one. `ConfigError` where the ensemble needs none.
+        """
+        import pandas as pd  # noqa: PLC0415 (only for the caller's convenience)
+
+        if self.trained.detector is None:
+            raise ConfigError("This ensemble weighs members without regimes.")
+        panel = self._panel(bars, symbol)
+        table = self.trained.features.compute(panel)
+        found = self.trained.regimes(panel, table, np.arange(len(table.values)))
+        frame = pd.DataFrame(found, columns=list(REGIMES))
+        frame.insert(0, "decided_at", table.decisions.decided_at)
+        frame["decided_at"] = frame["decided_at"].dt.tz_localize("UTC")
+        frame.insert(1, "symbol", table.decisions.symbol)
+        return frame
 
     def predict(
         self, bars: Any, *, symbol: str | None = None, series: Mapping[str, Any] | None = None
@@ -144,7 +163,11 @@ class Predictor:
                     warnings.warn(lack, stacklevel=4)
 
     def predict_row(
-        self, feature_row: Any, *, symbol: str | None = None
+        self,
+        feature_row: Any,
+        *,
+        symbol: str | None = None,
+        regimes: Mapping[str, float] | None = None,
     ) -> dict[str, dict[str, float]]:
         """One forecast from features that you computed: by name, of the ensemble, then each member.
 
@@ -153,6 +176,7 @@ class Predictor:
                      `trained.lookback_bars` rows, oldest first, with no gap between them
         symbol       whose row it is, for members that tell symbols apart; by default the only one
                      the artifact was trained on
+        regimes      probability of each regime, for an ensemble that needs them: see `regimes`
 
         The row carries no time: the caller makes sure that it was decided after training had
         ended. Raises `DataError` for names, numbers and rows that are not what is needed.
@@ -163,8 +187,24 @@ class Predictor:
         only = symbols[0] if len(symbols) == 1 else None
         return {
             name: dict(zip(columns, map(float, numbers.ravel()), strict=True))
-            for name, numbers in self._one_row.predict(table, symbol or only).items()
+            for name, numbers in self._one_row.predict(
+                table, symbol or only, regimes=self._given(regimes)
+            ).items()
         }
+
+    def _given(self, regimes: Mapping[str, float] | None) -> Floats | None:
+        """(1, 6) probabilities as a caller names them; `DataError` unless they are a distribution."""
+        if self.trained.detector is None:
+            return None
+        if regimes is None or sorted(regimes) != sorted(REGIMES):
+            raise DataError(
+                "This ensemble weighs its members by regime. Give `regimes`, a probability for "
+                f"each of {', '.join(REGIMES)}, as Predictor.regimes has them."
+            )
+        found = np.array([[regimes[name] for name in REGIMES]], float)
+        if not (found >= 0.0).all() or abs(found.sum() - 1.0) > 1e-6:
+            raise DataError(f"Probabilities of regimes {dict(regimes)} do not add up to one.")
+        return found
 
     def stream(
         self,

@@ -21,6 +21,7 @@ from barstack.features import FeatureTable
 
 from ._artifact import TrainedEnsemble
 from ._one_row import OneRowEnsemble
+from ._regimes import NO_REGIME
 
 _ROWS = 8  # forecasts compared
 _SAME = 1e-6  # of the size of a forecast: threads may add up in another order
@@ -179,7 +180,11 @@ def _plugins(trained: TrainedEnsemble, name: str) -> list[Any]:
 def _forecasts(trained: TrainedEnsemble, windows: list[Any], symbols: list[str]) -> Any:
     """By name of each forecaster, (n_rows, n_horizons, n_outputs) as lists."""
     one_row = OneRowEnsemble.plain(trained)
-    found = [one_row.predict(*each) for each in zip(windows, symbols, strict=True)]
+    regimes = None if trained.detector is None else NO_REGIME[None]
+    found = [
+        one_row.predict(window, symbol, regimes=regimes)
+        for window, symbol in zip(windows, symbols, strict=True)
+    ]
     return {name: [each[name].tolist() for each in found] for name in found[0]} if found else {}
 
 

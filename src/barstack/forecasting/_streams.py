@@ -172,7 +172,7 @@ class Latest:
             watched=self._watched,
             why=self.why,
         )
-        return state, {"rows": self._live.rows, "recent": self._recent, "last": self._last}
+        return state, self._live.arrays() | {"recent": self._recent, "last": self._last}
 
     def restore(self, state: SymbolState, arrays: Mapping[str, Array]) -> None:
         """Take over what `state` gave of the same artifact's stream.
@@ -182,7 +182,7 @@ class Latest:
         for name, dtype in (("recent", BAR), ("last", np.dtype("datetime64[us]"))):
             if arrays[name].dtype != dtype or arrays[name].ndim != 1:
                 raise ValueError(f"{name} of {arrays[name].dtype}")
-        self._live.restore(arrays["rows"], state.usable)
+        self._live.restore(arrays, state.usable)
         self._seen, self._warned, self._phase = state.seen, state.warned, state.phase
         self._began_at = None if state.began_at is None else as_time(state.began_at)
         self._watched, self.why = state.watched, state.why
@@ -212,7 +212,7 @@ class Stream:
     ) -> None:
         self.trained = trained = one_row.trained
         self.symbol = symbol
-        self._stream = trained.features.stream(trained.length_us, symbol, series)
+        self._stream = trained.live_features.stream(trained.length_us, symbol, series)
         self._online = OnlineEnsembles(trained.layers, trained.target)
         self._latest = Latest(one_row, symbol, self._online)
 
@@ -310,7 +310,7 @@ class PanelStream:
         self.trained = trained = one_row.trained
         symbols = trained.bars.symbols
         length_us = trained.length_us
-        self._stream = trained.features.panel_stream(symbols, length_us, series)
+        self._stream = trained.live_features.panel_stream(symbols, length_us, series)
         self._online = OnlineEnsembles(trained.layers, trained.target)
         self._latest = {symbol: Latest(one_row, symbol, self._online) for symbol in symbols}
 
