@@ -7,10 +7,10 @@ which a label can be known; then each fold fits it on its own training rows.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -54,12 +54,12 @@ class FoldLabels:
 
     Attributes
     ----------
-    label    with its numbers learned; None where a detector of regimes learns without any
+    content  of the label, with its numbers learned; {} where a detector learns without any
     table    of every decision
     through  the latest holding that the numbers were learned from; None where nothing is learned
     """
 
-    label: Label | None
+    content: Mapping[str, Any]
     table: LabelTable
     through: np.datetime64 | None
 
@@ -193,12 +193,12 @@ def fit_label(label: Label, panel: Panel, rows: Rows, latest: KnownAt) -> FoldLa
     """A label fitted on the holdings of `rows`, and its table of every decision."""
     fitted = fitted_on(label, panel, rows)
     table = replace(fitted.compute(panel), latest=latest)
-    return FoldLabels(fitted, table, latest[rows].max())
+    return FoldLabels(fitted.content(), table, latest[rows].max())
 
 
 def compute_labels(workspace: Workspace, panel: Panel, *, label: Label) -> StudyLabels:
     """One table for all folds, of a label that learns nothing."""
-    return StudyLabels(FoldLabels(label, label.compute(panel), None))
+    return StudyLabels(FoldLabels(label.content(), label.compute(panel), None))
 
 
 def fit_labels(
@@ -239,7 +239,7 @@ def _save_one(labels: FoldLabels, folder: Path) -> None:
         **{name: array for name in _OPTIONAL if (array := getattr(table, name)) is not None},
     )
     about = {
-        "label": labels.label.content(),
+        "label": labels.content,
         "through": None if labels.through is None else str(labels.through),
     }
     (folder / "label.json").write_text(json.dumps(about, indent=1))
@@ -258,7 +258,7 @@ def _load_one(folder: Path) -> FoldLabels:
         arrays["eligible"],
         **{name: arrays[name] for name in _OPTIONAL if name in arrays},
     )
-    return FoldLabels(label, table, about["through"] and as_time(about["through"]))
+    return FoldLabels(label.content(), table, about["through"] and as_time(about["through"]))
 
 
 LATEST_ENDS = Operation("label_ends", label_ends, ("labels",), save_ends, load_ends)

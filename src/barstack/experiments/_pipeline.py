@@ -24,15 +24,15 @@ from barstack.ensembles import (
 )
 from barstack.evaluation.audit import Data, Fit, Pipeline, Stage, files_read
 from barstack.features import FeatureTable
-from barstack.labels import Label, LabelTable, SampleWeights
 from barstack.forecasting import NO_REGIME, regimes_at, with_features_of
+from barstack.labels import Label, LabelTable, SampleWeights
 from barstack.models import FittedModel, Model, RegimeDetector
 from barstack.splits import Fold, Splitter
 from barstack.tracking import OutOfFold
 
 from ._fits import TrainingData, fit_fold
-from ._regimes import detect_fold, regime_data
 from ._labels import FoldLabels, StudyLabels, fit_label, latest_labels
+from ._regimes import detect_fold, regime_data
 from ._study import FeatureNames, Study, feature_set
 
 _PROBED = 200  # training rows whose forecasts stand for what a model has learned
@@ -205,7 +205,7 @@ class _Fitter:
             ]
             own = StudyLabels(fits[-1], tuple(fits))
         else:
-            own = StudyLabels(FoldLabels(recipe.label, labels, None))
+            own = StudyLabels(FoldLabels(recipe.label.content(), labels, None))
         return TrainingData(
             features, own, list(folds), recipe.scaler, recipe.weights, recipe.max_gap
         )
@@ -341,7 +341,7 @@ def _label_stage(own: FoldLabels, fold: Fold) -> Stage:
     """A fitted label by its numbers: whatever of its content is not a word."""
     numbers = {
         name: np.asarray(value, float)
-        for name, value in own.label.content().items()
+        for name, value in own.content.items()
         if np.asarray(value).dtype.kind in "if"
     }
     return Stage("label", numbers, fold.train, {}, own.through)

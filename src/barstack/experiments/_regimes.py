@@ -42,7 +42,7 @@ class RegimeTable:
 
 def regime_data(table: FeatureTable, folds: Sequence[Fold], max_gap: str) -> TrainingData:
     """What a detector is fitted on: its own features, and labels that say nothing."""
-    labels = StudyLabels(FoldLabels(None, regime_labels(table.decisions), None))
+    labels = StudyLabels(FoldLabels({}, regime_labels(table.decisions), None))
     return TrainingData(table, labels, list(folds), StandardScaler(), SampleWeights(), max_gap)
 
 

@@ -188,7 +188,7 @@ def make_artifact(
         provenance=Provenance(
             study=study.content(),
             study_id=study.id,
-            label=labels.final.label.content(),
+            label=labels.final.content,
             data_sha256=data_id(panel, tables),
             series={
                 name: {"sha256": table.fingerprint, "rows": len(table)}

@@ -246,7 +246,12 @@ class Study(Spec):
     def identity(self) -> list[Any]:
         """Everything but the title; what a study does not use makes no other study of it."""
         *front, fields = super().identity()
-        later = ("series", "large_effect", "judged", "regimes")  # keys that there were none of at first
+        later = (
+            "series",
+            "large_effect",
+            "judged",
+            "regimes",
+        )  # keys that there were none of at first
         kept = {name: item for name, item in fields.items() if item or name not in later}
         if all(_kind(each) == name for name, each in self.ensembles.items()):
             kept["ensembles"] = list(kept["ensembles"].values())  # as before they had names

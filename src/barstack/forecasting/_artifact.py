@@ -27,11 +27,6 @@ from barstack.models import FittedModel
 
 from ._manifest import (
     DETECTOR,
-)
-from ._manifest import (
-    ENSEMBLES as ENSEMBLES_FOLDER,
-)
-from ._manifest import (
     FORMAT,
     MANIFEST,
     SEAL,
@@ -41,7 +36,10 @@ from ._manifest import (
     seal_of,
     verified_manifest,
 )
-from ._regimes import NO_REGIME, detector_of, regimes_at, with_features_of
+from ._manifest import (
+    ENSEMBLES as ENSEMBLES_FOLDER,
+)
+from ._regimes import detector_of, regimes_at, with_features_of
 from ._verdict import NOT_GIVEN, GivenVerdict, manifest_hash, read_verdict, write_verdict
 
 _MOST_KEPT = 2**24  # numbers of the rows that one forecast looks at, or of all features' state

@@ -193,7 +193,7 @@ class Predictor:
         }
 
     def _given(self, regimes: Mapping[str, float] | None) -> Floats | None:
-        """(1, 6) probabilities as a caller names them; `DataError` unless they are a distribution."""
+        """(1, 6) probabilities, from names; `DataError` unless they are a distribution."""
         if self.trained.detector is None:
             return None
         if regimes is None or sorted(regimes) != sorted(REGIMES):
