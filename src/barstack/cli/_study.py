@@ -45,12 +45,20 @@ def demo(runs: Runs = Path("runs"), as_json: Json = False) -> None:
 def run(
     study: StudyFile,
     runs: Runs = Path("runs"),
+    each_symbol: Annotated[
+        bool, typer.Option("--each-symbol", help="A run and an artifact for each symbol.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a study: bars, features, labels, members, ensemble, verdict, report, artifact.
 
     Steps of earlier runs are reused where nothing that they depend on has changed.
+    With --each-symbol a symbol that fails stops no other, and training_summary.csv
+    in the folder of runs has every score; exit 1 when one failed.
     """
+    if each_symbol:
+        _run_each_symbol(study, runs, as_json)
+        return
     done = _run(study, runs, as_json)
     if as_json:
         print_json(done.to_json())
@@ -66,6 +74,31 @@ def _run(study: Path, runs: Path, as_json: bool) -> Run:
     if not as_json:
         show_run(done, stdout())
     return done
+
+
+def _run_each_symbol(file: Path, runs: Path, as_json: bool) -> None:
+    from barstack import reports  # noqa: F401, PLC0415 (registers the view that writes reports)
+    from barstack.experiments import Study, run_each_symbol  # noqa: PLC0415
+
+    from ._progress import ShownProgress  # noqa: PLC0415
+
+    spec = Study.from_yaml(file)
+    found = run_each_symbol(spec, folder=file.parent, runs=runs, progress=ShownProgress(stderr()))
+    answers = {
+        symbol: {"run": run.id, "edge": run.verdict.edge, "sentence": run.verdict.sentence}
+        for symbol, run in found.runs.items()
+    }
+    if as_json:
+        print_json({"symbols": answers, "errors": found.errors, "summary": str(found.summary)})
+    else:
+        console = stdout()
+        for symbol, answer in answers.items():
+            console.print(f"{symbol}  {answer['run']}  {answer['sentence']}", markup=False)
+        for symbol, error in found.errors.items():
+            console.print(f"{symbol}  {error}", markup=False, style="red")
+        console.print(f"Every score: {found.summary}", markup=False)
+    if found.errors:
+        raise typer.Exit(1)
 
 
 def _newest(forecast: Forecast) -> list[dict[str, Any]]:

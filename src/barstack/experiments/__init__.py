@@ -1,8 +1,10 @@
 """Experiments: a study, the graph of its tasks, and one run of it."""
 
-from . import _audit, _data, _fits, _labels, _results  # noqa: F401 (each registers its stages)
+# Each registers its stages.
+from . import _audit, _data, _fits, _labels, _regimes, _results  # noqa: F401
 from ._audit import Audited, audit, audited
 from ._compare_runs import compare_runs, named_runs
+from ._each_symbol import SymbolRuns, run_each_symbol
 from ._engine import Done, Engine
 from ._fits import TrainingData, fit_fold
 from ._recombine import Recombination, Recombined, method_of, recombine
@@ -25,6 +27,7 @@ __all__ = [
     "Recombined",
     "Run",
     "Study",
+    "SymbolRuns",
     "Task",
     "TrainingData",
     "Workspace",
@@ -36,6 +39,7 @@ __all__ = [
     "method_of",
     "named_runs",
     "recombine",
+    "run_each_symbol",
     "run_study",
     "stage",
     "tasks_of",

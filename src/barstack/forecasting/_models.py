@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,6 +75,7 @@ class Models:
         *,
         decided_at: datetime | None = None,
         bar: str | None = None,
+        regimes: Mapping[str, float] | None = None,
     ) -> dict[str, Any]:
         """The return at each horizon, by the ensemble and by every member.
 
@@ -82,6 +84,7 @@ class Models:
         decided_at   when the row was known, with its timezone: `LeakError` where the model had by
                      then not ended its training. Without it that is for you to see to
         bar          as in `get_model_info`
+        regimes      as in `Predictor.predict_row`
 
         Models of classes forecast probabilities and no return: `Predictor.predict_row` answers.
         """
@@ -95,7 +98,7 @@ class Models:
             )
         if decided_at is not None:
             _check_later(predictor, decided_at, ticker)
-        answers = predictor.predict_row(feature_row, symbol=ticker)
+        answers = predictor.predict_row(feature_row, symbol=ticker, regimes=regimes)
         by_horizon = {
             name: dict(zip(target.horizons, numbers.values(), strict=True))
             for name, numbers in answers.items()
