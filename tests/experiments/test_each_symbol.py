@@ -61,6 +61,6 @@ def test_the_command_says_what_failed(study: Path) -> None:
         check=False,
     )
     assert done.returncode == 1, done.stderr
-    answer = json.loads(done.stdout.splitlines()[-1])
+    answer = json.loads(done.stdout)
     assert list(answer["symbols"]) == ["OTHER", "WALK"]
     assert list(answer["errors"]) == ["SHORT"]
