@@ -64,6 +64,7 @@ def test_a_plugin_that_only_this_process_has(
     monkeypatch.setattr(Loads, "__module__", "tests.online")
     trained = replace(
         TRAINED,
+        name="loads",
         ensemble=replace(
             TRAINED.ensemble, ensemble=Loads(), learned=Losses(np.array([[1.0, 3.0]] * 2), 9)
         ),

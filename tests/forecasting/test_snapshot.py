@@ -209,7 +209,7 @@ def test_no_byte_of_a_snapshot_can_change(panel_model: Predictor, state: Path) -
 
 RESEALED: list[Callable[[dict[str, Any]], Any]] = [
     lambda content: content.update(kind="symbol"),
-    lambda content: content.update(format=2),
+    lambda content: content.update(format=1),
     lambda content: content["symbols"].pop("WALK"),
     lambda content: content["symbols"]["WALK"].update(usable=-1),
     lambda content: content["arrays"].pop(),
@@ -217,6 +217,7 @@ RESEALED: list[Callable[[dict[str, Any]], Any]] = [
     lambda content: content["arrays"][0].update(dtype="<M8[99999999D]"),
     lambda content: content["arrays"][0].update(shape=[2**40, 2**40]),
     lambda content: content.update(learned_on=True),
+    lambda content: content.update(learned_on={"nobody": "2026-01-01T00:00:00"}),
 ]
 
 
