@@ -112,7 +112,7 @@ def evaluate_study(
     features: FeatureTable,
     labels: StudyLabels,
     folds: list[Fold],
-    *forecasters: MemberForecasts | EnsembleFits,
+    *parts: Any,
     members: tuple[str, ...],
     ensembles: tuple[str, ...],
     combined: Mapping[str, tuple[str, ...]],
@@ -120,16 +120,19 @@ def evaluate_study(
 ) -> Evaluation:
     """What is found on members, ensembles and naive forecasts; no trials are counted.
 
+    parts     of the members, then of the ensembles, then the regimes where any needs them
     combined  by ensemble, the names of what it combines
     """
-    found: list[Any] = list(forecasters)
-    of_members = dict(zip(members, found, strict=False))
-    of_ensembles = dict(zip(ensembles, found[len(members) :], strict=True))
+    of_members = dict(zip(members, parts, strict=False))
+    of_ensembles = dict(zip(ensembles, parts[len(members) :], strict=False))
+    context = {"features": (features.decisions, features.values)}
+    for regimes in parts[len(members) + len(ensembles) :]:
+        context["regimes"] = (regimes.decisions, regimes.values)
     named = {name: each.named(combined[name]) for name, each in of_ensembles.items()}
     return evaluate(
         panel,
         labels.judged(folds),
-        align({name: each.out_of_fold for name, each in of_members.items()}),
+        align({name: each.out_of_fold for name, each in of_members.items()}, context=context),
         shared({name: each.out_of_fold for name, each in named.items()}),
         {name: {**each.by_fold, "final": each.final} for name, each in named.items()},
         cost_bps=cost_bps,
@@ -320,7 +323,10 @@ def result_tasks(study: Study, n_folds: int) -> Iterable[Task]:
     yield Task(
         "evaluation",
         EVALUATION,
-        ("bars", "features", "labels", "split", *members, *ensembles),
+        (
+            *("bars", "features", "labels", "split", *members, *ensembles),
+            *(("regimes",) if study.detector else ()),
+        ),
         {
             "members": tuple(study.members),
             "ensembles": names,
