@@ -46,10 +46,10 @@ from barstack.worlds import WORLDS
 ROOMS = (*CODE, "core", "models", "ensembles")
 FEATURES = ("wick_balance", "log_volume", "log_return", "rsi", "realized_volatility", "body",
             "relative_volume", "bollinger_position")  # fmt: skip
-FAMILIES = ("ridge", "logistic", "lightgbm", "hist_gradient_boosting", "extra_trees", "knn")
+FAMILIES = ("ridge", "logistic", "lightgbm", "extra_trees", "knn")
 HORIZON = 6  # bars, so that labels overlap and a missing purge would show
 PLANS = {
-    task: Plan(task, FEATURES, HORIZON, folds=4, first_train=0.4, only=FAMILIES)
+    task: Plan(task, FEATURES, HORIZON, folds=3, first_train=0.4, only=FAMILIES)
     for task in ("return", "direction")
 }
 NULLS = ("garch", "market", "martingale", "regime_volatility", "fat_tails", "jumps")

@@ -21,6 +21,7 @@ import json
 from typing import Any
 
 from _benchmark import arguments, finish, keep
+from _ensembles_combine import combine
 from _ensembles_leak import leak
 from _ensembles_real import real
 from _ensembles_worlds import worlds
@@ -29,6 +30,7 @@ PARTS = {
     "real": real,
     "worlds": worlds,
     "leak": leak,
+    "combine": combine,
 }
 
 
