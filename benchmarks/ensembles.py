@@ -21,6 +21,7 @@ import json
 from typing import Any
 
 from _benchmark import arguments, finish, keep
+from _ensembles_autogluon import autogluon
 from _ensembles_combine import combine
 from _ensembles_leak import leak
 from _ensembles_real import real
@@ -31,6 +32,7 @@ PARTS = {
     "worlds": worlds,
     "leak": leak,
     "combine": combine,
+    "autogluon": autogluon,
 }
 
 
@@ -39,6 +41,7 @@ def main() -> None:
     parser.add_argument("--part", choices=["all", *PARTS], default="all")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--most", type=int, default=0, help="series or worlds, to try a part")
+    parser.add_argument("--budget", type=float, default=60.0, help="seconds a fold, of autogluon")
     options = parser.parse_args()
     if options.most:
         bars, figures = PARTS[options.part](options)
