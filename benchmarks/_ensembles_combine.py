@@ -22,7 +22,7 @@ from _ensembles_methods import combined, methods, scores
 from _ensembles_tables import show
 
 from barstack.core.decisions import Decisions
-from barstack.core.forecast import Target, Task
+from barstack.core.forecast import REGIMES, Target, Task
 from barstack.core.times import DecidedAt, KnownAt, TrainedThrough
 from barstack.ensembles import Stacked
 
@@ -105,5 +105,8 @@ def made_up(task: Task, members: int, seed: int) -> Stacked:
         y,
         KnownAt(decided_at[:, None] + hour),
         returns,
-        context={"features": rng.normal(size=(DECISIONS, 20))},
+        context={
+            "features": rng.normal(size=(DECISIONS, 20)),
+            "regimes": rng.dirichlet(np.full(len(REGIMES), 0.3), DECISIONS),
+        },
     )

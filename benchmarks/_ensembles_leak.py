@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from _benchmark import at_least, at_most
+from _ensembles_detected import with_regimes
 from _ensembles_members import (
     CODE,
     FOLDER,
@@ -35,6 +36,7 @@ from _ensembles_methods import METAS, combined, methods, nothing, row_losses
 from _ensembles_tables import computed, mean_se, rounded, show, z_of
 from _kept import Kept
 
+from barstack.bars import Bars
 from barstack.core.arrays import Floats, Rows
 from barstack.core.forecast import signal_of
 from barstack.core.times import TrainedThrough
@@ -118,12 +120,23 @@ def known(task: str, null: Null) -> dict[str, Stacked]:
     if not all(file.is_file() for file in files.values()):
         for piece, stacked in _made(plan, null, "random folds" in pieces).items():
             write(files[piece], Made(stacked, {}))
-    return {piece: read(file).stacked for piece, file in files.items()}
+    found = {piece: read(file).stacked for piece, file in files.items()}
+    for piece in ("honest", "later"):
+        found[piece] = with_regimes(found[piece], [about, piece], lambda: _panel(null))
+    regimes = found["honest"].context
+    return {
+        piece: stacked if piece == "later" else replace(stacked, context=regimes)
+        for piece, stacked in found.items()
+    }
+
+
+def _panel(null: Null) -> dict[str, Bars]:
+    world = {"world": null.kind, "bars": BARS, "horizons": [1], "seed": null.seed}
+    return WORLDS.parse(world).make().panel
 
 
 def _made(plan: Plan, null: Null, random_folds: bool) -> dict[str, Stacked]:
-    world = {"world": null.kind, "bars": BARS, "horizons": [1], "seed": null.seed}
-    dataset = plan.dataset(WORLDS.parse(world).make().panel)
+    dataset = plan.dataset(_panel(null))
     decided_at, known_at = dataset.decisions.decided_at, dataset.labels.all_known_at
     cut = decided_at[int(TOUCHED * len(decided_at))]
     touched = dataset.usable & (decided_at < cut) & (known_at <= cut)

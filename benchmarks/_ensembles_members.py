@@ -162,7 +162,7 @@ def digest(plan: Plan, about: Any) -> str:
 
 
 def write(file: Path, made: Made) -> None:
-    """As arrays, whole or not at all."""
+    """As arrays."""
     stacked, decisions = made.stacked, made.stacked.decisions
     about = {
         "members": stacked.members,
@@ -184,10 +184,15 @@ def write(file: Path, made: Made) -> None:
     }
     if made.truth is not None:
         arrays["truth"] = made.truth
+    saved(file, arrays)
+
+
+def saved(file: Path, arrays: Mapping[str, Any]) -> None:
+    """Arrays in a file, whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
     begun = file.with_suffix(f".{os.getpid()}.tmp")
     with begun.open("wb") as opened:
-        np.savez(opened, **arrays)  # type: ignore[arg-type]
+        np.savez(opened, **arrays)
     begun.rename(file)
 
 

@@ -1,16 +1,14 @@
 """The ways to combine that are compared, all by the same folds and the same rows.
 
-Every registered ensemble that does the task and needs no more than is given takes part; `stack`
-once for each meta-learner. Beside them: every member alone, the member that was best on earlier
-rows, and no forecast at all.
+Every registered ensemble that does the task takes part, `stack` once for each meta-learner.
+Beside them: every member alone, the member that was best on earlier rows, and no forecast at all.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,8 +24,6 @@ METAS = {
     "return": ("ridge", "elastic_net", "lightgbm", "xgboost", "catboost"),
     "direction": ("logistic", "lightgbm", "xgboost", "catboost"),
 }
-# Those that learn from outcomes how to weigh or to map members: where a leak could come in.
-FIXED = ("average", "median", "trimmed_mean", "rank_average", "hard_vote", "soft_vote")
 
 
 class Scores(NamedTuple):
@@ -43,7 +39,7 @@ class Scores(NamedTuple):
     hits: float
 
 
-def methods(task: str, context: tuple[str, ...] = ("features",)) -> dict[str, Ensemble]:
+def methods(task: str, context: tuple[str, ...] = ("features", "regimes")) -> dict[str, Ensemble]:
     """Ensembles by the name they have in the tables."""
     found: dict[str, Ensemble] = {}
     for name in ENSEMBLES.names():
@@ -92,11 +88,9 @@ def best_earlier(stacked: Stacked) -> Floats:
     return found
 
 
-def forecasts(
-    stacked: Stacked, seed: int, context: tuple[str, ...] = ("features",)
-) -> Iterator[tuple[str, Floats, float]]:
+def forecasts(stacked: Stacked, seed: int) -> Iterator[tuple[str, Floats, float]]:
     """(name, forward forecasts, seconds) of every method, and of what it is compared with."""
-    for name, ensemble in methods(stacked.target.task, context).items():
+    for name, ensemble in methods(stacked.target.task).items():
         yield name, *combined(ensemble, stacked, seed)
     yield BEST_EARLIER, best_earlier(stacked), 0.0
     for place, member in enumerate(stacked.members):
@@ -130,8 +124,3 @@ def scores(values: Floats, stacked: Stacked, rows: Rows | Bools) -> Scores:
         ic if np.isfinite(ic) else 0.0,
         metrics.directional_accuracy(signal, returns),
     )
-
-
-def at(stacked: Stacked, **changes: Any) -> Stacked:
-    """The same rows with other arrays."""
-    return replace(stacked, **changes)

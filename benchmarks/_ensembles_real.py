@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from _benchmark import at_least, at_most
 from _ensembles_bars import Series, series
-from _ensembles_members import CODE, Plan, kept
+from _ensembles_detected import with_regimes
+from _ensembles_members import CODE, Plan, digest, kept
 from _ensembles_methods import BEST_EARLIER, DEFAULT, EQUAL, forecasts, judged, methods, scores
 from _ensembles_tables import NOISE, by_group, computed, mean_se, ranks, rounded, show, z_of
 from _kept import Kept
@@ -61,10 +62,12 @@ def _score(task: tuple[str, Series, Any, int]) -> dict[str, Any]:
     """Scores of all methods on one series."""
     name, one, data, seed = task
     made = kept(PLANS[name], one.key, lambda: one.bars(data))
-    rows = judged(made.stacked)
+    about = digest(PLANS[name], one.key)
+    stacked = with_regimes(made.stacked, about, lambda: one.bars(data))
+    rows = judged(stacked)
     found = {
-        method: [*scores(values, made.stacked, rows), seconds]
-        for method, values, seconds in forecasts(made.stacked, seed)
+        method: [*scores(values, stacked, rows), seconds]
+        for method, values, seconds in forecasts(stacked, seed)
     }
     return {"rows": int(rows.sum()), "member_s": sum(made.seconds.values()), "scores": found}
 

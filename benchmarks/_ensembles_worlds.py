@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from _benchmark import at_least, at_most
+from _ensembles_detected import with_regimes
 from _ensembles_members import CODE, FOLDER, Made, Plan, digest, make, read, write
 from _ensembles_methods import (
     BEST_EARLIER,
@@ -98,7 +99,9 @@ def known(case: Case) -> Made:
 def _score(case: Case) -> dict[str, Any]:
     """Of every method: expected loss, capture, realised loss and IC; and of the best forecast."""
     made = known(case)
-    stacked, rows = made.stacked, judged(made.stacked)
+    about = digest(PLAN, [*case, BARS])
+    stacked = with_regimes(made.stacked, about, lambda: case.world.make().panel)
+    rows = judged(stacked)
     assert made.truth is not None
     best = made.truth[:, :, None]
     noise = float(row_losses(best, stacked)[rows].mean())

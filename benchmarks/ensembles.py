@@ -25,12 +25,14 @@ from _ensembles_autogluon import autogluon
 from _ensembles_combine import combine
 from _ensembles_leak import leak
 from _ensembles_real import real
+from _ensembles_regimes import regimes
 from _ensembles_worlds import worlds
 
 PARTS = {
     "real": real,
     "worlds": worlds,
     "leak": leak,
+    "regimes": regimes,
     "combine": combine,
     "autogluon": autogluon,
 }
