@@ -54,7 +54,7 @@ def test_a_title_makes_nothing_again(first: Path, study_file: StudyFile, finishe
 def test_one_changed_member_is_fitted_and_no_other(first: Path, study_file: StudyFile) -> None:
     members = {"ridge": {}, "strong": {"model": "ridge", "penalty": 20.0}}
     again = run(study_file(first, members=members), runs=first / "runs")
-    results = {"ensemble stack", "ensemble average", "evaluation", "artifact", "tables"}
+    results = {"ensemble nnls", "ensemble average", "evaluation", "artifact", "tables"}
     assert made(again) == {"member strong", *results}
 
 

@@ -60,7 +60,7 @@ def test_a_second_run_reads_what_the_first_wrote(quantiles: Run) -> None:
         quantiles.study, folder=quantiles.folder.parent.parent, runs=quantiles.folder.parent
     )
     how = {step.name: step.how for step in again.steps}
-    stored = ("labels", *(f"member {name}" for name in MEMBERS), "ensemble stack", "evaluation")
+    stored = ("labels", *(f"member {name}" for name in MEMBERS), "ensemble nnls", "evaluation")
     assert {how[name] for name in (*stored, "artifact")} == {"reused"}
     assert again.evaluation == quantiles.evaluation
 
@@ -108,7 +108,7 @@ def test_the_report_shows_shares_and_a_fan_only_where_there_are_quantiles(quanti
 def test_an_ensemble_that_cannot_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     tasks: tuple[Task, ...] = ("return",)
     monkeypatch.setattr(Average, "tasks", tasks)
-    with pytest.raises(ConfigError, match=r"'average' combines return, not quantiles.*: stack\."):
+    with pytest.raises(ConfigError, match=r"'average' combines return, not quantiles.*: .*nnls"):
         Study(bars="sample", label=CHANGES["label"], members=["knn"])
     assert ENSEMBLES.parse("average").tasks == tasks
 

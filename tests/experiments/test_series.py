@@ -75,7 +75,7 @@ def test_a_changed_series_changes_the_run(
     assert other.id != with_series.id
     assert other.study.id == with_series.study.id
     # What is made of the bars alone is kept.
-    assert {"features", "split", "member ridge", "ensemble stack", "artifact"} <= made(other)
+    assert {"features", "split", "member ridge", "ensemble nnls", "artifact"} <= made(other)
     assert "labels" not in made(other)
 
 

@@ -10,6 +10,7 @@ import yaml
 
 from barstack import Run, Study
 from barstack.core.errors import ConfigError
+from barstack.ensembles import ENSEMBLES
 from barstack.experiments import compare_runs
 
 BASE = """
@@ -137,3 +138,8 @@ def test_a_report_has_the_id_of_its_folder(finished: Run, with_series: Run) -> N
         page = (done.folder / "report.html").read_text(encoding="utf-8")
         assert f"Run <code>{done.folder.name}</code>" in page
         assert "In short, before anything was fitted" in page
+
+
+def test_what_was_called_stack_is_read_from_the_studies_of_old_runs(tmp_path: Path) -> None:
+    old = read(tmp_path, BASE + "ensembles: {stack: {ensemble: stack, weight_spread: 0.5}}")
+    assert old.ensembles == {"stack": ENSEMBLES.parse("nnls")}

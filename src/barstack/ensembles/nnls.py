@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from barstack.core.arrays import Floats
-from barstack.core.forecast import EVERY_TASK
+from barstack.core.forecast import EVERY_TASK, Target
 from barstack.models._libraries import one_blas_thread
 
 from ._ensemble import register
@@ -41,21 +41,30 @@ class NonNegativeLeastSquares(Weighted):
     def fit(self, stacked: Stacked) -> Floats:
         forecasts, y, target = stacked.forecasts, stacked.y, stacked.target
         assert y is not None  # in fitting
-        weight, by_horizon = row_weights(stacked), range(len(target.horizons))
-        if target.task == "return":
-            found = [
-                least_squares(forecasts[:, :, h, 0], y[:, h], self.weight_spread, weight)
-                for h in by_horizon
-            ]
-        elif target.levels:
-            found = [
-                quantile_pool(forecasts[:, :, h], y[:, h], target.levels, weight)
-                for h in by_horizon
-            ]
-        else:
-            chances = realised_chances(forecasts, y, target)
-            found = [opinion_pool(chances[:, :, h], weight) for h in by_horizon]
+        weight, spread = row_weights(stacked), self.weight_spread
+        found = [
+            best_weights(forecasts[:, :, h], y[:, h], target, weight, spread)
+            for h in range(len(target.horizons))
+        ]
         return np.stack(found)
+
+
+def best_weights(
+    forecasts: Floats, y: Floats, target: Target, row_weight: Floats, spread: float = 0.5
+) -> Floats:
+    """(n_members,) the weights of one horizon.
+
+    forecasts   (n_rows, n_members, n_outputs)
+    y           (n_rows,) labels
+    row_weight  (n_rows,) how much each row counts, 1 on average
+    spread      of returns: standard deviation of weights thought likely
+    """
+    if target.task == "return":
+        return least_squares(forecasts[:, :, 0], y, spread, row_weight)
+    if target.levels:
+        return quantile_pool(forecasts, y, target.levels, row_weight)
+    chances = realised_chances(forecasts[:, :, None], y[:, None], target)
+    return opinion_pool(chances[:, :, 0], row_weight)
 
 
 def least_squares(forecasts: Floats, y: Floats, spread: float, row_weight: Floats) -> Floats:

@@ -122,7 +122,8 @@ class Study(Spec):
                 raise ConfigError(
                     f"Ensembles {kinds} repeat a name. Give each its own: name: {{ensemble: ...}}."
                 )
-        return _named(value, "ensemble", "Ensembles")
+        named = _named(value, "ensemble", "Ensembles")
+        return {name: _of_today(item) for name, item in named.items()}
 
     @model_validator(mode="after")
     def _check(self) -> Study:
@@ -307,6 +308,13 @@ def _of_kind(name: str, value: Any, kind: str) -> Any:
     if value is None:
         return name
     return {kind: name, **value} if isinstance(value, dict) else value
+
+
+def _of_today(value: Any) -> Any:
+    """What was called `stack` before that had a meta-learner, as the studies of old runs say."""
+    if isinstance(value, dict) and value.get("ensemble") == "stack" and "weight_spread" in value:
+        return value | {"ensemble": "nnls"}
+    return value
 
 
 def _kind(value: Any) -> str | None:

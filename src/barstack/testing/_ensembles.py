@@ -76,19 +76,48 @@ def _fitted(ensemble: Ensemble, task: Task) -> tuple[Any, Stacked]:
 
 def check_combines(ensemble: Ensemble, task: Task) -> None:
     """Finite forecasts of the right shape: probabilities of classes, quantiles that rise."""
-    learned, stacked = _fitted(ensemble, task)
-    target = stacked.target
+    _check_forecasts(ensemble, small_stacked(task))
+
+
+def check_odd_members(ensemble: Ensemble, task: Task) -> None:
+    """The same with one member, copies, a member that never changes, and one of a wild scale."""
+    stacked = small_stacked(task, rows=120)
+    forecasts = stacked.forecasts
+    constant, wild = forecasts.copy(), forecasts.copy()
+    constant[:, 1] = forecasts[:1, 1]
+    wild[:, 3] = _wild(forecasts[:, 3], task)
+    _check_forecasts(ensemble, replace(stacked, members=("one",), forecasts=forecasts[:, :1]))
+    for each in (np.repeat(forecasts[:, :1], 4, axis=1), constant, wild):
+        _check_forecasts(ensemble, replace(stacked, forecasts=each))
+
+
+def check_few_rows(ensemble: Ensemble, task: Task) -> None:
+    """The same with thirty rows to learn from."""
+    _check_forecasts(ensemble, small_stacked(task, rows=30))
+
+
+def _wild(forecasts: Floats, task: Task) -> Floats:
+    """Returns a million times as large; classes with all certainty."""
+    if task in ("return", "quantiles"):
+        return 1e6 * forecasts
+    if task == "direction":
+        return np.round(forecasts)
+    return np.asarray(forecasts == forecasts.max(axis=-1, keepdims=True), float)
+
+
+def _check_forecasts(ensemble: Ensemble, given: Stacked) -> None:
+    learned, stacked, target = ensemble.fit(given), given.without_outcomes(), given.target
     combined = ensemble.predict(learned, stacked)
     assert combined.shape == (len(stacked), 2, len(target.outputs))
     assert np.isfinite(combined).all()
-    weights = ensemble.weights(learned)
-    assert weights is None or (weights.shape == (2, 4) and np.isfinite(weights).all())
+    weights, shape = ensemble.weights(learned), (2, len(stacked.members))
+    assert weights is None or (weights.shape == shape and np.isfinite(weights).all())
     if target.levels:
         assert (np.diff(combined, axis=2) >= 0.0).all()
     if target.n_classes:
         assert (combined >= 0.0).all()
         assert (combined <= 1.0 + 1e-12).all()
-    if task == "three_class":
+    if target.n_classes == 3:
         np.testing.assert_allclose(combined.sum(axis=2), 1.0)
 
 
@@ -113,14 +142,17 @@ def check_names_of_members(ensemble: Ensemble, task: Task) -> None:
 
 
 def check_order_of_members(ensemble: Ensemble, task: Task) -> None:
-    """Members given in another order get the same weights."""
+    """Members given in another order get the same weights, and combine to the same forecasts."""
     stacked, order = small_stacked(task), [2, 0, 3, 1]
     names = tuple(stacked.members[place] for place in order)
     moved = replace(stacked, members=names, forecasts=stacked.forecasts[:, order])
-    weights = ensemble.weights(ensemble.fit(stacked))
-    shuffled = ensemble.weights(ensemble.fit(moved))
+    first, second = ensemble.fit(stacked), ensemble.fit(moved)
+    weights, shuffled = ensemble.weights(first), ensemble.weights(second)
     if weights is not None and shuffled is not None:
         np.testing.assert_allclose(shuffled, weights[:, order], atol=1e-8)
+    combined = ensemble.predict(first, stacked.without_outcomes())
+    again = ensemble.predict(second, moved.without_outcomes())
+    np.testing.assert_allclose(again, combined, rtol=1e-6, atol=1e-9)
 
 
 def check_fit_repeats(ensemble: Ensemble, task: Task) -> None:
@@ -190,6 +222,8 @@ def _later() -> Rows:
 
 ENSEMBLE_CHECKS = (
     check_combines,
+    check_odd_members,
+    check_few_rows,
     check_rows_stand_alone,
     check_names_of_members,
     check_order_of_members,
