@@ -13,6 +13,7 @@ from barstack.core.arrays import Bools, Floats, Rows
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target
+from barstack.core.parts import built_in
 from barstack.core.times import iso, parse_duration
 from barstack.features import FeatureTable
 from barstack.labels import LabelTable, SampleWeights
@@ -90,7 +91,7 @@ class Dataset:
     def fit_scaler(self, rows: Rows) -> FittedScaler:
         """The dataset's scaler, having seen `rows` only."""
         values = self.features.values
-        if values.size > TWICE:
+        if values.size > TWICE or built_in(self.scaler):
             return self.scaler.fit(values, rows)
         return self.scaler.fit(values[rows])  # it is handed no other
 

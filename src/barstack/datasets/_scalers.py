@@ -18,6 +18,8 @@ from ._scaler import Learned, Scaler, Windows, register
 _COLUMNS_AT_ONCE = 8
 # Beyond this rank nothing is known, so it stands for the rest: 5.2 deviations of a normal.
 _OUTERMOST = 1e-7
+_IN_CACHE = 2**15  # numbers, which take 256 KiB
+_ROUNDING = 1e-12  # deviation of a constant column, at most, relative to its values
 _LEAST_SCALE = 1e-100  # what is divided by less is no number any more
 
 
@@ -49,26 +51,29 @@ class StandardScaler(LinearScaler):
     """Mean 0 and standard deviation 1; beyond `clip` deviations it clips."""
 
     def learn(self, values: Floats, rows: Rows) -> dict[str, Floats]:
-        total, squares = np.zeros((2, values.shape[1]))
-        largest = np.zeros(values.shape[1])
-        parts = list(blocks(len(rows), values.shape[1]))
+        n_rows, n_columns = len(rows), values.shape[1]
+        total, squares, largest = np.zeros((3, n_columns))
+        parts = [rows[part] for part in blocks(n_rows, n_columns)]
         for part in parts:
-            own = values[rows[part]]
-            total += own.sum(axis=0, dtype=float)
-            np.maximum(largest, np.abs(own).max(axis=0), out=largest)
-        mean = total / len(rows)
+            total += _sums(values, part)
+        mean = total / n_rows
         for part in parts:
-            away = values[rows[part]] - mean
-            away *= away
-            squares += away.sum(axis=0)
-        return self.learned(len(rows), mean, squares, largest)
+            squares += _sums(values, part, mean)
+        # No value is further from the mean than the root of the squares: only a column that varies
+        # by less than this can be constant but for rounding.
+        most = np.abs(mean) + np.sqrt(squares)
+        doubtful = np.flatnonzero(np.sqrt(squares / n_rows) <= 2.0 * _ROUNDING * most)
+        for part in parts if len(doubtful) else ():
+            own = np.abs(values[np.ix_(part, doubtful)]).max(axis=0)
+            largest[doubtful] = np.maximum(largest[doubtful], own)
+        return self.learned(n_rows, mean, squares, largest)
 
     @staticmethod
     def learned(n_rows: int, mean: Floats, squares: Floats, largest: Floats) -> dict[str, Floats]:
         """What `learn` gives, from each column's mean, squares about it and largest size."""
         deviation = np.sqrt(squares / n_rows)
         # Rounding makes a constant column's deviation tiny rather than zero.
-        return {"centre": mean, "scale": np.where(deviation <= 1e-12 * largest, 1.0, deviation)}
+        return {"centre": mean, "scale": np.where(deviation <= _ROUNDING * largest, 1.0, deviation)}
 
 
 @register("robust")
@@ -117,6 +122,28 @@ class RankGaussScaler(Scaler):
             np.clip(ranks, _OUTERMOST, 1.0 - _OUTERMOST, out=ranks), out=ranks
         )
         return scaled
+
+
+def _sums(values: Floats, rows: Rows, centre: Floats | None = None) -> Floats:
+    """(n_columns,) sums over rows of values, or of squares about `centre`.
+
+    Rows are added one after the other in pieces that stay in the processor's cache: the same bits
+    as of all rows at once, in half the time.
+    """
+    n_rows, n_columns = len(rows), values.shape[1]
+    # numpy adds up a column by itself in another order, and so that is one piece.
+    size = max(1, _IN_CACHE // n_columns) if n_columns > 1 else n_rows
+    total = np.zeros(n_columns)
+    pieces = np.empty((min(size, n_rows) + 1, n_columns))
+    for start in range(0, n_rows, size):
+        piece = pieces[: min(size, n_rows - start) + 1]
+        piece[1:] = values[rows[start : start + size]]
+        if centre is not None:
+            piece[1:] -= centre
+            piece[1:] *= piece[1:]
+        piece[0] = total  # stands before the rows that are added to it
+        total = piece[0 if start else 1 :].sum(axis=0)
+    return total
 
 
 def _columns(values: Floats) -> Iterator[slice]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -61,11 +62,13 @@ class LabelTable:
         """
         return self.all_known_at if self.latest is None else self.latest
 
-    @property
+    @cached_property
     def all_known_at(self) -> KnownAt:
         """(n_rows,) when the last label of each row is known; NaT where one is open or missing."""
         known_at = np.where(np.isnan(self.values), NEVER, self.known_at)
-        return KnownAt(known_at.max(axis=1))  # numpy: one NaT makes the maximum NaT
+        latest = known_at.max(axis=1)  # numpy: one NaT makes the maximum NaT
+        latest.flags.writeable = False  # as every caller is given the same
+        return KnownAt(latest)
 
     @property
     def missing(self) -> Bools:
