@@ -24,6 +24,7 @@ from barstack.models import MODELS
 from barstack.models.classical._fold_moments import MomentFits
 from barstack.models.classical.ridge import Ridge
 from barstack.splits import SPLITTERS, Fold, WalkForward
+from barstack.tracking import SqliteStore
 
 
 class KnownAtOnce(ForwardReturn):
@@ -169,9 +170,12 @@ def test_what_the_short_audit_finds_stops_the_run(
         "bars: {provider: sample, start: 2026-03-01}\nfeatures: [rsi, body]\n"
         "label: {label: return, horizons: [3]}\nmembers: [ridge]\nsplit: Unpurged\n"
     )
-    with pytest.raises(LeakError, match=r"(?s)Fold 0 tests from .*Nothing was fitted.*allow_leaks"):
+    with pytest.raises(LeakError, match=r"(?s)Fold 0 tests .*No forecast was kept.*allow_leaks"):
         run(file, runs=tmp_path / "runs")
-    assert not list((tmp_path / "runs" / ".store").glob("fit*"))
+    assert not list((tmp_path / "runs" / ".store").glob("member*"))
+    store = SqliteStore(tmp_path / "runs")
+    assert not store.keys()
+    assert not store.trials()
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
@@ -50,7 +53,11 @@ class Registry(Generic[T]):
 
     def get(self, name: str) -> T:
         """The entry called `name`; `ConfigError` with the nearest names when there is none."""
-        self._load()
+        if name not in self._entries:
+            _import_registering(self.room, name)
+        load_plugins()
+        if name not in self._entries:
+            self._load()
         if name not in self._entries:
             raise ConfigError(f"Unknown {self.kind} {name!r}. {did_you_mean(name, self._entries)}")
         return self._entries[name]
@@ -151,6 +158,30 @@ def _import_all_below(room: str) -> None:
     except BaseException:
         _loaded.discard(room)
         raise
+
+
+def _import_registering(room: str, name: str) -> None:
+    """Import the modules of a room whose text registers `name`, and no others.
+
+    All modules of a room can take a second to import. Whoever registers in another way is found
+    once all of them are imported.
+    """
+    words = re.compile(rf"""\b(?:register|add)\(\s*["']{re.escape(name)}["']""")
+    for module, text in _texts(room).items():
+        if words.search(text):
+            importlib.import_module(module)
+
+
+@cache
+def _texts(room: str) -> dict[str, str]:
+    """The text of each public module of a room by its name, none of them imported for it."""
+    found: dict[str, str] = {}
+    for folder in map(Path, importlib.import_module(room).__path__):
+        for file in sorted(folder.rglob("*.py")):
+            parts = file.relative_to(folder).with_suffix("").parts
+            if not any(part.startswith("_") for part in parts):
+                found[".".join([room, *parts])] = file.read_text("utf-8")
+    return found
 
 
 def _import_modules_of(package: ModuleType) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import re
 import sys
 from functools import cache
@@ -119,14 +120,15 @@ class _SourceFile(NamedTuple):
 
 
 def _room(room: str) -> dict[Path, _SourceFile]:
-    files = sorted(
-        each
-        for each in (_PACKAGE / room).rglob("*")
-        if "__pycache__" not in each.parts and each.is_file()
-    )
+    files = {
+        Path(folder, name)
+        for folder, _, names in os.walk(_PACKAGE / room)
+        if not folder.endswith("__pycache__")
+        for name in names
+    }
     if not files:
         raise ValueError(f"{_OWN} has no room {room!r}.")
-    facts = ((file, file.stat()) for file in files)
+    facts = ((file, file.stat()) for file in sorted(files))
     return {file: _source_file(file, fact.st_size, fact.st_mtime_ns) for file, fact in facts}
 
 

@@ -1,4 +1,4 @@
-"""The hunt for leaks in a study: at length by itself, and in short before anything is fitted."""
+"""The hunt for leaks in a study: at length by itself, and in short in every run."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def audit_in_short(
     check_known(feature_set(recipe.features, recipe.series, length_us(panel)).series, tables, panel)
     found = _hunted(recipe, Data(panel, tables), short=True)
     if found.leaks and not allowed:
-        raise _refusal(found.leaks, "Nothing was fitted.")
+        raise _refusal(found.leaks, "No forecast was kept.")
     if found.leaks:
         workspace.progress.note(
             f"The audit found {len(found.leaks)} leak(s), which the study allows."
@@ -144,7 +144,7 @@ FULL = Operation("full_audit", audit_in_full, ("evaluation",), save_audit, load_
 
 @stage("audit")
 def audit_tasks(study: Study, n_folds: int) -> Iterable[Task]:
-    """In short before anything is fitted; in full before anything is called supported."""
+    """In short before a forecast is kept; in full before anything is called supported."""
     recipe, allowed = Recipe.of(study), bool(study.allow_leaks)
     yield Task(
         "audit",
@@ -152,7 +152,6 @@ def audit_tasks(study: Study, n_folds: int) -> Iterable[Task]:
         ("bars", "series"),
         {"recipe": recipe.without_fits(), "allowed": allowed},
         after=("features", "split"),
-        alone=True,  # it watches which files are opened
         publish=("audit.json",),
     )
     yield Task(
@@ -160,6 +159,6 @@ def audit_tasks(study: Study, n_folds: int) -> Iterable[Task]:
         FULL,
         ("bars", "series", "audit"),
         {"recipe": recipe, "allowed": allowed},
-        alone=True,
+        alone=True,  # it watches which files are opened
         on_demand=True,
     )

@@ -227,12 +227,17 @@ class _Crew:
     def __init__(self, engine: Engine, tasks: Mapping[str, Task]) -> None:
         self.engine, self.waiting = engine, dict(tasks)
         self.running: dict[str, Task] = {}
+        self.order = {name: place for place, name in enumerate(tasks)}
         self.error: BaseException | None = None
+        self.failed = len(tasks)  # place of the task that the error is of
         self.fitting: Progress | None = None
         self.change = threading.Condition()
 
     def run(self) -> None:
-        """Compute all; the first error is raised once the tasks that run have ended."""
+        """Compute all; after an error the tasks that run end, and no other begins.
+
+        Of several errors the earliest task's is raised: the audit's before that of a fit.
+        """
         n_fits = sum(1 for task in self.waiting.values() if task.part_of)
         n_threads = min(self.engine.workers, len(self.waiting))
         fitting = self.engine.progress.step("fitting", n_fits) if n_fits else nullcontext()
@@ -242,7 +247,7 @@ class _Crew:
                     threading.Thread(target=self._work, daemon=True).start()
                 self._work()
         except BaseException as error:  # noqa: BLE001 (raised again below)
-            self._stop(error)
+            self._stop(error, -1)
         with self.change:
             patience = _WAIT_S if isinstance(self.error, KeyboardInterrupt) else None
             self.change.wait_for(lambda: not self.running, patience)
@@ -256,7 +261,8 @@ class _Crew:
                 if task.part_of and self.fitting is not None:
                     self.fitting.advance()
             except BaseException as error:  # noqa: BLE001 (raised again by the calling thread)
-                self._stop(error)
+                interrupted = isinstance(error, KeyboardInterrupt)
+                self._stop(error, -1 if interrupted else self.order[task.name])
             finally:
                 with self.change:
                     del self.running[task.name]
@@ -279,7 +285,8 @@ class _Crew:
         needs = (*task.inputs, *task.after)
         return not any(each in self.waiting or each in self.running for each in needs)
 
-    def _stop(self, error: BaseException) -> None:
+    def _stop(self, error: BaseException, place: int) -> None:
         with self.change:
-            self.error = self.error or error
+            if place < self.failed:
+                self.error, self.failed = error, place
             self.change.notify_all()

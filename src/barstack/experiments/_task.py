@@ -85,7 +85,11 @@ class Operation:
 @cache
 def _code_behind(rooms: tuple[str, ...]) -> str:
     """Id of rooms and all that they import; a process runs the code that it has read once."""
-    return room_id(*{each for room in rooms for each in rooms_behind(room)})
+    behind = {each for room in rooms for each in _behind(room)}
+    return content_id([_room_id(each) for each in sorted(behind)])
+
+
+_behind, _room_id = cache(rooms_behind), cache(room_id)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def hunt(
     refits    folds that are fitted again, several times each: by default all, else the last, the
               first and others drawn between
     too_good  a correlation with the label that no column reaches in earnest
-    short     three moments and no fits, as before every fit of a study
+    short     three moments and no fits, as in every run of a study
     record    counts what is done
 
     >>> from barstack.features import Feature, FeatureSet

@@ -48,7 +48,7 @@ How = Literal["short", "full"]
 class AuditRecord:
     """One audit, counted while it is made.
 
-    how       "short": few cuts and no fits, before anything is fitted; "full": fits included
+    how       "short": few cuts and no fits, before a forecast is kept; "full": fits included
     cuts      moments at which the bars were cut, and their future altered
     folds     how many there are
     refitted  numbers of the folds that were fitted again

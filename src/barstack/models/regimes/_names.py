@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import log, sqrt
 
 import numpy as np
-import scipy.optimize
 
 from barstack.core.arrays import Floats, Rows
 from barstack.core.forecast import REGIMES
@@ -54,6 +53,8 @@ def named(returns: Floats, weight: Floats, stay: Floats) -> Rows:
         drift = mean * sqrt(stay[state]) / max(deviation, _LEAST)
         points[state] = drift, log(max(deviation, _LEAST) / max(usual, _LEAST)) / log(2.0)
     distance = np.clip(points, -_FARTHEST, _FARTHEST)[:, None] - _POINTS
+    import scipy.optimize  # noqa: PLC0415 (half a second, and only fits need it)
+
     _, places = scipy.optimize.linear_sum_assignment((distance**2).sum(axis=2))
     return np.asarray(places, np.int64)
 
