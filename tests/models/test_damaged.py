@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.models.cases import settings
+from tests.models.cases import dataset_of, settings
 
 from barstack.core.errors import ArtifactError
 from barstack.core.files import seal
@@ -34,7 +34,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "svm": {"exact_rows": 0, "landmarks": 30},
     "knn": {"most_rows": 120},
 }
-FAMILIES = ("classical", "boosting")
+FAMILIES = ("classical", "boosting", "regime")
 CASES = [
     (name, task)
     for name in MODELS.names()
@@ -54,8 +54,8 @@ def ids(cases: list[tuple[str, Task]]) -> list[str]:
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Task], Path]:
     @cache
     def save(name: str, task: Task) -> Path:
-        dataset = dataset_for(task)
         model = MODELS.parse(settings(name, task, SMALL.get(name)))
+        dataset = dataset_of(model, task)
         folder = tmp_path_factory.mktemp(name) / "model"
         train(model, dataset, training_rows(dataset), seed=0).save(folder)
         return folder
@@ -68,7 +68,7 @@ def answers(folder: Path, task: Task) -> str:
     with np.errstate(all="ignore"):
         try:
             fitted = FittedModel.load(folder)
-            values = fitted.predict(dataset_for(task).features, ROWS)
+            values = fitted.predict(dataset_of(fitted.model, task).features, ROWS)
         except ArtifactError:
             return "refused"
     assert np.isfinite(values).all()

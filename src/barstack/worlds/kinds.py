@@ -47,7 +47,7 @@ class HiddenRegimes(World):
     exact filter is known: `regimes_of`. Other ingredients of noise would end that.
     """
 
-    noise: Noise = Noise(regime_ratio=2.0, regime_bars=200)
+    noise: Noise = NOISES["regimes"]
 
     regimes_hide = True
 

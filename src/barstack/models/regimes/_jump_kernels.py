@@ -59,7 +59,7 @@ def chances(loss, rows, lookback, penalty, spread, found):
             least = min(least, cost[k])
         total = 0.0
         for k in range(n_states):
-            found[i, k] = exp(-min(cost[k] - least, penalty) / spread)
+            found[i, k] = exp(-(cost[k] - least) / spread)
             total += found[i, k]
         for k in range(n_states):
             found[i, k] /= total

@@ -16,6 +16,7 @@ from barstack.features import Feature
 
 from .._arrays import check_width, read_arrays, require, write_arrays
 from .._model import register
+from ._centres import spread_centres
 from ._hmm_kernels import expected, filtered, likelihoods, observe
 from ._names import named
 from ._regime import TASKS, RegimeDetector, require_names, windows_of
@@ -25,6 +26,7 @@ _FARTHEST = 5.0  # deviations at which observations are clipped
 _FLOOR = 0.05  # of the median range, added to each, as ranges may be 0
 _LEAST = 1e-12  # deviation of what never differs
 _LEAST_VARIANCE = 0.01  # of a state, in variances of all rows
+_SMOOTHED = 30  # bars whose mean is looked at for a start
 _TRIES = 15  # steps of EM from each start, before the best goes on
 _TOLERANCE = 1e-7  # log likelihood of a row gained by a step, below which EM ends
 _ROUNDING = 1e-9
@@ -65,9 +67,9 @@ class RegimeHMM(RegimeDetector):
     n_states: int = Field(3, ge=2, le=6, description="hidden states, each called as one regime")
     lookback: int = Field(200, ge=2, le=10_000, description="bars over which the filter runs")
     stay: int = Field(
-        10, ge=1, le=1_000, description="bars that a state lasts, at least on average"
+        20, ge=1, le=1_000, description="bars that a state lasts, at least on average"
     )
-    starts: int = Field(4, ge=1, le=100, description="starts of EM, of which the likeliest is kept")
+    starts: int = Field(6, ge=1, le=100, description="starts of EM, of which the likeliest is kept")
     rounds: int = Field(200, ge=1, le=10_000, description="most steps of EM")
 
     @property
@@ -169,13 +171,22 @@ def _observed(table: Floats, scale: Floats) -> Floats:
 
 
 def _first_guess(observed: Floats, n_states: int, rng: np.random.Generator | None) -> _State:
-    """States by how far bars range; with `rng`, by the nearest of bars drawn by lot."""
+    """States by how far bars range; with `rng`, by the nearest of bars drawn by lot.
+
+    Both are means over some bars, as what lasts shows in these and hardly in one bar.
+    """
+    width = min(_SMOOTHED, len(observed))
+    total = np.cumsum(np.vstack([np.zeros((1, observed.shape[1])), observed]), axis=0)
+    smooth = np.empty_like(observed)
+    smooth[width - 1 :] = (total[width:] - total[:-width]) / width
+    smooth[: width - 1] = smooth[width - 1]
     if rng is None:
-        order = np.argsort(np.argsort(observed[:, 1], kind="stable"), kind="stable")
+        order = np.argsort(np.argsort(smooth[:, 1], kind="stable"), kind="stable")
         own = order * n_states // len(order)
     else:
-        drawn = observed[rng.choice(len(observed), n_states, replace=len(observed) < n_states)]
-        own = ((observed[:, None] - drawn) ** 2).sum(axis=2).argmin(axis=1)
+        smooth /= np.maximum(smooth.std(axis=0), _LEAST)
+        drawn = spread_centres(smooth, n_states, rng)
+        own = ((smooth[:, None] - drawn) ** 2).sum(axis=2).argmin(axis=1)
     weight = np.eye(n_states)[own] + 1.0 / len(observed)  # no state is empty
     mean, variance = _moments(observed, weight)
     moves = np.full((n_states, n_states), 0.05 / (n_states - 1))

@@ -16,6 +16,7 @@ from barstack.features import Feature
 
 from .._arrays import check_width, read_arrays, require, write_arrays
 from .._model import register
+from ._centres import spread_centres
 from ._jump_kernels import best_path, chances, losses, observe
 from ._names import named
 from ._regime import TASKS, RegimeDetector, require_names, windows_of
@@ -164,14 +165,8 @@ class RegimeJump(RegimeDetector):
 
 
 def _first_guess(observed: Floats, n_states: int, rng: np.random.Generator | None) -> Floats:
-    """Centres at quantiles of volatility; with `rng`, by k-means++ (Arthur, Vassilvitskii 2007)."""
+    """Centres at quantiles of volatility; with `rng`, rows drawn by lot."""
     if rng is None:
         at = np.argsort(observed[:, 1], kind="stable")
         return np.array([part.mean(axis=0) for part in np.array_split(observed[at], n_states)])
-    centre = [observed[rng.integers(len(observed))]]
-    while len(centre) < n_states:
-        away = ((observed[:, None] - np.array(centre)) ** 2).sum(axis=2).min(axis=1)
-        total = away.sum()
-        chance = away / total if total > 0.0 else np.full(len(away), 1.0 / len(away))
-        centre.append(observed[rng.choice(len(observed), p=chance)])
-    return np.array(centre)
+    return spread_centres(observed, n_states, rng)

@@ -42,8 +42,8 @@ class RegimeRules(RegimeDetector):
     fall_bars: int = Field(20, ge=2, le=5_000, description="bars of the highest close before")
     trend: float = Field(1.0, gt=0, le=20, description="net move that is a trend, in deviations")
     high: float = Field(1.5, gt=1, le=20, description="volatility that is high, over typical")
-    crash: float = Field(2.5, gt=0, le=50, description="fall that is a crash, in deviations")
-    softness: float = Field(0.25, gt=0, le=5, description="width of each threshold, as a share")
+    crash: float = Field(3.0, gt=0, le=50, description="fall that is a crash, in deviations")
+    softness: float = Field(0.15, gt=0, le=5, description="width of each threshold, as a share")
 
     @property
     def features(self) -> tuple[Feature, ...]:
