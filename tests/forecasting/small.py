@@ -13,9 +13,9 @@ from barstack.core.times import KnownAt
 from barstack.datasets import Dataset
 from barstack.ensembles import ENSEMBLES, Ensemble, FittedEnsemble, Stacked
 from barstack.features import Feature, FeatureSet, history_bars
-from barstack.forecasting import TrainedEnsemble
-from barstack.labels import LABELS
-from barstack.models import MODELS, train
+from barstack.forecasting import TrainedEnsemble, regimes_at
+from barstack.labels import LABELS, regime_labels
+from barstack.models import MODELS, RegimeDetector, train
 
 
 def trained_on(
@@ -24,8 +24,12 @@ def trained_on(
     *,
     features: tuple[str, ...] = ("log_return", "rsi", "body", "realized_volatility"),
     ensemble: Ensemble | None = None,
+    detector: RegimeDetector | None = None,
 ) -> tuple[TrainedEnsemble, Dataset]:
-    """An artifact of members fitted on these bars, and the dataset that it was trained on."""
+    """An artifact of members fitted on these bars, and the dataset that it was trained on.
+
+    detector  of regimes, for an ensemble that needs them
+    """
     first = next(iter(panel.values()))
     chosen = FeatureSet(features=tuple(Feature(feature=each) for each in features))
     label = LABELS.parse({"label": "return", "horizons": [1, 4]})
@@ -41,6 +45,12 @@ def trained_on(
             np.arange(len(forecast)), each.forecastable(dataset, np.arange(len(forecast)))
         )
     rows = np.flatnonzero(forecast)
+    context, found = {"features": dataset.features.values[rows]}, None
+    if detector is not None:
+        table = detector.feature_set.compute(panel)
+        own = Dataset(table, regime_labels(table.decisions))
+        found = train(detector, own, np.flatnonzero(own.usable), 0)
+        context["regimes"] = regimes_at(found, table, rows)
     stacked = Stacked(
         tuple(fitted),
         dataset.decisions.take(rows),
@@ -49,6 +59,7 @@ def trained_on(
         y=dataset.labels.values[rows],
         known_at=KnownAt(dataset.labels.known_at[rows]),
         returns=dataset.labels.returns[rows],
+        context=context,
     )
     combined = FittedEnsemble.fit(ensemble or ENSEMBLES.parse("nnls"), stacked)
     bar_format = BarFormat(
@@ -57,7 +68,7 @@ def trained_on(
         history_bars=history_bars(chosen, panel),
         began_at={symbol: str(bars.opened_at[0]) for symbol, bars in panel.items()},
     )
-    trained = TrainedEnsemble(chosen, dataset.target, fitted, combined, bar_format)
+    trained = TrainedEnsemble(chosen, dataset.target, fitted, combined, bar_format, detector=found)
     return trained, dataset
 
 
