@@ -18,6 +18,12 @@ def row_weights(stacked: Stacked) -> Floats:
     return np.asarray(stacked.sample_weight / stacked.sample_weight.mean())
 
 
+def uneven_weights(stacked: Stacked) -> Floats | None:
+    """The same where rows count for more or less; None where all count alike."""
+    weight = row_weights(stacked)
+    return weight if np.ptp(weight) > 0.0 else None
+
+
 def outcomes(stacked: Stacked) -> Floats:
     """(n_rows, n_horizons, n_outputs) what a perfect forecast would have been.
 
@@ -84,7 +90,7 @@ def constant_forecast(stacked: Stacked) -> Floats:
     if target.levels:
         y = stacked.y
         assert y is not None  # in fitting
-        if stacked.sample_weight is None:
+        if uneven_weights(stacked) is None:
             return np.asarray(np.quantile(y, target.levels, axis=0).T)
         found = [
             np.quantile(each, target.levels, weights=weight, method="inverted_cdf") for each in y.T

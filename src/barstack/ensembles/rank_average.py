@@ -14,7 +14,7 @@ from barstack.core.forecast import EVERY_TASK, uncrossed
 from barstack.models._arrays import read_arrays, require, write_arrays
 
 from ._ensemble import Ensemble, register
-from ._losses import row_weights
+from ._losses import uneven_weights
 from ._stacked import Stacked
 
 _FILE = "ranks.npz"
@@ -59,7 +59,7 @@ class RankAverage(Ensemble):
 
     def fit(self, stacked: Stacked) -> Ranks:
         levels = np.linspace(0.0, 1.0, min(self.knots, max(len(stacked), 2)))
-        weight = None if stacked.sample_weight is None else row_weights(stacked)
+        weight = uneven_weights(stacked)
         members = np.moveaxis(_quantiles(stacked.forecasts, levels, weight), (0, 1), (3, 2))
         members = np.ascontiguousarray(members)
         means = np.moveaxis(_quantiles(_mean_ranks(members, stacked), levels, weight), 0, 2)
