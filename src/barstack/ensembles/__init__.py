@@ -3,6 +3,7 @@
 from ._ensemble import ENSEMBLES, Ensemble, register
 from ._fitted import FittedEnsemble, fit_known, walk_forward
 from ._layers import Layers
+from ._regime_view import RegimeView
 from ._stacked import Stacked, align
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Ensemble",
     "FittedEnsemble",
     "Layers",
+    "RegimeView",
     "Stacked",
     "align",
     "fit_known",

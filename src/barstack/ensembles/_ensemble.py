@@ -93,6 +93,10 @@ class Ensemble(Spec):
         """By name, (n_rows, ...) of what led to each forecast, such as a gate's weights."""
         return {}
 
+    def note(self, learned: Any) -> str | None:
+        """A sentence on what was learned that whoever reads its forecasts should know."""
+        return None
+
     @abstractmethod
     def save(self, learned: Any, folder: Path) -> None:
         """Write what was learned as data files, never code, into an existing empty folder."""

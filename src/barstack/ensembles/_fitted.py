@@ -115,6 +115,12 @@ class FittedEnsemble:
                 raise broken(self.ensemble, f"{text}of {len(stacked)} forecasts.")
         return arrays
 
+    @property
+    def note(self) -> str | None:
+        """What the ensemble has to say of what it learned; None where that is nothing."""
+        with Calling(self.ensemble, "note"):
+            return self.ensemble.note(self.learned)
+
     def save(self, folder: Path) -> None:
         """Write what was learned as data into a new folder."""
         folder.mkdir(parents=True)
