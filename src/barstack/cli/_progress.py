@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.progress import Progress as Bars
+from typing import TYPE_CHECKING
 
 from barstack.core.progress import Progress
 from barstack.core.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
 
 
 class ShownProgress(Progress):
@@ -26,20 +21,14 @@ class ShownProgress(Progress):
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._bars = Bars(
-            SpinnerColumn(),
-            TextColumn("{task.description:<20}"),
-            BarColumn(bar_width=32),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        self._bars = _bars_on(console) if console.is_terminal else None
         self._lock, self._open = Lock(), 0
 
     @contextmanager
     def step(self, name: str, total: int) -> Iterator[Progress]:
+        if self._bars is None:
+            yield Progress()
+            return
         task = self._bars.add_task(name, total=total)
         with self._lock:
             self._open += 1
@@ -59,6 +48,20 @@ class ShownProgress(Progress):
 
     def done(self, name: str, how: str, seconds: float) -> None:
         self._console.print(f"  {name:<20} {how:<7} {seconds:7.2f} s")
+
+
+def _bars_on(console: Console) -> Bars:
+    from rich import progress  # noqa: PLC0415 (a twentieth of a rerun, and only terminals need it)
+
+    return progress.Progress(
+        progress.SpinnerColumn(),
+        progress.TextColumn("{task.description:<20}"),
+        progress.BarColumn(bar_width=32),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
 
 
 class _ShownStep(Progress):
