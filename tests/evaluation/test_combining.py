@@ -210,7 +210,9 @@ def test_the_choice_knows_nothing_of_later_outcomes() -> None:
     assert stacked.fold is not None
     begins = stacked.decisions.decided_at[stacked.fold == 2].min()
     later = ~(stacked.all_known_at <= begins)
-    altered = np.where(later[:, None], stacked.forecasts[:, 3, :, 0], stacked.y)
+    # So far out on the side of the worst member that any one of them would make it the best.
+    side = np.sign(stacked.forecasts[:, 3, :, 0] - stacked.forecasts[:, 0, :, 0])
+    altered = np.where(later[:, None], 1e6 * side, stacked.y)
     before, after = best_so_far(stacked), best_so_far(replace(stacked, y=altered))
     np.testing.assert_array_equal(before[0], after[0])
     assert before[1] == after[1]

@@ -13,7 +13,7 @@ from barstack.tracking import OutOfFold
 
 from ._case import Case, Forecaster
 from ._combining_findings import EQUAL_WEIGHTS, FoldGain, Gain
-from ._diversity import diversity_of
+from ._diversity import MOST_IN_PAIRS, diversity_of
 from ._gains import adjusted, fold_gains, gains_at
 from ._importances import importances, inputs_of
 from ._references import best_so_far, equal_weights, member_losses
@@ -69,9 +69,13 @@ def _of_members(case: Case, members: Stacked) -> dict[str, Any]:
     shared = members.decisions.find(case.decisions)
     diversity, found = [], []
     for place, horizon in enumerate(case.horizons):
-        values = members.forecasts[shared[horizon.known], :, place]
-        diversity.append(diversity_of(horizon, case.target, members.members, values))
-        found += list(contributions(horizon, case.target, members.members, values))
+        names, values = members.members, members.forecasts[shared[horizon.known], :, place]
+        own = list(contributions(horizon, case.target, names, values))
+        size = {each.member: -abs(each.shapley) for each in own}
+        most = sorted(names, key=lambda name: size.get(name, 0.0))[:MOST_IN_PAIRS]
+        shown = [name for name in names if name in most]
+        diversity.append(diversity_of(horizon, case.target, names, values, shown))
+        found += own
     return {"diversity": diversity, "contributions": found}
 
 

@@ -120,6 +120,8 @@ class Choice:
 class Diversity:
     """How much the members differ at one horizon.
 
+    names               of the members compared in pairs; of more than 100 those of the largest
+                        Shapley values
     disagreement        share of decisions at which two members take opposite sides; with one
                         that takes none, half
     error_correlation   correlation of the members' errors

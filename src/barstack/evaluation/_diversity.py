@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from barstack.core.arrays import Floats
@@ -13,21 +15,34 @@ from ._combining_findings import Diversity
 _CONSTANT = 1e-12
 
 
+MOST_IN_PAIRS = 100  # members: a table of all pairs of a thousand is of no use to anyone
+
+
 def diversity_of(
-    realised: Outcomes, target: Target, names: tuple[str, ...], values: Floats
+    realised: Outcomes,
+    target: Target,
+    names: tuple[str, ...],
+    values: Floats,
+    shown: Sequence[str],
 ) -> Diversity:
     """What tells members apart at one horizon.
 
-    values  (n_known, n_members, n_outputs)
+    Parameters
+    ----------
+    values
+        (n_known, n_members, n_outputs)
+    shown
+        The members that are compared in pairs.
     """
     scores = expected_score(values, target)
     errors = realised_score(realised, target)[:, None] - scores
     correlation = correlations(errors)
+    places = [names.index(name) for name in shown]
     return Diversity(
         realised.name,
-        list(names),
-        disagreement(signal_of(values, target)).tolist(),
-        plain(correlation),
+        list(shown),
+        disagreement(signal_of(values[:, places], target)).tolist(),
+        plain(correlation[np.ix_(places, places)]),
         effective_number(correlation),
         effective_number(correlations(scores)),
     )

@@ -90,6 +90,8 @@ def evaluate(
         for h in horizons
         for each in forecasters
     }
+    combined = combining(case, members, ensembles, fitted, forecasters)
+    paired = [set(each.names) for each in combined["diversity"]]
     learned = [(each, h) for h in horizons for each in learners]
     return Evaluation(
         task=case.target.task,
@@ -114,14 +116,14 @@ def evaluate(
             for each, h in learned
         ],
         calibration=[found for each, h in learned for found in calibration_of(case, each, h)],
-        correlations=[_correlation(case, forecasters, h) for h in horizons],
+        correlations=[_correlation(case, forecasters, h, paired[h]) for h in horizons],
         confusions=[
             confusion_of(case, each, h)
             for h in horizons
             for each in forecasters
             if classifies(case, each, h)
         ],
-        **combining(case, members, ensembles, fitted, forecasters),
+        **combined,
         **(_quantile_findings(case, forecasters) if case.target.levels else {}),
     )
 
@@ -168,8 +170,10 @@ def _bars_a_year(time: Times) -> float:
     return len(time) / max(days, 1.0) * YEAR_DAYS
 
 
-def _correlation(case: Case, forecasters: list[Forecaster], horizon: int) -> Correlation:
-    members = [each for each in forecasters if each.role == "member"]
+def _correlation(
+    case: Case, forecasters: list[Forecaster], horizon: int, shown: set[str]
+) -> Correlation:
+    members = [each for each in forecasters if each.role == "member" and each.name in shown]
     signals = np.stack([each.signal[:, horizon] for each in members], axis=1)
     names = [each.name for each in members]
     return Correlation(case.target.horizons[horizon], names, plain(correlations(signals)))
