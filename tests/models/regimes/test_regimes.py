@@ -67,7 +67,9 @@ def test_states_are_what_the_named_regimes_come_from(name: str) -> None:
     found, table, rows = detected(detector_of(name), market(bars=3_000)[0])
     states, chance = found.states(table, rows), found.probabilities(table, rows)
     np.testing.assert_allclose(states.sum(axis=1), 1.0, atol=1e-12)
-    assert len(set(found.state_names)) == states.shape[1]
+    # In the order of REGIMES, whichever the fit found first.
+    assert found.state_names == tuple(each for each in REGIMES if each in found.state_names)
+    assert len(found.state_names) == states.shape[1]
     for place, regime in enumerate(found.state_names):
         np.testing.assert_array_equal(chance[:, REGIMES.index(regime)], states[:, place])
     others = [each for each in REGIMES if each not in found.state_names]
