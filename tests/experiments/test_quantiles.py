@@ -38,7 +38,7 @@ def test_levels_are_kept_wherever_forecasts_are(quantiles: Run) -> None:
     assert manifest["levels"] == list(LEVELS)
     assert quantiles.evaluation.levels == list(LEVELS)
     assert {each.name for each in quantiles.evaluation.coverages} == {
-        *("nnls", "average", *MEMBERS, "past_quantiles")
+        *("nnls", "average", *MEMBERS, "best_so_far", "past_quantiles")
     }
 
 
