@@ -139,7 +139,7 @@ def test_features_and_regimes_are_columns() -> None:
     fitted = ensemble.fit(given).parts[0].fitted
     assert len(fitted.columns) == 4 + 2 + 6
     with pytest.raises(ConfigError, match="needs 'regimes' of each decision"):
-        fit_known(ensemble, stacked)
+        fit_known(ensemble, replace(stacked, context={"features": stacked.context["features"]}))
 
 
 def test_of_many_members_it_looks_at_the_best() -> None:
