@@ -56,7 +56,7 @@ def measured(members: int, seed: int) -> dict[str, Any]:
     for task in ("return", "direction"):
         every = methods(task)
         chosen = every if task == "return" else {n: e for n, e in every.items() if n in VOTES}
-        stacked = made_up(task, members, seed)  # type: ignore[arg-type]
+        stacked = made_up(task, members, seed)
         rows = np.flatnonzero(stacked.fold > 0)  # type: ignore[operator]
         for name, ensemble in chosen.items():
             began = time.process_time()

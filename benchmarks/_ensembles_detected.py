@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from _ensembles_members import CODE, FOLDER, saved
-from _kept import code_of
+from _ensembles_members import CODE, place, saved
 
 from barstack.bars import Bars
 from barstack.core.arrays import Floats
@@ -67,8 +66,8 @@ def with_regimes(stacked: Stacked, about: Any, panel: Callable[[], Mapping[str, 
 
     about  says which bars, folds and rows these are
     """
-    content = json.dumps([code_of(_CODE), detector_of().content(), about], sort_keys=True)
-    file = FOLDER / f"{hashlib.sha256(content.encode()).hexdigest()[:20]}-regimes.npz"
+    content = json.dumps([detector_of().content(), about], sort_keys=True)
+    file = place(f"{hashlib.sha256(content.encode()).hexdigest()[:20]}-regimes", _CODE)
     if not file.is_file():
         saved(file, {"regimes": detected(panel(), stacked)})
     with np.load(file, allow_pickle=False) as arrays:

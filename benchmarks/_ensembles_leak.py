@@ -23,11 +23,11 @@ from _benchmark import at_least, at_most
 from _ensembles_detected import with_regimes
 from _ensembles_members import (
     CODE,
-    FOLDER,
     Made,
     Plan,
     digest,
     out_of_fold,
+    place,
     read,
     trainer_of,
     write,
@@ -39,7 +39,7 @@ from _kept import Kept
 from barstack.bars import Bars
 from barstack.core.arrays import Floats, Rows
 from barstack.core.forecast import signal_of
-from barstack.core.times import TrainedThrough
+from barstack.core.times import KnownAt, TrainedThrough
 from barstack.datasets import Dataset
 from barstack.ensembles import Ensemble, Stacked, align, fit_known
 from barstack.models import FittedModel
@@ -74,7 +74,8 @@ def leak(options: Any) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
         for n in range(options.most or WORLDS_TRIED)
     ]
     figures: dict[str, Any] = {"worlds": len(tried)}
-    worst, caught = {}, {}
+    worst: dict[str, float] = {}
+    caught: dict[str, float] = {}
     for task, plan in PLANS.items():
         settings = {name: each.content() for name, each in methods(task).items()}
         tasks = {
@@ -116,7 +117,7 @@ def known(task: str, null: Null) -> dict[str, Stacked]:
     pieces = ["honest", "later", "members in sample"]
     pieces += ["random folds"] if null.seed % EVERY == 0 else []
     about = digest(plan, [*null, BARS, TOUCHED, RANDOM_FOLDS])
-    files = {piece: FOLDER / f"{about}-{piece.replace(' ', '-')}.npz" for piece in pieces}
+    files = {piece: place(f"{about}-{piece.replace(' ', '-')}") for piece in pieces}
     if not all(file.is_file() for file in files.values()):
         for piece, stacked in _made(plan, null, "random folds" in pieces).items():
             write(files[piece], Made(stacked, {}))
@@ -187,7 +188,7 @@ def _seen(like: Stacked, fits: dict[str, FittedModel], dataset: Dataset, rows: R
         trained_through=TrainedThrough(np.full(len(rows), like.trained_through[0])),  # type: ignore[index]
         fold=np.zeros(len(rows), np.int64),
         y=labels.values[rows],
-        known_at=labels.known_at[rows],
+        known_at=KnownAt(labels.known_at[rows]),
         returns=labels.returns[rows],
         context={"features": dataset.features.values[rows]},
     )
@@ -199,11 +200,11 @@ def _random_folds(plan: Plan, dataset: Dataset, honest: Stacked, final: Rows) ->
     part = np.random.default_rng(0).integers(RANDOM_FOLDS, size=len(dataset.decisions))
     trainer = trainer_of(dataset, [final[part[final] != each] for each in range(RANDOM_FOLDS)])
     values = honest.forecasts.copy()
-    for place, name in enumerate(plan.members()):
+    for member, name in enumerate(plan.members()):
         for each in range(RANDOM_FOLDS):
             mine = part[at] == each
             fit = plan.train(trainer, name, each)
-            values[mine, place] = fit.predict(dataset.features, at[mine])
+            values[mine, member] = fit.predict(dataset.features, at[mine])
     return replace(honest, forecasts=values)
 
 
@@ -228,7 +229,7 @@ def _two(values: Floats, stacked: Stacked) -> list[float]:
 
 def _summary(results: list[dict[str, list[float]]]) -> dict[str, Any]:
     """By method: both scores out of fold and later, and their paired differences."""
-    found = {}
+    found: dict[str, Any] = {}
     for name in dict.fromkeys(name for each in results for name in each):
         own = np.array([each[name] for each in results if name in each])
         ic, skill = own[:, 0] - own[:, 2], own[:, 1] - own[:, 3]

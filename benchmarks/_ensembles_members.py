@@ -35,6 +35,7 @@ from barstack.tracking import OutOfFold
 # What a member's forecast depends on; `core` is left out, whose arithmetic never changes it.
 CODE = ("bars", "worlds", "features", "labels", "splits", "datasets",
         "models/boosting", "models/classical", "models/neural", "models/training")  # fmt: skip
+OLDER = "BARSTACK_OLDER_MEMBERS"
 FOLDER = Path(__file__).parent / "results" / ".ensembles"
 
 # Of different families, at the sizes that small folds call for.
@@ -145,20 +146,33 @@ def out_of_fold(fits: list[FittedModel], dataset: Dataset, folds: list[Fold]) ->
 
 
 def kept(plan: Plan, about: Any, panel: Callable[[], Mapping[str, Bars]]) -> Made:
-    """What `make` gives, from a file where the same code has made it before.
+    """What `make` gives, from a file where it has been made before.
 
     about  says which bars these are
     """
-    file = FOLDER / f"{digest(plan, about)}.npz"
+    file = place(digest(plan, about))
     if not file.is_file():
         write(file, make(plan, panel()))
     return read(file)
 
 
 def digest(plan: Plan, about: Any) -> str:
-    """Of the plan, its members' settings, the bars, and the code behind them."""
-    content = json.dumps([code_of(CODE), asdict(plan), plan.members(), about], sort_keys=True)
+    """Of the plan, its members' settings, and the bars."""
+    content = json.dumps([asdict(plan), plan.members(), about], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:20]
+
+
+def place(name: str, code: tuple[str, ...] = CODE) -> Path:
+    """The file of this name that the code of today has made, or would make.
+
+    With `OLDER` in the environment also what other code has made, where today's has not: forecasts
+    of members are what ensembles are compared on, whichever commit they come from.
+    """
+    own = FOLDER / f"{name}-{code_of(code)[:8]}.npz"
+    if not own.is_file() and os.environ.get(OLDER):
+        found = sorted(FOLDER.glob(f"{name}-{'?' * 8}.npz"), key=lambda each: each.stat().st_mtime)
+        return found[-1] if found else own
+    return own
 
 
 def write(file: Path, made: Made) -> None:

@@ -81,11 +81,11 @@ def summary(every: list[Series], results: list[dict[str, Any]]) -> dict[str, Any
     losses = {name: own[:, 0] for name, own in table.items()}
     combining = [name for name in names if not name.startswith("=")]
     found: dict[str, Any] = {}
-    place = ranks({name: losses[name] for name in combining})
+    rank = ranks({name: losses[name] for name in combining})
     for name, own in table.items():
         loss, ic, hits = (rounded(mean_se(by_group(own[:, k], symbols))) for k in range(3))
         found[name] = {"loss": loss, "ic": ic, "directional_accuracy": hits}
-        found[name] |= {"seconds": round(float(own[:, 3].sum()), 2), "rank": place.get(name)}
+        found[name] |= {"seconds": round(float(own[:, 3].sum()), 2), "rank": rank.get(name)}
         for other, short in ((EQUAL, "equal"), (BEST_EARLIER, "best_earlier")):
             found[name] |= _beside(losses[name] - losses[other], symbols, short)
         found[name]["by_frequency"] = {

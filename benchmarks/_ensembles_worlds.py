@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from _benchmark import at_least, at_most
 from _ensembles_detected import with_regimes
-from _ensembles_members import CODE, FOLDER, Made, Plan, digest, make, read, write
+from _ensembles_members import CODE, Made, Plan, digest, make, place, read, write
 from _ensembles_methods import (
     BEST_EARLIER,
     DEFAULT,
@@ -87,7 +87,7 @@ def worlds(options: Any) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
 
 def known(case: Case) -> Made:
     """Members' forecasts in a world and the best ones, made once."""
-    file = FOLDER / f"{digest(PLAN, [*case, BARS])}.npz"
+    file = place(digest(PLAN, [*case, BARS]))
     if not file.is_file():
         world = case.world.make()
         made = make(PLAN, world.panel)
@@ -136,7 +136,7 @@ def summary(
     }
     losses = {name: own[:, 0] for name, own in table.items()}
     combining = [name for name in table if not name.startswith("=")]
-    place = ranks({name: losses[name] for name in combining})
+    rank = ranks({name: losses[name] for name in combining})
     found: dict[str, Any] = {}
     for name, own in table.items():
         excess = losses[name] / losses[EQUAL] - 1.0
@@ -151,7 +151,7 @@ def summary(
             "no_worse_share": float((excess <= MARGIN).mean()),
             "worst_excess": round(float(excess.max()), 4),
             "beats_equal_in": int((excess < 0.0).sum()),
-            "rank": place.get(name),
+            "rank": rank.get(name),
             "seconds": round(float(own[:, 5].sum()), 2),
         }
     _show(found, len(every))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ ROOMS = ("core", "bars", "worlds", "features", "labels", "splits", "datasets", "
 class Kept:
     """Values by key (plain data) in a file of lines; those made by other code do not count."""
 
-    def __init__(self, name: str, rooms: Iterable[str] = ROOMS) -> None:
+    def __init__(self, name: str, rooms: tuple[str, ...] = ROOMS) -> None:
         self._file = Path(__file__).parent / "results" / f".{name}.jsonl"
         self._code = code_of(rooms)
         self.values: dict[str, Any] = {}
@@ -39,7 +39,8 @@ class Kept:
             file.write(json.dumps([self._code, key, value]) + "\n")
 
 
-def code_of(rooms: Iterable[str]) -> str:
+@cache
+def code_of(rooms: tuple[str, ...]) -> str:
     """A digest of the sources of some rooms, or of folders in them."""
     root, digest = Path(barstack.__file__).parent, hashlib.sha256()
     for room in rooms:

@@ -12,7 +12,8 @@ times all of them on 1,620 members. Part `autogluon` compares with AutoGluon Tab
 
 Forecasts of members are made once and kept, so that scoring another ensemble takes seconds; all
 parts, stopped, go on where they were. `--most` cuts a part down to so many series or worlds, to try
-it; results of that are not kept under results/.
+it; results of that are not kept under results/. Members count only if the code of today has made
+them, unless BARSTACK_OLDER_MEMBERS=1 says that those of older code will do.
 """
 
 from __future__ import annotations
