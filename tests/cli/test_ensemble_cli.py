@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from tests.conftest import Barstack
 
-from barstack import Run, run
+from barstack import Run, Study, run
 from barstack.core.errors import ConfigError, DataError
 from barstack.ensembles import ENSEMBLES
 from barstack.experiments import judged_now, recombine
@@ -186,3 +186,12 @@ def test_the_table_fits(barstack: Barstack, copied: Path) -> None:
     gain = content["ensembles"][0]["scores"][0]["gains"][0]
     assert gain["against"] == "best_so_far"
     assert gain["sentence"].startswith("nnls ")
+
+
+def test_regimes_are_detected_where_a_method_needs_them(copied: Path) -> None:
+    engine = Engine(Study.from_yaml(copied / "study.yaml"), copied.parent, copied.parents[1])
+    found = recombine(copied, ["regime_aware"], engine=engine)
+    new = found.requested["regime_aware"]
+    assert new.seconds is not None
+    assert np.isfinite(new.forecast.values).all()
+    assert found.added == 2

@@ -19,7 +19,6 @@ from barstack.core.spec import content_id
 from barstack.core.times import DecidedAt, KnownAt, TrainedThrough
 from barstack.ensembles import ENSEMBLES, Ensemble, FittedEnsemble, Stacked, align, walk_forward
 from barstack.evaluation import CombinedScore, Evaluation, score_combined
-from barstack.features import FeatureTable
 from barstack.tracking import OutOfFold, SqliteStore, Trial
 
 from ._compare_runs import read_table
@@ -342,13 +341,12 @@ def _in_context(
     """With what an ensemble reads beside forecasts, from the store."""
     context = {}
     for need in ensemble.needs:
-        if need != "features":
-            raise ConfigError(
-                f"{ensemble.content()} needs {need} of each decision, which are not kept beside a "
-                "run's forecasts. Add the ensemble to the study and run that: members are reused."
-            )
         engine = engine or Engine(run.study, run.folder.resolve().parent)
-        table: FeatureTable = engine.value("features")
+        if need not in engine.tasks:  # regimes, of a run that none of its ensembles asked for them
+            added = {**run.study.ensembles, "recombined": _of_all(ensemble)}
+            study = run.study.model_copy(update={"ensembles": added})
+            engine = Engine(study, run.folder.resolve().parent, engine.workspace.folder)
+        table = engine.value(need)
         context[need] = table.values[table.decisions.find(stacked.decisions)]
     return replace(stacked, context=context)
 
