@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def gated() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory, study_file: StudyFile) -> Path:
     folder = tmp_path_factory.mktemp("regimes")
-    return study_file(folder, n_bars=700, ensembles={"gated": "gated", "average": "average"})
+    return study_file(folder, n_bars=700, ensembles={"gated": "gated", "by_regime": "regime_aware"})
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +112,17 @@ def test_only_detectors_detect() -> None:
     label = {"label": "return", "horizons": [1]}
     with pytest.raises(ConfigError, match=r"Ridge detects no regimes\. Detectors: .*regime_rules"):
         Study(bars="sample", label=label, members=["ridge"], regimes="ridge")
+
+
+def test_an_artifact_is_asked_for_its_weights_by_regime(study: Path, study_file: StudyFile) -> None:
+    file = study_file(study.parent, "judged.yaml", ensembles={"by_regime": "regime_aware"})
+    done = run(file, runs=study.parent / "runs")
+    predictor = load(done.folder)
+    regime, confidence = predictor.detect_regime(walk(900))
+    assert regime in REGIMES
+    assert 1 / 6 <= confidence <= 1.0
+    assert list(predictor.get_regime_weights(regime)) == ["ridge", "strong"]
+    assert len(predictor.select_best_models(regime, top_k=1)) == 1
+    facts = json.loads((done.folder / "ensembles" / "by_regime" / "metrics.json").read_text())
+    assert "Weights by regime are" in facts["note"]
+    assert {row["regime"] for row in facts["performance_by_regime"]} == set(REGIMES)

@@ -41,6 +41,11 @@ class RegimeView:
                 "regime_aware."
             )
 
+    @classmethod
+    def of(cls, fitted: FittedEnsemble, horizons: tuple[str, ...]) -> RegimeView | None:
+        """Of a fitted ensemble; None where it has no weights by regime."""
+        return cls(fitted, horizons) if isinstance(fitted.learned, RegimeEvidence) else None
+
     @property
     def _learned(self) -> RegimeEvidence:
         learned = self.fitted.learned

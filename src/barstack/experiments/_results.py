@@ -21,6 +21,7 @@ from barstack.core.times import as_time
 from barstack.ensembles import (
     Ensemble,
     FittedEnsemble,
+    RegimeView,
     align,
     fit_known,
     walk_forward,
@@ -77,7 +78,11 @@ def fit_ensemble(
     by_number = {str(number): each.out_of_fold for number, each in enumerate(combined)}
     stacked = align(by_number, labels.judged(folds), context=context)
     forecasts, by_fold = walk_forward(ensemble, stacked, seed=seed)
-    return EnsembleFits(forecasts, by_fold, fit_known(ensemble, stacked, seed=seed))
+    final = fit_known(ensemble, stacked, seed=seed)
+    if (note := final.note) is not None:
+        name = ensemble.registered_as[1] if ensemble.registered_as else type(ensemble).__name__
+        workspace.progress.note(f"{name}: {note}")
+    return EnsembleFits(forecasts, by_fold, final)
 
 
 def save_ensemble(fits: EnsembleFits, place: Place) -> None:
@@ -245,7 +250,10 @@ def write_tables(
         laid_out[Path("members", name)] = files
     for name, ensemble in zip(study.ensemble_names, left[2 * n_members :], strict=True):
         fits: Any = ensemble
-        about = {"ensemble": study.ensembles[name].content()}
+        final = fits.named(study.combined_by(name)).final
+        about = {"ensemble": study.ensembles[name].content(), "note": final.note}
+        if (view := RegimeView.of(final, judged.target.horizons)) is not None:
+            about["performance_by_regime"] = view.performance()
         laid_out[Path("ensembles", name)] = {
             "test.parquet": with_outcome(fits.out_of_fold, judged),
             "metrics.json": _metrics(found, name, about),

@@ -15,6 +15,7 @@ from barstack.core.arrays import Array, Floats, Ints
 from barstack.core.errors import ConfigError, DataError, LeakError
 from barstack.core.forecast import REGIMES, Forecast
 from barstack.core.times import iso
+from barstack.ensembles import RegimeView
 from barstack.features import FeatureTable, check_known, read_series
 
 from ._artifact import Provenance, TrainedEnsemble
@@ -161,6 +162,28 @@ class Predictor:
                 before = int(own[0]) + 1
                 if lack := self.trained.lacks_history(symbol, bars.opened_at[0], before):
                     warnings.warn(lack, stacklevel=4)
+
+    def detect_regime(self, bars: Any, *, symbol: str | None = None) -> tuple[str, float]:
+        """The likeliest regime at the newest of these bars, and its probability."""
+        newest = self.regimes(bars, symbol=symbol).iloc[-1]
+        regime = max(REGIMES, key=lambda name: newest[name])
+        return regime, float(newest[regime])
+
+    def _by_regime(self) -> RegimeView:
+        return RegimeView(self.trained.ensemble, self.trained.target.horizons)
+
+    def get_regime_weights(self, regime: str, horizon: str | None = None) -> dict[str, float]:
+        """By member, the weights of a `regime_aware` ensemble were the market surely in a regime.
+
+        horizon  by default the first
+        """
+        return self._by_regime().get_regime_weights(regime, horizon)
+
+    def select_best_models(
+        self, regime: str, top_k: int = 3, horizon: str | None = None
+    ) -> list[str]:
+        """The members that did best in a regime, the best first."""
+        return self._by_regime().select_best_models(regime, top_k, horizon)
 
     def predict_row(
         self,
