@@ -15,7 +15,8 @@ from _audit_leaks import Case, leak
 from barstack.core.registry import SpecRegistry
 from barstack.datasets import SCALERS, StandardScaler
 from barstack.ensembles import ENSEMBLES
-from barstack.ensembles._weighted import Average, Stack
+from barstack.ensembles.average import Average
+from barstack.ensembles.nnls import NonNegativeLeastSquares
 from barstack.experiments import Study
 from barstack.experiments._pipeline import Recipe, pipeline_of
 from barstack.models import MODELS
@@ -90,7 +91,7 @@ class Smooths(Average):
         return (padded[:-2] + padded[1:-1] + padded[2:]) / 3.0
 
 
-class NormalisesBatch(Stack):
+class NormalisesBatch(NonNegativeLeastSquares):
     def predict(self, learned: Any, stacked: Any) -> Any:
         own = super().predict(learned, stacked) + stacked.forecasts.mean(axis=1)
         return (own - own.mean(axis=0)) / (own.std(axis=0) + 1e-12)

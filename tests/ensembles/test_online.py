@@ -94,7 +94,7 @@ def boa(regrets: Floats) -> Floats:
     if there.any():
         aux = -np.log(eta_inv2[there]) / 2 + reg[there] / np.sqrt(eta_inv2[there])
         w[there] = there.sum() * np.exp(aux - aux.max()) / np.exp(aux - aux.max()).sum()
-    return w / w.sum()
+    return np.asarray(w / w.sum())
 
 
 def ml_poly(regrets: Floats) -> Floats:
@@ -107,7 +107,7 @@ def ml_poly(regrets: Floats) -> Floats:
         eta = 1 / (1 / eta + r**2 + new_b - b)
         b = new_b
     if total.max() > 0:
-        return eta * np.maximum(total, 0) / (eta * np.maximum(total, 0)).sum()
+        return np.asarray(eta * np.maximum(total, 0) / (eta * np.maximum(total, 0)).sum())
     return np.full(n_members, 1 / n_members)
 
 
@@ -119,9 +119,9 @@ RULES: dict[str, Callable[[Floats], Floats]] = dict(
 def gradient(predicted: Floats, y: float, target: Target) -> Floats:
     """(n_outputs,) of the loss at the forecast."""
     if target.levels:
-        return (y < predicted).astype(float) - np.array(target.levels)
+        return np.asarray((y < predicted).astype(float) - np.array(target.levels))
     outcome = np.eye(3)[int(y)] if target.task == "three_class" else np.array([y])
-    return 2.0 * (predicted - outcome)
+    return np.asarray(2.0 * (predicted - outcome))
 
 
 def transcribed(rule: Callable[[Floats], Floats], stacked: Stacked) -> Floats:
@@ -212,11 +212,11 @@ def bound(name: str, r: Floats) -> Floats:
         most = s * np.sqrt(rows * np.log(n)) + s * (16 / 3 * np.log(n) + 2)
         return np.full(n, most)  # corollary 9 of AdaHedge's paper
     if name == "ml_poly":  # theorem 5 of its paper
-        return np.sqrt(n * (1 + np.log(1 + rows)) * (s**2 + squares))
+        return np.asarray(np.sqrt(n * (1 + np.log(1 + rows)) * (s**2 + squares)))
     # BOA: x - x^2 <= log(1 + x) for x >= -1 / sqrt(2.2), so the rate times a regret lowered by
     # squares is at most log(n x what rates that change may add, of the order of log log T).
     larger = np.log(n * (1 + np.log(1 + rows)))
-    return np.sqrt(squares) * (2 / np.sqrt(2.2) + np.sqrt(2.2) * larger) + s
+    return np.asarray(np.sqrt(squares) * (2 / np.sqrt(2.2) + np.sqrt(2.2) * larger) + s)
 
 
 @settings(max_examples=150, deadline=None)
@@ -297,7 +297,8 @@ def test_fixed_share_keeps_up_with_any_changing_member(data: st.DataObject) -> N
     n, rows = data.draw(st.integers(2, 5)), 150
     rng = np.random.default_rng(data.draw(st.integers(0, 2**16)))
     share = data.draw(st.sampled_from((0.001, 0.01, 0.1)))
-    stacked = linear(rng.integers(0, 2, (rows, n)), rng.choice([-1.0, 1.0], rows))
+    gains = rng.integers(0, 2, (rows, n)).astype(float)
+    stacked = linear(gains, rng.choice([-1.0, 1.0], rows))
     ensemble = FixedShare(share=share)
     r = played(ensemble, stacked)
     changes = sorted(data.draw(st.sets(st.integers(1, rows - 1), max_size=6)))

@@ -61,7 +61,7 @@ def test_least_variance_is_the_closed_form_or_that_of_a_solver(seed: int) -> Non
     found = least_variance(covariance, non_negative=True)
     assert found.min() >= 0.0
     assert found.sum() == pytest.approx(1.0)
-    solved = minimize(
+    solved = minimize(  # type: ignore[call-overload]
         lambda w: w @ covariance @ w,
         np.full(6, 1 / 6),
         jac=lambda w: 2.0 * covariance @ w,
@@ -233,8 +233,8 @@ def test_rank_average_looks_at_order_alone() -> None:
     forecasts[:, 2] = np.exp(300.0 * forecasts[:, 2])
     first = combined("rank_average", stacked)[:, 0, 0]
     other = combined("rank_average", replace(stacked, forecasts=forecasts))[:, 0, 0]
-    ranks = [np.argsort(np.argsort(each)) for each in (first, other)]
-    assert np.corrcoef(*ranks)[0, 1] > 0.999
+    one, two = (np.argsort(np.argsort(each)).astype(float) for each in (first, other))
+    assert np.corrcoef(one, two)[0, 1] > 0.999
 
 
 def test_rank_average_of_one_member_is_that_member() -> None:
