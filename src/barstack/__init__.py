@@ -1,5 +1,11 @@
 """barstack: learns ensembles from market bars and says honestly whether they predict anything.
 
+With a frame of bars, pandas or polars, three lines are a whole study:
+
+    run = bs.run(frame, horizons=["1h", "1d"])
+    run.verdict
+    run.predict(new_frame)
+
 >>> import barstack as bs
 >>> study = bs.Study(bars="sample", label={"label": "return", "horizons": ["4h"]},
 ...                  members=["ridge"])
@@ -14,6 +20,7 @@ if TYPE_CHECKING:
     from ._api import run as run
     from .bars import Bars as Bars
     from .bars import bars_from_frame as bars_from_frame
+    from .bars.sources import keep_frame as keep_frame
     from .core.errors import BarstackError as BarstackError
     from .evaluation import Evaluation as Evaluation
     from .evaluation import Verdict as Verdict
@@ -44,6 +51,7 @@ _WHERE = {
     "assert_causal": "evaluation",
     "bars_from_frame": "bars",
     "feature": "features",
+    "keep_frame": "bars.sources",
     "load": "forecasting",
     "run": "_api",
 }

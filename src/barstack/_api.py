@@ -2,32 +2,110 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 from . import reports  # noqa: F401 (registers the stage that writes the report)
+from .bars import Provider
+from .bars.sources import kept_frame
+from .core.choice import Choice
+from .core.errors import ConfigError
+from .core.horizon import Horizon
 from .core.progress import Progress
-from .experiments import Run, Study, run_study
+from .experiments import Run, Study, preset_within, run_study
+
+# What says how a frame is to be read; all else is the study's.
+_OF_BARS = (
+    *("symbol_column", "columns", "time_format", "timezone", "bar", "hours", "day_zone"),
+    *("resample", "start", "end", "checks"),
+)
 
 
 def run(
-    study: Study | Path | str,
+    study: Any,
     *,
+    horizons: Sequence[str | int | Horizon] | None = None,
+    preset: Literal["", "quick", "standard", "thorough"] = "",
+    time_limit: float | None = None,
+    symbol: str | None = None,
+    calendar: str | None = None,
+    stamp: Literal["open", "close"] | None = None,
+    timezone: str | None = None,
     folder: Path | str | None = None,
     runs: Path | str = "runs",
     progress: Progress | None = None,
     workers: int | None = None,
+    **settings: Any,
 ) -> Run:
-    """Run a study, or a study file; what has been made before is reused.
+    """Run a study, a study file, or a frame of bars; what has been made before is reused.
 
-    folder    where relative paths in the study start: by default the study file's folder, or
-              the current one
-    runs      receives `<id>/` with report.html, artifact/, evaluation.json and study.yaml
-    progress  reports tasks; by default silent
-    workers   threads that compute tasks side by side, by default one for each core
+    Parameters
+    ----------
+    study
+        A `Study`, the path of a study file, or bars: a pandas or polars table of one symbol, a
+        mapping of such by symbol, a long table with a column of symbols, a pandas table with
+        columns on two levels as yfinance gives them, or a provider.
+    horizons
+        How far ahead to forecast, such as `["1h", "1d"]`. For bars only, as all that follow up to
+        `timezone`, but for `time_limit`: a study holds its own.
+    preset
+        "quick", "standard" or "thorough": which members and ensembles, and how many folds, by the
+        number of bars. By default standard, where no `members` are given.
+    time_limit
+        Seconds. Chooses among presets by an estimate from the number of bars; it stops nothing.
+    symbol
+        Of a table that names none; by default "unnamed".
+    calendar, stamp, timezone
+        The exchange, such as "XNYS", or "24/7"; which end of a bar its time names, "open" or
+        "close"; and the zone of times that carry none. What the frame shows for sure is taken;
+        the rest is asked for, by a `ConfigError`.
+    folder
+        Where relative paths in the study start: by default the study file's folder, or the
+        current one.
+    runs
+        Receives `<id>/` with report.html, artifact/, evaluation.json and study.yaml.
+    progress
+        Reports tasks and what was chosen; by default silent. `Run.chosen` holds the latter too.
+    workers
+        Threads that compute tasks side by side, by default one for each core.
+    settings
+        For bars: further keys of a study, such as `label`, `members`, `features` or `cost_bps`,
+        and of a provider, such as `hours`, `columns`, `resample` or `start`.
 
-    Raises `ConfigError`, `DataError` or `LeakError` with what, where and the way out.
+    Raises
+    ------
+    ConfigError, DataError, LeakError
+        With what, where and the way out.
     """
-    if not isinstance(study, Study):
-        folder = folder or Path(study).parent
-        study = Study.from_yaml(study)
-    return run_study(study, folder=folder or ".", runs=runs, progress=progress, workers=workers)
+    chosen: tuple[Choice, ...] = ()
+    named = {"horizons": horizons, "preset": preset, "symbol": symbol, "calendar": calendar}
+    named |= {"stamp": stamp, "timezone": timezone}
+    given = settings | {name: value for name, value in named.items() if value}
+    if isinstance(study, str | Path | Study):
+        if given:
+            raise ConfigError(
+                f"A study says its own {', '.join(given)}. Write it there, or hand in a frame."
+            )
+        if not isinstance(study, Study):
+            folder = folder or Path(study).parent
+            study = Study.from_yaml(study)
+    elif isinstance(study, Provider):
+        study = Study(**{"bars": study, **given})
+    else:
+        own = ("symbol", "calendar", "stamp", "timezone", *_OF_BARS)
+        reading = {name: given.pop(name) for name in own if name in given}
+        if not {"horizons", "label"} & set(given):
+            raise ConfigError('Say how far ahead to forecast, such as horizons=["1h", "1d"].')
+        names = reading.pop("symbol", None), reading.pop("symbol_column", None)
+        bars, chosen = kept_frame(study, *names, Path(runs), reading)
+        study = Study(**{"bars": bars, **given})
+    if time_limit is not None:
+        bars_of_all = study.bars.load(Path(folder or "."))
+        study, preset_choice = preset_within(study, bars_of_all, time_limit)
+        chosen = (*chosen, preset_choice)
+    for each in chosen:
+        (progress or Progress()).note(str(each))
+    done = run_study(study, folder=folder or ".", runs=runs, progress=progress, workers=workers)
+    done.chosen = (*chosen, *done.chosen)
+    return done

@@ -272,7 +272,8 @@ def test_lists(barstack: Barstack, kind: str) -> None:
 
 def test_schema(barstack: Barstack) -> None:
     schema = barstack("schema").json
-    assert set(schema["required"]) == {"bars", "label", "members"}
+    assert set(schema["required"]) == {"bars"}
+    assert {"label", "horizons", "members", "preset"} <= set(schema["properties"])
 
 
 def test_figures_in_json_are_numbers_or_null(finished: Run) -> None:

@@ -78,12 +78,12 @@ def of_study(
 ) -> Scene:
     """The rows that a run would split, made as a run makes them."""
     from barstack.datasets import usable_rows  # noqa: PLC0415
-    from barstack.experiments import Engine, Study  # noqa: PLC0415
+    from barstack.experiments import Engine, Study, completed  # noqa: PLC0415
     from barstack.splits import memory_bars  # noqa: PLC0415
 
     from ._progress import ShownProgress  # noqa: PLC0415
 
-    study = Study.from_yaml(file)
+    study, _ = completed(Study.from_yaml(file), file.parent)
     splitter = study.split if split is None else _splitter(split, settings)
     if split is None and settings:
         splitter = _splitter(None, settings, splitter)

@@ -179,6 +179,7 @@ def export(
     check_free(out)  # before minutes of computing
     progress = ShownProgress(stderr())
     engine = Engine(spec, runs, study.parent, progress)
+    spec = engine.study
     folds, features, labels = (engine.value(each) for each in ("split", "features", "labels"))
     content = export_folds(
         out,

@@ -7,6 +7,7 @@ from ._compare_runs import compare_runs, named_runs
 from ._each_symbol import SymbolRuns, run_each_symbol
 from ._engine import Done, Engine
 from ._fits import TrainingData, fit_fold
+from ._presets import PRESETS, completed, preset_within
 from ._recombine import Recombination, Recombined, method_of, recombine
 from ._run import VIEWS, Run, run_study, view
 from ._study import Study
@@ -14,6 +15,7 @@ from ._task import STAGES, Operation, Place, Task, Workspace, stage, tasks_of
 from ._verdicts import DatedVerdict, Judged, judged_now
 
 __all__ = [
+    "PRESETS",
     "STAGES",
     "VIEWS",
     "Audited",
@@ -34,10 +36,12 @@ __all__ = [
     "audit",
     "audited",
     "compare_runs",
+    "completed",
     "fit_fold",
     "judged_now",
     "method_of",
     "named_runs",
+    "preset_within",
     "recombine",
     "run_each_symbol",
     "run_study",

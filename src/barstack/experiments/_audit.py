@@ -16,6 +16,7 @@ from barstack.features import check_known
 
 from ._data import length_us
 from ._pipeline import Recipe, pipeline_of
+from ._presets import complete_with
 from ._study import Study, feature_set
 from ._task import Operation, Place, Task, Workspace, stage
 
@@ -60,6 +61,8 @@ def audited(
 ) -> Audited:
     """As `audit`, and what was done."""
     panel = study.bars.load(Path(folder))
+    if not study.members:
+        study, _ = complete_with(study, panel)
     series = {name: file.load(Path(folder), name) for name, file in study.series.items()}
     progress = progress or Progress()
     with progress.step("audit, in short" if short else "audit", total=1) as step:

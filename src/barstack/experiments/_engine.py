@@ -17,6 +17,7 @@ from barstack.core.files import check_seal, new_folder, seal
 from barstack.core.progress import Progress
 from barstack.tracking import SqliteStore, Store
 
+from ._presets import completed
 from ._study import Study
 from ._task import Place, Task, Workspace, behind, tasks_of
 
@@ -47,7 +48,8 @@ class Engine:
 
     Parameters
     ----------
-    study     whose tasks these are
+    study     whose tasks these are; where it names no members a preset chooses them, and
+              `chosen` says what
     runs      folder of runs; results of tasks are kept in its `.store`, the ledger of trials and
               forecasts out of fold in a `Store` beside them
     folder    where relative paths in the study start
@@ -64,7 +66,8 @@ class Engine:
         progress: Progress | None = None,
         workers: int | None = None,
     ) -> None:
-        self.study, self.tasks = study, tasks_of(study, 0)
+        self.study, self.chosen = completed(study, folder)
+        self.tasks = tasks_of(self.study, 0)
         self.folder, self.progress = Path(runs) / ".store", progress or Progress()
         self.forecasts: Store = SqliteStore(Path(runs))
         self.workspace = Workspace(Path(folder), self.forecasts, self.progress)

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from barstack.bars import Bars, SeriesTable
 from barstack.bars.checks import Finding
+from barstack.bars.sources import UNNAMED, frame_tables, standard_table
+from barstack.core.choice import Choice
+from barstack.core.errors import ConfigError
 from barstack.core.files import new_folder
 from barstack.core.progress import Progress
 from barstack.core.registry import Registry
 from barstack.ensembles import Ensemble
 from barstack.evaluation import Evaluation, leaderboard
-from barstack.forecasting import GivenVerdict, TrainedEnsemble, write_verdict
+from barstack.forecasting import GivenVerdict, Predictor, TrainedEnsemble, write_verdict
 
 from ._engine import Done, Engine
 from ._recombine import Recombined, recombine
@@ -41,12 +44,14 @@ class Run:
     folder   with study.yaml, evaluation.json, verdict.json, report.html and artifact/
     verdict  whether there is an edge, with the evidence, for the trials counted at the run's end
     given    the same with the date and the state of the ledger
+    chosen   what was chosen where nothing was said, by a preset or from a frame
     steps    how each task ended, and its seconds
     """
 
     def __init__(self, run_id: str, folder: Path, engine: Engine, given: DatedVerdict) -> None:
         self.id, self.folder, self.study = run_id, folder, engine.study
         self.given, self.verdict = given, given.verdict
+        self.chosen: tuple[Choice, ...] = engine.chosen
         self._engine = engine
 
     def __repr__(self) -> str:
@@ -90,6 +95,35 @@ class Run:
     def artifact(self) -> TrainedEnsemble:
         """The judged ensemble with its members, ready to forecast new bars."""
         return TrainedEnsemble.load(self.folder / "artifact")
+
+    def predict(
+        self, bars: Any, *, symbol: str | None = None, series: Mapping[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Forecasts of the judged ensemble and its members for bars newer than the training.
+
+        bars    a frame in any form that `bs.run` takes, read as the study read its own; or `Bars`,
+                or several of them by symbol
+        symbol  of a frame that names none; by default the only one of the study
+        series  as in `Predictor.predict`, which says what comes back and what is raised
+        """
+        predictor = Predictor(self.artifact)
+        if not _are_bars(bars):
+            bars = self._tables(bars, symbol)
+            symbol = None
+        return predictor.predict(bars, symbol=symbol, series=series)
+
+    def _tables(self, frame: Any, symbol: str | None) -> dict[str, Any]:
+        """A frame's tables by symbol, with the columns named as barstack names them."""
+        known = self.artifact.bars.symbols
+        tables = frame_tables(frame)
+        if set(tables) == {UNNAMED}:
+            if symbol is None and len(known) != 1:
+                raise ConfigError(
+                    f"The frame names no symbol, and this run is of {', '.join(known)}. Give "
+                    "symbol=..., or a mapping of frames by symbol."
+                )
+            tables = {symbol or known[0]: tables[UNNAMED]}
+        return {name: standard_table(each, name) for name, each in tables.items()}
 
     def fits(self) -> dict[str, list[dict[str, Any]]]:
         """Facts on each fit of each member: of every fold, and of the final fit last."""
@@ -164,6 +198,13 @@ class Run:
         }
 
 
+def _are_bars(value: Any) -> bool:
+    """Whether it is `Bars`, or several of them by symbol."""
+    if isinstance(value, Mapping) and not hasattr(value, "columns"):
+        return bool(value) and all(isinstance(each, Bars) for each in value.values())
+    return isinstance(value, Bars)
+
+
 View = Callable[[Run], str]
 VIEWS: Registry[View] = Registry("view", "barstack.experiments")
 
@@ -201,6 +242,9 @@ def run_study(
     """
     runs = Path(runs)
     engine = Engine(study, runs, folder, progress, workers)
+    study = engine.study
+    for each in engine.chosen:
+        engine.progress.note(str(each))
     engine.run()
     trials = trials_of(study, engine)
     engine.forecasts.record(trials)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from barstack.bars import PROVIDERS, Provider, Series, SeriesFile
 from barstack.core.errors import ConfigError, did_you_mean
@@ -49,6 +49,16 @@ def feature_set(
     return FeatureSet(features=features, series=dict(series))
 
 
+def _with_horizons(schema: dict[str, Any]) -> None:
+    """Horizons may stand beside the label in place of within it."""
+    schema["properties"]["horizons"] = {
+        "type": "array",
+        "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
+        "description": "those of the label; without one, of returns",
+    }
+    schema["required"].remove("label")
+
+
 class Study(Spec):
     """What to learn, from which bars, and how to judge it.
 
@@ -56,8 +66,14 @@ class Study(Spec):
     ...               members=["ridge"])
     >>> study.members["ridge"].penalty
     1.0
+
+    The same, with a preset's members in place of `members`:
+
+    >>> Study(bars="sample", horizons=["4h"], preset="quick").label == study.label
+    True
     """
 
+    model_config = ConfigDict(json_schema_extra=_with_horizons)
     title: str = ""  # for people; changes nothing
     bars: Annotated[Provider, PROVIDERS]
     features: str | tuple[Feature, ...] = "fast25"
@@ -67,7 +83,9 @@ class Study(Spec):
     scaler: Annotated[Scaler, SCALERS] = StandardScaler()
     weights: SampleWeights = SampleWeights()
     max_gap: str = MAX_GAP  # neighbouring bars of one window lie no further apart
-    members: dict[str, Annotated[Model, MODELS]]
+    members: dict[str, Annotated[Model, MODELS]] = Field(default_factory=dict)
+    # Where there are no members it chooses them, from how many bars there are: see `completed`.
+    preset: Literal["", "quick", "standard", "thorough"] = ""
     ensembles: dict[str, Annotated[Ensemble, ENSEMBLES]] = Field(
         default={"nnls": "nnls", "average": "average"}, validate_default=True
     )
@@ -78,6 +96,21 @@ class Study(Spec):
     seed: int = 0
     large_effect: str = ""  # why forecasts may be better than real markets allow
     allow_leaks: str = ""  # why the run may go on where the audit finds one; its verdict says so
+
+    @model_validator(mode="before")
+    @classmethod
+    def _horizons(cls, values: Any) -> Any:
+        """`horizons` beside a label by its name; without a label, of returns."""
+        if not isinstance(values, dict) or "horizons" not in values:
+            return values
+        values = dict(values)
+        horizons, label = values.pop("horizons"), values.get("label", "return")
+        if not isinstance(label, str | dict) or (isinstance(label, dict) and "horizons" in label):
+            raise ConfigError(
+                f"Horizons {horizons!r} are given beside a label that has its own. Give them once."
+            )
+        own = {"label": label} if isinstance(label, str) else label
+        return values | {"label": {**own, "horizons": horizons}}
 
     @field_validator("max_gap")
     @classmethod
@@ -127,6 +160,11 @@ class Study(Spec):
 
     @model_validator(mode="after")
     def _check(self) -> Study:
+        if self.preset and self.members:
+            raise ConfigError(
+                f"Preset {self.preset!r} chooses members, and the study names "
+                f"{', '.join(self.members)}. Leave one of the two out."
+            )
         if self.split.kind != "forward":
             raise ConfigError(
                 "A study's verdict needs forward forecasts, and this split trains on both sides "
@@ -252,6 +290,7 @@ class Study(Spec):
             "large_effect",
             "judged",
             "regimes",
+            "preset",
         )  # keys that there were none of at first
         kept = {name: item for name, item in fields.items() if item or name not in later}
         if all(_kind(each) == name for name, each in self.ensembles.items()):
@@ -261,6 +300,30 @@ class Study(Spec):
     def run_id(self, data_fingerprint: str) -> str:
         """Id of a run: the study on these very bars and series."""
         return content_id([self.id, data_fingerprint])
+
+    @property
+    def left_open(self) -> tuple[str, ...]:
+        """Settings that a preset chooses; none once there are members."""
+        if self.members:
+            return ()
+        return ("members", *({"split", "ensembles"} - self.model_fields_set))
+
+    def content(self) -> dict[str, Any]:
+        """Plain data from which an equal study can be made, without what is left open."""
+        unused = (*self.left_open, *(() if self.preset else ("preset",)))
+        return {name: item for name, item in super().content().items() if name not in unused}
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Study:
+        """An equal study but for `update`; what was left open stays so."""
+        return type(self)(**(self._given() | dict(update or {})))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made, (self._given(),)
+
+    def _given(self) -> dict[str, Any]:
+        """Fields by name, without those that are left open."""
+        names = (name for name in type(self).model_fields if name not in self.left_open)
+        return {name: getattr(self, name) for name in names}
 
     def to_yaml(self) -> str:
         """The study as text; `from_yaml` reads it back."""
@@ -286,6 +349,10 @@ class Study(Spec):
             return cls(**{str(key): value for key, value in content.items()})
         except ConfigError as error:
             raise ConfigError(f"{file}: {error}") from None
+
+
+def _made(fields: dict[str, Any]) -> Study:
+    return Study(**fields)
 
 
 def _named(value: Any, kind: str, what: str) -> Any:

@@ -2,6 +2,7 @@
 
 from ._files import batches, find_files
 from ._guess import Guess, guess, sentence
+from ._guess_columns import guess_prices, guess_symbol_column, guess_volume
 from ._import import LOG, Import, ImportOutcome, run_import
 from ._layout import Clue, Layout, Reading
 from ._markets import MARKETS, fit_hours
@@ -24,6 +25,9 @@ __all__ = [
     "find_files",
     "fit_hours",
     "guess",
+    "guess_prices",
+    "guess_symbol_column",
+    "guess_volume",
     "named_table",
     "plan_import",
     "preview",

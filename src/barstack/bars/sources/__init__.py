@@ -1,16 +1,20 @@
 """Where bars come from: providers, and fetching from remote ones only what is missing."""
 
 from ._fetch import Fetched, FetchedSymbol, fetch, read_directly
+from ._frame_tables import UNNAMED, frame_tables, standard_table
 from ._http import RequestFault, bound_session, http_fault, status_fault
 from ._paged import Page, PagedProvider
 from ._provider import PROVIDERS, Provider, register
 from ._remote import Remote
 from ._retry import RetryPolicy
+from .frame import FrameProvider, keep_frame, kept_frame
 
 __all__ = [
     "PROVIDERS",
+    "UNNAMED",
     "Fetched",
     "FetchedSymbol",
+    "FrameProvider",
     "Page",
     "PagedProvider",
     "Provider",
@@ -19,8 +23,12 @@ __all__ = [
     "RetryPolicy",
     "bound_session",
     "fetch",
+    "frame_tables",
     "http_fault",
+    "keep_frame",
+    "kept_frame",
     "read_directly",
     "register",
+    "standard_table",
     "status_fault",
 ]

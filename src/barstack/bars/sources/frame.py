@@ -1,0 +1,196 @@
+"""Bars from a frame in memory, kept beside the runs so that a run can be repeated and audited."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from barstack.core.choice import Choice
+from barstack.core.errors import ConfigError, DataError
+from barstack.core.files import new_folder
+from barstack.core.spec import content_id
+
+from .._bars import Bars, panel_fingerprint
+from .._sessions import ALWAYS
+from ..importing import Clue, Reading, guess, named_table
+from ._frame_tables import UNNAMED, frame_tables
+from ._provider import Provider, register
+
+_FILE = "bars.parquet"
+_FOLDER = ".frames"
+_COLUMN = "symbol of the row"  # which no frame has
+# These decide when a bar could be known, so a likely guess of them is not taken.
+_CLOCK = ("calendar", "hours", "timezone", "stamp", "day_zone")
+_GUESSED = (*_CLOCK, "bar", "columns", "time_format")
+
+
+@register("frame")
+class FrameProvider(Provider):
+    """Bars that were handed in as a frame: `keep_frame` makes it, and a run's study.yaml holds it.
+
+    Its identity is the bars themselves and how they are read, wherever they are kept.
+    """
+
+    bars_sha256: str  # fingerprint of the bars of all symbols
+    path: str  # folder that keeps them
+
+    def read(self, folder: Path) -> dict[str, Any]:
+        file = self._file(folder)
+        try:
+            table = pl.read_parquet(file)
+            parts = table.partition_by("symbol", as_dict=True, include_key=False)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise DataError(f"{file} cannot be read: {reason}. Hand the frame in again.") from None
+        return {str(name): part for (name,), part in parts.items()}
+
+    def bars(self, folder: Path) -> dict[str, Bars]:
+        panel = super().bars(folder)
+        if panel_fingerprint(panel) != self.bars_sha256:
+            raise DataError(
+                f"The bars in {self._file(folder)} are not those that were handed in. Hand the "
+                "frame in again."
+            )
+        return panel
+
+    def identity(self) -> list[Any]:
+        """Everything but the place."""
+        *front, fields = super().identity()
+        return [*front, {name: item for name, item in fields.items() if name != "path"}]
+
+    def _file(self, folder: Path) -> Path:
+        kept = Path(folder) / self.path
+        beside = Path(folder).resolve().parent / _FOLDER / kept.name  # runs that were moved
+        for place in (kept, beside):
+            if (place / _FILE).is_file():
+                return place / _FILE
+        raise DataError(
+            f"The frame of this study was kept in {kept}, and is no longer there. Hand it in again."
+        )
+
+
+def keep_frame(
+    frame: Any,
+    *,
+    symbol: str | None = None,
+    symbol_column: str | None = None,
+    runs: Path | str = "runs",
+    **settings: Any,
+) -> FrameProvider:
+    """A provider of the bars in a frame, which it writes below `runs` once.
+
+    Parameters
+    ----------
+    frame, symbol, symbol_column
+        As in `frame_tables`.
+    runs
+        Folder of runs; the bars are kept in `.frames` there.
+    settings
+        `calendar`, `hours`, `stamp`, `timezone`, `bar`, `day_zone`, `columns` (the frame's names
+        of time, open and so on) and `time_format`, where the frame does not show them for sure;
+        any other setting of a provider, such as `start` or `resample`.
+
+    Raises
+    ------
+    ConfigError
+        For a setting that must be given.
+    DataError
+        For a frame that holds no clean bars.
+    """
+    return kept_frame(frame, symbol, symbol_column, Path(runs), settings)[0]
+
+
+def kept_frame(
+    frame: Any, symbol: str | None, symbol_column: str | None, runs: Path, settings: dict[str, Any]
+) -> tuple[FrameProvider, tuple[Choice, ...]]:
+    """As `keep_frame`, and what was taken from the frame without being given."""
+    tables = frame_tables(frame, symbol=symbol, symbol_column=symbol_column)
+    given = {name: settings[name] for name in _GUESSED if settings.get(name) is not None}
+    rest = {name: value for name, value in settings.items() if name not in _GUESSED}
+    whole = _long(tables)
+    found = guess(whole, {**given, "symbol_column": _COLUMN})
+    if unsure := [each for each in found.clues if _must_be_given(each)]:
+        lines = [f"  {_question(each)}" for each in unsure]
+        raise ConfigError("\n".join(["The frame does not show for sure:", *lines]))
+    reading = found.likeliest
+    named = named_table(whole, reading.layout, "the frame")
+    choices = [Choice("symbols", tuple(tables), "As the frame names them.")]
+    if symbol is not None:
+        choices = []
+    elif tuple(tables) == (UNNAMED,):
+        choices = [Choice("symbol", UNNAMED, "The frame names none; give symbol= to name it.")]
+    choices += [
+        Choice(_option(each), each.value, each.because) for each in found.clues if _told(each)
+    ]
+    return _kept(named, reading, runs, rest), tuple(choices)
+
+
+def _long(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """All tables as one, with a column of symbols."""
+    named = [each.with_columns(pl.lit(name).alias(_COLUMN)) for name, each in tables.items()]
+    try:
+        return pl.concat(named, how="vertical_relaxed")
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(
+            f"The frames of {', '.join(list(tables)[:5])} differ in their columns: {reason}. Give "
+            "all of them the same columns, of the same kinds."
+        ) from None
+
+
+def _must_be_given(clue: Clue) -> bool:
+    return clue.open or (clue.setting in _CLOCK and clue.certainty == "likely")
+
+
+def _told(clue: Clue) -> bool:
+    """Whether a guess is worth telling: of the clock and the bar, and of what is not certain."""
+    if clue.certainty == "given" or clue.value is None:
+        return False
+    return clue.setting in (*_CLOCK, "bar") or clue.certainty == "likely"
+
+
+def _option(clue: Clue) -> str:
+    """How the setting is given in Python."""
+    if not clue.setting.startswith("columns."):
+        return clue.setting
+    return f"columns[{clue.setting.removeprefix('columns.')!r}]"
+
+
+_USUAL = {"calendar": (ALWAYS,), "stamp": ("open", "close"), "timezone": ("UTC",)}
+
+
+def _question(clue: Clue) -> str:
+    """What was seen, and what can be said."""
+    likely = () if clue.value is None else (str(clue.value),)
+    choices = dict.fromkeys((*likely, *clue.choices, *_USUAL.get(clue.setting, ())))
+    listed = " or ".join(f'"{each}"' for each in choices)
+    if clue.setting.startswith("columns."):
+        role = clue.setting.removeprefix("columns.")
+        return f'{role}: {clue.because} Give columns={{"{role}": ...}} with {listed}.'
+    return f"{clue.setting}: {clue.because} Give {clue.setting}= {listed}."
+
+
+def _kept(named: pl.DataFrame, reading: Reading, runs: Path, rest: dict[str, Any]) -> FrameProvider:
+    """The provider of these tables, which are written unless they are there."""
+    how = asdict(reading.bar_format)
+    how = {name: how[name] for name in (*_CLOCK, "bar")}
+    parts = {
+        str(name): part
+        for (name,), part in named.partition_by("symbol", as_dict=True, include_key=False).items()
+    }
+    panel = {
+        name: reading.bar_format.read(part, name, where=f"the frame of {name}")
+        for name, part in parts.items()
+    }
+    content = panel_fingerprint(panel)
+    # The same bars may be stamped in several ways, so how they are written is in the name too.
+    written = [content, how, str(named.schema["timestamp"])]
+    folder = (runs / _FOLDER / content_id(written)).resolve()
+    provider = FrameProvider(bars_sha256=content, path=str(folder), **how, **rest)
+    if not (folder / _FILE).is_file():
+        with new_folder(folder, replace=False) as scratch:
+            named.write_parquet(scratch / _FILE)
+    return provider

@@ -1,0 +1,129 @@
+"""Runs of frames: the same study has one id and one result, however it is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import yaml
+from tests.conftest import table_of
+
+import barstack as bs
+from barstack.bars.sources import keep_frame
+from barstack.core.errors import ConfigError, DataError
+from barstack.core.progress import Progress
+from barstack.testing import walk
+
+TABLE = table_of(walk(400))
+CLOCK: dict[str, Any] = {"symbol": "WALK", "calendar": "24/7", "stamp": "open"}
+STUDY: dict[str, Any] = {
+    "features": ["rsi", "body"],
+    "label": {"label": "return", "horizons": [1, 4]},
+    "split": {"split": "walk_forward", "folds": 3},
+    "members": ["ridge"],
+}
+
+
+class Noted(Progress):
+    """Keeps the notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def framed(runs: Path) -> bs.Run:
+    return bs.run(TABLE, runs=runs, **CLOCK, **STUDY)
+
+
+def test_one_id_and_one_result_from_frame_classes_and_yaml(framed: bs.Run, runs: Path) -> None:
+    kept = keep_frame(TABLE, runs=runs, **CLOCK)
+    classes = bs.run(bs.Study(bars=kept, **STUDY), runs=runs)
+    written = bs.run(framed.folder / "study.yaml", runs=runs)
+    provided = bs.run(kept, runs=runs, **STUDY)
+    assert {classes.id, written.id, provided.id} == {framed.id}
+    assert classes.verdict == written.verdict == framed.verdict
+    elsewhere = bs.run(TABLE, runs=runs / "elsewhere", **CLOCK, **STUDY)
+    assert elsewhere.id == framed.id
+    assert elsewhere.verdict == framed.verdict
+
+
+def test_files_of_the_same_bars_have_the_same_forecasts(framed: bs.Run, runs: Path) -> None:
+    """The provider is part of a run's id; what it is the same bars of is not computed again."""
+    (runs / "bars").mkdir()
+    TABLE.write_parquet(runs / "bars" / "WALK.parquet")
+    file = runs / "study.yaml"
+    file.write_text(yaml.safe_dump({"bars": {"provider": "files", "path": "bars"}, **STUDY}))
+    of_files = bs.run(file, runs=runs)
+    assert of_files.id != framed.id
+    assert of_files.evaluation.to_json() == framed.evaluation.to_json()
+    assert of_files.verdict == framed.verdict
+    made = {step.name for step in of_files.steps if step.how == "made"}
+    computed = {"features", "labels", "split", "member ridge", "ensemble nnls", "evaluation"}
+    assert made.isdisjoint(computed)
+
+
+def test_new_frames_are_forecast_as_bars_are(framed: bs.Run) -> None:
+    longer = walk(420)
+    expected = bs.load(framed.folder).predict(longer)
+    forms = {
+        "polars": table_of(longer),
+        "bars": longer,
+        "mapping": {"WALK": table_of(longer)},
+        "long": table_of(longer).with_columns(ticker=pl.lit("WALK")),
+        "titled": table_of(longer).rename(str.title),
+    }
+    for form, frame in forms.items():
+        found = framed.predict(frame)
+        pd.testing.assert_frame_equal(found, expected, obj=form)
+    assert len(expected) == 21
+    with pytest.raises(ConfigError, match="Rename the column that holds close to 'close'"):
+        framed.predict(table_of(longer).rename({"close": "adjusted close"}))
+
+
+def test_a_frame_that_names_no_symbol_of_a_run_of_several(two_symbols: bs.Run) -> None:
+    with pytest.raises(ConfigError, match=r"names no symbol, and this run is of OTHER, WALK"):
+        two_symbols.predict(TABLE)
+
+
+def test_what_was_taken_is_said(runs: Path) -> None:
+    progress = Noted()
+    own = {name: value for name, value in CLOCK.items() if name != "symbol"}
+    run = bs.run(TABLE, runs=runs, progress=progress, **own, **STUDY)
+    assert run.artifact.bars.symbols == ("unnamed",)
+    chosen = [str(each) for each in run.chosen]
+    assert progress.notes[: len(chosen)] == chosen
+    assert progress.notes[0] == "symbol: unnamed. The frame names none; give symbol= to name it."
+    assert progress.notes[1].startswith("bar: 30min. ")
+
+
+def test_what_a_run_refuses(runs: Path) -> None:
+    with pytest.raises(ConfigError, match="Say how far ahead to forecast"):
+        bs.run(TABLE, runs=runs, **CLOCK)
+    with pytest.raises(ConfigError, match=r"Unknown key study\.cost_pbs\. Did you mean 'cost_bps'"):
+        bs.run(TABLE, runs=runs, horizons=[1], cost_pbs=1.0, **CLOCK)
+    with pytest.raises(ConfigError, match=r"A study says its own horizons, calendar\. Write it"):
+        bs.run("study.yaml", horizons=[1], calendar="XNYS")
+    with pytest.raises(DataError, match="the frame is a int; give a pandas or polars DataFrame"):
+        bs.run(3, runs=runs, horizons=[1])
+
+
+def test_a_frame_changed_afterwards_changes_no_run(runs: Path) -> None:
+    frame = pd.DataFrame({name: TABLE[name].to_numpy() for name in TABLE.columns[1:]})
+    frame = frame.set_axis(pd.DatetimeIndex(TABLE["timestamp"].to_numpy()).tz_localize("UTC"))
+    kept = keep_frame(frame, runs=runs, **CLOCK)
+    before = kept.load()["WALK"].close.copy()
+    frame["close"] = 1.0
+    np.testing.assert_array_equal(kept.load()["WALK"].close, before)
