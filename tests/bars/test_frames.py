@@ -31,9 +31,10 @@ OTHER = HOURLY * [1.5, 1.5, 1.5, 1.5, 1.0]
 
 
 def as_polars(frame: pd.DataFrame) -> pl.DataFrame:
-    utc = frame.index.tz_convert("UTC").tz_localize(None).to_numpy()
+    index: Any = frame.index
+    utc = index.tz_convert("UTC").tz_localize(None).to_numpy()
     times = pl.Series("timestamp", utc).dt.replace_time_zone("UTC")
-    return pl.DataFrame([times, *(pl.Series(each, frame[each].to_numpy()) for each in frame)])
+    return pl.DataFrame([times, *(pl.Series(each, frame[each].to_numpy()) for each in PRICES)])
 
 
 def long(**frames: pd.DataFrame) -> pd.DataFrame:
@@ -174,12 +175,11 @@ def test_the_place_is_no_part_of_the_identity(tmp_path: Path) -> None:
 
 def test_the_same_bars_written_otherwise_are_kept_beside_each_other(tmp_path: Path) -> None:
     """Stamps at closes are the same bars; each way of writing them is read as it was written."""
-    ends = np.minimum(
-        HOURLY.index + pd.Timedelta("1h"), HOURLY.index.normalize() + pd.Timedelta("16h")
-    )
-    whole = HOURLY[ends == HOURLY.index + pd.Timedelta("1h")]
-    shifted = whole.set_axis(whole.index + pd.Timedelta("1h"))
-    settings = {"calendar": "XNYS", "runs": tmp_path}
+    index: Any = HOURLY.index
+    hour = pd.Timedelta("1h")
+    whole = HOURLY[index + hour <= index.normalize() + pd.Timedelta("16h")]
+    shifted = whole.set_axis(index[index.isin(whole.index)] + hour)
+    settings: dict[str, Any] = {"calendar": "XNYS", "runs": tmp_path}
     opened = keep_frame(whole, stamp="open", **settings)
     closed = keep_frame(shifted, stamp="close", **settings)
     assert opened.bars_sha256 == closed.bars_sha256

@@ -119,9 +119,9 @@ def test_horizons_beside_a_label() -> None:
     assert Study(bars="sample", preset="quick", **written) == study
     assert Study(bars="sample", label=study.label, preset="quick") == study
     with pytest.raises(ConfigError, match="given beside a label that has its own"):
-        Study(bars="sample", label=study.label, horizons=["1h"])
+        Study(**{"bars": "sample", "label": study.label, "horizons": ["1h"]})
     with pytest.raises(ConfigError, match=r"study\.label is missing\. Add it"):
-        Study(bars="sample")
+        Study(**{"bars": "sample"})
 
 
 def test_a_time_limit_chooses_the_largest_preset_that_fits() -> None:
