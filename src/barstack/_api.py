@@ -9,7 +9,7 @@ from typing import Any, Literal
 from . import reports  # noqa: F401 (registers the stage that writes the report)
 from .bars import Provider
 from .bars.sources import kept_frame
-from .core.choice import Choice
+from .core.chosen import Chosen
 from .core.errors import ConfigError
 from .core.horizon import Horizon
 from .core.progress import Progress
@@ -78,7 +78,7 @@ def run(
     ConfigError, DataError, LeakError
         With what, where and the way out.
     """
-    chosen: tuple[Choice, ...] = ()
+    chosen: tuple[Chosen, ...] = ()
     named = {"horizons": horizons, "preset": preset, "symbol": symbol, "calendar": calendar}
     named |= {"stamp": stamp, "timezone": timezone}
     given = settings | {name: value for name, value in named.items() if value}

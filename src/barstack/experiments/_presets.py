@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from barstack.bars import Panel
-from barstack.core.choice import Choice
+from barstack.core.chosen import Chosen
 from barstack.core.errors import ConfigError, MissingPackageError
 from barstack.models import MODELS
 from barstack.splits import WalkForward
@@ -101,7 +101,7 @@ def seconds_of(preset: str, task: str, panel: Panel) -> float:
     return _BEGIN_S + rows * (_ROW_S + fits * each)
 
 
-def preset_within(study: Study, panel: Panel, time_limit: float) -> tuple[Study, Choice]:
+def preset_within(study: Study, panel: Panel, time_limit: float) -> tuple[Study, Chosen]:
     """The study with the largest preset whose estimate is within `time_limit` seconds.
 
     No clock is read, and nothing is stopped. Raises `ConfigError` where the study has members or
@@ -119,10 +119,10 @@ def preset_within(study: Study, panel: Panel, time_limit: float) -> tuple[Study,
     because = f"Of {n_rows(panel):,} bars, on one core, about: {listed}; at most {time_limit:g} s."
     if not within:
         because += " Even the quickest is expected to take longer."
-    return study.model_copy(update={"preset": chosen}), Choice("preset", chosen, because)
+    return study.model_copy(update={"preset": chosen}), Chosen("preset", chosen, because)
 
 
-def completed(study: Study, folder: Path | str = ".") -> tuple[Study, tuple[Choice, ...]]:
+def completed(study: Study, folder: Path | str = ".") -> tuple[Study, tuple[Chosen, ...]]:
     """The study with what a preset chooses, and what that is; a study with members as it is.
 
     The choice depends on the task and the number of bars alone, so that it is the same wherever
@@ -133,23 +133,23 @@ def completed(study: Study, folder: Path | str = ".") -> tuple[Study, tuple[Choi
     return complete_with(study, study.bars.load(Path(folder)))
 
 
-def complete_with(study: Study, panel: Panel) -> tuple[Study, tuple[Choice, ...]]:
+def complete_with(study: Study, panel: Panel) -> tuple[Study, tuple[Chosen, ...]]:
     """As `completed`, for the bars in `panel`."""
     preset, rows = study.preset or "standard", n_rows(panel)
     members = members_of(preset, study.label.task, rows)
     _check_installed(members, preset)
     chosen: dict[str, object] = {"members": list(members), "preset": ""}
-    said = "" if study.preset else " where a study names no members"
-    choices = [Choice("members", members, f"Preset {preset}{said}, for {rows:,} bars.")]
+    by_default = "" if study.preset else " where a study names no members"
+    choices = [Chosen("members", members, f"Preset {preset}{by_default}, for {rows:,} bars.")]
     if "ensembles" in study.left_open:
         ensembles = PRESETS[preset].ensembles
         chosen["ensembles"] = list(ensembles)
-        choices.append(Choice("ensembles", ensembles, f"Preset {preset}."))
+        choices.append(Chosen("ensembles", ensembles, f"Preset {preset}."))
     if "split" in study.left_open:
         folds = folds_of(preset, panel)
         chosen["split"] = WalkForward(folds=folds)
         because = f"Walk-forward, each test of {_TEST_TIMES} decision times or more."
-        choices.append(Choice("folds", folds, because))
+        choices.append(Chosen("folds", folds, because))
     return study.model_copy(update=chosen), tuple(choices)
 
 

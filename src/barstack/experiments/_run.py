@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from barstack.bars import Bars, SeriesTable
 from barstack.bars.checks import Finding
 from barstack.bars.sources import UNNAMED, frame_tables, standard_table
-from barstack.core.choice import Choice
+from barstack.core.chosen import Chosen
 from barstack.core.errors import ConfigError
 from barstack.core.files import new_folder
 from barstack.core.progress import Progress
@@ -51,7 +51,7 @@ class Run:
     def __init__(self, run_id: str, folder: Path, engine: Engine, given: DatedVerdict) -> None:
         self.id, self.folder, self.study = run_id, folder, engine.study
         self.given, self.verdict = given, given.verdict
-        self.chosen: tuple[Choice, ...] = engine.chosen
+        self.chosen: tuple[Chosen, ...] = engine.chosen
         self._engine = engine
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from barstack.core.choice import Choice
+from barstack.core.chosen import Chosen
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.files import new_folder
 from barstack.core.spec import content_id
@@ -105,7 +105,7 @@ def keep_frame(
 
 def kept_frame(
     frame: Any, symbol: str | None, symbol_column: str | None, runs: Path, settings: dict[str, Any]
-) -> tuple[FrameProvider, tuple[Choice, ...]]:
+) -> tuple[FrameProvider, tuple[Chosen, ...]]:
     """As `keep_frame`, and what was taken from the frame without being given."""
     tables = frame_tables(frame, symbol=symbol, symbol_column=symbol_column)
     given = {name: settings[name] for name in _GUESSED if settings.get(name) is not None}
@@ -117,13 +117,13 @@ def kept_frame(
         raise ConfigError("\n".join(["The frame does not show for sure:", *lines]))
     reading = found.likeliest
     named = named_table(whole, reading.layout, "the frame")
-    choices = [Choice("symbols", tuple(tables), "As the frame names them.")]
+    choices = [Chosen("symbols", tuple(tables), "As the frame names them.")]
     if symbol is not None:
         choices = []
     elif tuple(tables) == (UNNAMED,):
-        choices = [Choice("symbol", UNNAMED, "The frame names none; give symbol= to name it.")]
+        choices = [Chosen("symbol", UNNAMED, "The frame names none; give symbol= to name it.")]
     choices += [
-        Choice(_option(each), each.value, each.because) for each in found.clues if _told(each)
+        Chosen(_option(each), each.value, each.because) for each in found.clues if _is_shown(each)
     ]
     return _kept(named, reading, runs, rest), tuple(choices)
 
@@ -145,8 +145,8 @@ def _must_be_given(clue: Clue) -> bool:
     return clue.open or (clue.setting in _CLOCK and clue.certainty == "likely")
 
 
-def _told(clue: Clue) -> bool:
-    """Whether a guess is worth telling: of the clock and the bar, and of what is not certain."""
+def _is_shown(clue: Clue) -> bool:
+    """Whether a guess is worth showing: of the clock and the bar, and of what is not certain."""
     if clue.certainty == "given" or clue.value is None:
         return False
     return clue.setting in (*_CLOCK, "bar") or clue.certainty == "likely"

@@ -7,10 +7,10 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Choice:
+class Chosen:
     """One setting that was chosen, with the reason as a sentence.
 
-    >>> print(Choice("calendar", "XNYS", "On 501 days bars lie in 09:30 to 16:00 New York."))
+    >>> print(Chosen("calendar", "XNYS", "On 501 days bars lie in 09:30 to 16:00 New York."))
     calendar: XNYS. On 501 days bars lie in 09:30 to 16:00 New York.
     """
 
