@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -14,7 +14,11 @@ from barstack.core.arrays import Array, Bools, Floats, Rows
 from .columns import DECIDED_AT, SYMBOL, TRAINED_THROUGH, at_horizon
 from .decisions import Decisions
 from .errors import ConfigError, LeakError
+from .frames import frame_of
 from .times import DecidedAt, TrainedThrough, iso
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Task = Literal["return", "direction", "three_class", "quantiles", "regime"]
 Kind = Literal["forward", "crossed", "in_sample"]
@@ -182,6 +186,11 @@ class Forecast:
             values=self.values[index],
             trained_through=TrainedThrough(self.trained_through[index]),
         )
+
+    def to_frame(self) -> pd.DataFrame:
+        """A pandas frame: decided_at, symbol, trained_through and one for each number forecast."""
+        columns = self.columns()
+        return frame_of(self.decisions, {name: columns[name] for name in list(columns)[2:]})
 
     def columns(self) -> dict[str, Array]:
         """Plain columns: decided_at, symbol, trained_through and one for each number forecast."""

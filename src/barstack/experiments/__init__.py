@@ -9,7 +9,7 @@ from ._engine import Done, Engine
 from ._fits import TrainingData, fit_fold
 from ._presets import PRESETS, completed, preset_within
 from ._recombine import Recombination, Recombined, method_of, recombine
-from ._run import VIEWS, Run, run_study, view
+from ._run import VIEWS, Run, RunMember, run_study, view
 from ._study import Study
 from ._task import STAGES, Operation, Place, Task, Workspace, stage, tasks_of
 from ._verdicts import DatedVerdict, Judged, judged_now
@@ -28,6 +28,7 @@ __all__ = [
     "Recombination",
     "Recombined",
     "Run",
+    "RunMember",
     "Study",
     "SymbolRuns",
     "Task",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import filecmp
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,15 @@ from barstack.bars import Bars, SeriesTable
 from barstack.bars.checks import Finding
 from barstack.bars.sources import UNNAMED, frame_tables, standard_table
 from barstack.core.chosen import Chosen
-from barstack.core.errors import ConfigError
+from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.files import new_folder
+from barstack.core.forecast import Forecast
 from barstack.core.progress import Progress
 from barstack.core.registry import Registry
 from barstack.ensembles import Ensemble
 from barstack.evaluation import Evaluation, leaderboard
 from barstack.forecasting import GivenVerdict, Predictor, TrainedEnsemble, write_verdict
+from barstack.models import FittedModel, Model
 
 from ._engine import Done, Engine
 from ._recombine import Recombined, recombine
@@ -133,6 +135,22 @@ class Run:
             for name in self.study.members
         }
 
+    def forecasts(self) -> dict[str, Forecast]:
+        """Forecasts out of fold by name, of the ensembles, the judged one first, then members.
+
+        These are what the evaluation scores. `Forecast.to_frame` makes frames of them.
+        """
+        found = {}
+        for name in (*self.study.ensemble_names, *self.study.members):
+            kind = "member" if name in self.study.members else "ensemble"
+            found[name] = self._engine.value(f"{kind} {name}").out_of_fold.forecast
+        return found
+
+    @property
+    def members(self) -> Members:
+        """By name: `run.members["ridge"]` has its recipe, its forecasts and its final fit."""
+        return Members(self)
+
     def leaderboard(self, horizon: str | None = None) -> pd.DataFrame:
         """Scores of all forecasters, best information coefficient first within each horizon."""
         import pandas as pd  # noqa: PLC0415 (only for the caller's convenience)
@@ -203,6 +221,60 @@ def _are_bars(value: Any) -> bool:
     if isinstance(value, Mapping) and not hasattr(value, "columns"):
         return bool(value) and all(isinstance(each, Bars) for each in value.values())
     return isinstance(value, Bars)
+
+
+@dataclass(frozen=True)
+class RunMember:
+    """One member of a run.
+
+    Attributes
+    ----------
+    name
+        What the study calls it.
+    model
+        Its recipe.
+    forecast
+        Its forecasts out of fold.
+    fitted
+        Its final fit, trained on all labels known at the end; None where the judged ensemble does
+        not combine it, so that the artifact has none.
+    fits
+        Facts on its fits: of every fold, and of the final one last.
+    """
+
+    name: str
+    model: Model
+    forecast: Forecast
+    fitted: FittedModel | None
+    fits: list[dict[str, Any]]
+
+
+class Members(Mapping[str, RunMember]):
+    """The members of a run by name; `KeyError` names those that there are."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def __getitem__(self, name: str) -> RunMember:
+        run = self._run
+        if name not in run.study.members:
+            raise KeyError(f"{name!r} is no member. {did_you_mean(name, run.study.members)}")
+        return RunMember(
+            name,
+            run.study.members[name],
+            run._engine.value(f"member {name}").out_of_fold.forecast,
+            run.artifact.members.get(name),
+            run.fits()[name],
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._run.study.members)
+
+    def __len__(self) -> int:
+        return len(self._run.study.members)
+
+    def __repr__(self) -> str:
+        return f"Members({', '.join(self)})"
 
 
 View = Callable[[Run], str]

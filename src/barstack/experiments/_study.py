@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from barstack.bars import PROVIDERS, Provider, Series, SeriesFile
 from barstack.core.errors import ConfigError, did_you_mean
+from barstack.core.horizon import Horizon
 from barstack.core.spec import Spec, content_id
 from barstack.core.times import canonical_duration
 from barstack.core.yaml import read_yaml
@@ -22,6 +23,7 @@ from barstack.labels import LABELS, Label, LabelTable, SampleWeights
 from barstack.models import MODELS, Model, RegimeDetector, RegimeRules
 from barstack.splits import SPLITTERS, Splitter, WalkForward
 
+Named = str | Mapping[str, Any]  # a part by its name, or by name and settings
 FeatureNames = str | tuple[Feature, ...]  # the name of a set, or features
 _FEATURES = "Write the name of a set, or a list of names and {feature: NAME, params: {...}}."
 
@@ -71,6 +73,12 @@ class Study(Spec):
 
     >>> Study(bars="sample", horizons=["4h"], preset="quick").label == study.label
     True
+
+    Parts may be objects, of classes that `barstack` has:
+
+    >>> import barstack as bs
+    >>> Study(bars=bs.Sample(), label=bs.Return(["4h"]), members={"ridge": bs.Ridge()}) == study
+    True
     """
 
     model_config = ConfigDict(json_schema_extra=_with_horizons)
@@ -96,6 +104,32 @@ class Study(Spec):
     seed: int = 0
     large_effect: str = ""  # why forecasts may be better than real markets allow
     allow_leaks: str = ""  # why the run may go on where the audit finds one; its verdict says so
+
+    if TYPE_CHECKING:  # parts may be given by name and by their settings too
+
+        def __init__(
+            self,
+            *,
+            bars: Provider | Named,
+            label: Label | Named = "return",
+            horizons: Sequence[str | int | Horizon] = (),
+            title: str = "",
+            features: str | FeatureSet | Sequence[str | Feature | Mapping[str, Any]] = "fast25",
+            series: Mapping[str, SeriesFile | Mapping[str, Any]] = ...,
+            split: Splitter | Named = "walk_forward",
+            scaler: Scaler | Named = "standard",
+            weights: SampleWeights | Named = "uniform",
+            max_gap: str = MAX_GAP,
+            members: Sequence[str] | Mapping[str, Model | Named | None] = ...,
+            preset: Literal["", "quick", "standard", "thorough"] = "",
+            ensembles: Sequence[Ensemble | Named] | Mapping[str, Ensemble | Named | None] = ...,
+            regimes: Model | Named | None = None,
+            judged: str = "",
+            cost_bps: float = 1.0,
+            seed: int = 0,
+            large_effect: str = "",
+            allow_leaks: str = "",
+        ) -> None: ...
 
     @model_validator(mode="before")
     @classmethod

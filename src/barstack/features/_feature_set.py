@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -12,6 +12,7 @@ from barstack.bars import Bars, Panel, Series, SeriesTable, as_panel
 from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError
+from barstack.core.frames import frame_of
 from barstack.core.schedule import AT_EACH_CLOSE
 from barstack.core.spec import Spec
 from barstack.core.times import (
@@ -24,6 +25,9 @@ from ._feature import Feature
 from ._series import SeriesStream, read_series
 from ._streams import FeaturePanelStream, FeatureStream
 from ._view import market_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class FeatureSet(Spec):
@@ -151,6 +155,11 @@ class FeatureTable:
     decisions: Decisions
     columns: tuple[str, ...]
     values: Floats
+
+    def to_frame(self) -> pd.DataFrame:
+        """A pandas frame with a row for each decision: decided_at in UTC, symbol, the features."""
+        columns = {name: self.values[:, place] for place, name in enumerate(self.columns)}
+        return frame_of(self.decisions, columns)
 
 
 def higher_timeframe(bar_length_us: int) -> str:

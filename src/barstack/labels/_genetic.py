@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -15,7 +15,7 @@ from barstack.core.seeds import derive_seed
 from barstack.core.times import KnownAt
 
 from ._holding import HoldingLabel, bars_taken
-from ._label import Label, Outcome, register
+from ._label import Horizons, Label, Outcome, register
 from ._paths import OBJECTIVES, WORST, log_return_squares, score_candidates
 from ._three_class import unfitted
 from ._triple_barrier import TripleBarrier
@@ -76,6 +76,23 @@ class GeneticBarriers(HoldingLabel):
     span: WholeRange = (10, 200)  # bars
     candidates: int = Field(2000, ge=2 * _POPULATION, le=10_000_000)  # tried for each horizon
     seed: int = Field(0, ge=0)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            horizons: Horizons,
+            *,
+            objective: Literal["balance", "sharpe", "mean_net"] = "balance",
+            cost_bps: float = 2.0,
+            upper: tuple[float, float] = (0.25, 3.0),
+            lower: tuple[float, float] = (0.25, 3.0),
+            span: tuple[int, int] = (10, 200),
+            candidates: int = 2000,
+            seed: int = 0,
+            overnight: bool = True,
+            max_gap: str | None = None,
+        ) -> None: ...
 
     def fit(self, bars: Bars | Panel, rows: Rows) -> Label:
         """`triple_barrier` with the numbers that served best on the holdings of `rows`.

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from pydantic import field_validator
 
 from barstack.bars import Bars, Panel, as_panel
 from barstack.core.arrays import Array, Bools, Floats, Ints, Rows
+from barstack.core.columns import KNOWN_AT, LABEL, LABEL_RETURN, at_horizon
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target, Task
+from barstack.core.frames import frame_of
 from barstack.core.horizon import Horizon
 from barstack.core.parts import Calling, broken, built_in, numbers
 from barstack.core.registry import SpecRegistry
@@ -23,6 +26,9 @@ from barstack.core.spec import Spec
 from barstack.core.times import NEVER, KnownAt, canonical_duration
 
 from ._horizons import across_hole
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +68,19 @@ class LabelTable:
         """
         return self.all_known_at if self.latest is None else self.latest
 
+    def to_frame(self) -> pd.DataFrame:
+        """A pandas frame with a row for each decision.
+
+        Columns decided_at, symbol, and for each horizon such as 4h: label_4h, label_return_4h, the
+        return behind it, and known_at_4h, all times in UTC.
+        """
+        columns: dict[str, Array] = {}
+        for place, horizon in enumerate(self.target.horizons):
+            columns[at_horizon(LABEL, horizon)] = self.values[:, place]
+            columns[at_horizon(LABEL_RETURN, horizon)] = self.returns[:, place]
+            columns[at_horizon(KNOWN_AT, horizon)] = self.known_at[:, place]
+        return frame_of(self.decisions, columns)
+
     @cached_property
     def all_known_at(self) -> KnownAt:
         """(n_rows,) when the last label of each row is known; NaT where one is open or missing."""
@@ -78,6 +97,9 @@ class LabelTable:
         lies ahead: it is forecast, and its position is held across the hole.
         """
         return np.asarray(np.isnan(self.values) & ~np.isnat(self.known_at))
+
+
+Horizons = Sequence[str | int | Horizon] | str | int | Horizon  # as labels take them
 
 
 class Outcome(NamedTuple):
@@ -114,6 +136,18 @@ class Label(Spec):
     fitted: ClassVar[bool] = False  # whether `fit` learns numbers from training rows
     horizons: tuple[Horizon, ...]
     max_gap: str | None = None  # neighbouring bars of one holding lie no further apart than this
+
+    def __init__(self, *horizons: Any, **settings: Any) -> None:
+        """Horizons by keyword, or as the only positional argument: several, or one."""
+        if len(horizons) > 1 or (horizons and "horizons" in settings):
+            raise ConfigError(
+                f"{type(self).__name__} takes its horizons once and together, such as "
+                f'{type(self).__name__}(["1h", "1d"]).'
+            )
+        for given in horizons:
+            one = isinstance(given, str | int | Horizon)
+            settings["horizons"] = (given,) if one else given
+        super().__init__(**settings)
 
     @field_validator("max_gap")
     @classmethod

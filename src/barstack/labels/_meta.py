@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field, WithJsonSchema, model_validator
@@ -15,7 +16,7 @@ from barstack.core.spec import Spec
 from barstack.core.times import NEVER, KnownAt
 from barstack.features import Feature, FeatureSet
 
-from ._label import LABELS, Label, Outcome, checked_outcome, latest_known_at, register
+from ._label import LABELS, Horizons, Label, Outcome, checked_outcome, latest_known_at, register
 from ._returns import ForwardReturn
 from ._triple_barrier import TripleBarrier
 
@@ -85,6 +86,18 @@ class Meta(Label):
         | None
     ) = None
     cost_bps: float = Field(2.0, ge=0, le=10_000)  # of a holding, both ways
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            horizons: Horizons,
+            *,
+            side: Side | Mapping[str, Any],
+            base: Label | str | Mapping[str, Any] | None = None,
+            cost_bps: float = 2.0,
+            max_gap: str | None = None,
+        ) -> None: ...
 
     @model_validator(mode="before")
     @classmethod

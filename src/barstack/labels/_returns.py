@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import field_validator
@@ -15,7 +17,7 @@ from barstack.core.times import NEVER, KnownAt
 
 from ._holding import HoldingLabel
 from ._horizons import leave
-from ._label import Outcome, register
+from ._label import Horizons, Outcome, register
 
 
 def forward_return(
@@ -58,6 +60,16 @@ class ReturnLabel(HoldingLabel):
 class ForwardReturn(ReturnLabel):
     """The return from holding over the horizon, as a fraction of the price at the decision."""
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            horizons: Horizons,
+            *,
+            overnight: bool = True,
+            max_gap: str | None = None,
+        ) -> None: ...
+
     def encode(self, returns: Floats, bars: Bars, horizon: Horizon) -> Floats:
         return returns
 
@@ -67,6 +79,17 @@ class Quantiles(ForwardReturn):
     """The same return, of which quantiles are to be forecast: how far it may go, and how likely."""
 
     levels: tuple[float, ...] = LEVELS  # shares of returns that lie below, 0.5 among them
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            horizons: Horizons,
+            *,
+            levels: Sequence[float] = LEVELS,
+            overnight: bool = True,
+            max_gap: str | None = None,
+        ) -> None: ...
 
     @field_validator("levels")
     @classmethod
@@ -82,6 +105,16 @@ class Quantiles(ForwardReturn):
 @register("direction", task="direction")
 class Direction(ReturnLabel):
     """1 where the price ends higher, 0 where it ends lower or unchanged."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            horizons: Horizons,
+            *,
+            overnight: bool = True,
+            max_gap: str | None = None,
+        ) -> None: ...
 
     def encode(self, returns: Floats, bars: Bars, horizon: Horizon) -> Floats:
         return np.where(np.isnan(returns), np.nan, returns > 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -15,7 +15,7 @@ from barstack.core.horizon import Horizon
 from barstack.core.times import NEVER, KnownAt
 
 from ._holding import HoldingLabel
-from ._label import Label, Outcome, register
+from ._label import Horizons, Label, Outcome, register
 from ._returns import ReturnLabel, forward_return
 from ._volatility import volatility_ahead
 
@@ -61,6 +61,17 @@ class ThreeClass(ReturnLabel):
     # One number for all, or for each horizon what lies below HOLD and what above.
     threshold_bps: Annotated[float | Pairs, BeforeValidator(_thresholds)] = 10.0
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            horizons: Horizons,
+            *,
+            threshold_bps: float | Sequence[Any] = 10.0,
+            overnight: bool = True,
+            max_gap: str | None = None,
+        ) -> None: ...
+
     @model_validator(mode="after")
     def _check_count(self) -> ThreeClass:
         if isinstance(self.threshold_bps, tuple) and len(self.threshold_bps) != len(self.horizons):
@@ -89,6 +100,18 @@ class ThreeClassVolatility(HoldingLabel):
     threshold: float = Field(0.5, gt=0)  # in volatilities over the horizon
     span: int = Field(100, ge=2, le=1_000_000)  # of the exponential volatility, bars
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            horizons: Horizons,
+            *,
+            threshold: float = 0.5,
+            span: int = 100,
+            overnight: bool = True,
+            max_gap: str | None = None,
+        ) -> None: ...
+
     def outcome(self, bars: Bars, horizon: Horizon) -> Outcome:
         returns, known_at = forward_return(bars, horizon, overnight=self.overnight)
         exit_row, bound = self.bound(bars, horizon)
@@ -110,6 +133,18 @@ class ThreeClassQuantiles(HoldingLabel):
     fitted = True
     lower: float = Field(0.3, gt=0, lt=1)  # share of training returns that are SELL
     upper: float = Field(0.7, gt=0, lt=1)  # share that are not BUY
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            horizons: Horizons,
+            *,
+            lower: float = 0.3,
+            upper: float = 0.7,
+            overnight: bool = True,
+            max_gap: str | None = None,
+        ) -> None: ...
 
     @field_validator("upper")
     @classmethod

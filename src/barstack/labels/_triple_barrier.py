@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BeforeValidator, model_validator
@@ -15,7 +15,7 @@ from barstack.core.horizon import Horizon
 from barstack.core.times import NEVER, KnownAt
 
 from ._holding import HoldingLabel
-from ._label import Outcome, register
+from ._label import Horizons, Outcome, register
 from ._paths import LIMIT, OPEN, follow_all
 from ._volatility import volatility_ahead
 
@@ -71,6 +71,21 @@ class TripleBarrier(HoldingLabel):
     unit: Literal["volatility", "bps"] = "volatility"
     span: Wholes = 100  # of the exponential volatility, bars
     limit_bars: Wholes | None = None  # left after so many bars at the latest
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            horizons: Horizons,
+            *,
+            upper: float | Sequence[float] = 1.0,
+            lower: float | Sequence[float] = 1.0,
+            unit: Literal["volatility", "bps"] = "volatility",
+            span: int | Sequence[int] = 100,
+            limit_bars: int | Sequence[int] | None = None,
+            overnight: bool = True,
+            max_gap: str | None = None,
+        ) -> None: ...
 
     @model_validator(mode="after")
     def _check_each(self) -> TripleBarrier:
