@@ -79,16 +79,15 @@ def test_labels_take_horizons_in_both_ways(name: str) -> None:
     assert label(["1h", 2]) == label(horizons=["1h", 2])
     assert label("1h") == label(["1h"])
     assert LABELS.parse(label("1h").content()) == label("1h")
-    for wrong in (lambda: label("1h", "4h"), lambda: label("1h", horizons=["4h"])):
+    twice: tuple[tuple[Any, Any], ...] = ((("1h", "4h"), {}), (("1h",), {"horizons": ["4h"]}))
+    for positional, named in twice:
         with pytest.raises(ConfigError, match="takes its horizons once and together"):
-            wrong()
+            label(*positional, **named)
     with pytest.raises(ConfigError, match=r"horizons is missing\. Add it"):
         label()
 
 
-@pytest.mark.parametrize(
-    "spec", [Study, *map(LABELS.get, LABELS.names())], ids=lambda s: s.__name__
-)
+@pytest.mark.parametrize("spec", [Study, *map(LABELS.get, LABELS.names())])
 def test_declared_signatures_have_every_field(spec: type) -> None:
     """What type checkers are told of a class is what its fields are, with the same defaults."""
     file = Path(sys.modules[spec.__module__].__file__ or "")
