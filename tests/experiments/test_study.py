@@ -38,7 +38,7 @@ def read(tmp_path: Path, text: str) -> Study:
         ("- bars\n- label", r"holds \['bars', 'label'\], not a study"),
         ("", r"holds None, not a study"),
         ("just words", r"holds 'just words', not a study"),
-        ("bars: sample", r"study\.label is missing\. Add it\.\nstudy\.members is missing"),
+        ("bars: sample", r"study\.label is missing\. Add it\.$"),
         (BASE + "1: 2", r"Unknown key study\.1"),
         (BASE + "!!python/object/apply:os.system ['true']: 1", r"is not YAML"),
         (BASE + "seed: !!python/name:os.system", r"is not YAML"),

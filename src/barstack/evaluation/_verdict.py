@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from barstack.core.horizon import Horizon
+from barstack.core.notebook import card, paragraph, remark, table
 
 from ._combining_findings import BEST_SO_FAR, EQUAL_WEIGHTS
 from ._findings import Doubt, Evaluation, Evidence
@@ -83,6 +84,25 @@ class Verdict:
     expected: str = ""
     looks: int = 1
     audits: list[AuditRecord] = field(default_factory=list)
+
+    def _repr_html_(self) -> str:
+        """The sentence and the evidence, as notebooks show them."""
+        head = ("horizon", "edge", "net edge, bps a bar", "standard error", "p", "p, all trials")
+        rows = [
+            (e.horizon, e.edge, e.net_edge_bps, e.net_edge_bps_se, e.p_value, e.p_adjusted)
+            for e in self.evidence
+        ]
+        counted = f"{self.trials:,} trials counted, {self.cost_bps:g} bps paid for each unit."
+        doubts = [
+            f"Implausible: {name}." for name in dict.fromkeys(each.name for each in self.doubts)
+        ]
+        return card(
+            f"Verdict on {self.ensemble}",
+            paragraph(self.sentence),
+            table(head, rows),
+            remark(counted, *doubts),
+            note=f"edge: {self.edge}",
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; `from_json` reads it back."""

@@ -18,6 +18,7 @@ from barstack.core.chosen import Chosen
 from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.files import new_folder
 from barstack.core.forecast import Forecast
+from barstack.core.notebook import card, paragraph, remark, table
 from barstack.core.progress import Progress
 from barstack.core.registry import Registry
 from barstack.ensembles import Ensemble
@@ -34,6 +35,8 @@ from ._verdicts import VERDICT, DatedVerdict, judge_study
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_SHOWN = 10  # forecasters in a notebook
 
 
 class Run:
@@ -58,6 +61,24 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({self.id}, edge {self.verdict.edge}, {self.folder})"
+
+    def _repr_html_(self) -> str:
+        """The verdict and the best forecasters at its horizon, as notebooks show them."""
+        board = self.leaderboard(self.verdict.horizon).head(_SHOWN)
+        columns = ["name", "role", "ic", "directional_accuracy", "net_edge_bps", "p_adjusted"]
+        rows = board[columns].astype(object).to_numpy().tolist()
+        chosen = "".join(paragraph(str(each)) for each in self.chosen)
+        if chosen:
+            chosen = f"<details><summary>What was chosen</summary>{chosen}</details>"
+        named = f", {self.study.title}" if self.study.title else ""
+        return card(
+            f"Run {self.id}{named}",
+            self.verdict._repr_html_(),
+            paragraph(f"Forecasters at {self.verdict.horizon}, best first"),
+            table(["name", "role", "ic", "accuracy", "net edge, bps", "p, all trials"], rows),
+            chosen,
+            remark(f"Report: {self.folder / 'report.html'}"),
+        )
 
     @property
     def steps(self) -> list[Done]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from barstack.bars import Bars, Panel, Series, SeriesTable, as_panel
@@ -13,6 +14,7 @@ from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError
 from barstack.core.frames import frame_of
+from barstack.core.notebook import card, remark, table
 from barstack.core.schedule import AT_EACH_CLOSE
 from barstack.core.spec import Spec
 from barstack.core.times import (
@@ -156,10 +158,35 @@ class FeatureTable:
     columns: tuple[str, ...]
     values: Floats
 
+    def _repr_html_(self) -> str:
+        """The columns with their spread, as notebooks show them."""
+        rows = [
+            (name, *_spread(self.values[:, at])) for at, name in enumerate(self.columns[:_SHOWN])
+        ]
+        more = len(self.columns) - len(rows)
+        return card(
+            f"{len(self.columns):,} features at {len(self.decisions):,} decisions",
+            table(["feature", "share known", "mean", "deviation", "least", "most"], rows),
+            remark(*([f"And {more:,} more; to_frame() has all."] if more > 0 else [])),
+            note=", ".join(self.decisions.symbols[:5]),
+        )
+
     def to_frame(self) -> pd.DataFrame:
         """A pandas frame with a row for each decision: decided_at in UTC, symbol, the features."""
         columns = {name: self.values[:, place] for place, name in enumerate(self.columns)}
         return frame_of(self.decisions, columns)
+
+
+_SHOWN = 40  # features in a notebook
+
+
+def _spread(values: Floats) -> tuple[float, ...]:
+    """Share of values that are known, their mean, deviation, least and most."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return (0.0,)
+    share = len(known) / len(values)
+    return share, *(float(each) for each in (known.mean(), known.std(), known.min(), known.max()))
 
 
 def higher_timeframe(bar_length_us: int) -> str:

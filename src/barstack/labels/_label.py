@@ -19,6 +19,7 @@ from barstack.core.errors import ConfigError, DataError
 from barstack.core.forecast import Target, Task
 from barstack.core.frames import frame_of
 from barstack.core.horizon import Horizon
+from barstack.core.notebook import card, table
 from barstack.core.parts import Calling, broken, built_in, numbers
 from barstack.core.registry import SpecRegistry
 from barstack.core.schedule import AT_EACH_CLOSE
@@ -67,6 +68,24 @@ class LabelTable:
         they are known.
         """
         return self.all_known_at if self.latest is None else self.latest
+
+    def _repr_html_(self) -> str:
+        """How many labels there are and what they are, as notebooks show it."""
+        n_classes, rows = self.target.n_classes, []
+        for place, horizon in enumerate(self.target.horizons):
+            known = self.values[~np.isnan(self.values[:, place]), place]
+            what = [float((known == each).mean()) for each in range(n_classes)]
+            what = what or [float(known.mean()), float(known.std())]
+            rows.append((horizon, len(known), int(self.missing[:, place].sum()), *what))
+        head = ("down", "up") if n_classes == 2 else ("sell", "hold", "buy")
+        return card(
+            f"Labels of {len(self.decisions):,} decisions",
+            table(
+                ["horizon", "known", "missing", *(head if n_classes else ("mean", "deviation"))],
+                rows,
+            ),
+            note=f"{self.target.task}, {', '.join(self.decisions.symbols[:5])}",
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """A pandas frame with a row for each decision.

@@ -11,6 +11,7 @@ from barstack.bars import Bars
 from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError
+from barstack.core.notebook import card, paragraph, table
 from barstack.core.registry import SpecRegistry
 from barstack.core.schedule import AT_EACH_CLOSE
 from barstack.core.times import ClosedAt, parse_duration
@@ -39,6 +40,17 @@ class World(Process):
     same versions of the libraries. Each symbol has separate random streams, so that adding symbols
     or bars changes nothing that was there before.
     """
+
+    def _repr_html_(self) -> str:
+        """Its signal and its settings, as notebooks show them; no bars are made."""
+        name = self.registered_as[1] if self.registered_as else type(self).__name__
+        own = {key: value for key, value in self.content().items() if key != "world"}
+        return card(
+            f"World {name}",
+            paragraph(f"Signal: {self.about_signal}"),
+            table(["setting", "value"], [(key, str(value)) for key, value in own.items()]),
+            note=f"{self.bars:,} bars of {len(self.names):,} symbol(s)",
+        )
 
     def bars_of(self, symbol: str) -> Bars:
         """The bars of one symbol, without making the others."""

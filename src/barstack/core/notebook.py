@@ -1,0 +1,78 @@
+"""Small pieces of HTML that notebooks show: escaped, without scripts or files of their own.
+
+Colours are those of the notebook, made fainter where a line or a remark is, so that light and dark
+themes are readable alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from math import isfinite
+from typing import Any
+
+from .text import printable
+
+_BOX = (
+    "border:1px solid rgba(128,128,128,.4);border-radius:6px;padding:.6em .9em;"
+    "max-width:56em;overflow-x:auto;color:inherit"
+)
+_CELL = "padding:.15em .7em;border-bottom:1px solid rgba(128,128,128,.25);color:inherit"
+
+
+def text(value: Any) -> str:
+    """A value as escaped text: numbers with four digits, nothing for None and NaN.
+
+    >>> [text(each) for each in ("<b>", 0.123456, 3478, None, float("nan"), ("1h", "1d"))]
+    ['&lt;b&gt;', '0.1235', '3,478', '', '', '1h, 1d']
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool | str):
+        return escape(printable(str(value)))
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}" if isfinite(value) else ""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(text, value))
+    return escape(printable(str(value)))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table; columns of numbers are aligned to the right.
+
+    >>> table(["name", "ic"], [["ridge", 0.01]]).count("<td")
+    2
+    """
+    cells = "".join(f'<th style="{_CELL};text-align:left">{text(each)}</th>' for each in head)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    return (
+        '<table style="border-collapse:collapse;margin:.5em 0;background:none">'
+        f"<thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _cell(value: Any) -> str:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f'<td style="{_CELL};text-align:{"right" if number else "left"}">{text(value)}</td>'
+
+
+def remark(*sentences: Any) -> str:
+    """A faint line below."""
+    return f'<div style="opacity:.75;font-size:.9em">{" ".join(map(text, sentences))}</div>'
+
+
+def card(title: str, *parts: str, note: str = "") -> str:
+    """A box with a title, a word beside it, and parts that are HTML already.
+
+    >>> card("Run", remark("1 < 2")).count("1 &lt; 2")
+    1
+    """
+    beside = f' <span style="opacity:.75">{text(note)}</span>' if note else ""
+    return f'<div style="{_BOX}"><strong>{text(title)}</strong>{beside}{"".join(parts)}</div>'
+
+
+def paragraph(sentence: str) -> str:
+    """A sentence of its own."""
+    return f'<div style="margin:.4em 0">{text(sentence)}</div>'
