@@ -226,7 +226,7 @@ def test_wrong_use(
     (tmp_path / "broken.yaml").write_text(study.read_text().replace("members", "membres"))
     (tmp_path / "no_bars.yaml").write_text(study.read_text().replace("path: bars", "path: none"))
     shutil.copytree(finished.folder, tmp_path / "damaged")
-    (tmp_path / "damaged/artifact/ensemble/weights.json").write_text("{}")
+    (tmp_path / "damaged/artifact/ensembles/nnls/weights.json").write_text("{}")
     (tmp_path / "damaged/evaluation.json").write_text("{")
     (tmp_path / "old").mkdir()
     table(walk(390)).write_parquet(tmp_path / "old" / "WALK.parquet")
