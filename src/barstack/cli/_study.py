@@ -190,7 +190,7 @@ def export(
         progress=progress,
         about={"study": spec.content(), "study_id": spec.id, "bars_sha256": engine.key("bars")},
         # With the numbers that it learned from the fold's training rows, such as barriers.
-        about_fold=lambda number: {"label": labels.of(number).label.content()},
+        about_fold=lambda number: {"label": dict(labels.of(number).content)},
     )
     written = content.get("folds") or [{"folder": "."} | content["parts"]]
     if as_json:
