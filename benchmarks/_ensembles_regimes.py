@@ -42,7 +42,7 @@ HIDDEN, HIDDEN_BARS = 24, 6_000
 RATIOS, LENGTHS = (1.5, 2.0, 3.0), (100, 300)  # of the volatilities; mean bars of a regime
 SWITCHING = 30
 CUTS = (0.6, 0.75, 0.9)
-STEPS, ROUNDS = 2_000, 10
+STEPS, ROUNDS = 2_000, 40
 STEP_LIMIT_US = 50.0
 AWARE = "regime_aware"
 SWITCHED = Plan(features=FEATURES, horizon=1, only=("ridge", "lightgbm", "extra_trees", "knn"))

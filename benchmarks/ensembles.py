@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--part", choices=["all", *PARTS], default="all")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--most", type=int, default=0, help="series or worlds, to try a part")
-    parser.add_argument("--budget", type=float, default=60.0, help="seconds a fold, of autogluon")
+    parser.add_argument("--budget", type=float, default=30.0, help="seconds a fold, of autogluon")
     options = parser.parse_args()
     if options.most:
         bars, figures = PARTS[options.part](options)
