@@ -39,7 +39,7 @@ PLAN = Plan(features=FEATURES, horizon=1, only=FAMILIES)
 BARS = 3_000
 MARGIN = 1e-3  # of the loss of equal weights
 PLANTED = ("linear", "interaction", "regime_dependent", "order", "decaying")
-STRENGTHS, NOISES, SEEDS = (0.005, 0.02, 0.06), ("garch", "market"), 3
+STRENGTHS, NOISES, DRAWS = (0.005, 0.02, 0.06), ("garch", "market"), 3
 NOTHING = ("garch", "market", "regime_volatility", "fat_tails", "jumps")  # to forecast, twice each
 
 
@@ -62,16 +62,19 @@ class Case(NamedTuple):
 
 
 def cases(seed: int) -> list[Case]:
-    """A hundred: ninety with something to find, ten with nothing."""
+    """A hundred, ninety with something to find and ten with nothing.
+
+    Each has a seed of its own: worlds of one seed share their noise, whatever is planted in them.
+    """
     planted = [
-        Case(kind, r2, noise, 1_000 * seed + draw)
-        for draw in range(SEEDS)
+        (kind, r2, noise)
+        for _ in range(DRAWS)
         for kind in PLANTED
         for r2 in STRENGTHS
         for noise in NOISES
     ]
-    empty = [Case(kind, None, None, 1_000 * seed + draw) for draw in range(2) for kind in NOTHING]
-    return planted + empty
+    empty = [(kind, None, None) for _ in range(2) for kind in NOTHING]
+    return [Case(*each, 1_000 * seed + n) for n, each in enumerate([*planted, *empty])]
 
 
 def worlds(options: Any) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
