@@ -103,6 +103,7 @@ def write_study(folder: Path, name: str = "study.yaml", n_bars: int = 400, **cha
         "label": {"label": "return", "horizons": [1, 4]},
         "split": {"split": "walk_forward", "folds": 3},
         "members": {"ridge": {}, "strong": {"model": "ridge", "penalty": 10.0}},
+        "ensembles": ["nnls", "average"],
     }
     file = folder / name
     file.write_text(yaml.safe_dump(study | changes, sort_keys=False))

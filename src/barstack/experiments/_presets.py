@@ -35,7 +35,7 @@ class Preset:
 
     further: tuple[str, ...]
     folds: int
-    ensembles: tuple[str, ...] = ("nnls", "average")
+    ensembles: tuple[str, ...] = ("inverse_variance", "nnls")
 
 
 PRESETS: Mapping[str, Preset] = {
@@ -44,7 +44,7 @@ PRESETS: Mapping[str, Preset] = {
     "thorough": Preset(
         ("lightgbm", "extra_trees", "xgboost", "catboost", "lstm"),
         8,
-        ("nnls", "average", "greedy", "performance_weighted"),
+        ("inverse_variance", "nnls", "greedy", "performance_weighted"),
     ),
 }
 _EXTRAS = {"scikit-learn": "classical", "torch": "neural", "safetensors": "neural"}

@@ -95,7 +95,10 @@ class Study(Spec):
     # Where there are no members it chooses them, from how many bars there are: see `completed`.
     preset: Literal["", "quick", "standard", "thorough"] = ""
     ensembles: dict[str, Annotated[Ensemble, ENSEMBLES]] = Field(
-        default={"nnls": "nnls", "average": "average"}, validate_default=True
+        # The first is never worse than equal weights in benchmarks/ensembles.py; the second shows
+        # whether learned weights would have been better.
+        default={"inverse_variance": "inverse_variance", "nnls": "nnls"},
+        validate_default=True,
     )
     # What tells ensembles that need it the regime; by default rules on trend and volatility.
     regimes: Annotated[Model, MODELS] | None = None
