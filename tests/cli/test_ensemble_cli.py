@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import Barstack
 
 from barstack import Run, Study, run
-from barstack.core.errors import ConfigError, DataError
+from barstack.core.errors import DataError
 from barstack.ensembles import ENSEMBLES
 from barstack.experiments import judged_now, recombine
 from barstack.experiments._engine import Engine
@@ -162,16 +162,6 @@ def test_no_run(barstack: Barstack, tmp_path: Path) -> None:
 def test_damage_is_a_fault(barstack: Barstack, copied: Path) -> None:
     (copied / "members" / "ridge" / "test.parquet").write_bytes(b"no table")
     assert "damaged" in barstack("ensemble", copied, "--drop", "strong", code=3).err
-
-
-def test_context_that_is_not_kept_is_refused(copied: Path) -> None:
-    class Needy(ENSEMBLES.get("average")):  # type: ignore[misc]
-        @property
-        def needs(self) -> tuple[str, ...]:
-            return ("regimes",)
-
-    with pytest.raises(ConfigError, match="needs regimes"):
-        recombine(copied, {"needy": Needy()})
 
 
 def test_the_table_fits(barstack: Barstack, copied: Path) -> None:

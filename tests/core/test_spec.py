@@ -41,7 +41,7 @@ def test_equal_content_is_one_value() -> None:
     in_full = study(
         members={"ridge": {"model": "ridge", "penalty": 1.0}},
         split={"split": "walk_forward", "folds": 6},
-        ensembles=["nnls", {"ensemble": "average"}],
+        ensembles=["inverse_variance", {"ensemble": "nnls"}],
     )
     assert in_full == study()
     assert in_full.id == study().id
@@ -58,7 +58,7 @@ def test_equal_content_is_one_value() -> None:
         {"members": {"other": {"model": "ridge"}}},
         {"label": {"label": "return", "horizons": ["5h"]}},
         {"split": {"split": "walk_forward", "embargo": "1d"}},
-        {"ensembles": ["average", "nnls"]},
+        {"ensembles": ["nnls", "inverse_variance"]},
         {"bars": {"provider": "sample", "calendar": "24/7"}},
     ],
     ids=str,

@@ -103,7 +103,8 @@ def test_what_is_left_open_stays_so(again: Any, own: dict[str, Any]) -> None:
 
 def test_studies_with_members_keep_their_ids() -> None:
     """As they were before there were presets."""
-    study = Study(bars="sample", label={"label": "return", "horizons": ["1h"]}, members=["ridge"])
+    label, ensembles = {"label": "return", "horizons": ["1h"]}, ["nnls", "average"]
+    study = Study(bars="sample", label=label, members=["ridge"], ensembles=ensembles)
     assert study.id == "c18ade0d946526eb"
     assert completed(study) == (study, ())
 

@@ -32,7 +32,7 @@ def test_how_each_member_runs_is_said(fast: Predictor) -> None:
 def test_a_quick_stream_equals_a_batch(fast: Predictor, warmed_up_by: int) -> None:
     """Over bars with a week missing: it answers where a batch does, to 1e-5 of the deviation."""
     bars = with_gap(walk(600), after=420)
-    batch = fast.forecasts(bars)["nnls"]
+    batch = next(iter(fast.forecasts(bars).values()))
     expected = dict(zip(batch.decisions.decided_at, batch.values, strict=True))
     stream, deviation = fast.stream(bars[:warmed_up_by]), batch.values.std(axis=0)
     answers = 0

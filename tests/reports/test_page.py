@@ -583,7 +583,7 @@ def test_a_leaderboard_fits_a_small_screen(task: Task, tmp_path: Path) -> None:
         replace(score, n_decisions=124_000, **(wide | LOSSES[task])) for score in found.scores
     ]
     page = page_of(replace(found, task=task, scores=scores))
-    _, (width, needed) = widths_of(page, 1100, tmp_path)
+    _, *_, (width, needed) = widths_of(page, 1100, tmp_path)  # the last of its tables
     assert width > 1000
     assert needed == width
 
