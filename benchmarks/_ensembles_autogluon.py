@@ -3,8 +3,10 @@
 AutoGluon gets an environment of its own under results/.autogluon, made here on first use; it is no
 dependency. For each fold both are given the same training rows and `--budget` seconds on one core:
 AutoGluon as its time limit, barstack as a limit that its members and the ensemble stay below. Both
-are scored on the same later rows. What AutoGluon reports of its own model, on rows that it held
-out, stands beside what later rows say of it.
+are scored on the same later rows. By default AutoGluon judges its models on rows drawn by lot,
+which overlap those that it trains on; once it is also told to judge them on the latest rows,
+purged, as a user would who knows markets. What AutoGluon reports of its own model, on rows that it
+held out, stands beside what later rows say of it.
 """
 
 from __future__ import annotations
@@ -26,14 +28,16 @@ from _ensembles_methods import DEFAULT, EQUAL, combined, judged, methods, scores
 from _ensembles_tables import by_group, mean_se, rounded, show, z_of
 from _kept import Kept
 
+from barstack.splits import early_stop_split
+
 ROOMS = (*CODE, "core", "models", "ensembles")
 HOME = HERE / "results" / ".autogluon"
 # The CPU build of torch by its exact version, and XGBoost without CUDA: neither extra of AutoGluon
 # would choose these by itself.
 PACKAGES = ("autogluon.tabular[lightgbm,catboost]==1.6.3", "xgboost-cpu>=3", "pandas<2.4",
             "torch==2.13.0")  # fmt: skip
-PRESETS = ("best_quality", "medium_quality")
-EVERY = 6  # of the real series
+PRESETS = ("best_quality", "medium_quality", "medium_quality+later")
+EVERY = 5  # of the real series
 PLAN = Plan()
 OURS = {"barstack": DEFAULT, "barstack, equal weights": EQUAL}
 
@@ -103,6 +107,8 @@ def _beside(one: Series, options: Any, python: Path) -> dict[str, Any]:
         train = fold.train[~np.isnat(known_at[fold.train])]
         job[f"X_train_{number - 1}"] = dataset.features.values[train]
         job[f"y_train_{number - 1}"] = dataset.labels.values[train, 0]
+        fit, stop = early_stop_split(dataset.decisions, dataset.labels.purged_at, train)
+        job[f"hold_{number - 1}"] = np.array([len(fit), len(train) - len(stop)])
         job[f"X_test_{number - 1}"] = dataset.features.values[at[stacked.fold == number]]
     for preset in PRESETS:
         out, facts = _asked(python, job, preset, options.budget)
@@ -154,13 +160,17 @@ def _summary(
             what: np.array([each[side][what] for each in results])
             for what in ("loss", "ic", "hits", "fold_s", "fold_cpu_s")
         }
-        ours = np.array([each["barstack"]["loss"] for each in results])
-        less = by_group(ours - table["loss"], symbols)
+        less, more = (
+            by_group(np.array([each["barstack"][what] for each in results]) - table[what], symbols)
+            for what in ("loss", "ic")
+        )
         found[side] = {
             what: rounded(mean_se(by_group(values, symbols))) for what, values in table.items()
         } | {
             "barstack_minus_it": rounded(mean_se(less)),
             "barstack_minus_it_z": round(z_of(less), 2),
+            "barstack_ic_minus_its": rounded(mean_se(more)),
+            "barstack_ic_minus_its_z": round(z_of(more), 2),
             "barstack_better_in": f"{int((less < 0).sum())} of {len(less)} symbols",
         }
         if "own_loss" in results[0][side]:
@@ -174,16 +184,20 @@ def _summary(
             side,
             *(f"{own[what][0]:.4f} ± {own[what][1]:.4f}" for what in ("loss", "ic", "hits")),
             f"{own['barstack_minus_it_z']:+.1f}",
+            f"{own['barstack_ic_minus_its_z']:+.1f}",
             f"{own['fold_s'][0]:.1f}",
             f"{own['fold_cpu_s'][0]:.1f}",
             f"{own['own_loss'][0]:.4f}" if "own_loss" in own else "",
         )
         for side, own in found.items()
     ]
-    columns = ("", "loss", "IC", "right", "ours - it, z", "s a fold", "CPU s", "its own loss")
+    columns = ("", "loss", "IC", "right", "ours - it, z", "IC, z", "s a fold", "CPU s",
+               "its own loss")  # fmt: skip
     show(f"{len(every)} series, {budget:g} s a fold", columns, rows)
     bars = {
-        f"autogluon_{preset}_z": at_most(found[f"autogluon {preset}"]["barstack_minus_it_z"], 2.0)
+        f"autogluon_{preset.replace('+', '_')}_z": at_most(
+            found[f"autogluon {preset}"]["barstack_minus_it_z"], 2.0
+        )
         for preset in PRESETS
     }
     figures = {

@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--part", choices=["all", "summary", *PARTS], default="all")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--most", type=int, default=0, help="series or worlds, to try a part")
-    parser.add_argument("--budget", type=float, default=30.0, help="seconds a fold, of autogluon")
+    parser.add_argument("--budget", type=float, default=20.0, help="seconds a fold, of autogluon")
     options = parser.parse_args()
     if options.part == "summary":
         finish("ensembles", *summary())
