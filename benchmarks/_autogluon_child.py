@@ -58,7 +58,10 @@ def fold(job: Any, number: int, preset: str, seconds: float) -> tuple[Any, dict[
             except (AssertionError, RuntimeError):
                 if not check:  # no model in time
                     mean = np.full(len(test), float(train[LABEL].mean()))
-                    facts = {"s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
+                    facts: dict[str, Any] = {
+                        "s": time.perf_counter() - wall,
+                        "cpu_s": time.process_time() - cpu,
+                    }
                     return mean, facts | {"best": "none", "models": 0, "own_loss": 1.0}
                 wall = time.perf_counter()
                 continue
