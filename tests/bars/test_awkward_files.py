@@ -404,3 +404,15 @@ def test_real_bars_ask_nothing_new(shared_data: Path, name: str) -> None:
         warnings.simplefilter("error")
         found = guess(files)
     assert [clue.setting for clue in found.open] == ASKED.get(name, [])
+
+
+def test_a_line_of_hundreds_of_thousands_of_columns_is_refused(
+    tmp_path: Path, barstack: Barstack
+) -> None:
+    """It took 90 seconds and 1.5 GiB."""
+    file = tmp_path / "T.txt"
+    file.write_text("1," * 300_000)
+    shown = barstack("data", file, "--html", tmp_path / "page.html", code=2)
+    assert "has 300,001 columns, and no table of bars has more than 20,000" in " ".join(
+        shown.err.split()
+    )

@@ -141,6 +141,8 @@ class ReloadCheck:
         if code:
             lines = (scratch / "stderr").read_text(errors="replace").strip().splitlines()
             raise self._unloadable((lines or [f"it ended with exit code {code}."])[-1][:400])
+        if not (scratch / "forecasts.json").is_file():
+            raise self._unloadable("it ended before it had forecast.")
         return json.loads((scratch / "forecasts.json").read_text())
 
     def _compare(self, name: str, ours: Any, theirs: Any) -> None:
@@ -156,6 +158,8 @@ class ReloadCheck:
         raise FaultError(f"The artifact in {self._folder} is not what was trained: {message}")
 
     def _unloadable(self, why: str) -> BarstackError:
+        for plugin in self._plugins:  # which is named once, by whom raises this
+            why = why.replace(str(broken(plugin, "")), "")
         message = f"cannot be loaded in a process of its own: {why} Nothing was published."
         if self._plugins:
             return broken(self._plugins[0], f"what it saved {message} Mend its save and load.")

@@ -9,6 +9,7 @@ import io
 import os
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, cast
@@ -26,6 +27,7 @@ BLOCK_BYTES = 32 << 20
 BLOCK_ROWS = 1_000_000
 _MOST_CELLS = 16_000_000  # of a block: tables may have thousands of columns
 _LONGEST_LINE = 16 << 20
+_MOST_COLUMNS = 20_000
 # A file that unpacks to more than this many times its size holds no prices.
 _SMALL, _PACKED = 256 << 20, 200
 
@@ -156,6 +158,11 @@ def _text_batches(file: Path, layout: Layout, block_bytes: int) -> Iterator[pl.D
             lines = block.split(b"\n", n_above)
             head = lines[layout.skip_lines : n_above]
             names = column_names([line.decode().rstrip("\r") for line in head], layout)
+            if len(names) > _MOST_COLUMNS:
+                raise DataError(
+                    f"{file} has {len(names):,} columns, and no table of bars has more than "
+                    f"{_MOST_COLUMNS:,}. Its lines may have lost their ends: save it again."
+                )
             body = b"\n".join(lines[layout.skip_lines + layout.header_lines :])
         if body.count(b'"') % 2:
             raise DataError(f"{file}: a quotation mark is opened and not closed. Mend that line.")
@@ -198,7 +205,7 @@ def _parsed(block: bytes, names: list[str], layout: Layout, file: Path) -> pl.Da
             schema=dict.fromkeys(places, pl.String),
         )
     table = table.filter(~pl.all_horizontal(pl.all().is_null()))  # rows that a sheet leaves empty
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         raise DataError(f"{file} has several columns called {repeated[0]!r}. Rename or remove one.")
     return table.rename(dict(zip(places, names, strict=True)))

@@ -75,11 +75,19 @@ def _head(file: Path, encoding: str) -> list[str]:
     return first.decode().split("\n")[: _LINES + 20]
 
 
+def _split(lines: list[str], mark: str) -> list[list[str]]:
+    """Fields of each line; none where one field is longer than any field of a table."""
+    try:
+        return list(csv.reader(lines, delimiter=mark))
+    except csv.Error:
+        return []
+
+
 def _separator(lines: list[str], file: Path, given: Given) -> tuple[Clue, int, int]:
     """The separator under which most columns hold numbers or times; fields a row; lines above."""
     best: list[tuple[int, str, int, int]] = []
     for mark in (given["separator"],) if "separator" in given else _SEPARATORS:
-        rows = list(csv.reader(lines, delimiter=mark))
+        rows = _split(lines, mark)
         counts = Counter(len(row) for row in rows if row)
         width = counts.most_common(1)[0][0] if counts else 0
         # Titles may precede the header: shorter lines, or padded ones as sheets write them.
