@@ -18,7 +18,7 @@ from barstack.ensembles import ENSEMBLES, Ensemble, Stacked, walk_forward
 from barstack.evaluation import _metrics as metrics
 
 # The ensemble that a newcomer is given, and what it is compared with.
-DEFAULT = "nnls" if "nnls" in ENSEMBLES.names() else "stack"
+DEFAULT = "inverse_variance"  # of a study that names none
 EQUAL, BEST_EARLIER = "average", "best member earlier"
 METAS = {
     "return": ("ridge", "elastic_net", "lightgbm", "xgboost", "catboost"),
