@@ -84,7 +84,8 @@ def mutants(options: Any) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
     if not whole.is_dir():
         with new_folder(whole) as scratch:
             for name in MODELS.names():
-                if MODELS.get(name).family != "pretrained":  # which loads beside its weights only
+                # Pretrained ones load beside their weights only, detectors are no members.
+                if MODELS.get(name).family not in ("pretrained", "regime"):
                     _saved(MODELS.get(name), name, scratch / name)
             for name, (task, params) in ESTIMATORS.items():
                 model = {"model": "sklearn", "estimator": f"sklearn.{name}", "params": params}
