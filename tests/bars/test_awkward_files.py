@@ -413,6 +413,6 @@ def test_a_line_of_hundreds_of_thousands_of_columns_is_refused(
     file = tmp_path / "T.txt"
     file.write_text("1," * 300_000)
     shown = barstack("data", file, "--html", tmp_path / "page.html", code=2)
-    assert "has 300,001 columns, and no table of bars has more than 20,000" in " ".join(
+    assert "has 300,001 columns, and no table of bars has more than 100,000" in " ".join(
         shown.err.split()
     )

@@ -27,7 +27,7 @@ BLOCK_BYTES = 32 << 20
 BLOCK_ROWS = 1_000_000
 _MOST_CELLS = 16_000_000  # of a block: tables may have thousands of columns
 _LONGEST_LINE = 16 << 20
-_MOST_COLUMNS = 20_000
+_MOST_COLUMNS = 100_000
 # A file that unpacks to more than this many times its size holds no prices.
 _SMALL, _PACKED = 256 << 20, 200
 
