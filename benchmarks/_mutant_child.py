@@ -23,6 +23,7 @@ import barstack
 from barstack.core.errors import ArtifactError, BarstackError
 from barstack.core.forecast import Task
 from barstack.forecasting import TrainedEnsemble
+from barstack.models import MODELS
 from barstack.testing import small_dataset
 
 ROWS = np.arange(400, 420)
@@ -77,6 +78,7 @@ def main() -> None:
     np.seterr(all="ignore")
     artifacts = sorted(whole.iterdir())
     tables = {task: small_dataset(task).features for task in _tasks(artifacts)}
+    MODELS.names()  # imports every module of models, as a name that is unknown does
     for each in artifacts:  # with all that is imported and compiled once
         ended, why, _ = _ends(each, tables)
         if ended != "finite":
