@@ -152,6 +152,17 @@ class Manifest(StoredTarget):
         return self
 
     @model_validator(mode="after")
+    def _combines_what_it_holds(self) -> Self:
+        known = set(self.members)
+        for each in self.ensembles:
+            if lacking := sorted(set(each.of) - known):
+                raise ValueError(f"ensemble {each.name!r} combines {lacking[0]!r}, not before it")
+            if each.name in known:
+                raise ValueError(f"two forecasters are called {each.name!r}")
+            known.add(each.name)
+        return self
+
+    @model_validator(mode="after")
     def _holds_its_members(self) -> Self:
         for name in self.members:
             if f"members/{name}/fitted.json" not in self.files:

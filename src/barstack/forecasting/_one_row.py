@@ -181,8 +181,11 @@ class OnlineEnsembles:
         }
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
-        """Take over what `arrays` gave."""
+        """Take over what `arrays` gave; `ValueError` for forecasts of anything else."""
         members = (*self.layers.members, *list(self.layers.fitted)[:-1])
+        shape = (len(members), len(self._target.horizons), len(self._target.outputs))
+        if arrays and arrays["forecasts"].shape[1:] != shape:
+            raise ValueError(f"forecasts of shape {arrays['forecasts'].shape}")
         for row, symbol in enumerate(arrays.get("symbol", np.empty(0))):
             decided_at = DecidedAt(arrays["decided_at"][row : row + 1])
             self._waiting[str(symbol), decided_at[0]] = Stacked(
@@ -246,7 +249,8 @@ class NewestRows:
         Raises `ValueError` for rows of another width, or fewer than are usable.
         """
         width = self._buffer.shape[1]
-        if rows.ndim != 2 or rows.shape[1] != width or len(rows) < min(usable, self._keep):
+        fits = rows.ndim == 2 and rows.shape[1] == width
+        if not fits or not 0 <= min(usable, self._keep) <= len(rows):
             raise ValueError(f"rows of shape {rows.shape}, of which {usable} are usable")
         self.take(rows)
         self.usable = usable
@@ -318,7 +322,8 @@ class LiveEnsemble:
         self._newest.restore(arrays["rows"], usable)
         self._ahead += len(arrays["rows"])
         if self._regimes is not None:
-            self._regimes.restore(arrays["regime_rows"], int(arrays["regime_usable"][0]))
+            usable = int(arrays["regime_usable"][0])
+            self._regimes.restore(arrays["regime_rows"], usable)
 
     def update(self, row: Floats) -> dict[str, Floats] | None:
         """(n_live_columns,) -> `forecast` after one more row."""
