@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.forecasting.small import saved, trained_on
+from tests.forecasting.test_hostile_artifact import resealed
 
 from barstack import load
 from barstack.core.arrays import Floats
+from barstack.core.errors import ArtifactError
+from barstack.core.files import seal
+from barstack.core.forecast import Target
 from barstack.core.times import KnownAt
-from barstack.ensembles import ENSEMBLES, Ensemble, FittedEnsemble, Stacked
+from barstack.ensembles import ENSEMBLES, Ensemble, FittedEnsemble, Layers, Stacked
 from barstack.forecasting import Predictor, Stream
+from barstack.forecasting._probe import check_ensembles
 from barstack.models import RegimeRules
 from barstack.testing import walk
 
@@ -101,3 +107,56 @@ def of_history(predictor: Predictor) -> Floats:
 def _learned_something(ensemble: Ensemble, one: FittedEnsemble, two: FittedEnsemble) -> bool:
     before, after = ensemble.weights(one.learned), ensemble.weights(two.learned)
     return before is None or after is None or not np.array_equal(before, after)
+
+
+HOSTILE: list[tuple[str, dict[str, Any], str | None]] = [
+    ("hard_vote", {"strength": [1.0, 1.0, 1.0]}, None),
+    ("selective", {"constant": [[0.0, 0.0], [0.0, 0.0]]}, None),
+    ("median", {"members": 5}, "of 5 members"),
+    ("nnls", {"weights": [[0.3, 0.3, 0.4]]}, "weights"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "said"), HOSTILE, ids=lambda each: str(each)[:20])
+def test_what_was_learned_of_another_target_is_refused(
+    name: str, change: dict[str, Any], said: str | None, tmp_path: Path
+) -> None:
+    """Under right hashes: before anything is forecast."""
+    trained, _ = trained_on({"WALK": BARS[:N_OLD]}, MEMBERS, ensemble=ENSEMBLES.parse(name))
+    folder = saved(trained, tmp_path / "artifact")
+    (file,) = (folder / "ensembles" / name).glob("*.json")
+    content = json.loads(file.read_text())
+    assert content.keys() >= change.keys()
+    file.write_text(json.dumps(content | change))
+    with pytest.raises(ArtifactError, match=said):
+        load(resealed(folder))
+
+
+def test_probabilities_beyond_one_are_refused(tmp_path: Path) -> None:
+    target = Target("direction", ("1h",))
+    learned = np.array([[3.0, 3.0]])
+    through = np.datetime64("2026-01-01", "us")
+    fitted = FittedEnsemble(ENSEMBLES.parse("nnls"), learned, ("a", "b"), through)
+    with pytest.raises(ArtifactError, match="probabilities from 0 to 6"):
+        check_ensembles(Layers(("a", "b"), {"nnls": fitted}), target, 1, "A", tmp_path)
+
+
+def test_a_snapshot_of_weights_at_other_horizons_is_refused(tmp_path: Path) -> None:
+    """Compiled code would write beyond its arrays."""
+    trained, _ = trained_on({"WALK": BARS[:N_OLD]}, MEMBERS, ensemble=ENSEMBLES.parse("boa"))
+    predictor = load(saved(trained, tmp_path / "artifact"))
+    stream = predictor.stream(BARS[:N_OLD])
+    for row in range(N_OLD, N_OLD + 6):
+        stream.update(BARS[row : row + 1])
+    y, known_at = labels_of(N_OLD)
+    stream.know_labels(BARS.closed_at[N_OLD], y, known_at)
+    stream.snapshot(tmp_path / "state")
+    (file,) = (tmp_path / "state" / "ensembles" / "boa").glob("*.npz")
+    with np.load(file, allow_pickle=False) as read:
+        arrays = dict(read)
+    one = {n: a[:, :1] if n == "past" else a[:1] if n in ("state", "scale") else a
+           for n, a in arrays.items()}  # fmt: skip
+    np.savez(file, allow_pickle=False, **one)
+    seal(tmp_path / "state")
+    with pytest.raises(ArtifactError):
+        predictor.restore(tmp_path / "state")

@@ -44,7 +44,7 @@ def test_a_stream_says_what_a_batch_says(predictor: Predictor, symbol: str, fast
     asked = predictor.fast() if fast else predictor
     stream = asked.stream(bars[:-20])
     live = [stream.update(bars[row : row + 1]) for row in range(680, 700)]
-    ensemble = predictor.forecasts(bars)["nnls"].values[-20:, 0, 0]
+    ensemble = next(iter(predictor.forecasts(bars).values())).values[-20:, 0, 0]
     said = np.array([np.nan if each is None else each.values[0, 0, 0] for each in live])
     np.testing.assert_allclose(said, ensemble, rtol=0, atol=1e-5 * max(batch.std(), 1e-12))
 

@@ -73,9 +73,11 @@ class Stored(BaseModel):
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"])) or "it"
-            value = "" if first["type"] == "missing" else f", got {str(first['input'])[:80]}"
+            whole = not first["loc"] or first["type"] == "missing"  # too long to show
+            value = "" if whole else f", got {str(first['input'])[:80]}"
+            message = first["msg"].removeprefix("Value error, ")
             raise ArtifactError(
-                f"{file} does not hold what was saved: {printable(where[:200])}: {first['msg']}"
+                f"{file} does not hold what was saved: {printable(where[:200])}: {message}"
                 f"{printable(value)}. Restore it from a copy, or run the study again."
             ) from None
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from barstack.core.arrays import Floats, Ints, Rows
 from barstack.core.decisions import Decisions, shared_rows
-from barstack.core.errors import ConfigError, DataError
+from barstack.core.errors import ArtifactError, ConfigError, DataError
 from barstack.core.forecast import Target
 from barstack.core.times import KnownAt, TrainedThrough
 from barstack.labels import LabelTable
@@ -68,6 +68,20 @@ class Stacked:
             raise DataError("These forecasts have no labels. Align them with a table of labels.")
         open_ = np.isnan(self.y)
         return KnownAt(np.where(open_, np.datetime64("NaT"), self.known_at).max(axis=1))
+
+    def check_shape(self, n_members: int, n_horizons: int | None = None) -> None:
+        """`ArtifactError` unless these are forecasts of so many members and horizons.
+
+        What was learned trusts it, and may come from files.
+        """
+        found_members, found_horizons = self.forecasts.shape[1:3]
+        if (found_members, found_horizons) != (n_members, n_horizons or found_horizons):
+            learned = f"{n_members} members" + (f" at {n_horizons} horizons" if n_horizons else "")
+            raise ArtifactError(
+                f"An ensemble of {learned} is given forecasts of {found_members} at "
+                f"{found_horizons}: its files are not of one training. Restore them from a copy, "
+                "or run the study again."
+            )
 
     def take(self, rows: Rows) -> Stacked:
         """Some of the rows, in the order given."""

@@ -80,3 +80,13 @@ def shares(scores: Floats) -> Floats:
     largest = scores.max(axis=1, keepdims=True)
     scaled = np.where(largest > 0.0, scores / np.where(largest > 0.0, largest, 1.0), 1.0)
     return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
+
+
+def summing_to_one(probabilities: Floats) -> Floats:
+    """(n_rows, n_horizons, n_outputs) divided by their sum over outputs; alike where all are 0.
+
+    Where all members are sure, each of another class, the median of every probability is 0.
+    """
+    total = probabilities.sum(axis=2, keepdims=True)
+    alike = 1.0 / probabilities.shape[2]
+    return np.where(total > 0.0, probabilities / np.where(total > 0.0, total, 1.0), alike)

@@ -124,6 +124,7 @@ class OnlineWeights(Ensemble):
         from ._online_kernels import learn  # noqa: PLC0415 (compiled; predicting needs none of it)
 
         n_horizons, n_members = learned.past.shape[1:]
+        stacked.check_shape(n_members, n_horizons)  # compiled code trusts it
         most = max(_LEAST_KEPT, _MOST_NUMBERS // (n_horizons * n_members))
         known_at = microseconds(stacked.all_known_at)
         decided_at = microseconds(stacked.decisions.decided_at)

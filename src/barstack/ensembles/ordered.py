@@ -17,6 +17,7 @@ from barstack.core.untrusted import read_json
 
 from ._ensemble import Ensemble, register
 from ._stacked import Stacked
+from ._weighted import summing_to_one
 
 _FILE = "members.json"
 
@@ -43,17 +44,11 @@ class Ordered(Ensemble):
 
     def predict(self, learned: int, stacked: Stacked) -> Floats:
         forecasts = stacked.forecasts
-        if forecasts.shape[1] != learned:
-            raise ArtifactError(
-                f"An ensemble of {learned} members is given forecasts of {forecasts.shape[1]}: its "
-                "files are not of one training. Restore them from a copy, or run the study again."
-            )
+        stacked.check_shape(learned)
         ordered = np.sort(forecasts, axis=1)
         combined = np.einsum("m,nmhk->nhk", self.places(learned), ordered, optimize=False)
         if stacked.target.n_classes == 3:
-            total = combined.sum(axis=2, keepdims=True)
-            # Where all are sure, each of another class, the median of every probability is zero.
-            combined = np.where(total > 0.0, combined / np.where(total > 0.0, total, 1.0), 1 / 3)
+            combined = summing_to_one(combined)
         return np.asarray(combined)
 
     def save(self, learned: int, folder: Path) -> None:

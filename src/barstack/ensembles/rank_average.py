@@ -16,6 +16,7 @@ from barstack.models._arrays import read_arrays, require, write_arrays
 from ._ensemble import Ensemble, register
 from ._losses import uneven_weights
 from ._stacked import Stacked
+from ._weighted import summing_to_one
 
 _FILE = "ranks.npz"
 _AT_ONCE = 2**21  # comparisons
@@ -66,13 +67,7 @@ class RankAverage(Ensemble):
         return Ranks(members, np.ascontiguousarray(means), np.median(members, axis=2))
 
     def predict(self, learned: Ranks, stacked: Stacked) -> Floats:
-        n_members = learned.members.shape[2]
-        if stacked.forecasts.shape[1] != n_members:
-            raise ArtifactError(
-                f"Ranks of {n_members} members are given forecasts of "
-                f"{stacked.forecasts.shape[1]}: these are not of one training. Restore them from a "
-                "copy, or run the study again."
-            )
+        stacked.check_shape(learned.members.shape[2], len(learned.members))
         means = _mean_ranks(learned.members, stacked)
         combined = np.empty_like(means)
         n_knots = learned.means.shape[2]
@@ -81,8 +76,7 @@ class RankAverage(Ensemble):
             levels = np.arange(n_knots) / (n_knots - 1)
             combined[:, h, k] = np.interp(places, levels, learned.unit[h, k])
         if stacked.target.n_classes == 3:
-            total = combined.sum(axis=2, keepdims=True)
-            combined = np.where(total > 0.0, combined / np.where(total > 0.0, total, 1.0), 1 / 3)
+            combined = summing_to_one(combined)
         return uncrossed(combined, stacked.target)
 
     def save(self, learned: Ranks, folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -176,12 +176,7 @@ class Stack(Ensemble):
 
     def predict(self, learned: StackLearned, stacked: Stacked) -> Floats:
         n_rows, n_members = stacked.forecasts.shape[:2]
-        if n_members != learned.n_members or len(learned.parts) != len(stacked.target.horizons):
-            raise ArtifactError(
-                f"A stack of {learned.n_members} members and {len(learned.parts)} horizons is "
-                f"given {n_members} and {len(stacked.target.horizons)}: its files are not of one "
-                "training. Restore them from a copy, or run the study again."
-            )
+        stacked.check_shape(learned.n_members, len(learned.parts))
         equal = np.full((len(learned.parts), n_members), 1.0 / n_members)
         mean = weighted_sum(equal, stacked.forecasts)
         combined = np.empty((n_rows, len(learned.parts), len(stacked.target.outputs)))
@@ -189,6 +184,13 @@ class Stack(Ensemble):
             own, alike = part.weights
             combined[:, h] = alike * mean[:, h] + (1.0 - own - alike) * part.constant
             if part.fitted is not None:
+                horizon = (stacked.target.horizons[h],)
+                if part.fitted.target != replace(stacked.target, horizons=horizon):
+                    raise ArtifactError(
+                        f"A meta-learner of {part.fitted.target} is to forecast "
+                        f"{stacked.target.task} at {horizon[0]}: its files are not of one "
+                        "training. Restore them from a copy, or run the study again."
+                    )
                 columns = self._columns(stacked, h, part.members)
                 combined[:, h] += own * part.forecast(columns, stacked)
         return uncrossed(combined, stacked.target)

@@ -66,7 +66,8 @@ def run_each_symbol(
     rows: list[dict[str, Any]] = []
     done: dict[str, Run] = {}
     errors: dict[str, str] = {}
-    for symbol in symbols:
+    for place, symbol in enumerate(symbols, start=1):
+        progress.note(f"{symbol}, {place} of {len(symbols)}")
         begin = time.monotonic()
         try:
             one = study_of(study, symbol)

@@ -39,6 +39,7 @@ from ._manifest import (
 from ._manifest import (
     ENSEMBLES as ENSEMBLES_FOLDER,
 )
+from ._probe import check_ensembles
 from ._regimes import detector_of, regimes_at, with_features_of
 from ._verdict import NOT_GIVEN, GivenVerdict, manifest_hash, read_verdict, write_verdict
 
@@ -361,12 +362,10 @@ class TrainedEnsemble:
         )
         kept = found.lookback_bars * len(features.columns)
         _require(folder, kept <= _MOST_KEPT, f"it looks back {found.lookback_bars:,} bars")
-        for name, each in found.layers.fitted.items():
-            weights = each.ensemble.weights(each.learned)
-            if weights is not None:
-                shape, size = (len(target.horizons), len(each.members)), np.shape(weights)
-                _require(folder, size == shape, f"the weights of {name} are {size}")
-                _require(folder, np.isfinite(weights).all(), f"a weight of {name} is not finite")
+        for facts in manifest.ensembles:
+            own = layers[facts.name].ensemble.of
+            _require(folder, own in ((), tuple(facts.of)), f"{facts.name} combines {list(own)}")
+        check_ensembles(found.layers, target, len(features.columns), bars.symbols[0], folder)
         return found
 
 

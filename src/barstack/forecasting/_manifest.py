@@ -23,6 +23,7 @@ SEAL = "manifest.sha256"
 SIGNATURE = "manifest.sig"
 VERDICT = "verdict.json"
 LARGEST_MANIFEST = 16 * 2**20  # bytes
+_LONGEST_NAME = 255  # bytes that a folder's name may have
 _LONGEST_SEAL = 65  # 64 hex digits and the end of the line
 _LARGEST_FILE = 2**31
 # Of each kind of file; what a library keeps for itself may be larger than any description.
@@ -147,7 +148,8 @@ class Manifest(StoredTarget):
     @model_validator(mode="after")
     def _has_names_of_folders(self) -> Self:
         for name in (*self.members, *(each.name for each in self.ensembles)):
-            if name in (".", "..") or any(each in name for each in "/\\\0"):
+            marks = any(each in name for each in "/\\\0")
+            if name in (".", "..") or marks or len(name.encode()) > _LONGEST_NAME:
                 raise ValueError(f"{name!r} is no name of a folder")
         return self
 

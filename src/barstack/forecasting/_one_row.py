@@ -184,8 +184,17 @@ class OnlineEnsembles:
         """Take over what `arrays` gave; `ValueError` for forecasts of anything else."""
         members = (*self.layers.members, *list(self.layers.fitted)[:-1])
         shape = (len(members), len(self._target.horizons), len(self._target.outputs))
-        if arrays and arrays["forecasts"].shape[1:] != shape:
-            raise ValueError(f"forecasts of shape {arrays['forecasts'].shape}")
+        if arrays:
+            if arrays["forecasts"].shape[1:] != shape:
+                raise ValueError(f"forecasts of shape {arrays['forecasts'].shape}")
+            if arrays["decided_at"].dtype != np.dtype("datetime64[us]"):
+                raise ValueError(f"decisions at {arrays['decided_at'].dtype}")
+            needed = {name for each in self.layers.fitted.values() for name in each.ensemble.needs}
+            lacking = needed - arrays.keys()
+            if lacking or len({len(each) for each in arrays.values()}) > 1:
+                raise ValueError(f"waiting decisions without {sorted(lacking)} or of other lengths")
+            if not np.isfinite(arrays["forecasts"]).all():
+                raise ValueError("forecasts that are not finite")
         for row, symbol in enumerate(arrays.get("symbol", np.empty(0))):
             decided_at = DecidedAt(arrays["decided_at"][row : row + 1])
             self._waiting[str(symbol), decided_at[0]] = Stacked(

@@ -27,6 +27,7 @@ from ._inputs import (
     warn_of_strangers,
 )
 from ._one_row import OneRowEnsemble
+from ._regimes import detector_of, regimes_at
 from ._signature import verify
 from ._streams import PanelStream, Stream, restored
 
@@ -114,11 +115,10 @@ class Predictor:
         """
         import pandas as pd  # noqa: PLC0415 (only for the caller's convenience)
 
-        if self.trained.detector is None:
+        if (detector := self.trained.detector) is None:
             raise ConfigError("This ensemble weighs members without regimes.")
-        panel = self._panel(bars, symbol)
-        table = self.trained.features.compute(panel)
-        found = self.trained.regimes(panel, table, np.arange(len(table.values)))
+        table = detector_of(detector).feature_set.compute(self._panel(bars, symbol))
+        found = regimes_at(detector, table, np.arange(len(table.values)))
         frame = pd.DataFrame(found, columns=list(REGIMES))
         frame.insert(0, "decided_at", table.decisions.decided_at)
         frame["decided_at"] = frame["decided_at"].dt.tz_localize("UTC")
@@ -165,7 +165,10 @@ class Predictor:
 
     def detect_regime(self, bars: Any, *, symbol: str | None = None) -> tuple[str, float]:
         """The likeliest regime at the newest of these bars, and its probability."""
-        newest = self.regimes(bars, symbol=symbol).iloc[-1]
+        table = self.regimes(bars, symbol=symbol)
+        if (symbols := sorted(set(table["symbol"])))[1:]:
+            raise ConfigError(f"Which symbol? These are bars of {', '.join(symbols)}.")
+        newest = table.iloc[-1]
         regime = max(REGIMES, key=lambda name: newest[name])
         return regime, float(newest[regime])
 
@@ -226,7 +229,10 @@ class Predictor:
             )
         found = np.array([[regimes[name] for name in REGIMES]], float)
         if not (found >= 0.0).all() or abs(found.sum() - 1.0) > 1e-6:
-            raise DataError(f"Probabilities of regimes {dict(regimes)} do not add up to one.")
+            shown = {name: float(value) for name, value in regimes.items()}
+            raise DataError(
+                f"Probabilities of regimes {shown} are not all 0 or more, or do not add up to one."
+            )
         return found
 
     def stream(

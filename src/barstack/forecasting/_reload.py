@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -15,15 +16,18 @@ from typing import Any, Self
 
 import numpy as np
 
+from barstack.core.arrays import Floats
 from barstack.core.errors import BarstackError, DataError, FaultError
 from barstack.core.parts import broken, built_in
 from barstack.features import FeatureTable
+from barstack.models import FittedModel
 
 from ._artifact import TrainedEnsemble
 from ._one_row import OneRowEnsemble
 from ._regimes import NO_REGIME
 
 _ROWS = 8  # forecasts compared
+_DETECTOR = "the detector of regimes"
 _SAME = 1e-6  # of the size of a forecast: threads may add up in another order
 _LONGEST_S = 300
 _START = "from barstack.forecasting._reload import main; main()"
@@ -42,9 +46,10 @@ class ReloadCheck:
     ) -> None:
         self._trained, self._folder = trained, folder
         self._windows, self._symbols = windows, symbols
+        detectors = [] if trained.detector is None else [_DETECTOR]
         self._plugins = [
             part
-            for name in [*trained.members, *trained.layers.fitted]
+            for name in [*trained.members, *trained.layers.fitted, *detectors]
             for part in _plugins(trained, name)
         ]
         self._scratch = tempfile.TemporaryDirectory()
@@ -174,7 +179,8 @@ def check_reloads(trained: TrainedEnsemble, folder: Path, table: FeatureTable) -
 
 def _plugins(trained: TrainedEnsemble, name: str) -> list[Any]:
     """The parts of other packages behind one of the forecasts."""
-    if (member := trained.members.get(name)) is None:
+    member = trained.detector if name == _DETECTOR else trained.members.get(name)
+    if member is None:
         parts: list[Any] = [trained.layers.fitted[name].ensemble]
     else:
         parts = [getattr(member.model, "of", member.model), member.model, member.scaler.scaler]
@@ -189,7 +195,21 @@ def _forecasts(trained: TrainedEnsemble, windows: list[Any], symbols: list[str])
         one_row.predict(window, symbol, regimes=regimes)
         for window, symbol in zip(windows, symbols, strict=True)
     ]
-    return {name: [each[name].tolist() for each in found] for name in found[0]} if found else {}
+    if not found:
+        return {}
+    answers = {name: [each[name].tolist() for each in found] for name in found[0]}
+    if trained.detector is not None:
+        steps = _made_up(trained.detector, len(found))
+        answers[_DETECTOR] = [one_row.regimes(each, None).tolist() for each in steps]
+    return answers
+
+
+def _made_up(detector: FittedModel, count: int) -> Iterator[Floats]:
+    """Windows of the detector's features, within what it was trained on and beyond."""
+    rng = np.random.default_rng(0)
+    shape = (detector.model.lookback_bars, len(detector.columns))
+    for size in np.geomspace(1e-4, 1.0, count):
+        yield size * rng.normal(size=shape)
 
 
 def main() -> None:

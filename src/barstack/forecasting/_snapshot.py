@@ -162,6 +162,10 @@ class StreamState:
                     f"{folder} is of an ensemble {name!r}, which the artifact lacks."
                 )
             file = folder / _ENSEMBLES / name
+            if as_time(through) < own.trained_through:
+                raise StorageError(
+                    f"{folder}: {name!r} learned on through {through}, before its training ended."
+                )
             fitted[name] = FittedEnsemble.load(own.ensemble, file, own.members, as_time(through))
         layers = Layers(trained.members, fitted) if stored.learned_on else trained
         return cls(stored.kind, stored.symbols, arrays, layers)

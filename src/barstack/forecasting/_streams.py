@@ -29,6 +29,7 @@ from barstack.core.times import (
 
 from ._inputs import check_as_study, check_length, one_bar, outside
 from ._one_row import LiveEnsemble, OneRowEnsemble, OnlineEnsembles
+from ._probe import check_ensembles
 from ._snapshot import StreamState, SymbolState
 
 _HOUR_US = 3_600_000_000
@@ -392,6 +393,8 @@ def restored(one_row: OneRowEnsemble, folder: Path) -> Stream | PanelStream:
     """The stream of a snapshot, of the same artifact."""
     trained = one_row.trained
     state = StreamState.read(folder, trained.manifest_sha256, trained.layers)
+    n_columns, symbol = len(trained.features.columns), trained.bars.symbols[0]
+    check_ensembles(state.layers, trained.target, n_columns, symbol, folder)
     # The snapshot holds what is known of each series; tables give their columns alone.
     nothing = {name: _no_rows(spec) for name, spec in trained.features.series.items()}
     found: Stream | PanelStream

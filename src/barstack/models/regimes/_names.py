@@ -19,6 +19,7 @@ PROTOTYPES = {
 _FARTHEST = np.array([1.0, 1.5])  # at which drift and doublings of volatility are clipped
 _FLOOR = 0.05  # of a state's deviation, in that of all rows
 _LEAST = 1e-12
+_WILDEST = 30.0  # typical moves, beyond which a return is clipped: a bad print moves no name
 
 
 def named(returns: Floats, weight: Floats, stay: Floats) -> Rows:
@@ -48,6 +49,8 @@ def named(returns: Floats, weight: Floats, stay: Floats) -> Rows:
     """
     import scipy.optimize  # noqa: PLC0415 (half a second, and only fits need it)
 
+    if (typical := float(np.median(np.abs(returns)))) > 0.0:
+        returns = np.clip(returns, -_WILDEST * typical, _WILDEST * typical)
     total = np.maximum(weight.sum(axis=0), _LEAST)
     mean = returns @ weight / total
     squared = (weight * (returns[:, None] - mean) ** 2).sum(axis=0) / total

@@ -33,10 +33,10 @@ def by_rules(table, rows, typical, bars, at, found):
         high = _above(ratio, high_at, softness * high_at)
         low = _above(-ratio, high_at, softness * high_at)
         rest = 1.0 - crash
-        flat = rest * (1.0 - up - down)
+        flat = rest * max(1.0 - up - down, 0.0)  # rounding may take it below
         found[i, 0] = rest * up
         found[i, 1] = rest * down
-        found[i, 2] = flat * (1.0 - high - low)
+        found[i, 2] = flat * max(1.0 - high - low, 0.0)
         found[i, 3] = flat * high
         found[i, 4] = flat * low
         found[i, 5] = crash

@@ -24,6 +24,7 @@ from ._segments import stretches
 
 _FARTHEST = 3.0  # deviations at which observations are clipped
 _FLOOR = 0.05  # of the median volatility, added to each, as volatility may be 0
+_KEPT = (0.005, 0.995)  # quantiles at which values are clipped to learn their scale
 _LEAST = 1e-12
 _LEAST_SPREAD = 1e-3  # mean loss of a row, by which costs are divided
 
@@ -133,6 +134,7 @@ class RegimeJump(RegimeDetector):
         volatility = np.maximum(table[:, 2], 0.0) + floor
         trend = table[:, 1] / (volatility * sqrt(self.trend_bars))
         raw = np.column_stack([trend, np.log(volatility)])
+        raw = np.clip(raw, *np.quantile(raw, _KEPT, axis=0))  # a bad print is not the scale
         deviation = np.where(raw.std(axis=0) > _LEAST, raw.std(axis=0), 1.0)
         return np.concatenate([[floor], raw.mean(axis=0), deviation])
 
