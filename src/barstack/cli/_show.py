@@ -25,7 +25,7 @@ from barstack.evaluation import (
 )
 from barstack.experiments import Run
 
-from ._tables import right, table
+from ._tables import folded, right, table
 
 _COLOURS = {"none": "white", "unproven": "yellow", "supported": "green"}
 _FITS = {"return": "R² %", "quantiles": "skill %"}
@@ -85,7 +85,7 @@ def leaderboard_table(evaluation: Evaluation, trials: int, horizon: str | None =
     fit = _FITS.get(evaluation.task, "log loss")
     span = f"{evaluation.first_at[:10]} to {evaluation.last_at[:10]}"
     shown = table(
-        "forecaster",
+        folded("forecaster"),
         *map(right, ("right %", "IC", fit, "edge bp/bar", "luck")),
         title=f"{_named(evaluation.symbols)}: decisions out of fold, {span}",
     )
