@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from barstack.bars._kept_sessions import kept
+from barstack.bars._kept_sessions import _write, kept
 from barstack.bars._sessions import _built
 
 BUILT = _built("XNYS", early=False)
@@ -62,7 +62,20 @@ def test_damage_is_noticed(folder: Path, place: int) -> None:
     assert build.times == 2
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[1]\n", b'{"zone": 1, "built": 1}\n12', b"\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b"[1]\n",
+        b'{"zone": 1, "built": 1}\n12',
+        b"\xff",
+        b"[" * 3_000_000,
+        b'{"zone": "America/New_York", "built": Infinity}\n12',
+        b'{"zone": "America/New_York", "built": 1e999}\n12',
+    ],
+    ids=lambda content: repr(content[:50]),
+)
 def test_other_content_is_not_believed(folder: Path, content: bytes) -> None:
     build = Built()
     kept("XNYS", False, build)
@@ -82,6 +95,16 @@ def test_an_old_file_is_built_again(folder: Path, days: int) -> None:
     about["built"] -= days * 86_400
     file.write_bytes(json.dumps(about).encode() + b"\n" + content)
     kept("XNYS", False, build)
+    assert build.times == 2
+
+
+def test_a_zone_that_does_not_exist_is_not_believed(folder: Path) -> None:
+    """Though its digest is right."""
+    build = Built()
+    kept("XNYS", False, build)
+    (file,) = folder.iterdir()
+    _write(file, (BUILT[0], "Mars/Base"))
+    assert kept("XNYS", False, build)[1] == "America/New_York"
     assert build.times == 2
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import Barstack
 
 from barstack import Run, Study, run
-from barstack.core.errors import DataError
+from barstack.core.errors import ConfigError, DataError
 from barstack.ensembles import ENSEMBLES
 from barstack.experiments import judged_now, recombine
 from barstack.experiments._engine import Engine
@@ -122,6 +122,33 @@ def test_a_run_in_python(finished: Run, monkeypatch: pytest.MonkeyPatch, copied:
     own = ridge.filter(pl.col("fold") > 0)["return_1bars"]
     np.testing.assert_array_equal(np.sort(found.forecast.values[:, 0, 0]), np.sort(own))
     assert [score.horizon for score in found.scores] == finished.evaluation.horizons
+
+
+def test_the_run_s_own_folder_is_no_other_run(copied: Path) -> None:
+    """Whatever path names it, and however often another run is named."""
+    for same in (copied, copied / ".." / copied.name):
+        found = recombine(copied, ["average"], drop=["strong"], add=[f"{same}:strong"])
+        assert found.added == 0  # what the run's own ensemble combines
+        with pytest.raises(ConfigError, match="combined already"):
+            recombine(copied, ["average"], add=[f"{same}:strong"])
+    folder = copied.parents[1]
+    other = run(_with_members(folder, {"ridge": {"penalty": 300.0}}), runs=folder / "runs")
+    with pytest.raises(ConfigError, match="combined already"):
+        recombine(copied, ["average"], add=[f"{other.folder}:ridge", f"{other.folder}/:ridge"])
+
+
+@pytest.mark.parametrize("column", ["fold", "trained_through", "known_at_1bars"])
+def test_a_table_without_a_column_is_refused(copied: Path, column: str) -> None:
+    file = copied / "members" / "ridge" / "test.parquet"
+    pl.read_parquet(file).drop(column).write_parquet(file)
+    with pytest.raises(ConfigError, match=f"lacks {column}"):
+        recombine(copied, ["average"], drop=["strong"])
+
+
+def test_what_is_combined_is_said_once(copied: Path) -> None:
+    method = {"mine": ENSEMBLES.parse({"ensemble": "average", "of": ["ridge"]})}
+    with pytest.raises(ConfigError, match=r"'mine' says what it combines, ridge\. Say it"):
+        recombine(copied, method)
 
 
 def test_labels_of_two_runs_must_be_the_same(copied: Path, tmp_path: Path) -> None:

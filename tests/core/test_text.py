@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,8 +40,12 @@ def test_ordinary_text_stays(text: str) -> None:
     ],
     ids=str,
 )
-def test_no_spec_holds_it(field: dict[str, object]) -> None:
-    given = {"bars": "sample", "label": {"label": "return", "horizons": [1]}, "members": ["ridge"]}
+def test_no_spec_holds_it(field: dict[str, Any]) -> None:
+    given: dict[str, Any] = {
+        "bars": "sample",
+        "label": {"label": "return", "horizons": [1]},
+        "members": ["ridge"],
+    }
     with pytest.raises(ConfigError) as refused:
         Study(**(given | field))
     assert forbidden_character(str(refused.value)) is None

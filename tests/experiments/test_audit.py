@@ -107,7 +107,7 @@ def test_a_planted_mistake_is_located(
     name = planted.__name__
     monkeypatch.setattr(planted, "registered_as", (registry.kind, name))
     monkeypatch.setitem(registry._entries, name, planted)
-    study = {
+    study: dict[str, Any] = {
         "bars": {"provider": "sample", "start": "2026-03-01"},
         "features": ["rsi", "body"],
         "label": {"label": "return", "horizons": [3]},
@@ -125,7 +125,7 @@ def test_early_stopping_by_rows_that_overlap_is_found(monkeypatch: pytest.Monkey
         return rows[: int(len(rows) * 0.85)], rows[int(len(rows) * 0.85) :]
 
     monkeypatch.setattr("barstack.models.training._train.early_stop_split", unpurged)
-    study = {
+    study: dict[str, Any] = {
         "bars": {"provider": "sample", "start": "2026-03-01"},
         "features": ["rsi", "body"],
         "label": {"label": "return", "horizons": [6]},
@@ -201,7 +201,7 @@ def test_honest_labels_are_left_alone(label: dict[str, Any]) -> None:
     assert audit(study) == []
 
 
-LINEAR = {
+LINEAR: dict[str, Any] = {
     "bars": {"provider": "sample", "start": "2026-02-15"},
     "features": ["rsi", "body"],
     "label": {"label": "return", "horizons": [1, 4]},

@@ -115,14 +115,14 @@ def test_members_and_a_preset_are_refused_together() -> None:
 
 
 def test_horizons_beside_a_label() -> None:
-    written = {"label": "direction", "horizons": ["1h"]}
+    written: dict[str, Any] = {"label": "direction", "horizons": ["1h"]}
     study = Study(bars="sample", label={"label": "direction", "horizons": ["1h"]}, preset="quick")
     assert Study(bars="sample", preset="quick", **written) == study
     assert Study(bars="sample", label=study.label, preset="quick") == study
     with pytest.raises(ConfigError, match="given beside a label that has its own"):
-        Study(**{"bars": "sample", "label": study.label, "horizons": ["1h"]})
+        Study(bars="sample", label=study.label, horizons=["1h"])
     with pytest.raises(ConfigError, match=r"study\.label is missing\. Add it"):
-        Study(**{"bars": "sample"})
+        Study(bars="sample")
 
 
 def test_a_time_limit_chooses_the_largest_preset_that_fits() -> None:

@@ -21,7 +21,7 @@ from barstack.reports import render
 from barstack.testing import walk
 
 MEMBERS = {"naive_mean": {}, "knn": {}, "trees": {"model": "lightgbm", "trees": 20}}
-CHANGES = {"label": {"label": "quantiles", "horizons": [1, 4]}, "members": MEMBERS}
+CHANGES: dict[str, Any] = {"label": {"label": "quantiles", "horizons": [1, 4]}, "members": MEMBERS}
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,7 @@ def test_against_takes_the_other_side() -> None:
 
 
 def test_a_short_side_has_the_barriers_of_a_short_holding() -> None:
-    settings = {"upper": 0.8, "lower": 0.4, "span": 20}
+    settings: dict[str, Any] = {"upper": 0.8, "lower": 0.4, "span": 20}
     table = parse(base={"label": "triple_barrier", **settings}).compute(BARS)
     base = TripleBarrier(horizons=(4, "1d"), **settings)
     for column, horizon in enumerate(base.horizons):

@@ -134,7 +134,7 @@ def test_short_is_long_of_the_price_turned_over(
     for price, source in (("open", "open"), ("high", "low"), ("low", "high"), ("close", "close")):
         records[price] = 1e4 / bars.records[source]
     turned = Bars("WALK", bars.length_us, records)
-    about = {"horizons": (horizon,), "unit": "bps", "overnight": overnight}
+    about: dict[str, Any] = {"horizons": (horizon,), "unit": "bps", "overnight": overnight}
     up, down = upper * 1e-4, lower * 1e-4
     long = TripleBarrier(upper=(1 / (1 - up) - 1) * 1e4, lower=(1 - 1 / (1 + down)) * 1e4, **about)
     ahead = long.horizons[0]

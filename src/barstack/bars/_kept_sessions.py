@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from barstack.core.arrays import Ints
 from barstack.core.errors import ArtifactError, StorageError
 from barstack.core.files import new_file
 from barstack.core.times import DAY_US
-from barstack.core.untrusted import read_bytes
+from barstack.core.untrusted import parse_json, read_bytes
 
 Arrays = tuple[Ints, str]  # day, open and close, (3, n_sessions), and the market's time zone
 
@@ -90,7 +91,8 @@ def _read(file: Path) -> Arrays | None:
         if not file.exists():
             return None
         head, _, content = read_bytes(file, _LARGEST).partition(b"\n")
-        about = json.loads(head)
+        about = parse_json(head, file)
+        ZoneInfo(str(about["zone"]))  # raises where there is none
         zone, age = str(about["zone"]), time.time() - int(about["built"])
         if about["sha256"] != _digest(zone, content) or not 0 <= age < _KEPT_S:
             return None

@@ -38,6 +38,10 @@ def ensemble(
             help="How to combine, by default as the judged ensemble; settings as JSON.",
         ),
     ] = None,
+    folder: Annotated[
+        Path,
+        typer.Option(help="Where relative paths in the study start, for methods that read bars."),
+    ] = Path(),
     as_json: Json = False,
 ) -> None:
     """Combine a run's members in other ways, from stored forecasts; no model is fitted.
@@ -47,12 +51,15 @@ def ensemble(
     split. Each new combination is a trial: verdicts on these symbols count it from then
     on. Without options the run's own ensembles are shown, and nothing is counted.
     """
-    from barstack.experiments import method_of, recombine  # noqa: PLC0415
+    from barstack.experiments import Engine, Study, method_of, recombine  # noqa: PLC0415
 
     methods = dict(method_of(each) for each in method or [])
     if len(methods) < len(method or []):
         raise ConfigError("A method is named twice. Give each once.")
-    found = recombine(run, methods, add=add or [], drop=drop or [])
+    engine = None
+    if folder != Path():
+        engine = Engine(Study.from_yaml(run / "study.yaml"), run.resolve().parent, folder)
+    found = recombine(run, methods, add=add or [], drop=drop or [], engine=engine)
     if as_json:
         print_json({"run": str(run)} | found.to_json())
         return

@@ -10,7 +10,6 @@ import numpy as np
 from pydantic import Field
 
 from barstack.core.arrays import Floats
-from barstack.core.errors import ArtifactError
 from barstack.core.forecast import EVERY_TASK
 from barstack.core.stored import Stored
 from barstack.core.untrusted import read_json

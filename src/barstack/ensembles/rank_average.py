@@ -9,7 +9,6 @@ import numpy as np
 from pydantic import Field
 
 from barstack.core.arrays import Floats, Ints
-from barstack.core.errors import ArtifactError
 from barstack.core.forecast import EVERY_TASK, uncrossed
 from barstack.models._arrays import read_arrays, require, write_arrays
 

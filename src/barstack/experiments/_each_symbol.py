@@ -56,13 +56,16 @@ def run_each_symbol(
 ) -> SymbolRuns:
     """Run a study once for each symbol of its bars, each with an artifact of its own.
 
-    A symbol that fails stops no other. `training_summary.csv` in `runs` has a row for each
+    A symbol that fails stops no other. Their names are those of the study's `symbols`, else of the
+    bars, which are then loaded first. `training_summary.csv` in `runs` has a row for each
     forecaster and horizon of each symbol, and one with the error of each that failed; it is
     written anew after every symbol. Arguments as of `run_study`. `Models(runs)` then answers by
     ticker.
     """
     runs, progress = Path(runs), progress or Progress()
-    symbols = sorted(study.bars.load(Path(folder)))
+    named = getattr(study.bars, "symbols", None)
+    symbols = sorted(named or study.bars.load(Path(folder)))
+    study_of(study, symbols[0])  # refuses bars that cannot be narrowed, once
     rows: list[dict[str, Any]] = []
     done: dict[str, Run] = {}
     errors: dict[str, str] = {}
@@ -74,7 +77,6 @@ def run_each_symbol(
             run = run_study(one, folder=folder, runs=runs, progress=progress, workers=workers)
         except BarstackError as error:
             errors[symbol] = str(error)
-            progress.note(f"{symbol}: {error}")
             rows.append({"symbol": symbol, "error": str(error)})
         else:
             done[symbol] = run

@@ -26,6 +26,8 @@ from ._engine import Engine
 from ._study import Study
 from ._verdicts import EVALUATION, VERDICT, DatedVerdict, read_json
 
+_OF_ROWS = ("decided_at", "symbol", "fold", "trained_through")
+_OUTCOMES = ("label", "known_at", "realised")
 _KEY = "recombined-"  # begins the key of forecasts that a recombination made
 _SAME = 1e-9  # of labels: what one and the same may differ by between two runs
 
@@ -151,7 +153,9 @@ class RunForecasts:
 
     def out_of_fold(self, table: pl.DataFrame, symbols: tuple[str, ...]) -> OutOfFold:
         """The forecasts of such a table."""
-        missing = [c for c in self.target.columns if c not in table.columns]
+        known = [f"{kind}_{each}" for kind in _OUTCOMES for each in self.target.horizons]
+        needed = (*_OF_ROWS, *self.target.columns, *known)
+        missing = [each for each in needed if each not in table.columns]
         strange = sorted(set(table["symbol"].unique()) - set(symbols))
         if missing or strange:
             what = f"lacks {', '.join(missing)}" if missing else f"is of {', '.join(strange)} too"
@@ -262,6 +266,7 @@ def _pool(run: RunForecasts, add: Sequence[str], drop: Sequence[str]) -> Pool:
     """What is combined: those that the judged ensemble combines, less some and with others."""
     judged = run.study.ensembles[run.study.ensemble_names[0]]
     pool = {name: (run, name) for name in judged.of or run.study.members}
+    runs = {run.folder.resolve(): run}  # each once, whatever path names it
     for name in drop:
         if name not in pool:
             raise ConfigError(f"Cannot drop {name!r}, which is not combined. "
@@ -269,17 +274,20 @@ def _pool(run: RunForecasts, add: Sequence[str], drop: Sequence[str]) -> Pool:
         del pool[name]
     for each in add:
         where, colon, name = each.rpartition(":")
-        source = RunForecasts(where) if colon else run
-        if colon and source.target != run.target:
+        source = run
+        if colon:
+            place = Path(where).resolve()
+            source = runs[place] if place in runs else runs.setdefault(place, RunForecasts(where))
+        if source is not run and source.target != run.target:
             raise ConfigError(
                 f"{each} forecasts {source.target}, and run {run.id} {run.target}. Combine runs of "
                 "the same label."
             )
         called = source.check(name)
-        if called in pool and colon:
-            called = f"{name}_{source.id[:4]}"
-        if called in pool:
+        if (source, name) in pool.values():
             raise ConfigError(f"{each} is combined already. Name each once.")
+        if called in pool:
+            called = f"{name}_{source.id[:4]}"
         pool[called] = (source, name)
     if not pool:
         raise ConfigError("Nothing is left to combine. Drop fewer members.")
@@ -299,6 +307,11 @@ def _methods(
     for name, method in methods.items():
         if isinstance(method, str):
             method = study.ensembles.get(method) or ENSEMBLES.parse(method)  # noqa: PLW2901
+        elif method.of:
+            raise ConfigError(
+                f"{name!r} says what it combines, {', '.join(method.of)}. Say it with --drop and "
+                "--add (`drop` and `add`), which hold for all methods."
+            )
         if study.label.task not in method.tasks:
             raise ConfigError(
                 f"Ensemble {name!r} combines {', '.join(method.tasks)}, not {study.label.task}. "
