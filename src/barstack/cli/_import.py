@@ -13,13 +13,30 @@ import typer
 
 from barstack.core.errors import ConfigError, DataError
 
+from ._reading import (
+    Bar,
+    Calendar,
+    Columns,
+    DayFirst,
+    Decimal,
+    Encoding,
+    Hours,
+    Separator,
+    Stamp,
+    SymbolColumn,
+    Text,
+    Thousands,
+    TimeFormat,
+    Timezone,
+    given_from,
+    option_of,
+    prompted,
+)
 from ._root import Json, app
 from ._terminal import print_json, stderr, stdout
 
 if TYPE_CHECKING:
     from barstack.bars.importing import ImportOutcome, Plan
-
-Text = str | None
 
 
 @app.command(name="import", epilog="Example: barstack import bars/ --into spy_5m")
@@ -36,30 +53,22 @@ def import_(
     yes: Annotated[
         bool, typer.Option("--yes", help="Accept what is sure or likely without asking.")
     ] = False,
-    calendar: Annotated[Text, typer.Option(help="Such as XNYS, CMES, FX or 24/7.")] = None,
-    hours: Annotated[Text, typer.Option(help="regular or extended.")] = None,
-    timezone: Annotated[Text, typer.Option(help="Of times without a zone.")] = None,
-    stamp: Annotated[
-        Text, typer.Option(help="open or close: which end of a bar its time is.")
-    ] = None,
-    bar: Annotated[Text, typer.Option(help="Length of a bar, such as 5min.")] = None,
-    columns: Annotated[
-        list[str] | None, typer.Option(help="Such as time=Date,close=Last or volume=zeros.")
-    ] = None,
+    calendar: Calendar = None,
+    hours: Hours = None,
+    timezone: Timezone = None,
+    stamp: Stamp = None,
+    bar: Bar = None,
+    columns: Columns = None,
     symbol: Annotated[
         Text, typer.Option(help="Symbol of all bars, whatever the files are called.")
     ] = None,
-    symbol_column: Annotated[Text, typer.Option(help="Column that names symbols.")] = None,
-    dayfirst: Annotated[
-        bool | None, typer.Option("--dayfirst/--monthfirst", help="Whether 05/01 is in January.")
-    ] = None,
-    time_format: Annotated[
-        Text, typer.Option(help="Such as '%d.%m.%Y %H:%M' or 'epoch ms'.")
-    ] = None,
-    separator: Annotated[Text, typer.Option(help="Between columns; tab is a tab.")] = None,
-    decimal: Annotated[Text, typer.Option(help="Mark before fractions: . or ,")] = None,
-    thousands: Annotated[Text, typer.Option(help="Mark between thousands.")] = None,
-    encoding: Annotated[Text, typer.Option(help="Such as utf-8 or cp1252.")] = None,
+    symbol_column: SymbolColumn = None,
+    dayfirst: DayFirst = None,
+    time_format: TimeFormat = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    thousands: Thousands = None,
+    encoding: Encoding = None,
     drop_bad_rows: Annotated[
         bool, typer.Option("--drop-bad-rows", help="Repair: drop rows that are no valid bars.")
     ] = False,
@@ -76,14 +85,11 @@ def import_(
 
     Their format is guessed, shown with the evidence, and confirmed by you or by options.
     """
-    given: dict[str, Any] = {
-        "calendar": calendar, "hours": hours, "timezone": timezone, "stamp": stamp, "bar": bar,
-        "symbol": symbol, "symbol_column": symbol_column, "dayfirst": dayfirst,
-        "time_format": time_format, "separator": "\t" if separator == "tab" else separator,
-        "decimal": decimal, "thousands": thousands, "encoding": encoding,
-        "columns": _columns(columns or []),
-    }  # fmt: skip
-    given = {name: value for name, value in given.items() if value not in (None, {})}
+    given = given_from(
+        calendar=calendar, hours=hours, timezone=timezone, stamp=stamp, bar=bar, columns=columns,
+        symbol=symbol, symbol_column=symbol_column, dayfirst=dayfirst, time_format=time_format,
+        separator=separator, decimal=decimal, thousands=thousands, encoding=encoding,
+    )  # fmt: skip
     from barstack.bars import Catalog  # noqa: PLC0415
     from barstack.bars.importing import Repairs, plan_import  # noqa: PLC0415
 
@@ -105,16 +111,6 @@ def import_(
         count = len(errors) + len(left_out)
         listed = "\n".join([*errors, *left_out])
         raise DataError(f"{count} not imported, {taken} imported.\n{listed}")
-
-
-def _columns(options: list[str]) -> dict[str, str]:
-    columns = {}
-    for part in (part for each in options for part in each.split(",")):
-        role, equals, name = part.partition("=")
-        if not equals:
-            raise ConfigError(f"Cannot use --columns {part}. Write time=Date,close=Last.")
-        columns[role.strip()] = name.strip()
-    return columns
 
 
 def _with_name(plan: Plan, *, alone: bool) -> Plan:
@@ -164,7 +160,7 @@ def _confirmed(plans: list[Plan], given: dict[str, Any], yes: bool) -> tuple[lis
         if plan.error:
             left_out.append(f"{plan.into}: {plan.error}")
         elif plan.guess.open:
-            options = [word for each in plan.guess.open for word in _option(each)]
+            options = [word for each in plan.guess.open for word in option_of(each)]
             by_itself = ["import", plan.path, "--into", plan.into, *options, "--yes"]
             words = _called_with(*options) if len(plans) == 1 else by_itself
             left_out.append(
@@ -199,34 +195,10 @@ def _answered(plan: Plan, given: dict[str, Any], *, alone: bool) -> Plan:
     while plan.guess.open:
         if not alone:
             stderr().print(f"{plan.path}:")
-        given = _prompted(given, {each.setting: each for each in plan.guess.open})
+        given = prompted(given, plan.guess.open)
         (plan,) = plan_import(plan.path, plan.into, given)
         _show([plan])
     return plan
-
-
-def _prompted(given: dict[str, Any], unanswered: dict[str, Any]) -> dict[str, Any]:
-    given = dict(given)
-    for setting, clue in unanswered.items():
-        choices = f" ({', '.join(clue.choices)})" if clue.choices else ""
-        answer = typer.prompt(f"{clue.because} {setting}{choices}", err=True).strip()
-        if setting == "dayfirst":
-            given[setting] = not answer.lstrip("-").lower().startswith("m")
-        elif setting.startswith("columns."):
-            role = setting.removeprefix("columns.")
-            given["columns"] = {**given.get("columns", {}), role: answer}
-        else:
-            given[setting] = answer
-    return given
-
-
-def _option(clue: Any) -> list[str]:
-    """The option with a blank to fill in, as an unsure guess must not be copied."""
-    if clue.setting == "dayfirst":
-        return ["--dayfirst/--monthfirst"]
-    if clue.setting.startswith("columns."):
-        return ["--columns", f"{clue.setting.removeprefix('columns.')}=COLUMN"]
-    return [clue.option, clue.setting.upper()]
 
 
 def _run(

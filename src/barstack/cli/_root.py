@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # drawing help takes rich a sixth of a second to import
     help="Learns ensembles from market bars and says honestly whether they predict anything.",
-    epilog="Start with: barstack demo. Then write a study and: barstack run study.yaml",
+    epilog="Start with: barstack demo. For your own bars: barstack init BARS",
 )
 
 

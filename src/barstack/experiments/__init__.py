@@ -6,6 +6,7 @@ from ._audit import Audited, audit, audited
 from ._compare_runs import compare_runs, named_runs
 from ._each_symbol import SymbolRuns, run_each_symbol
 from ._engine import Done, Engine
+from ._first_study import FirstStudy, first_study, open_settings
 from ._fits import TrainingData, fit_fold
 from ._presets import PRESETS, completed, preset_within
 from ._recombine import Recombination, Recombined, method_of, recombine
@@ -22,6 +23,7 @@ __all__ = [
     "DatedVerdict",
     "Done",
     "Engine",
+    "FirstStudy",
     "Judged",
     "Operation",
     "Place",
@@ -38,10 +40,12 @@ __all__ = [
     "audited",
     "compare_runs",
     "completed",
+    "first_study",
     "fit_fold",
     "judged_now",
     "method_of",
     "named_runs",
+    "open_settings",
     "preset_within",
     "recombine",
     "run_each_symbol",
