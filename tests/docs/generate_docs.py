@@ -21,6 +21,7 @@ import pytest
 from tests.docs import measured
 from tests.docs.doc_pages import ROOT
 
+import barstack as bs
 from barstack.cli._root import app
 
 _MARKED = re.compile(
@@ -145,6 +146,50 @@ def _checks() -> str:
     return _table(("name", "by default", "about"), listed)
 
 
+def _api_names() -> str:
+    """What `import barstack as bs` gives, each with a link into the reference."""
+    rows = []
+    for name in dir(bs):
+        if name == "__version__":
+            rows.append({"name": name, "about": "version of the installed package"})
+            continue
+        value = getattr(bs, name)
+        about = (value.__doc__ or "").partition("\n")[0]
+        rows.append({"name": name, "about": about, "in": _reference(name, value)})
+    return _table(("name", "about", "in"), [{"in": "", **row} for row in rows])
+
+
+def _reference(name: str, value: Any) -> str:
+    """A link to where the reference describes it."""
+    page = value.__module__.split(".")[1]
+    anchor = f"barstack.{page}.{value.__name__}"
+    if page in ("ensembles", "core") or value.__module__.startswith("barstack.bars.sources"):
+        anchor = f"{value.__module__}.{value.__name__}"
+    if page == "_api":
+        return f"[barstack](#barstack.{name})"
+    return f"[{page}]({page}.md#{anchor})"
+
+
+def _api_ensembles() -> str:
+    return _directives("barstack.ensembles.")
+
+
+def _api_providers() -> str:
+    return _directives("barstack.bars.sources.")
+
+
+def _directives(package: str) -> str:
+    """Directives to mkdocstrings for the public names of modules that a package does not list."""
+    values = [getattr(bs, name) for name in dir(bs) if name != "__version__"]
+    own = sorted(
+        f"{value.__module__}.{value.__name__}"
+        for value in values
+        if value.__module__.startswith(package)
+    )
+    options = "    options: {show_root_heading: true, show_root_toc_entry: true}"
+    return "\n\n".join(f"::: {path}\n{options}" for path in own)
+
+
 def _text(output: str) -> str:
     lines = "\n".join(line.rstrip() for line in output.strip().splitlines())
     return f"```text\n{lines}\n```"
@@ -160,6 +205,9 @@ def _table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
 
 
 MAKERS: dict[str, Callable[[], str]] = {
+    "api_ensembles": _api_ensembles,
+    "api_names": _api_names,
+    "api_providers": _api_providers,
     "checks": _checks,
     "features": _features,
     "held": measured.held,

@@ -95,7 +95,7 @@ def test_every_block_is_of_a_kind_that_is_tested(page: Path) -> None:
     """A fence in another form would be skipped in silence."""
     found = blocks(page)
     fences = re.findall(r"^ *(?:```|~~~)", page.read_text(), re.M)
-    assert len(fences) == 2 * len(found) > 0
+    assert len(fences) == 2 * len(found)
     unknown = [block for block in found if block.language not in LANGUAGES]
     assert unknown == []
 
@@ -122,7 +122,7 @@ def test_links_resolve(page: Path) -> None:
         path, _, anchor = target.partition("#")
         file = page.parent / path if path else page
         assert file.is_file(), f"{name(page)} links to {target}, which is not there."
-        if anchor:
+        if anchor and not anchor.startswith("barstack."):  # of the reference: made by the build
             assert anchor in _anchors(file), f"{name(page)}: {file.name} has no heading #{anchor}."
 
 
@@ -133,8 +133,9 @@ def test_source_files_named_exist(page: Path) -> None:
 
 
 def test_every_page_is_in_the_navigation() -> None:
-    listed = re.findall(r": ([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M)
-    assert sorted(listed) == sorted(page.name for page in (ROOT / "docs").glob("*.md"))
+    docs = ROOT / "docs"
+    listed = re.findall(r": ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M)
+    assert sorted(listed) == sorted(str(page.relative_to(docs)) for page in docs.rglob("*.md"))
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=name)
