@@ -25,7 +25,7 @@ _OF_BARS = (
 def run(
     study: Any,
     *,
-    horizons: Sequence[str | int | Horizon] | None = None,
+    horizons: str | int | Horizon | Sequence[str | int | Horizon] | None = None,
     preset: Literal["", "quick", "standard", "thorough"] = "",
     time_limit: float | None = None,
     symbol: str | None = None,
@@ -47,8 +47,8 @@ def run(
         mapping of such by symbol, a long table with a column of symbols, a pandas table with
         columns on two levels as yfinance gives them, or a provider.
     horizons
-        How far ahead to forecast, such as `["1h", "1d"]`. For bars only, as all that follow up to
-        `timezone`, but for `time_limit`: a study holds its own.
+        How far ahead to forecast, such as `["1h", "1d"]` or "1d". This, `preset`, `symbol`,
+        `calendar`, `stamp` and `timezone` are for bars only: a study says its own.
     preset
         "quick", "standard" or "thorough": which members and ensembles, and how many folds, by the
         number of bars. By default standard, where no `members` are given.

@@ -140,7 +140,18 @@ NIGHT_AND_DAY = HOURLY.iloc[:72].set_axis(pd.date_range("2026-01-05", periods=72
         (yahoo(TWO).drop(columns="Open", level=0), {}, r"0 of them hold open, high, low, close"),
         ({}, {}, r"mapping of frames is empty"),
         ({3: HOURLY}, {}, r"given for the symbol 3\. Name symbols as text"),
-        ({"A": HOURLY, "B": as_polars(DAILY.tz_localize("UTC"))}, {}, r"differ in their columns"),
+        ({"A": HOURLY, "B": HOURLY.assign(vwap=1.0)}, {}, r"differ in their columns"),
+        (
+            {"A": HOURLY, "B": HOURLY.tz_convert("UTC")},
+            {},
+            r"different clocks: America/New_York in that of A and UTC in that of B\. Convert all",
+        ),
+        ({"A": HOURLY, "B\x1b[2J": HOURLY}, {}, r"The symbol 'B.*' holds the character U\+001B"),
+        (HOURLY.assign(ticker="A\u202e"), {}, r"holds the character U\+202E"),
+        (HOURLY.assign(ticker=[" ", *["A"] * (len(HOURLY) - 1)]), {}, r"1 row\(s\) have no symbol"),
+        (HOURLY, {"symbol": "A\x00"}, r"holds the character U\+0000"),
+        (HOURLY.iloc[:1], {}, r'bar: There is one bar only\. Give bar= "5min" or "1h" or "1d"'),
+        (HOURLY, {"stamp": "opne"}, r"^frame\.stamp: Input should be 'open' or 'close'"),
         (HOURLY.iloc[:0], {}, r"The frame has no rows"),
         (HOURLY, {"symbol_column": "name"}, r"has no column 'name'"),
         (HOURLY, {"calender": "XNYS"}, r"Unknown key frame\.calender\. Did you mean 'calendar'"),
@@ -154,6 +165,56 @@ def test_what_is_not_known_is_asked_for(
     with pytest.raises(BarstackError, match=sentence):
         keep_frame(frame, runs=tmp_path, **given)
     assert not list(tmp_path.rglob("*.parquet"))
+
+
+HALVES = HOURLY.assign(kind=["A"] * 700 + ["B"] * (len(HOURLY) - 700))
+GLUED: dict[str, Any] = {
+    "column": HALVES,
+    "categories": HALVES.astype({"kind": "category"}),
+    "polars": as_polars(HOURLY).with_columns(kind=pl.Series(HALVES["kind"].to_list())),
+    "codes in digits": HALVES.assign(kind=HALVES["kind"].map({"A": "005930", "B": "660"})),
+    "in a mapping": {"SPY": HALVES},
+    "of one symbol": HALVES.assign(ticker="SPY"),
+    "unnamed index": HALVES.set_index("kind", append=True).swaplevel().rename_axis([None, "Date"]),
+    "index of numbers": HALVES.assign(kind=(HALVES["kind"] == "A").astype(int) + 7)
+    .set_index("kind", append=True)
+    .rename_axis(["Date", None]),
+    "index alone": HALVES.rename_axis("Date").reset_index().set_index("kind").rename_axis(None),
+}
+
+
+@pytest.mark.parametrize("form", GLUED)
+def test_instruments_that_nothing_tells_apart_are_not_glued(form: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="bars of several instruments would be read as one") as told:
+        keep_frame(GLUED[form], runs=tmp_path)
+    sentence = str(told.value)
+    column = sentence.split("in column '")[1].split("'", maxsplit=1)[0]
+    assert any(pair in sentence for pair in ("has A, B in", "has 005930, 660 in", "has 8, 7 in"))
+    if form not in ("in a mapping", "of one symbol"):
+        found = keep_frame(GLUED[form], runs=tmp_path, symbol_column=column)
+        assert len(found.load()) == 2
+
+
+def test_text_that_tells_nothing_apart_is_left_out(tmp_path: Path) -> None:
+    n_bars, index = len(HOURLY), HOURLY.index
+    assert isinstance(index, pd.DatetimeIndex)
+    frame = HOURLY.assign(
+        change=["0.5%", "-1.25%"] * (n_bars // 2) + ["0.1%"] * (n_bars % 2),
+        day=index.strftime("%Y-%m-%d"),
+        clock=index.strftime("%H:%M"),
+        note=pd.Series(["early close", "halted"], index=index[:2]),
+        venue="XNAS",
+    )
+    assert loaded(frame, tmp_path, symbol="AAPL") == loaded(HOURLY, tmp_path, symbol="AAPL")
+
+
+def test_messages_name_what_the_user_has(tmp_path: Path) -> None:
+    wrong = HOURLY.rename(columns={"close": "last trade"})
+    frames: list[Any] = [wrong, {"A": wrong, "B": wrong}, wrong.iloc[:0]]
+    for frame in frames:
+        with pytest.raises(BarstackError) as told:
+            keep_frame(frame, runs=tmp_path)
+        assert not any(word in str(told.value) for word in ("of the row", "table", "reading"))
 
 
 def test_all_open_settings_are_asked_for_at_once(tmp_path: Path) -> None:
@@ -199,6 +260,22 @@ def test_kept_bars_that_were_altered_or_removed_are_refused(tmp_path: Path) -> N
     file.unlink()
     with pytest.raises(DataError, match=r"was kept in .*and is no longer there"):
         provider.load()
+
+
+@pytest.mark.parametrize("damage", ["cut off", "altered", "emptied"])
+def test_handing_the_frame_in_again_mends_what_is_kept(damage: str, tmp_path: Path) -> None:
+    provider = keep_frame(HOURLY, runs=tmp_path)
+    (file,) = tmp_path.rglob("*.parquet")
+    whole = file.read_bytes()
+    if damage == "altered":
+        pl.read_parquet(file).with_columns(pl.col("volume") + 1.0).write_parquet(file)
+    else:
+        file.write_bytes(whole[: len(whole) // 2] if damage == "cut off" else b"")
+    with pytest.raises(DataError, match="Hand the frame in again"):
+        provider.load()
+    again = keep_frame(HOURLY, runs=tmp_path)
+    assert again == provider
+    assert panel_fingerprint(again.load()) == panel_fingerprint(provider.load())
 
 
 def test_runs_that_were_moved(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,83 @@ def test_new_frames_are_forecast_as_bars_are(framed: bs.Run) -> None:
     assert len(expected) == 21
     with pytest.raises(ConfigError, match="Rename the column that holds close to 'close'"):
         framed.predict(table_of(longer).rename({"close": "adjusted close"}))
+
+
+def test_further_frames_are_read_as_the_first(runs: Path) -> None:
+    """Other columns of prices, a format of times, a column of symbols: as the study's own had."""
+    odd = {"open": "o2", "high": "h2", "low": "l2", "close": "c2"}
+
+    def foreign(n_bars: int) -> pl.DataFrame:
+        table = table_of(walk(n_bars))
+        day_first = table["timestamp"].dt.strftime("%d/%m/%Y %H:%M")
+        twice = [(pl.col(name) * 2.0).alias(other) for name, other in odd.items()]
+        return table.with_columns(*twice).with_columns(timestamp=day_first, paper=pl.lit("WALK"))
+
+    own = {name: value for name, value in CLOCK.items() if name != "symbol"}
+    reading: dict[str, Any] = {"columns": odd, "timezone": "UTC", "symbol_column": "paper"}
+    run = bs.run(foreign(400), runs=runs, time_format="%d/%m/%Y %H:%M", **reading, **own, **STUDY)
+    doubled = table_of(walk(420)).with_columns(pl.col(*odd) * 2.0)
+    expected = bs.load(run.folder).predict(doubled)
+    pd.testing.assert_frame_equal(run.predict(foreign(420)), expected)
+    again = bs.run(run.folder / "study.yaml", runs=runs)
+    pd.testing.assert_frame_equal(again.predict(foreign(420)), expected)
+    with pytest.raises(ConfigError, match="no column 'o2', from which the study read its open"):
+        run.predict(table_of(walk(420)))
+
+
+def test_how_a_frame_was_laid_out_is_no_part_of_its_identity(runs: Path) -> None:
+    titled = keep_frame(TABLE.rename(str.title), runs=runs, **CLOCK)
+    plain = keep_frame(TABLE, runs=runs, **CLOCK)
+    assert titled.layout != plain.layout
+    assert titled.id == plain.id
+
+
+def test_frames_of_a_resampled_study_are_resampled(runs: Path) -> None:
+    run = bs.run(TABLE, runs=runs, resample="1h", **CLOCK, **STUDY)
+    longer = table_of(walk(420))
+    hourly, half_hourly, four_hourly = (
+        keep_frame(longer, runs=runs, resample=length, **CLOCK).load()
+        for length in ("1h", None, "4h")
+    )
+    expected = bs.load(run.folder).predict(hourly)
+    assert {closed.minute for closed in expected["decided_at"]} == {0}
+    pd.testing.assert_frame_equal(run.predict(longer), expected)
+    pd.testing.assert_frame_equal(run.predict(half_hourly), expected)
+    with pytest.raises(ConfigError, match="are 4h long; the artifact was trained on 1h"):
+        run.predict(four_hourly)
+
+
+def test_a_symbol_beside_a_frame(framed: bs.Run) -> None:
+    new = table_of(walk(420))
+    named = new.with_columns(ticker=pl.lit("SPY"))
+    for frame in (named, {"SPY": new}):
+        with pytest.raises(ConfigError, match="names its symbols itself: SPY"):
+            framed.predict(frame, symbol="WALK")
+    with pytest.raises(ConfigError, match=r"bars of WALK, and not of SPY\. Leave"):
+        framed.predict(walk(420), symbol="SPY")
+    calls: list[Callable[[], Any]] = [
+        lambda: framed.predict(named),
+        lambda: framed.predict(named, symbol="SPY"),
+        lambda: framed.predict(new, symbol="SPY"),
+    ]
+    for call in calls:
+        with pytest.warns(UserWarning, match="SPY: not among the symbols it was trained") as caught:
+            found = call()
+        assert {*found["symbol"]} == {"SPY"}
+        assert {Path(each.filename).name for each in caught} == {Path(__file__).name}
+    halves = new.with_columns(kind=pl.Series(["A", "B"] * 210))
+    with pytest.raises(DataError, match=r"has A, B in column 'kind'.* a mapping of frames"):
+        framed.predict(halves)
+
+
+def test_one_horizon_without_a_list(runs: Path) -> None:
+    one = bs.Study(bars="sample", horizons="1d", preset="quick")
+    assert one == bs.Study(bars="sample", horizons=["1d"], preset="quick")
+    assert one == bs.Study(
+        bars="sample", label={"label": "return", "horizons": "1d"}, preset="quick"
+    )
+    with pytest.raises(ConfigError, match="daily"):
+        bs.run(TABLE, runs=runs, horizons="daily", **CLOCK)
 
 
 def test_a_frame_that_names_no_symbol_of_a_run_of_several(two_symbols: bs.Run) -> None:

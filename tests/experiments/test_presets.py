@@ -142,8 +142,9 @@ def test_what_a_time_limit_refuses() -> None:
         preset_within(Study(**OPEN, members=["ridge"]), panel(500), 60)
     with pytest.raises(ConfigError, match="and there is preset quick"):
         preset_within(Study(**OPEN, preset="quick"), panel(500), 60)
-    for limit in (0, float("nan")):
-        with pytest.raises(ConfigError, match="Give seconds, more than 0"):
+    limits: list[Any] = [0, float("nan"), "60", True, [60]]
+    for limit in limits:
+        with pytest.raises(ConfigError, match="Give seconds, a number above 0"):
             preset_within(Study(**OPEN), panel(500), limit)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ import numpy as np
 from barstack.core.arrays import Bools, Ints
 from barstack.core.errors import DataError
 from barstack.core.times import DAY_US, format_duration, iso
+from barstack.core.warn import warn
 
 from ._bars import COLUMNS, PRICES, Columns
 from ._clocks import clock_of, ends_of, newest_is_off
@@ -189,8 +189,7 @@ def refuse_forming(
             f"{where}: the newest bar of {symbol}, from {iso(start_us)} to {iso(end_us)}, is still "
             f"forming: it is {now}. Remove it, or wait for its end."
         )
-    warnings.warn(
+    warn(
         f"{where}: bars of {symbol} go on to {iso(end_us)}, which lies ahead: it is {now}. Look at "
-        "their years and their timezone.",
-        stacklevel=4,
+        "their years and their timezone."
     )

@@ -8,6 +8,7 @@ in an error, they are written out.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 _ALLOWED = "\n\t"
 # Format characters that reorder or hide text: bidirectional controls and zero-width marks. Joiners
@@ -46,6 +47,16 @@ def printable(text: str) -> str:
         else character
         for character in text
     )
+
+
+def listed(items: Sequence[object], most: int) -> str:
+    """The first `most` items, and how many more there are.
+
+    >>> listed(["SPY", "QQQ", "IWM"], 2), listed(["SPY", "QQQ"], 2)
+    ('SPY, QQQ and 1 more', 'SPY, QQQ')
+    """
+    shown = ", ".join(map(str, items[:most]))
+    return f"{shown} and {len(items) - most:,} more" if len(items) > most else shown
 
 
 def _forbidden(character: str) -> bool:

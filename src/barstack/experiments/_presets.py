@@ -110,8 +110,9 @@ def preset_within(study: Study, panel: Panel, time_limit: float) -> tuple[Study,
     if study.members or study.preset:
         named = f"preset {study.preset}" if study.preset else ", ".join(study.members)
         raise ConfigError(f"time_limit chooses a preset, and there is {named}. Leave one out.")
-    if not time_limit > 0:
-        raise ConfigError(f"time_limit is {time_limit!r}. Give seconds, more than 0.")
+    number = isinstance(time_limit, int | float) and not isinstance(time_limit, bool)
+    if not number or not time_limit > 0:
+        raise ConfigError(f"time_limit is {time_limit!r:.80}. Give seconds, a number above 0.")
     expected = {name: seconds_of(name, study.label.task, panel) for name in PRESETS}
     within = [name for name, seconds in expected.items() if seconds <= time_limit]
     chosen = within[-1] if within else "quick"

@@ -126,27 +126,30 @@ class Run:
 
         bars    a frame in any form that `bs.run` takes, read as the study read its own; or `Bars`,
                 or several of them by symbol
-        symbol  of a frame that names none; by default the only one of the study
+        symbol  of a frame that names none, by default the only one of the study; `ConfigError`
+                where the frame names others
         series  as in `Predictor.predict`, which says what comes back and what is raised
         """
         predictor = Predictor(self.artifact)
         if not _are_bars(bars):
-            bars = self._tables(bars, symbol)
-            symbol = None
+            bars, symbol = self._tables(bars, symbol), None
         return predictor.predict(bars, symbol=symbol, series=series)
 
     def _tables(self, frame: Any, symbol: str | None) -> dict[str, Any]:
         """A frame's tables by symbol, with the columns named as barstack names them."""
         known = self.artifact.bars.symbols
-        tables = frame_tables(frame)
-        if set(tables) == {UNNAMED}:
-            if symbol is None and len(known) != 1:
+        layout = self.study.bars.layout_of(self.folder)
+        own = layout.symbol_column
+        has_own = own is not None and own in [*getattr(frame, "columns", ()), *_levels(frame)]
+        tables = frame_tables(frame, symbol=symbol, symbol_column=own if has_own else None)
+        if symbol is None and set(tables) == {UNNAMED} and UNNAMED not in known:
+            if len(known) != 1:
                 raise ConfigError(
                     f"The frame names no symbol, and this run is of {', '.join(known)}. Give "
                     "symbol=..., or a mapping of frames by symbol."
                 )
-            tables = {symbol or known[0]: tables[UNNAMED]}
-        return {name: standard_table(each, name) for name, each in tables.items()}
+            tables = {known[0]: tables[UNNAMED]}
+        return {name: standard_table(each, name, layout) for name, each in tables.items()}
 
     def fits(self) -> dict[str, list[dict[str, Any]]]:
         """Facts on each fit of each member: of every fold, and of the final fit last."""
@@ -235,6 +238,11 @@ class Run:
                 for each in self.steps
             ],
         }
+
+
+def _levels(frame: Any) -> list[Any]:
+    """Names in the index of a pandas table."""
+    return list(getattr(getattr(frame, "index", None), "names", ()))
 
 
 def _are_bars(value: Any) -> bool:

@@ -53,9 +53,9 @@ def feature_set(
 
 def _with_horizons(schema: dict[str, Any]) -> None:
     """Horizons may stand beside the label in place of within it."""
+    one = [{"type": "string"}, {"type": "integer"}]
     schema["properties"]["horizons"] = {
-        "type": "array",
-        "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
+        "anyOf": [*one, {"type": "array", "items": {"anyOf": one}}],
         "description": "those of the label; without one, of returns",
     }
     schema["required"].remove("label")
@@ -115,7 +115,7 @@ class Study(Spec):
             *,
             bars: Provider | Named,
             label: Label | Named = "return",
-            horizons: Sequence[str | int | Horizon] = (),
+            horizons: str | int | Horizon | Sequence[str | int | Horizon] = (),
             title: str = "",
             features: str | FeatureSet | Sequence[str | Feature | Mapping[str, Any]] = "fast25",
             series: Mapping[str, SeriesFile | Mapping[str, Any]] = ...,

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from barstack.bars import BarFormat, Bars, Panel
+from barstack.bars import BarFormat, Bars, Panel, resample
 from barstack.core.arrays import Floats
 from barstack.core.errors import ConfigError, DataError, did_you_mean
 from barstack.core.times import format_duration, iso
+from barstack.core.warn import warn
 
 from ._artifact import TrainedEnsemble
 
@@ -90,14 +90,28 @@ def table_of(frame: Any, symbol: str, bar_format: BarFormat) -> Bars:
     return bar_format.read(frame, symbol, length_us=length_us, where=f"bars of {symbol}")
 
 
+def resampled(bars: Bars, bar_format: BarFormat) -> Bars:
+    """The bars at the training's length, made of shorter ones where the study made its own so."""
+    if not bar_format.resample or bars.length_us == bar_format.length_us:
+        return bars
+    assert bar_format.length_us is not None  # bars were read to train it
+    if bars.length_us > bar_format.length_us:
+        return bars  # which `check_length` refuses
+    higher = resample(bars, bar_format.length_us)[bars.symbol]
+    if not len(higher):
+        raise DataError(
+            f"{bars!r} is too short for one whole bar of {bar_format.resample}. Give more bars."
+        )
+    return higher
+
+
 def warn_of_strangers(symbols: Iterable[str], trained: Sequence[str]) -> None:
     """Say which symbols an artifact was not trained on."""
     strangers = [symbol for symbol in symbols if symbol not in trained]
     if strangers:
-        warnings.warn(
+        warn(
             f"{', '.join(strangers)}: not among the symbols it was trained on "
-            f"({', '.join(trained)}). How good its forecasts are there was not measured.",
-            stacklevel=3,
+            f"({', '.join(trained)}). How good its forecasts are there was not measured."
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,9 @@ from barstack.bars import Bars, Panel, as_panel
 from barstack.core.arrays import Array, Floats, Ints
 from barstack.core.errors import ConfigError, DataError, LeakError
 from barstack.core.forecast import REGIMES, Forecast
+from barstack.core.text import listed
 from barstack.core.times import iso
+from barstack.core.warn import warn
 from barstack.ensembles import RegimeView
 from barstack.features import FeatureTable, check_known, read_series
 
@@ -23,6 +24,7 @@ from ._inputs import (
     check_as_study,
     check_length,
     feature_rows,
+    resampled,
     table_of,
     warn_of_strangers,
 )
@@ -73,7 +75,8 @@ class Predictor:
         """Forward forecasts of the ensemble and of every member, by name.
 
         bars    `Bars`, or a pandas or polars table of one symbol, or several of either by symbol
-        symbol  of a table; by default the only one the artifact was trained on
+        symbol  of a table; by default the only one the artifact was trained on. `ConfigError`
+                where `bars` name others
         series  a table for each series that the artifact was trained with, by name, read as its
                 study read it
 
@@ -84,6 +87,11 @@ class Predictor:
         """
         features = self.trained.features
         panel, known = self._panel(bars, symbol), read_series(features.series, series)
+        if symbol is not None and set(panel) != {symbol}:
+            raise ConfigError(
+                f"These are bars of {listed(list(panel), 5)}, and not of {symbol}. Leave "
+                f"symbol={symbol!r} out, or give the bars of that symbol."
+            )
         self._check_company(panel)
         warn_of_strangers(panel, self.trained.bars.symbols)
         check_known(features.series, known, panel)
@@ -138,10 +146,9 @@ class Predictor:
         found = self.forecasts(bars, symbol=symbol, series=series)
         decided_at = next(iter(found.values())).decisions.decided_at
         if (decided_at == self.trained.trained_through).all():
-            warnings.warn(
+            warn(
                 f"These bars end at {iso(decided_at.max())}, through which the artifact was "
-                "trained: only the newest is forecast. Give newer bars to forecast more.",
-                stacklevel=2,
+                "trained: only the newest is forecast. Give newer bars to forecast more."
             )
         frame = _frame(found)
         frame.attrs["verdict"] = self.verdict
@@ -161,7 +168,7 @@ class Predictor:
             if len(own):
                 before = int(own[0]) + 1
                 if lack := self.trained.lacks_history(symbol, bars.opened_at[0], before):
-                    warnings.warn(lack, stacklevel=4)
+                    warn(lack)
 
     def detect_regime(self, bars: Any, *, symbol: str | None = None) -> tuple[str, float]:
         """The likeliest regime at the newest of these bars, and its probability."""
@@ -301,6 +308,7 @@ class Predictor:
         else:
             name = symbol or self._only_symbol()
             panel = {name: table_of(bars, name, bar_format)}
+        panel = {name: resampled(each, bar_format) for name, each in panel.items()}
         check_length(panel, bar_format.length_us)
         return panel
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +25,7 @@ from barstack.core.times import (
     iso,
     parse_duration,
 )
+from barstack.core.warn import warn
 
 from ._inputs import check_as_study, check_length, one_bar, outside
 from ._one_row import LiveEnsemble, OneRowEnsemble, OnlineEnsembles
@@ -155,7 +155,7 @@ class Latest:
         if not self._warned and self._began_at is not None:
             self._warned = True
             if lack := self._trained.lacks_history(self._symbol, self._began_at, self._seen):
-                warnings.warn(lack, stacklevel=3)
+                warn(lack)
         values = next(iter(found.values()))
         decisions = Decisions((self._symbol,), np.zeros(1, np.int32), self._last)
         seen = max(self._through, self._online.layers.trained_through)

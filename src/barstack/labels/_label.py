@@ -164,14 +164,19 @@ class Label(Spec):
                 f'{type(self).__name__}(["1h", "1d"]).'
             )
         for given in horizons:
-            one = isinstance(given, str | int | Horizon)
-            settings["horizons"] = (given,) if one else given
+            settings["horizons"] = given
         super().__init__(**settings)
 
     @field_validator("max_gap")
     @classmethod
     def _gap(cls, text: str | None) -> str | None:
         return None if text is None else canonical_duration(text)
+
+    @field_validator("horizons", mode="before")
+    @classmethod
+    def _one(cls, given: Any) -> Any:
+        """A single horizon may stand without a list."""
+        return (given,) if isinstance(given, str | int | Horizon) else given
 
     @field_validator("horizons")
     @classmethod

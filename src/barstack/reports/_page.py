@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from barstack.core.horizon import Horizon
+from barstack.core.text import listed
 
 from . import _charts, _combining_charts, _member_charts, _quantile_charts
 from ._html import page
@@ -105,9 +106,7 @@ def render(
 
 def _judged(evaluation: Evaluation, verdict: Verdict) -> str:
     """Which decisions the verdict rests on."""
-    symbols = evaluation.symbols
-    more = len(symbols) - _SYMBOLS_SHOWN
-    named = ", ".join(symbols[:_SYMBOLS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    named = listed(evaluation.symbols, _SYMBOLS_SHOWN)
     return (
         f"{judged_decisions(evaluation, verdict):,} decisions "
         f"{Horizon.parse(verdict.horizon).in_words} ahead on {named}, "

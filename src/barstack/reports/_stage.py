@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from barstack.core.horizon import Horizon
+from barstack.core.text import listed
 from barstack.core.times import format_duration, iso
 from barstack.experiments import Run, view
 
@@ -30,14 +31,13 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     study, panel, found = run.study, run.bars, run.evaluation
     ahead = Horizon.parse(run.verdict.horizon).in_words
     symbols = list(panel)
-    shown = ", ".join(symbols[:6]) + (f" and {len(symbols) - 6} more" if len(symbols) > 6 else "")
     n_bars = sum(len(bars) for bars in panel.values())
     length = format_duration(next(iter(panel.values())).length_us)
     first = min(bars.opened_at[0] for bars in panel.values())
     last = max(bars.closed_at[-1] for bars in panel.values())
     own = study.features if isinstance(study.features, str) else "listed by hand"
     return [
-        ("symbols", shown),
+        ("symbols", listed(symbols, 6)),
         ("bars", f"{n_bars:,} of {length}"),
         ("from, to", f"{iso(first)[:10]}, {iso(last)[:10]}"),
         (

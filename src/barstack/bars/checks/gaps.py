@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from barstack.core.arrays import Bools, Floats, Ints
+from barstack.core.text import listed
 from barstack.core.times import DAY_US, format_duration, iso
 
 from .._sessions import ALWAYS
@@ -151,8 +152,7 @@ def _bars(count: int) -> str:
 
 
 def _dates(days: Ints) -> str:
-    shown = ", ".join(str(np.datetime64(int(day), "D")) for day in days[:_NAMED])
-    return shown + (f" and {len(days) - _NAMED:,} more" if len(days) > _NAMED else "")
+    return listed(list(days.astype("datetime64[D]")), _NAMED)
 
 
 @check("warn", "times of day inside the sessions that the source hardly ever covers")
@@ -162,11 +162,11 @@ def missing_hours(subject: Subject) -> Defect | None:
     if not gaps.never.any():
         return None
     at = gaps.at[gaps.never]
-    listed = _times_of_day(subject)
+    shown = _times_of_day(subject)
     return Defect(
         count=len(at),
-        values=listed,
-        what=f"Hardly any day has a bar at {listed}; {len(at):,} bars by the calendar.",
+        values=shown,
+        what=f"Hardly any day has a bar at {shown}; {len(at):,} bars by the calendar.",
         advice="A daily break is no fault; if the market trades then, the source leaves hours out.",
         at=at,
     )
@@ -184,8 +184,7 @@ def _times_of_day(subject: Subject) -> str:
         f"{subject.clock(part[0])}-{subject.clock(part[-1] + length_us)}"
         for part in np.split(at, edges)
     ]
-    rest = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
-    return ", ".join(shown[:3]) + f"{rest} {subject.zone.key}"
+    return f"{listed(shown, 3)} {subject.zone.key}"
 
 
 @check("warn", "single bars missing inside sessions")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from barstack.core.arrays import Floats
+from barstack.core.text import listed
 from barstack.core.times import iso
 
 from ._finding import Defect
@@ -50,18 +51,17 @@ def unadjusted_split(subject: Subject) -> Defect | None:
     before = subject.bars.records["close"][first.row - 1]
     after = subject.bars.records[first.price][first.row]
     name = _name(first.ratio)
-    listed = ", ".join(f"{_name(each.ratio)} on {_day(subject, each.row)}" for each in found[:3])
-    listed += f" and {len(found) - 3} more" if len(found) > 3 else ""
+    shown = listed([f"{_name(each.ratio)} on {_day(subject, each.row)}" for each in found], 3)
     verb = "divide" if first.ratio > 1 else "multiply"
     other = "multiply" if first.ratio > 1 else "divide"
     by = f"{max(first.ratio, 1 / first.ratio):g}"
     at = iso(subject.opened_at[first.row])
     return Defect(
         count=len(found),
-        values=f"{before:g} to {after:g}: {listed}",
+        values=f"{before:g} to {after:g}: {shown}",
         what=(
             f"The price goes from {before:g} to {after:g} at {at}, a ratio of "
-            f"{first.seen:.4g}, and stays: an unadjusted split ({listed})."
+            f"{first.seen:.4g}, and stays: an unadjusted split ({shown})."
         ),
         advice=f"For {name}: {verb} all prices before it by {by} and {other} volume by {by}.",
         at=subject.opened_at[[each.row for each in found]],

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from barstack.core.arrays import Bools, Floats, Ints
+from barstack.core.text import listed
 from barstack.core.times import iso
 
 from ._finding import Defect
@@ -80,13 +81,12 @@ def volume_break(subject: Subject) -> Defect | None:
     for at in breaks:
         before, after = (_short(math.exp(median)) for median in _around(level, at, _WINDOW))
         steps.append(f"{before} to {after} on {np.datetime64(int(day[at]), 'D')}")
-    more = f" and {len(steps) - 3} more" if len(steps) > 3 else ""
-    listed = ", ".join(steps[:3]) + more
+    shown = listed(steps, 3)
     first_rows = subject.starts[np.isin(subject.session[subject.starts], day[breaks])]
     return Defect(
         count=len(breaks),
-        values=listed,
-        what=f"The median volume of a bar changes for good: {listed}.",
+        values=shown,
+        what=f"The median volume of a bar changes for good: {shown}.",
         advice=(
             "Look for a change of feed or venue, or a split that the volume was not adjusted for; "
             "use volume relative to its recent mean, or start after the break."

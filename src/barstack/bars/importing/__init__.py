@@ -3,16 +3,18 @@
 from ._files import batches, find_files
 from ._guess import Guess, guess, sentence
 from ._guess_columns import guess_prices, guess_symbol_column, guess_volume
+from ._guess_times import guess_time, how_written
 from ._import import LOG, Import, ImportOutcome, run_import
-from ._layout import Clue, Layout, Reading
+from ._layout import ZEROS, Clue, Layout, Reading
 from ._markets import MARKETS, fit_hours
 from ._plan import Plan, plan_import, preview
 from ._repairs import Repairs
-from ._tables import named_table, together
+from ._tables import joined, named_table, together
 
 __all__ = [
     "LOG",
     "MARKETS",
+    "ZEROS",
     "Clue",
     "Guess",
     "Import",
@@ -27,7 +29,10 @@ __all__ = [
     "guess",
     "guess_prices",
     "guess_symbol_column",
+    "guess_time",
     "guess_volume",
+    "how_written",
+    "joined",
     "named_table",
     "plan_import",
     "preview",

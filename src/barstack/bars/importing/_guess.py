@@ -88,7 +88,7 @@ def sentence(unanswered: Sequence[Clue]) -> str:
     return " ".join(parts)
 
 
-def guess(source: Any, given: Given | None = None) -> Guess:
+def guess(source: Any, given: Given | None = None, *, where: str = "the table") -> Guess:
     """Guess how a table, a file, or several files of one kind are to be read.
 
     Parameters
@@ -98,6 +98,8 @@ def guess(source: Any, given: Given | None = None) -> Guess:
     given
         Settings that need not be guessed, by the names of `Reading`'s fields; `columns` maps time,
         open and so on to the table's own names, `dayfirst` distinguishes 05/01 from 01/05.
+    where
+        What messages call a table; a file is called by its name.
 
     Raises
     ------
@@ -120,7 +122,7 @@ def guess(source: Any, given: Given | None = None) -> Guess:
         source = [Path(source)]
     if isinstance(source, (list, tuple)) and source and isinstance(source[0], (str, Path)):
         return _guess_files([Path(file) for file in source], given)
-    return _guess_tables([as_polars(source, "table")], Layout(), [], given, "table", own=False)
+    return _guess_tables([as_polars(source, where)], Layout(), [], given, where, own=False)
 
 
 def _guess_files(files: list[Path], given: dict[str, Any]) -> Guess:

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from barstack.core.errors import ConfigError, DataError, did_you_mean
+from barstack.core.text import forbidden_character, listed, printable
 
 from .._bars import PRICES
-from .._columns import as_polars
+from .._columns import TIME_NAMES, as_polars
 from ..importing import (
+    ZEROS,
     Layout,
     guess_prices,
     guess_symbol_column,
+    guess_time,
     guess_volume,
+    how_written,
+    joined,
     named_table,
 )
 
 UNNAMED = "unnamed"  # the symbol of a frame that names none; trials on all such frames add up
+_SHOWN = 5  # symbols in a message
+_NUMBER_LIKE = r"^[+-]?[\d.,: ]*\d[\d.,: ]*[%KMBTkmbt]?$"
+
+
+class Parts(NamedTuple):
+    """A frame by symbol.
+
+    tables         a table for each symbol, in the order of their names
+    symbol_column  the column that names the symbols, where one does
+    """
+
+    tables: dict[str, pl.DataFrame]
+    symbol_column: str | None = None
 
 
 def frame_tables(
@@ -42,7 +60,7 @@ def frame_tables(
     Raises
     ------
     DataError
-        For what is no such table.
+        For what is no such table, and for symbols that are no names.
     ConfigError
         For a `symbol` beside those that the frame names itself.
 
@@ -50,38 +68,148 @@ def frame_tables(
     >>> {name: len(each) for name, each in frame_tables(table).items()}
     {'A': 1, 'B': 1}
     """
+    return frame_parts(frame, symbol=symbol, symbol_column=symbol_column).tables
+
+
+def frame_parts(
+    frame: Any, *, symbol: str | None = None, symbol_column: str | None = None
+) -> Parts:
+    """As `frame_tables`, and which column names the symbols."""
+    own: str | None = None
     if isinstance(frame, Mapping) and not hasattr(frame, "columns"):
         found = _of_mapping(frame)
     elif getattr(getattr(frame, "columns", None), "nlevels", 1) > 1:
         found = _of_two_levels(frame)
     else:
-        found = _of_one(frame, symbol, symbol_column)
+        found, own = _of_one(frame, symbol, symbol_column)
+    for name in found:
+        _check_name(name)
     if symbol is not None and set(found) != {symbol}:
         raise ConfigError(
-            f"The frame names its symbols itself: {_listed(found)}. Leave symbol={symbol!r} out, "
-            "or give the part of that symbol alone."
+            f"The frame names its symbols itself: {listed(list(found), _SHOWN)}. Leave "
+            f"symbol={symbol!r} out, or give the part of that symbol alone."
         )
-    return {name: found[name] for name in sorted(found)}
+    return Parts({name: found[name] for name in sorted(found)}, own)
 
 
-def standard_table(table: pl.DataFrame, symbol: str) -> pl.DataFrame:
+def _check_name(symbol: Any) -> None:
+    """`DataError` for what no page or terminal can show as a symbol."""
+    if not isinstance(symbol, str) or not symbol.strip():
+        raise DataError(f"A frame is given for the symbol {symbol!r}. Name symbols as text.")
+    if (found := forbidden_character(symbol, allowed="")) is not None:
+        raise DataError(
+            f"The symbol {printable(symbol)!r:.80} holds the character {found}. Leave it out."
+        )
+
+
+def check_one_symbol(
+    table: pl.DataFrame, read: Iterable[str], symbol: str, way_out: str = ""
+) -> None:
+    """`DataError` where a column that is not read may tell several instruments apart.
+
+    Their bars would be read as one series. A column of text counts where it has a word in most
+    rows, and words repeat; numbers and times written as text do not.
+
+    read     the columns that are read
+    way_out  what to do, beside leaving the column out
+    """
+    for name in table.columns:
+        kind = table.schema[name]
+        if name in set(read) or not isinstance(kind, pl.String | pl.Categorical | pl.Enum):
+            continue
+        words = table[name].cast(pl.String).str.strip_chars().drop_nulls()
+        values = words.unique(maintain_order=True)
+        if not 2 <= len(values) <= max(2, len(table) // 2) or 2 * len(words) < len(table):
+            continue
+        digits = values.str.contains(r"^\d+$").all()
+        if how_written(words) or (values.str.contains(_NUMBER_LIKE).all() and not digits):
+            continue
+        way_out = way_out or f"give symbol_column={name!r}"
+        raise DataError(
+            f"The frame of {symbol} has {listed(list(map(printable, values)), _SHOWN)} in column "
+            f"{name!r}, which is not read: bars of several instruments would be read as one "
+            f"series. If it names symbols, {way_out}; if not, leave the column out."
+        )
+
+
+def standard_table(table: pl.DataFrame, symbol: str, layout: Layout) -> pl.DataFrame:
     """The table with its columns named timestamp, open, high, low, close and volume.
 
-    They are found by their names as `guess` finds them; `ConfigError` where a name is not sure.
-    Times stay as they are written.
+    layout  how the study's own frame was read: its columns are taken where the table has them.
+            Where it has not, a column is taken only if both names are plain ones, such as close
+            and Close; for any other, `ConfigError`.
+
+    Times stay as they are written, or are read as the study's were.
     """
-    columns: dict[str, str] = {}
-    prices = list(guess_prices(table, {}))
-    taken = {str(each.value) for each in prices if each.value}
-    for clue in (*prices, guess_volume(table, {}, taken, ".", "")):
+    where = f"the frame of {symbol}"
+    columns = {role: own for role, own in layout.columns.items() if _is_there(table, own)}
+    for role in layout.columns.keys() & {"date", "time"} - columns.keys():
+        own = layout.columns[role]
+        if "date" in layout.columns or not _is_plain("time", own):
+            raise _not_there(role, own, symbol)
+    for clue in guess_time(table, {"columns": columns}, where):
         role = clue.setting.removeprefix("columns.")
-        if clue.open:
-            raise ConfigError(
-                f"The frame of {symbol}: {clue.because} Rename the column that holds {role} to "
-                f"{role!r}."
-            )
+        if role in ("date", "time") and role not in columns and not clue.open:
+            columns[role] = str(clue.value)
+    if "time" not in columns:
+        raise _not_there("time", layout.columns.get("time", "timestamp"), symbol)
+    prices = list(guess_prices(table, columns))
+    taken = {*columns.values(), *(str(each.value) for each in prices if each.value)}
+    volume = guess_volume(table, columns, taken, layout.decimal, layout.thousands)
+    for clue in (*prices, volume):
+        role = clue.setting.removeprefix("columns.")
+        own = layout.columns.get(role, role)
+        if role not in columns and not (_is_plain(role, own) and clue.certainty == "sure"):
+            raise _not_there(role, own, symbol)
         columns[role] = str(clue.value)
-    return named_table(table, Layout(columns=columns), f"the frame of {symbol}")
+    check_one_symbol(table, columns.values(), symbol, "give a mapping of frames by symbol")
+    read = Layout(
+        columns=columns,
+        time_format=_time_format(table, columns, layout, where),
+        decimal=layout.decimal,
+        thousands=layout.thousands,
+    )
+    return named_table(table, read, where)
+
+
+def _is_there(table: pl.DataFrame, own: str) -> bool:
+    return own in table.columns or own == ZEROS
+
+
+def _is_plain(role: str, own: str) -> bool:
+    """Whether a name says for sure what the column holds."""
+    alone = pl.DataFrame(schema={own: pl.Float64})
+    if role == "time":
+        return own.lower() in TIME_NAMES
+    if role == "volume":
+        return guess_volume(alone, {}, set(), ".", "").certainty == "sure"
+    clues = {each.setting: each for each in guess_prices(alone, {})}
+    return clues[f"columns.{role}"].certainty == "sure"
+
+
+def _not_there(role: str, own: str, symbol: str) -> ConfigError:
+    return ConfigError(
+        f"The frame of {symbol} has no column {own!r}, from which the study read its {role}. "
+        f"Rename the column that holds {role} to {own!r}."
+    )
+
+
+def _time_format(
+    table: pl.DataFrame, columns: Mapping[str, str], layout: Layout, where: str
+) -> str | None:
+    """How times are written: as in the study's own frame where they can be read so."""
+    column = table[columns["time"]]
+    if "date" in columns:
+        column = joined(table[columns["date"]], column)
+    written = how_written(column)
+    if written is None or layout.time_format in written.forms:
+        return layout.time_format
+    if len(written.forms) > 1:
+        raise ConfigError(
+            f"{where[:1].upper()}{where[1:]}: times such as {column[0]!r} in {column.name!r} may "
+            f"be written {' or '.join(map(str, written.forms))}. Give datetimes."
+        )
+    return written.forms[0]
 
 
 def _of_mapping(frames: Mapping[Any, Any]) -> dict[str, pl.DataFrame]:
@@ -89,8 +217,7 @@ def _of_mapping(frames: Mapping[Any, Any]) -> dict[str, pl.DataFrame]:
         raise DataError("The mapping of frames is empty. Give a frame for at least one symbol.")
     found = {}
     for name, each in frames.items():
-        if not isinstance(name, str) or not name:
-            raise DataError(f"A frame is given for the symbol {name!r}. Name symbols as text.")
+        _check_name(name)
         found[name] = _table(each, f"the frame of {name}")
     return found
 
@@ -116,35 +243,54 @@ def _of_two_levels(frame: Any) -> dict[str, pl.DataFrame]:
     return found
 
 
-def _of_one(frame: Any, symbol: str | None, column: str | None) -> dict[str, pl.DataFrame]:
+def _of_one(
+    frame: Any, symbol: str | None, column: str | None
+) -> tuple[dict[str, pl.DataFrame], str | None]:
     table = _table(frame, "the frame")
     clue = guess_symbol_column(table, {"symbol_column": column} if column else {}, set())
     if clue is None:
-        return {symbol or UNNAMED: table}
+        return {UNNAMED if symbol is None else symbol: table}, None
     column = str(clue.value)
     if column not in table.columns:
         raise DataError(
             f"The frame has no column {column!r}. {did_you_mean(column, table.columns)}"
         )
-    if table[column].null_count():
-        raise DataError(
-            f"The frame: {table[column].null_count():,} row(s) have no symbol in {column!r}. "
-            "Remove them."
-        )
     table = table.with_columns(pl.col(column).cast(pl.String).str.strip_chars())
+    if without := int((table[column].is_null() | (table[column] == "")).sum()):
+        raise DataError(f"The frame: {without:,} row(s) have no symbol in {column!r}. Remove them.")
     parts = table.partition_by(column, as_dict=True, include_key=False, maintain_order=True)
-    return {str(name): part for (name,), part in parts.items()}
+    return {str(name): part for (name,), part in parts.items()}, column
 
 
 def _table(frame: Any, where: str) -> pl.DataFrame:
-    if getattr(getattr(frame, "index", None), "nlevels", 1) > 1:  # such as (symbol, timestamp)
-        frame = frame.reset_index()
-    table = as_polars(frame, where)
+    table = as_polars(_with_index(frame, where), where)
     if not len(table):
         raise DataError(f"{where[:1].upper()}{where[1:]} has no rows. Give at least some bars.")
     return table
 
 
-def _listed(names: Mapping[str, Any]) -> str:
-    shown = ", ".join(list(names)[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+def _with_index(frame: Any, where: str) -> Any:
+    """A pandas table with what its index names beside times, such as symbols, as columns.
+
+    Numbers that repeat in an index name something, so they become text.
+    """
+    index = getattr(frame, "index", None)
+    if index is None or not hasattr(frame, "reset_index"):
+        return frame
+    levels = [index.get_level_values(each) for each in range(index.nlevels)]
+    if len(levels) == 1 and index.dtype.kind != "O" and (index.is_unique or _is_time(index)):
+        return frame
+    if twice := [name for name in index.names if name in list(frame.columns)]:
+        raise DataError(
+            f"{where[:1].upper()}{where[1:]} has {twice[0]!r} both in its index and as a column. "
+            "Keep one of them."
+        )
+    frame = frame.reset_index()
+    for name, level in zip(frame.columns, levels, strict=False):
+        if level.dtype.kind in "iu" and not (level.is_unique or _is_time(level)):
+            frame[name] = frame[name].astype(str)
+    return frame
+
+
+def _is_time(index: Any) -> bool:
+    return index.dtype.kind == "M" or str(index.name).lower() in TIME_NAMES

@@ -23,6 +23,7 @@ from .._clocks import check_zone
 from .._format import BarFormat
 from .._resample import resample
 from .._sessions import ALWAYS
+from ..importing import Layout
 
 
 class Provider(Spec):
@@ -71,6 +72,10 @@ class Provider(Spec):
     @abstractmethod
     def read(self, folder: Path) -> dict[str, Any]:
         """A pandas or polars table for each symbol; relative paths start at `folder`."""
+
+    def layout_of(self, folder: Path) -> Layout:
+        """How the source's own tables are laid out; by default with plain names such as close."""
+        return Layout()
 
     def load(self, folder: Path | str = ".") -> dict[str, Bars]:
         """Checked bars by symbol, resampled where asked, all of one length."""

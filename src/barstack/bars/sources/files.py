@@ -40,8 +40,11 @@ class FileProvider(Layout, Provider):
             if symbol in (self.symbols or tables)
         }
 
+    def layout_of(self, folder: Path) -> Layout:
+        return Layout(**{name: getattr(self, name) for name in Layout.model_fields})
+
     def _table(self, file: Path) -> pl.DataFrame:
-        layout = Layout(**{name: getattr(self, name) for name in Layout.model_fields})
+        layout = self.layout_of(file.parent)
         try:
             return pl.concat(
                 [named_table(batch, layout, file.name) for batch in batches(file, layout)]

@@ -12,16 +12,17 @@ from barstack.core.chosen import Chosen
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.files import new_folder
 from barstack.core.spec import content_id
+from barstack.core.text import listed
 
 from .._bars import Bars, panel_fingerprint
 from .._sessions import ALWAYS
-from ..importing import Clue, Reading, guess, named_table
-from ._frame_tables import UNNAMED, frame_tables
+from ..importing import Clue, Layout, Reading, guess, named_table
+from ._frame_tables import UNNAMED, check_one_symbol, frame_parts
 from ._provider import Provider, register
 
 _FILE = "bars.parquet"
 _FOLDER = ".frames"
-_COLUMN = "symbol of the row"  # which no frame has
+_SYMBOL = "symbol"  # the column of symbols in the kept table
 # These decide when a bar could be known, so a likely guess of them is not taken.
 _CLOCK = ("calendar", "hours", "timezone", "stamp", "day_zone")
 _GUESSED = (*_CLOCK, "bar", "columns", "time_format")
@@ -31,11 +32,16 @@ _GUESSED = (*_CLOCK, "bar", "columns", "time_format")
 class FrameProvider(Provider):
     """Bars that were handed in as a frame: `keep_frame` makes it, and a run's study.yaml holds it.
 
-    Its identity is the bars themselves and how they are read, wherever they are kept.
+    Its identity is the bars themselves and how they are read, wherever they are kept and whatever
+    the frame called its columns.
     """
 
     bars_sha256: str  # fingerprint of the bars of all symbols
     path: str  # folder that keeps them
+    layout: Layout = Layout()  # of the frame, by which `Run.predict` reads further ones
+
+    def layout_of(self, folder: Path) -> Layout:
+        return self.layout
 
     def read(self, folder: Path) -> dict[str, Any]:
         file = self._file(folder)
@@ -57,9 +63,10 @@ class FrameProvider(Provider):
         return panel
 
     def identity(self) -> list[Any]:
-        """Everything but the place."""
+        """Everything but the place and the frame's names."""
         *front, fields = super().identity()
-        return [*front, {name: item for name, item in fields.items() if name != "path"}]
+        own = {name: item for name, item in fields.items() if name not in ("path", "layout")}
+        return [*front, own]
 
     def _file(self, folder: Path) -> Path:
         kept = Path(folder) / self.path
@@ -107,38 +114,76 @@ def kept_frame(
     frame: Any, symbol: str | None, symbol_column: str | None, runs: Path, settings: dict[str, Any]
 ) -> tuple[FrameProvider, tuple[Chosen, ...]]:
     """As `keep_frame`, and what was taken from the frame without being given."""
-    tables = frame_tables(frame, symbol=symbol, symbol_column=symbol_column)
+    tables, own = frame_parts(frame, symbol=symbol, symbol_column=symbol_column)
     given = {name: settings[name] for name in _GUESSED if settings.get(name) is not None}
     rest = {name: value for name, value in settings.items() if name not in _GUESSED}
+    FrameProvider(  # what is wrong with a setting is said before anything is guessed
+        bars_sha256="", path="", layout=_given_layout(given), **_without_layout(given), **rest
+    )
     whole = _long(tables)
-    found = guess(whole, {**given, "symbol_column": _COLUMN})
+    several = {"symbol_column": _SYMBOL} if len(tables) > 1 else {}
+    found = guess(whole, given | several, where="the frame")
+    reading = found.likeliest
+    for name, table in tables.items():
+        check_one_symbol(table, reading.columns.values(), name)
     if unsure := [each for each in found.clues if _must_be_given(each)]:
         lines = [f"  {_question(each)}" for each in unsure]
         raise ConfigError("\n".join(["The frame does not show for sure:", *lines]))
-    reading = found.likeliest
     named = named_table(whole, reading.layout, "the frame")
+    if not several:
+        named = named.with_columns(pl.lit(next(iter(tables))).alias(_SYMBOL))
     choices = [Chosen("symbols", tuple(tables), "As the frame names them.")]
     if symbol is not None:
         choices = []
     elif tuple(tables) == (UNNAMED,):
         choices = [Chosen("symbol", UNNAMED, "The frame names none; give symbol= to name it.")]
     choices += [
-        Chosen(_option(each), each.value, each.because) for each in found.clues if _is_shown(each)
+        Chosen(_option(each), each.value, each.because)
+        for each in found.clues
+        if _is_shown(each) and each.setting != "symbol_column"
     ]
-    return _kept(named, reading, runs, rest), tuple(choices)
+    layout = reading.layout.model_copy(update={"symbol_column": own})
+    return _kept(named, reading, layout, runs, rest), tuple(choices)
+
+
+def _given_layout(given: dict[str, Any]) -> Layout:
+    return Layout(**{name: given[name] for name in Layout.model_fields if name in given})
+
+
+def _without_layout(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name not in Layout.model_fields}
 
 
 def _long(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """All tables as one, with a column of symbols."""
-    named = [each.with_columns(pl.lit(name).alias(_COLUMN)) for name, each in tables.items()]
+    """All tables as one; of several, with a column of symbols."""
+    if len(tables) == 1:
+        return next(iter(tables.values()))
+    _check_zones(tables)
+    named = [each.with_columns(pl.lit(name).alias(_SYMBOL)) for name, each in tables.items()]
     try:
         return pl.concat(named, how="vertical_relaxed")
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise DataError(
-            f"The frames of {', '.join(list(tables)[:5])} differ in their columns: {reason}. Give "
+            f"The frames of {listed(list(tables), 5)} differ in their columns: {reason}. Give "
             "all of them the same columns, of the same kinds."
         ) from None
+
+
+def _check_zones(tables: dict[str, pl.DataFrame]) -> None:
+    """`DataError` where frames of a mapping write their times on different clocks."""
+    by_zone: dict[str, dict[str, str]] = {}
+    for symbol, table in tables.items():
+        for name, kind in table.schema.items():
+            if isinstance(kind, pl.Datetime):
+                by_zone.setdefault(name, {}).setdefault(kind.time_zone or "no zone", symbol)
+    for name, symbols in by_zone.items():
+        if len(symbols) > 1:
+            found = " and ".join(f"{zone} in that of {each}" for zone, each in symbols.items())
+            raise DataError(
+                f"The frames write {name!r} on different clocks: {found}. Convert all to one, "
+                "such as with tz_convert in pandas or dt.convert_time_zone in polars."
+            )
 
 
 def _must_be_given(clue: Clue) -> bool:
@@ -159,7 +204,12 @@ def _option(clue: Clue) -> str:
     return f"columns[{clue.setting.removeprefix('columns.')!r}]"
 
 
-_USUAL = {"calendar": (ALWAYS,), "stamp": ("open", "close"), "timezone": ("UTC",)}
+_USUAL = {
+    "bar": ("5min", "1h", "1d"),
+    "calendar": (ALWAYS,),
+    "stamp": ("open", "close"),
+    "timezone": ("UTC",),
+}
 
 
 def _question(clue: Clue) -> str:
@@ -173,13 +223,15 @@ def _question(clue: Clue) -> str:
     return f"{clue.setting}: {clue.because} Give {clue.setting}= {listed}."
 
 
-def _kept(named: pl.DataFrame, reading: Reading, runs: Path, rest: dict[str, Any]) -> FrameProvider:
-    """The provider of these tables, which are written unless they are there."""
+def _kept(
+    named: pl.DataFrame, reading: Reading, layout: Layout, runs: Path, rest: dict[str, Any]
+) -> FrameProvider:
+    """The provider of these tables, which are written unless they are there and whole."""
     how = asdict(reading.bar_format)
     how = {name: how[name] for name in (*_CLOCK, "bar")}
     parts = {
         str(name): part
-        for (name,), part in named.partition_by("symbol", as_dict=True, include_key=False).items()
+        for (name,), part in named.partition_by(_SYMBOL, as_dict=True, include_key=False).items()
     }
     panel = {
         name: reading.bar_format.read(part, name, where=f"the frame of {name}")
@@ -189,8 +241,17 @@ def _kept(named: pl.DataFrame, reading: Reading, runs: Path, rest: dict[str, Any
     # The same bars may be stamped in several ways, so how they are written is in the name too.
     written = [content, how, str(named.schema["timestamp"])]
     folder = (runs / _FOLDER / content_id(written)).resolve()
-    provider = FrameProvider(bars_sha256=content, path=str(folder), **how, **rest)
-    if not (folder / _FILE).is_file():
-        with new_folder(folder, replace=False) as scratch:
+    provider = FrameProvider(bars_sha256=content, path=str(folder), layout=layout, **how, **rest)
+    if not _is_whole(provider):
+        with new_folder(folder) as scratch:
             named.write_parquet(scratch / _FILE)
     return provider
+
+
+def _is_whole(provider: FrameProvider) -> bool:
+    """Whether what is kept are these very bars; a file may have been cut off or altered."""
+    try:
+        provider.bars(Path())
+    except DataError:
+        return False
+    return True
