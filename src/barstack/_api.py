@@ -12,6 +12,7 @@ from .bars.sources import kept_frame
 from .core.chosen import Chosen
 from .core.errors import ConfigError
 from .core.horizon import Horizon
+from .core.notebook_progress import progress_here
 from .core.progress import Progress
 from .experiments import Run, Study, preset_within, run_study
 
@@ -66,7 +67,8 @@ def run(
     runs
         Receives `<id>/` with report.html, artifact/, evaluation.json and study.yaml.
     progress
-        Reports tasks and what was chosen; by default silent. `Run.chosen` holds the latter too.
+        Reports tasks and what was chosen; by default drawn in a notebook and silent elsewhere, so
+        `Progress()` silences it there. `Run.chosen` holds the latter too.
     workers
         Threads that compute tasks side by side, by default one for each core.
     settings
@@ -79,6 +81,7 @@ def run(
         With what, where and the way out.
     """
     chosen: tuple[Chosen, ...] = ()
+    progress = progress or progress_here()
     named = {"horizons": horizons, "preset": preset, "symbol": symbol, "calendar": calendar}
     named |= {"stamp": stamp, "timezone": timezone}
     given = settings | {name: value for name, value in named.items() if value}
@@ -105,7 +108,7 @@ def run(
         study, preset_choice = preset_within(study, bars_of_all, time_limit)
         chosen = (*chosen, preset_choice)
     for each in chosen:
-        (progress or Progress()).note(str(each))
+        progress.note(str(each))
     done = run_study(study, folder=folder or ".", runs=runs, progress=progress, workers=workers)
     done.chosen = (*chosen, *done.chosen)
     return done

@@ -79,7 +79,7 @@ def test_text_of_others_is_escaped(finished: bs.Run) -> None:
     html = replace(finished.verdict, sentence=bad, ensemble=bad)._repr_html_()
     assert "<script" not in html
     assert html.count("&lt;script&gt;") == 2
-    assert "<i>" not in card("<i>", table(["<i>"], [["<i>", ("<i>",)]]), note="<i>")
+    assert "<i>" not in card("<i>", table(["<i>", "<i>"], [["<i>", ("<i>",)]]), note="<i>")
     assert text("a\x1b[2J") == "a\\x1b[2J"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import zip_longest
 from math import isfinite
 from typing import Any
 
@@ -40,22 +41,34 @@ def text(value: Any) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table; columns of numbers are aligned to the right.
+    """A table; columns of numbers are aligned to the right, with their heads.
 
-    >>> table(["name", "ic"], [["ridge", 0.01]]).count("<td")
+    >>> table(["name", "ic"], [["ridge", 0.01]]).count("text-align:right")
     2
     """
-    cells = "".join(f'<th style="{_CELL};text-align:left">{text(each)}</th>' for each in head)
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    columns = list(zip_longest(head, *rows))  # a row may be shorter than others
+    sides = ["right" if any(map(_is_number, each[1:])) else "left" for each in columns]
+    heads, *body = (
+        "".join(
+            _cell("td" if place else "th", each, side)
+            for each, side in zip(row, sides, strict=True)
+        )
+        for place, row in enumerate(zip(*columns, strict=True))
+    )
+    body = [f"<tr>{row}</tr>" for row in body]
     return (
         '<table style="border-collapse:collapse;margin:.5em 0;background:none">'
-        f"<thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
+        f"<thead><tr>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table>"
     )
 
 
-def _cell(value: Any) -> str:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f'<td style="{_CELL};text-align:{"right" if number else "left"}">{text(value)}</td>'
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _cell(kind: str, value: Any, side: str) -> str:
+    keep = ";white-space:nowrap" if _is_number(value) else ""
+    return f'<{kind} style="{_CELL};text-align:{side}{keep}">{text(value)}</{kind}>'
 
 
 def remark(*sentences: Any) -> str:
