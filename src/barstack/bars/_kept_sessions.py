@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ import numpy as np
 from barstack.core.arrays import Ints
 from barstack.core.errors import ArtifactError, StorageError
 from barstack.core.files import new_file
+from barstack.core.installation import cache_folder
 from barstack.core.times import DAY_US
 from barstack.core.untrusted import parse_json, read_bytes
 
@@ -59,14 +59,7 @@ def _file(calendar: str, early: bool) -> Path:
     """In `BARSTACK_CACHE` or the user's cache folder."""
     key = json.dumps([_FORMAT, calendar, early, *map(_version, _PACKAGES)])
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-    return Path(os.environ.get("BARSTACK_CACHE") or _user_folder()) / "sessions" / digest
-
-
-@cache
-def _user_folder() -> Path:
-    import platformdirs  # noqa: PLC0415 (only where no other folder is named)
-
-    return platformdirs.user_cache_path("barstack")
+    return cache_folder() / "sessions" / digest
 
 
 @cache

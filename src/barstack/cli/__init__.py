@@ -6,6 +6,7 @@ from . import _init  # noqa: F401  # isort: skip
 from . import _results  # noqa: F401  # isort: skip
 from . import _ensemble  # noqa: F401  # isort: skip
 from . import _list  # noqa: F401  # isort: skip
+from . import _doctor  # noqa: F401  # isort: skip
 from . import (  # noqa: F401
     _artifacts,
     _data,

@@ -9,6 +9,7 @@ import typer
 
 from barstack.core.errors import ConfigError
 
+from ._complete import run_folders
 from ._root import Json, app, group
 from ._terminal import print_json, report, stdout
 
@@ -81,7 +82,9 @@ def info(
         console.print(f"{'edge':16}", found["verdict"]["edge"])
 
 
-Artifact = Annotated[Path, typer.Argument(help="Folder of an artifact, or of its run.")]
+Artifact = Annotated[
+    Path, typer.Argument(help="Folder of an artifact, or of its run.", autocompletion=run_folders)
+]
 
 
 @app.command(name="new-key", epilog="Example: barstack new-key team.pem")

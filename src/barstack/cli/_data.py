@@ -10,6 +10,7 @@ import typer
 
 from barstack.core.errors import ConfigError, StorageError, did_you_mean
 
+from ._complete import collections
 from ._root import Catalogs, Json, app
 from ._terminal import print_json, report, stderr, stdout
 
@@ -37,7 +38,11 @@ Verify = Annotated[bool, typer.Option("--verify", help="Also read every stored b
 @app.command(epilog="Example: barstack data us_equities_5m --html bars.html")
 def data(
     what: Annotated[
-        str | None, typer.Argument(help="A collection, a file or a folder; else all are listed.")
+        str | None,
+        typer.Argument(
+            autocompletion=collections,
+            help="A collection, a file or a folder; else all are listed.",
+        ),
     ] = None,
     symbol: Symbols = None,
     calendar: Calendar = None,

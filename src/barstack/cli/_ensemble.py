@@ -9,6 +9,7 @@ import typer
 
 from barstack.core.errors import ConfigError
 
+from ._complete import run_folders
 from ._root import Json, app
 from ._terminal import print_json, stdout
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     "\n\nExample: barstack ensemble runs/3f2a... --method 'nnls={\"weight_spread\": 0.2}'"
 )
 def ensemble(
-    run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    run: Annotated[
+        Path, typer.Argument(help="The folder of a finished run.", autocompletion=run_folders)
+    ],
     add: Annotated[
         list[str] | None,
         typer.Option(metavar="<name>", help="An ensemble of the run, or RUN:NAME of another run."),

@@ -11,6 +11,7 @@ import typer
 
 from barstack.core.errors import ConfigError, did_you_mean
 
+from ._complete import features as features_named
 from ._root import Json, group
 from ._terminal import print_json, stdout
 
@@ -23,7 +24,12 @@ features = group(
     "barstack features show rsi",
 )
 
-Name = Annotated[str, typer.Argument(help="A feature; barstack features list has them.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="A feature; barstack features list has them.", autocompletion=features_named
+    ),
+]
 Params = Annotated[
     list[str] | None,
     typer.Option("--param", metavar="<name=value>", help="Such as window=21; repeat it."),

@@ -9,6 +9,7 @@ import typer
 
 from barstack.core.errors import ConfigError, SourceError
 
+from ._complete import sources
 from ._root import Catalogs, Json, app, settings_of
 from ._terminal import print_json, report, stderr, stdout
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from barstack.bars.catalog import Collection
     from barstack.bars.sources import Fetched, PagedProvider
 
-Source = Annotated[str, typer.Argument(help="alpaca, ccxt, sql, yfinance; or a study file.")]
+Source = Annotated[
+    str,
+    typer.Argument(help="alpaca, ccxt, sql, yfinance; or a study file.", autocompletion=sources),
+]
 Symbols = Annotated[list[str] | None, typer.Argument(help="Such as SPY AAPL, or BTC/USDT.")]
 Bar = Annotated[str | None, typer.Option(help="Length of a bar, such as 5min or 1d.")]
 Start = Annotated[str | None, typer.Option(help="UTC, such as 2024-01-01.")]

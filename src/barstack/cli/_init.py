@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ._complete import collections
 from ._reading import (
     Bar,
     Calendar,
@@ -36,7 +37,10 @@ if TYPE_CHECKING:
 def init(
     bars: Annotated[
         str,
-        typer.Argument(help="A file, a folder, 'data/*_5min.csv', a collection, or sample."),
+        typer.Argument(
+            autocompletion=collections,
+            help="A file, a folder, 'data/*_5min.csv', a collection, or sample.",
+        ),
     ],
     to: Annotated[Path, typer.Option(help="The study file to write.")] = Path("study.yaml"),
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,

@@ -8,6 +8,7 @@ import typer
 
 from barstack.core.errors import ConfigError, did_you_mean
 
+from ._complete import KINDS, kinds
 from ._root import Json, app, summary
 from ._terminal import print_json, stdout
 
@@ -23,7 +24,8 @@ def list_(
     kind: Annotated[
         str,
         typer.Argument(
-            help="features, models, labels, splits, scalers, ensembles, providers or checks."
+            autocompletion=kinds,
+            help="features, models, labels, splits, scalers, ensembles, providers or checks.",
         ),
     ],
     as_json: Json = False,
@@ -81,8 +83,7 @@ def _registered(kind: str) -> list[dict[str, Any]]:
         "providers": PROVIDERS,
     }
     if kind not in registries:
-        kinds = [*registries, "checks", "features"]
-        raise ConfigError(f"Nothing is listed as {kind!r}. {did_you_mean(kind, kinds)}")
+        raise ConfigError(f"Nothing is listed as {kind!r}. {did_you_mean(kind, KINDS)}")
     registry = registries[kind]
     rows = []
     for name in registry.names():

@@ -8,6 +8,7 @@ import typer
 
 from barstack.core.errors import ConfigError, MissingPackageError, did_you_mean
 
+from ._complete import models as models_named
 from ._root import Json, group, summary
 from ._terminal import print_json, stdout
 
@@ -70,7 +71,10 @@ def list_(
 
 @models.command(epilog="Example: barstack models show lightgbm")
 def show(
-    name: Annotated[str, typer.Argument(help="A model; barstack models list has them.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="A model; barstack models list has them.", autocompletion=models_named),
+    ],
     features: Features = 52,
     outputs: Outputs = 4,
     as_json: Json = False,

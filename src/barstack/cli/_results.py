@@ -10,6 +10,7 @@ import typer
 
 from barstack.core.errors import ArtifactError, ConfigError, DataError, did_you_mean
 
+from ._complete import run_folders
 from ._root import Json, app
 from ._terminal import print_json, stdout
 
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
 @app.command(epilog="Example: barstack predict runs/3f2a... bars/SPY.parquet")
 def predict(
-    artifact: Annotated[Path, typer.Argument(help="An artifact, or the folder of a run.")],
+    artifact: Annotated[
+        Path,
+        typer.Argument(help="An artifact, or the folder of a run.", autocompletion=run_folders),
+    ],
     bars: Annotated[Path, typer.Argument(help="A file of bars, with enough before the newest.")],
     symbol: Annotated[str | None, typer.Option(help="By default the file's name.")] = None,
     series: Annotated[
@@ -96,7 +100,7 @@ def _series(specs: Mapping[str, Series], given: list[str]) -> dict[str, SeriesTa
 
 @app.command(epilog="Example: barstack leaderboard runs/3f2a... --horizon 4h")
 def leaderboard(
-    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    run: Annotated[Path, typer.Argument(help="The folder of a run.", autocompletion=run_folders)],
     horizon: Annotated[str | None, typer.Option(help="Only this one.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -122,7 +126,10 @@ def leaderboard(
 
 @app.command(epilog="Example: barstack compare runs/3f2a... runs/91bc... --html compare.html")
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of runs; one or several.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of runs; one or several.", autocompletion=run_folders),
+    ],
     horizon: Annotated[str | None, typer.Option(help="Only this one.")] = None,
     html: Annotated[Path | None, typer.Option(help="A page to write.")] = None,
     as_json: Json = False,

@@ -14,7 +14,6 @@ Catalogs = Annotated[Path | None, typer.Option(help="The catalog, if not $BARSTA
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # drawing help takes rich a sixth of a second to import
     help="Learns ensembles from market bars and says honestly whether they predict anything.",

@@ -9,6 +9,7 @@ import typer
 
 from barstack.core.errors import ConfigError
 
+from ._complete import studies
 from ._root import Json, group, summary
 from ._split_scenes import DECISIONS, HORIZON, MEMORY, STOP, Scene, of_study, synthetic
 from ._terminal import print_json, stdout
@@ -61,7 +62,10 @@ def list_(as_json: Json = False) -> None:
 )
 def plot(
     study: Annotated[
-        Path | None, typer.Argument(help="A study file; by default synthetic decisions.")
+        Path | None,
+        typer.Argument(
+            help="A study file; by default synthetic decisions.", autocompletion=studies
+        ),
     ] = None,
     split: Annotated[
         str | None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ._complete import studies
 from ._root import Json, app
 from ._terminal import print_json, stderr, stdout
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from barstack.experiments import Run
 
 Runs = Annotated[Path, typer.Option(help="Folder that receives a folder for each run.")]
-StudyFile = Annotated[Path, typer.Argument(help="A study file, see examples/.")]
+StudyFile = Annotated[
+    Path, typer.Argument(help="A study file, see examples/.", autocompletion=studies)
+]
 
 
 @app.command(epilog="Example: barstack demo --json | jq .verdict.sentence")

@@ -9,6 +9,7 @@ import typer
 
 from barstack.core.errors import ConfigError, did_you_mean
 
+from ._complete import collections
 from ._root import Catalogs, Json, group, settings_of, summary
 from ._terminal import print_json, stderr, stdout
 
@@ -98,7 +99,12 @@ def list_(as_json: Json = False) -> None:
 
 @world.command(epilog="Example: barstack world show toy --against us_equities_5m --html toy.html")
 def show(
-    name: Annotated[str, typer.Argument(help="A collection that barstack world make wrote.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A collection that barstack world make wrote.", autocompletion=collections
+        ),
+    ],
     against: Annotated[
         str | None, typer.Option(help="Real bars to compare: a collection, file or folder.")
     ] = None,

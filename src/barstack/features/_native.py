@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import os
 import platform
 import tempfile
 import threading
@@ -21,10 +20,10 @@ from typing import Any
 import llvmlite  # type: ignore[import-untyped]
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
 import numba
-import platformdirs
 from numba.core import types
 
 from barstack.core.errors import ConfigError
+from barstack.core.installation import cache_folder
 
 from ._formula import hash_of
 
@@ -195,12 +194,7 @@ def _machine() -> tuple[str, ...]:
 
 def _folder() -> Path:
     """Where code is kept: in `BARSTACK_CACHE` or the user's cache folder."""
-    return Path(os.environ.get("BARSTACK_CACHE") or _user_folder()) / "kernels"
-
-
-@cache
-def _user_folder() -> Path:
-    return platformdirs.user_cache_path("barstack")
+    return cache_folder() / "kernels"
 
 
 def _read(path: Path) -> bytes:
