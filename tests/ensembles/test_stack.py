@@ -105,7 +105,7 @@ def test_a_row_of_its_dataset_holds_its_own_forecasts_and_label() -> None:
 
 
 @pytest.mark.parametrize("meta", ["lightgbm", "knn"])
-def test_where_nothing_can_be_learned_it_says_next_to_nothing(meta: str) -> None:
+def test_where_nothing_can_be_learned_it_stays_near_equal_weights(meta: str) -> None:
     """Unlike the meta-learner alone, whose forecasts of noise cost what they vary."""
     shares, alone, judged = [], [], []
     for seed in range(5):
@@ -117,10 +117,23 @@ def test_where_nothing_can_be_learned_it_says_next_to_nothing(meta: str) -> None
         fitted = fit_known(stack(meta), early)
         shares += [part.weights[0] for part in fitted.learned.parts]
         nothing = loss(np.zeros((len(late), 1, 1)), late)
-        judged.append(loss(fitted.predict(late), late) / nothing - 1.0)
-        alone.append(loss(fit_known(stack(meta, folds=0), early).predict(late), late) / nothing - 1)
+        equal = loss(late.forecasts.mean(axis=1), late)
+        judged.append((loss(fitted.predict(late), late) - equal) / nothing)
+        found = fit_known(stack(meta, folds=0), early).predict(late)
+        alone.append(loss(found, late) / nothing - 1.0)
     assert np.mean(judged) < 0.5 * np.mean(alone)
     assert np.mean(shares) < 0.5
+
+
+@pytest.mark.parametrize("task", ["return", "direction", "quantiles"])
+def test_shares_never_add_up_to_more_than_one(task: Task) -> None:
+    """However much larger the outcomes are than the forecasts."""
+    stacked = small_stacked(task, rows=300)
+    if task == "return":
+        stacked = replace(stacked, forecasts=stacked.forecasts / 5.0)
+    for part in stack().fit(stacked).parts:
+        assert (part.weights >= 0.0).all()
+        assert part.weights.sum() <= 1.0 + 1e-9
 
 
 def test_too_few_rows_to_judge_it_lead_to_equal_weights() -> None:

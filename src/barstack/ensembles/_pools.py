@@ -9,6 +9,7 @@ from barstack.core.forecast import Target
 
 _POOL_STEPS = 200
 _QUANTILE_STEPS = 400
+_USUAL_ROWS = 4.0  # that spoke for the usual member before the first row was seen
 
 
 def realised_chances(forecasts: Floats, y: Floats, target: Target) -> Floats:
@@ -20,11 +21,15 @@ def realised_chances(forecasts: Floats, y: Floats, target: Target) -> Floats:
     return np.take_along_axis(forecasts, picked, axis=3)[:, :, :, 0]
 
 
-def opinion_pool(chances: Floats, row_weight: Floats | None = None) -> Floats:
+def opinion_pool(
+    chances: Floats, row_weight: Floats | None = None, usual: int | None = None
+) -> Floats:
     """(n_members,) mixture weights of highest likelihood, by expectation maximisation.
 
     chances     (n_rows, n_members) the probability given to what then happened
     row_weight  (n_rows,) how much each row counts; by default all alike
+    usual       place of the member that has all the weight until the rows say otherwise: a prior
+                of a few rows that it alone explains
 
     >>> opinion_pool(np.array([[0.9, 0.5], [0.8, 0.5], [0.2, 0.5], [0.9, 0.5]])).round(2)
     array([0.91, 0.09])
@@ -32,10 +37,14 @@ def opinion_pool(chances: Floats, row_weight: Floats | None = None) -> Floats:
     weights = np.full(chances.shape[1], 1.0 / chances.shape[1])
     floor = np.maximum(chances, 1e-12)
     row = np.ones(len(chances)) if row_weight is None else row_weight / row_weight.mean()
+    prior = np.zeros(len(weights))
+    if usual is not None:
+        prior[usual] = _USUAL_ROWS
     for _ in range(_POOL_STEPS):
         # Each member's share of a row's probability is weights * floor / mixture.
         mixture = np.einsum("nm,m->n", floor, weights)
-        weights = weights * np.einsum("n,nm->m", row / mixture, floor) / len(floor)
+        shares = weights * np.einsum("n,nm->m", row / mixture, floor)
+        weights = (shares + prior) / (len(floor) + prior.sum())
     return np.asarray(weights / weights.sum())
 
 

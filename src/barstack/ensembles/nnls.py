@@ -75,13 +75,23 @@ def least_squares(forecasts: Floats, y: Floats, spread: float, row_weight: Float
     spread      standard deviation of weights thought likely
     row_weight  (n_rows,) how much each row counts, 1 on average
     """
-    size, root = np.sqrt((forecasts**2).mean()), np.sqrt(row_weight)
-    if size == 0.0:
+    if not forecasts.any():
         return np.zeros(forecasts.shape[1])
+    matrix, vector, prior = normal_equations(forecasts, y, spread, row_weight)
+    return least_quadratic(matrix + prior * np.eye(len(vector)), vector)
+
+
+def normal_equations(
+    forecasts: Floats, y: Floats, spread: float, row_weight: Floats
+) -> tuple[Floats, Floats, float]:
+    """A, b and r: least squares are least w' A w / 2 - b' w, and r w' w / 2 is the prior on w.
+
+    Arguments as of `least_squares`; some forecast is not zero.
+    """
+    size, root = np.sqrt((forecasts**2).mean()), np.sqrt(row_weight)
     left = root[:, None] * forecasts / size
     prior = (y.std() / size / spread) ** 2
     with one_blas_thread:  # the number of threads changes no bit
         matrix, vector = left.T @ left, left.T @ (root * y / size)
     # Were all returns equal, nothing else would keep copies of a member from being singular.
-    diagonal = max(prior, 1e-12 * float(np.trace(matrix)))
-    return least_quadratic(matrix + diagonal * np.eye(len(vector)), vector)
+    return matrix, vector, max(prior, 1e-12 * float(np.trace(matrix)))

@@ -14,7 +14,7 @@ from pydantic import Field, WithJsonSchema
 
 from barstack.core.arrays import Array, Floats, Rows
 from barstack.core.errors import ArtifactError, ConfigError
-from barstack.core.forecast import EVERY_TASK, Task, uncrossed
+from barstack.core.forecast import EVERY_TASK, Target, Task, uncrossed
 from barstack.core.seeds import derive_seed
 from barstack.core.stored import Number, Stored
 from barstack.core.untrusted import read_json
@@ -25,11 +25,14 @@ from barstack.models._arrays import require, require_forecasts
 from ._ensemble import Ensemble, register
 from ._losses import constant_forecast, mean_losses, row_weights
 from ._meta_rows import can_train, forward_folds, meta_dataset
+from ._pools import opinion_pool, quantile_pool, realised_chances
+from ._quadratic import least_quadratic
 from ._stacked import Stacked
 from ._weighted import weighted_sum
-from .nnls import best_weights
+from .nnls import normal_equations
 
 _FILE = "stack.json"
+_SPREAD = 0.5  # standard deviation of shares of returns thought likely
 _LEAST_WEIGHT = 1e-3  # below it a meta-learner is left out
 # Small trees: there are few columns, and most of what they could learn is noise.
 _TREES = {"model": "lightgbm", "trees": 50, "learning_rate": 0.1, "depth": 3}
@@ -122,9 +125,10 @@ class Stack(Ensemble):
     A meta-learner that is no better than the mean of the members must not take its place. So the
     rows are also cut into `folds` + 1 spans of time. For each but the first a meta-learner is
     trained on what was known before it, and from these forward forecasts the shares of
-    the meta-learner, of equal weights and of the forecast that needs no member are learned: by
-    least squares drawn to zero for returns, by likelihood for classes, by pinball loss for
-    quantiles. Where the rows are too few to judge it, members weigh alike. With `folds` of 0 it
+    the meta-learner, of equal weights and of the forecast that needs no member are learned, which
+    sum to one: by least squares for returns, by likelihood for classes, by pinball loss for
+    quantiles, the first two drawn to equal weights. Where the rows are too few to judge it, members
+    weigh alike. With `folds` of 0 it
     forecasts alone, unjudged.
 
     Stacked generalisation: Wolpert (1992). Shares by forward forecasts: van der Laan, Polley,
@@ -229,8 +233,7 @@ class Stack(Ensemble):
                 require(file, same, "it holds a meta-learner of another kind")
                 require(file, len(constant) == len(target.outputs), "constant is of another target")
                 require_forecasts(file, np.array(constant), target)
-                whole = target.task == "return" or weights.sum() <= 1.0 + 1e-9
-                require(file, whole, "shares add up to more than 1")
+                require(file, weights.sum() <= 1.0 + 1e-9, "shares add up to more than 1")
             parts.append(MetaLearner(fitted, np.array(members), weights, np.array(constant)))
         return StackLearned(stored.n_members, tuple(parts))
 
@@ -261,7 +264,7 @@ class Stack(Ensemble):
         judged = stacked.take(np.concatenate(rows))
         assert judged.y is not None  # in fitting
         each = np.concatenate(forecasts)
-        return best_weights(each, judged.y[:, h], judged.target, row_weights(judged))[:2]
+        return _shares_of(each, judged.y[:, h], judged.target, row_weights(judged))
 
     def _trained(self, stacked: Stacked, h: int, fold: object) -> tuple[Rows, FittedModel]:
         """Places of the members that a meta-learner looks at, and what it learned of all rows."""
@@ -287,3 +290,30 @@ class Stack(Ensemble):
         """(n_rows, n_columns) forecasts member by member, then features, then regimes."""
         own = stacked.forecasts[:, members, h].reshape(len(stacked), -1)
         return np.hstack([own, *(stacked.context[name] for name in self.needs)])
+
+
+def _shares_of(forecasts: Floats, y: Floats, target: Target, row_weight: Floats) -> Floats:
+    """(2,) of the meta-learner and of the members' mean; the rest to one is the constant's.
+
+    forecasts   (n_rows, 3, n_outputs) of meta-learner, mean and constant
+    y           (n_rows,) labels
+    row_weight  (n_rows,) how much each row counts, 1 on average
+    """
+    if target.levels:
+        return quantile_pool(forecasts, y, target.levels, row_weight)[:2]
+    if target.n_classes:
+        chances = realised_chances(forecasts[:, :, None], y[:, None], target)
+        return opinion_pool(chances[:, :, 0], row_weight, usual=1)[:2]
+    if not forecasts.any():
+        return np.array([0.0, 1.0])
+    matrix, vector, prior = normal_equations(forecasts[:, :2, 0], y, _SPREAD, row_weight)
+    matrix += prior * np.eye(2)
+    vector += prior * np.array([0.0, 1.0])
+    shares = least_quadratic(matrix, vector)
+    if shares.sum() <= 1.0:
+        return shares
+    # Both together have one: the best place on the line between them.
+    line = np.array([1.0, -1.0])
+    own = float(line @ (vector - matrix[:, 1])) / float(line @ matrix @ line)
+    own = min(max(own, 0.0), 1.0)
+    return np.array([own, 1.0 - own])
