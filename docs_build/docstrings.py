@@ -1,8 +1,8 @@
 """An extension of griffe: doctests and settings as the reference shows them.
 
 - A doctest begins a section of examples, whether or not the docstring has its heading.
-- A setting of a spec, `penalty: float = Field(1.0, description="...")`, its own or inherited, is a row
-  in a table, as a parameter is that a docstring describes.
+- A setting of a spec, `penalty: float = Field(1.0, description="...")`, its own or inherited, is a
+  row in a table, as a parameter is that a docstring describes.
 
 Read from the source; nothing of barstack is imported.
 """

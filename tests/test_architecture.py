@@ -28,8 +28,8 @@ ROOMS = [
 ]
 ENTRY = {"__init__", "__main__", "_api"}  # the entry points of the package, which reach everywhere
 HEAVY = {
-    "catboost", "exchange_calendars", "lightgbm", "numba", "pandas", "plotly", "polars",
-    "scipy", "torch", "xgboost",
+    "alembic", "catboost", "exchange_calendars", "lightgbm", "numba", "pandas", "plotly", "polars",
+    "scipy", "sqlalchemy", "torch", "xgboost",
 }  # fmt: skip
 RUNS_CODE = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
 HOUSE_WORDS = {"apart", "asked", "came", "said", "told"}

