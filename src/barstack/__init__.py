@@ -108,6 +108,7 @@ if TYPE_CHECKING:
     from .models.wrappers.per_ticker import PerTicker as PerTicker
     from .models.wrappers.reptile import Reptile as Reptile
     from .models.wrappers.transfer import Transfer as Transfer
+    from .reports import plots as plots
     from .splits import Chronological as Chronological
     from .splits import CombinatorialPurged as CombinatorialPurged
     from .splits import PurgedKFold as PurgedKFold
@@ -133,6 +134,7 @@ _WHERE = {
     "feature": "features",
     "keep_frame": "bars.sources",
     "load": "forecasting",
+    "plots": "reports",
     "run": "_api",
 }
 

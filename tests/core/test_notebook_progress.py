@@ -50,7 +50,8 @@ def executed(folder: Path, *cells: str) -> tuple[list[Any], list[dict[str, Any]]
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the kernel's client
 def test_a_kernel_shows_one_output_that_is_replaced(tmp_path: Path) -> None:
-    (first, quiet, shown), drawn = executed(tmp_path, RUN, QUIET, "run")
+    cells = (RUN, QUIET, "run", "bs.plots.equity(run)")
+    (first, quiet, shown, plotted), drawn = executed(tmp_path, *cells)
     (output,) = first
     html = output["data"]["text/html"]
     assert "Tasks: " in output["data"]["text/plain"]
@@ -58,9 +59,11 @@ def test_a_kernel_shows_one_output_that_is_replaced(tmp_path: Path) -> None:
     assert "artifact" in html
     assert "<progress" not in html  # nothing is under way any more
     assert quiet == []
-    assert any('<progress value="' in each["data"]["text/html"] for each in drawn)
-    assert len({each["transient"]["display_id"] for each in drawn}) == 1
+    pages = [each for each in drawn if "Tasks: " in each["data"].get("text/plain", "")]
+    assert any('<progress value="' in each["data"]["text/html"] for each in pages)
+    assert len({each["transient"]["display_id"] for each in pages}) == 1
     assert "Verdict on" in shown[0]["data"]["text/html"]
+    assert any("plotly" in kind for each in plotted for kind in each["data"])
 
 
 def test_nothing_is_drawn_outside_a_kernel(capsys: pytest.CaptureFixture[str]) -> None:

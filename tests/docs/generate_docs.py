@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from functools import cache
+from inspect import ismodule
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,8 @@ def _api_names() -> str:
 
 def _reference(name: str, value: Any) -> str:
     """A link to where the reference describes it."""
+    if ismodule(value):
+        return f"[{name}]({name}.md)"
     page = value.__module__.split(".")[1]
     anchor = f"barstack.{page}.{value.__name__}"
     if page in ("ensembles", "core") or value.__module__.startswith("barstack.bars.sources"):
@@ -180,7 +183,8 @@ def _api_providers() -> str:
 
 def _directives(package: str) -> str:
     """Directives to mkdocstrings for the public names of modules that a package does not list."""
-    values = [getattr(bs, name) for name in dir(bs) if name != "__version__"]
+    named = [getattr(bs, name) for name in dir(bs) if name != "__version__"]
+    values = [value for value in named if not ismodule(value)]
     own = sorted(
         f"{value.__module__}.{value.__name__}"
         for value in values

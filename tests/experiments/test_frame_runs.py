@@ -51,11 +51,26 @@ def framed(runs: Path) -> bs.Run:
 
 def test_one_id_and_one_result_from_frame_classes_and_yaml(framed: bs.Run, runs: Path) -> None:
     kept = keep_frame(TABLE, runs=runs, **CLOCK)
-    classes = bs.run(bs.Study(bars=kept, **STUDY), runs=runs)
-    written = bs.run(framed.folder / "study.yaml", runs=runs)
-    provided = bs.run(kept, runs=runs, **STUDY)
-    assert {classes.id, written.id, provided.id} == {framed.id}
-    assert classes.verdict == written.verdict == framed.verdict
+    of_classes = bs.Study(
+        bars=kept,
+        features=[bs.Feature(feature="rsi"), "body"],
+        label=bs.Return([1, 4]),
+        split=bs.WalkForward(folds=3),
+        members={"ridge": bs.Ridge()},
+    )
+    by_hand = runs / "by_hand.yaml"
+    by_hand.write_text(yaml.safe_dump({"bars": kept.content(), **STUDY}))
+    found = {
+        "classes": bs.run(of_classes, runs=runs / "classes"),
+        "words": bs.run(bs.Study(bars=kept, **STUDY), runs=runs),
+        "written": bs.run(framed.folder / "study.yaml", runs=runs),
+        "by hand": bs.run(by_hand, runs=runs / "by hand"),
+        "provided": bs.run(kept, runs=runs, **STUDY),
+    }
+    for way, run in found.items():
+        assert run.id == framed.id, way
+        assert run.verdict == framed.verdict, way
+        assert run.evaluation.to_json() == framed.evaluation.to_json(), way
     elsewhere = bs.run(TABLE, runs=runs / "elsewhere", **CLOCK, **STUDY)
     assert elsewhere.id == framed.id
     assert elsewhere.verdict == framed.verdict

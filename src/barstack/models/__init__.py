@@ -10,6 +10,7 @@ from .training import FittedModel, FoldTrainer, OneRow, train, train_folds, upda
 
 if TYPE_CHECKING:
     from ._estimators import BarstackClassifier, BarstackRegressor
+    from ._feature_shares import feature_shares
     from .boosting.catboost import CatBoost
     from .boosting.hist_gradient_boosting import HistGradientBoosting
     from .boosting.lightgbm import LightGBM
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 # Imported on first use: a study pays for the families that it names.
 _LAZY = {
     "_estimators": ("BarstackClassifier", "BarstackRegressor"),
+    "_feature_shares": ("feature_shares",),
     "boosting.catboost": ("CatBoost",),
     "boosting.hist_gradient_boosting": ("HistGradientBoosting",),
     "boosting.lightgbm": ("LightGBM",),
@@ -124,6 +126,7 @@ __all__ = [
     "Transformer",
     "XGBoost",
     "detect_regime",
+    "feature_shares",
     "register",
     "train",
     "train_folds",

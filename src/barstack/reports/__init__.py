@@ -11,6 +11,7 @@ from ._survey import facts as facts
 from ._survey import sentence as sentence
 
 if TYPE_CHECKING:
+    from . import plots as plots
     from ._comparison import render_comparison as render_comparison
     from ._feature import render_feature as render_feature
     from ._html import write_page as write_page
@@ -32,6 +33,8 @@ _WHERE = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "plots":
+        return import_module(".plots", __name__)
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{_WHERE[name]}", __name__), name)
