@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+import barstack as bs
 from barstack import Run, Study
 from barstack.core.errors import ConfigError
 from barstack.ensembles import ENSEMBLES
@@ -90,6 +91,14 @@ FORMS: list[Any] = [
 def test_members_in_all_their_forms(tmp_path: Path, members: Any) -> None:
     text = yaml.safe_dump(yaml.safe_load(BASE) | {"members": members})
     assert read(tmp_path, text) == read(tmp_path, BASE)
+
+
+def test_lists_take_objects_beside_names() -> None:
+    objects = [bs.Ridge(penalty=2.0), "naive_mean"]
+    study = bs.Study(bars="sample", label=bs.Return([1]), members=objects)
+    assert study.members == {"ridge": bs.Ridge(penalty=2.0), "naive_mean": bs.NaiveMean()}
+    with pytest.raises(bs.BarstackError, match="repeat a name"):
+        bs.Study(bars="sample", label=bs.Return([1]), members=[bs.Ridge(), bs.Ridge(penalty=2.0)])
 
 
 def test_symbols_dates_and_numbers_mean_what_they_look_like(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ class Study(Spec):
             scaler: Scaler | Named = "standard",
             weights: SampleWeights | Named = "uniform",
             max_gap: str = MAX_GAP,
-            members: Sequence[str] | Mapping[str, Model | Named | None] = ...,
+            members: Sequence[str | Model] | Mapping[str, Model | Named | None] = ...,
             preset: Literal["", "quick", "standard", "thorough"] = "",
             ensembles: Sequence[Ensemble | Named] | Mapping[str, Ensemble | Named | None] = ...,
             regimes: Model | Named | None = None,
@@ -393,19 +393,31 @@ def _made(fields: dict[str, Any]) -> Study:
 
 
 def _named(value: Any, kind: str, what: str) -> Any:
-    """A list of names, or names with settings; a name is its own kind unless it says."""
-    if value and isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
-        if len(set(value)) < len(value):
-            raise ConfigError(
-                f"{what} {list(value)} repeat a name. Give each its own: name: {{{kind}: ...}}."
-            )
-        value = {name: {} for name in value}
+    """A list of names or specs, or either by name; a name is its own kind unless it says."""
+    if value and isinstance(value, list | tuple):
+        names = [_listed_as(item) for item in value]
+        if all(names):
+            if len(set(names)) < len(names):
+                raise ConfigError(
+                    f"{what} {names} repeat a name. Give each its own: name: {{{kind}: ...}}."
+                )
+            value = {
+                name: item if isinstance(item, Spec) else {}
+                for name, item in zip(names, value, strict=True)
+            }
     if not isinstance(value, dict) or not value:
         raise ConfigError(
             f"Cannot read {what.lower()} from {value!r:.200}. Write a list of names, or "
             f"{{name: {{{kind}: ..., setting: value}}}}."
         )
     return {str(name): _of_kind(str(name), item, kind) for name, item in value.items()}
+
+
+def _listed_as(item: Any) -> str:
+    """The name of a member or ensemble in a list: its own, or that of its kind; else empty."""
+    if isinstance(item, Spec):
+        return item.registered_as[1] if item.registered_as else ""
+    return item if isinstance(item, str) else ""
 
 
 def _of_kind(name: str, value: Any, kind: str) -> Any:
