@@ -109,7 +109,7 @@ def test_an_ensemble_that_cannot_is_refused_at_once(monkeypatch: pytest.MonkeyPa
     tasks: tuple[Task, ...] = ("return",)
     monkeypatch.setattr(Average, "tasks", tasks)
     with pytest.raises(ConfigError, match=r"'average' combines return, not quantiles.*: .*nnls"):
-        Study(bars="sample", label=CHANGES["label"], members=["knn"])
+        Study(bars="sample", label=CHANGES["label"], members=["knn"], ensembles=["average"])
     assert ENSEMBLES.parse("average").tasks == tasks
 
 
