@@ -135,7 +135,9 @@ def test_source_files_named_exist(page: Path) -> None:
 def test_every_page_is_in_the_navigation() -> None:
     docs = ROOT / "docs"
     listed = re.findall(r": ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M)
-    assert sorted(listed) == sorted(str(page.relative_to(docs)) for page in docs.rglob("*.md"))
+    made = [notebook.with_suffix(".md") for notebook in docs.rglob("*.ipynb")]
+    there = [*docs.rglob("*.md"), *made]
+    assert sorted(listed) == sorted(page.relative_to(docs).as_posix() for page in there)
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=name)

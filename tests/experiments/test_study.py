@@ -94,8 +94,8 @@ def test_members_in_all_their_forms(tmp_path: Path, members: Any) -> None:
 
 
 def test_lists_take_objects_beside_names() -> None:
-    objects = [bs.Ridge(penalty=2.0), "naive_mean"]
-    study = bs.Study(bars="sample", label=bs.Return([1]), members=objects)
+    members: list[Any] = ["naive_mean", bs.Ridge(penalty=2.0)]
+    study = bs.Study(bars="sample", label=bs.Return([1]), members=members)
     assert study.members == {"ridge": bs.Ridge(penalty=2.0), "naive_mean": bs.NaiveMean()}
     with pytest.raises(bs.BarstackError, match="repeat a name"):
         bs.Study(bars="sample", label=bs.Return([1]), members=[bs.Ridge(), bs.Ridge(penalty=2.0)])
