@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._api import run as run
     from .bars import Bars as Bars
+    from .bars import SeriesFile as SeriesFile
     from .bars import bars_from_frame as bars_from_frame
     from .bars.sources import keep_frame as keep_frame
     from .bars.sources.alpaca import Alpaca as Alpaca
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from .bars.sources.sql import Sql as Sql
     from .bars.sources.yfinance import YFinance as YFinance
     from .core.errors import BarstackError as BarstackError
+    from .core.horizon import Horizon as Horizon
+    from .core.progress import Progress as Progress
     from .datasets import RankGaussScaler as RankGaussScaler
     from .datasets import RobustScaler as RobustScaler
     from .datasets import StandardScaler as StandardScaler
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
     from .evaluation import assert_causal as assert_causal
     from .experiments import Run as Run
     from .experiments import Study as Study
+    from .experiments import audit as audit
     from .features import Feature as Feature
     from .features import FeatureSet as FeatureSet
     from .features import feature as feature
@@ -67,6 +71,7 @@ if TYPE_CHECKING:
     from .labels import GeneticBarriers as GeneticBarriers
     from .labels import Meta as Meta
     from .labels import Quantiles as Quantiles
+    from .labels import SampleWeights as SampleWeights
     from .labels import ThreeClass as ThreeClass
     from .labels import ThreeClassQuantiles as ThreeClassQuantiles
     from .labels import ThreeClassVolatility as ThreeClassVolatility
@@ -124,12 +129,17 @@ _WHERE = {
     "Evaluation": "evaluation",
     "Feature": "features",
     "FeatureSet": "features",
+    "Horizon": "core.horizon",
     "Models": "forecasting",
     "Predictor": "forecasting",
+    "Progress": "core.progress",
     "Run": "experiments",
+    "SampleWeights": "labels",
+    "SeriesFile": "bars",
     "Study": "experiments",
     "Verdict": "evaluation",
     "assert_causal": "evaluation",
+    "audit": "experiments",
     "bars_from_frame": "bars",
     "feature": "features",
     "keep_frame": "bars.sources",

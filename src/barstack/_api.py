@@ -68,7 +68,7 @@ def run(
         Receives `<id>/` with report.html, artifact/, evaluation.json and study.yaml.
     progress
         Reports tasks and what was chosen; by default drawn in a notebook and silent elsewhere, so
-        `Progress()` silences it there. `Run.chosen` holds the latter too.
+        `bs.Progress()` silences it there. `Run.chosen` holds the latter too.
     workers
         Threads that compute tasks side by side, by default one for each core.
     settings
@@ -79,6 +79,18 @@ def run(
     ------
     ConfigError, DataError, LeakError
         With what, where and the way out.
+
+    >>> import tempfile
+    >>> import barstack as bs
+    >>> from barstack.testing import walk
+    >>> frame = walk(400).to_frame()
+    >>> study = {"features": ["body"], "members": ["ridge"], "calendar": "24/7", "stamp": "open"}
+    >>> runs = tempfile.mkdtemp()
+    >>> run = bs.run(frame, horizons=["1h"], symbol="WALK", runs=runs, **study)
+    >>> run.verdict.edge, list(run.members)
+    ('none', ['ridge'])
+    >>> (run.folder / "report.html").exists()
+    True
     """
     chosen: tuple[Chosen, ...] = ()
     progress = progress or progress_here()

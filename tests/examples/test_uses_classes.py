@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from inspect import signature
+from inspect import isclass, isfunction, signature
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,19 @@ def test_every_registered_class_is_public() -> None:
     built_in = (each for registry in REGISTRIES for each in map(registry.get, registry.names()))
     missing = [each for each in built_in if each.__module__.startswith("barstack.")]
     assert [each for each in missing if each not in public] == []
+
+
+def test_every_public_name_has_an_example() -> None:
+    """Classes, functions, and what `bs.plots` has, which the page on Python shows."""
+    shown = (ROOT / "docs" / "python.md").read_text()
+    lacking = [
+        name
+        for name in dir(bs)
+        if (isclass(value := getattr(bs, name)) or isfunction(value))
+        and ">>> " not in (value.__doc__ or "")
+    ]
+    assert lacking == []
+    assert [name for name in bs.plots.__all__ if f"`{name}`" not in shown] == []
 
 
 def test_type_checkers_see_what_there_is() -> None:
@@ -144,6 +157,29 @@ def test_tables_become_frames() -> None:
     copied = features.to_frame()
     copied["rsi_14"] = 0.0
     assert (features.values[-1] != 0.0).all()
+
+
+def test_bars_become_a_frame_and_bars_again() -> None:
+    bars = bs.bars_from_frame(walk(300).to_frame(), "WALK", calendar="24/7", stamp="open")
+    again = bs.bars_from_frame(bars.to_frame(), "WALK", calendar="24/7", stamp="open")
+    assert again.fingerprint == bars.fingerprint
+    copied = bars.to_frame()
+    copied["close"] = 0.0
+    assert bars.close.all()
+
+
+def test_forecasts_of_a_run_side_by_side(two_symbols: bs.Run) -> None:
+    frame = two_symbols.to_frame()
+    assert not frame.duplicated(["decided_at", "symbol"]).any()
+    assert frame["decided_at"].is_monotonic_increasing
+    judged = two_symbols.verdict.ensemble
+    for name, forecast in two_symbols.forecasts().items():
+        own = forecast.to_frame().sort_values(["decided_at", "symbol"], ignore_index=True)
+        for column in forecast.target.columns:
+            whole = column if name == judged else f"{name}.{column}"
+            found = frame.loc[frame[whole].notna(), ["decided_at", "symbol", whole]]
+            expected = own[["decided_at", "symbol", column]].rename(columns={column: whole})
+            pd.testing.assert_frame_equal(found.reset_index(drop=True), expected, obj=name)
 
 
 def test_a_label_is_a_label() -> None:

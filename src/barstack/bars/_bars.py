@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from barstack.core.errors import DataError
 from barstack.core.times import ClosedAt, Times, format_duration, iso
 
 from ._anomalies import far_prints, holes_before, missing_before
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # One bar as kernels see it. Times are microseconds UTC, `session` counts days since 1970.
 # `session_open` and `session_close` are known in advance from the calendar, so a kernel may use
@@ -57,6 +61,15 @@ class Bars:
         The calendar whose sessions the bars should fill, such as XNYS or 24/7; empty if unknown.
     hours
         "regular" or "extended" hours of the calendar.
+
+    >>> from barstack.testing import walk
+    >>> bars = walk(3)
+    >>> bars
+    Bars(WALK, 3 x 30min, 2026-01-05 14:30 UTC .. 2026-01-05 16:00 UTC)
+    >>> str(bars.closed_at[0])
+    '2026-01-05T15:00:00.000000'
+    >>> list(bars.to_frame())
+    ['timestamp', 'open', 'high', 'low', 'close', 'volume']
     """
 
     symbol: str
@@ -95,6 +108,17 @@ class Bars:
     @property
     def close(self) -> Floats:
         return np.ascontiguousarray(self.records["close"])
+
+    def to_frame(self) -> pd.DataFrame:
+        """A pandas frame: `timestamp`, the opening in UTC, prices and volume, as `bs.run` takes it.
+
+        Stamped so, the frame is read with `stamp="open"`. Closing times are left out, as a
+        calendar gives them; those of `bars_from_frame` with the same calendar are the same.
+        """
+        import pandas as pd  # noqa: PLC0415 (only for the caller's convenience)
+
+        start = pd.DatetimeIndex(self.opened_at).tz_localize("UTC")
+        return pd.DataFrame({"timestamp": start, **{name: self.records[name] for name in COLUMNS}})
 
     @cached_property
     def fingerprint(self) -> str:

@@ -249,7 +249,11 @@ class Series(Spec):
 
 
 class SeriesFile(Series):
-    """A series in a parquet or CSV file."""
+    """A series in a parquet or CSV file.
+
+    >>> SeriesFile(path="news.parquet", columns=["mood"], max_age="1d").series.max_age
+    '1d'
+    """
 
     path: str  # relative paths start at the study file's folder
 

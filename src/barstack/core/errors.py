@@ -8,7 +8,15 @@ from typing import Any
 
 
 class BarstackError(Exception):
-    """Parent of all barstack errors; `exit_code` is what the command line returns for it."""
+    """Parent of all barstack errors; `exit_code` is what the command line returns for it.
+
+    >>> import barstack as bs
+    >>> try:
+    ...     bs.Study(bars="sample", horizons=["1h"], members=["rigde"])
+    ... except bs.BarstackError as error:
+    ...     print(str(error)[:50], error.exit_code)
+    study.members.rigde: Unknown model 'rigde'. Did yo 2
+    """
 
     exit_code = 3
 

@@ -48,7 +48,12 @@ class LinearScaler(Scaler):
 
 @register("standard")
 class StandardScaler(LinearScaler):
-    """Mean 0 and standard deviation 1; beyond `clip` deviations it clips."""
+    """Mean 0 and standard deviation 1; beyond `clip` deviations it clips.
+
+    >>> values = np.array([[1.0], [2.0], [3.0]])
+    >>> StandardScaler().fit(values).apply(values).ravel()
+    array([-1.22474487,  0.        ,  1.22474487])
+    """
 
     def learn(self, values: Floats, rows: Rows) -> dict[str, Floats]:
         n_rows, n_columns = len(rows), values.shape[1]
@@ -78,7 +83,12 @@ class StandardScaler(LinearScaler):
 
 @register("robust")
 class RobustScaler(LinearScaler):
-    """Median 0 and interquartile range 1, which rare wild values do not move; clips at `clip`."""
+    """Median 0 and interquartile range 1, which rare wild values do not move; clips at `clip`.
+
+    >>> values = np.array([[1.0], [2.0], [3.0], [400.0]])
+    >>> RobustScaler().fit(values).apply(values).ravel()
+    array([-0.01492537, -0.00497512,  0.00497512,  3.95522388])
+    """
 
     def learn(self, values: Floats, rows: Rows) -> dict[str, Floats]:
         quartiles = np.empty((3, values.shape[1]))
@@ -95,6 +105,10 @@ class RankGaussScaler(Scaler):
 
     Ranks lie between `knots` quantiles, so what is kept does not grow with the rows. Values that
     stand for many rows take the middle of their ranks; those beyond all seen take +-5.2.
+
+    >>> values = np.array([[1.0], [2.0], [400.0]])
+    >>> RankGaussScaler().fit(values).apply(values).ravel().round(2)
+    array([-5.2,  0. ,  5.2])
     """
 
     learns = ("quantiles",)

@@ -314,6 +314,18 @@ class Evaluation:
         Whether ensembles are better than something simpler, and which member was best so far.
     diversity, contributions, importances, regime_weights, stability
         Of the members: how they differ, what each contributes, and what ensembles make of them.
+
+    >>> import tempfile
+    >>> import barstack as bs
+    >>> from barstack.testing import walk
+    >>> frame = walk(400).to_frame()
+    >>> study = {"features": ["body"], "members": ["ridge"], "calendar": "24/7", "stamp": "open"}
+    >>> runs = tempfile.mkdtemp()
+    >>> run = bs.run(frame, horizons=["1h"], symbol="WALK", runs=runs, **study)
+    >>> run.evaluation.task, run.evaluation.horizons
+    ('return', ['1h'])
+    >>> run.evaluation.to_json() == Evaluation.from_json(run.evaluation.to_json()).to_json()
+    True
     """
 
     task: str

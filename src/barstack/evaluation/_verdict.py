@@ -71,6 +71,16 @@ class Verdict:
         States of the data that this ensemble was judged on, each among the trials.
     audits
         Those made before the verdict.
+
+    >>> import tempfile
+    >>> import barstack as bs
+    >>> from barstack.testing import walk
+    >>> frame = walk(400).to_frame()
+    >>> study = {"features": ["body"], "members": ["ridge"], "calendar": "24/7", "stamp": "open"}
+    >>> runs = tempfile.mkdtemp()
+    >>> run = bs.run(frame, horizons=["1h"], symbol="WALK", runs=runs, **study)
+    >>> run.verdict.edge, run.verdict.horizon, run.verdict.trials
+    ('none', '1h', 3)
     """
 
     edge: Edge

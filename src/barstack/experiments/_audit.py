@@ -48,6 +48,15 @@ def audit(
     folder    where relative paths in the study start
     short     three cuts and no fits, which is what every run does first
     progress  reports steps; by default silent
+
+    >>> import tempfile
+    >>> import barstack as bs
+    >>> from barstack.testing import walk
+    >>> how = {"symbol": "WALK", "calendar": "24/7", "stamp": "open"}
+    >>> bars = bs.keep_frame(walk(400).to_frame(), runs=tempfile.mkdtemp(), **how)
+    >>> study = bs.Study(bars=bars, horizons=["1h"], features=["body"], members=["ridge"])
+    >>> bs.audit(study, short=True)
+    []
     """
     return audited(study, folder=folder, short=short, progress=progress).leaks
 

@@ -15,6 +15,7 @@ from barstack.bars import Bars, SeriesTable
 from barstack.bars.checks import Finding
 from barstack.bars.sources import UNNAMED, frame_tables, standard_table
 from barstack.core.chosen import Chosen
+from barstack.core.columns import DECIDED_AT, SYMBOL, TRAINED_THROUGH
 from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.files import new_folder
 from barstack.core.forecast import Forecast
@@ -51,6 +52,18 @@ class Run:
     given    the same with the date and the state of the ledger
     chosen   what was chosen where nothing was said, by a preset or from a frame
     steps    how each task ended, and its seconds
+
+    >>> import tempfile
+    >>> import barstack as bs
+    >>> from barstack.testing import walk
+    >>> frame = walk(400).to_frame()
+    >>> study = {"features": ["body"], "members": ["ridge"], "calendar": "24/7", "stamp": "open"}
+    >>> runs = tempfile.mkdtemp()
+    >>> run = bs.run(frame, horizons=["1h"], symbol="WALK", runs=runs, **study)
+    >>> run.to_frame().shape[1], run.leaderboard("1h")["name"].iloc[0]
+    (5, 'last_sign')
+    >>> run.predict(walk(420).to_frame()).shape
+    (21, 4)
     """
 
     def __init__(self, run_id: str, folder: Path, engine: Engine, given: DatedVerdict) -> None:
@@ -169,6 +182,23 @@ class Run:
             kind = "member" if name in self.study.members else "ensemble"
             found[name] = self._engine.value(f"{kind} {name}").out_of_fold.forecast
         return found
+
+    def to_frame(self) -> pd.DataFrame:
+        """All forecasts out of fold side by side, a row for each decision, NaN where one has none.
+
+        Columns decided_at in UTC, symbol, the judged ensemble's forecasts such as return_4h, then
+        those of the others such as ridge.return_4h, as in `predict`.
+        """
+        whole: pd.DataFrame | None = None
+        for name, forecast in self.forecasts().items():
+            own = forecast.to_frame().drop(columns=TRAINED_THROUGH)
+            if whole is None:
+                whole = own
+                continue
+            numbers = {column: f"{name}.{column}" for column in forecast.target.columns}
+            whole = whole.merge(own.rename(columns=numbers), "outer", on=[DECIDED_AT, SYMBOL])
+        assert whole is not None  # a study has ensembles
+        return whole.sort_values([DECIDED_AT, SYMBOL], ignore_index=True)
 
     @property
     def members(self) -> Members:

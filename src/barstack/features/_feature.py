@@ -16,7 +16,11 @@ from ._view import MARKET
 
 
 class Feature(Spec):
-    """One column: a registered feature, its parameters, and the timeframe of its bars."""
+    """One column: a registered feature, its parameters, and the timeframe of its bars.
+
+    >>> Feature(feature="rsi", params={"window": 7}, timeframe="1h").name
+    'rsi_7@1h'
+    """
 
     feature: str
     params: dict[str, int | float] = Field(default_factory=dict)

@@ -33,7 +33,13 @@ if TYPE_CHECKING:
 
 
 class FeatureSet(Spec):
-    """Several features of the bars, in column order, then the columns of series."""
+    """Several features of the bars, in column order, then the columns of series.
+
+    >>> from barstack.testing import walk
+    >>> chosen = FeatureSet(features=(Feature(feature="rsi"), Feature(feature="body")))
+    >>> chosen.compute(walk(100)).values.shape
+    (100, 2)
+    """
 
     features: tuple[Feature, ...]
     series: dict[str, Series] = Field(default_factory=dict)

@@ -28,6 +28,16 @@ class Models:
     where they are for bars of several lengths, say which with `bar`. What is damaged is listed
     with its error and not used. The folder is read again on every call; an artifact is loaded when
     first used, and again when it has changed.
+
+    >>> import tempfile
+    >>> import barstack as bs
+    >>> from barstack.testing import walk
+    >>> frame = walk(400).to_frame()
+    >>> study = {"features": ["body"], "members": ["ridge"], "calendar": "24/7", "stamp": "open"}
+    >>> runs = tempfile.mkdtemp()
+    >>> run = bs.run(frame, horizons=["1h"], symbol="WALK", runs=runs, **study)
+    >>> Models(runs).list_available_models()[0]["tickers"]
+    ['WALK']
     """
 
     def __init__(self, folder: Path | str, *, fast: bool = False) -> None:

@@ -38,7 +38,21 @@ if TYPE_CHECKING:
 
 
 class Predictor:
-    """Forecasts from one artifact, in bulk, row by row or in a stream."""
+    """Forecasts from one artifact, in bulk, row by row or in a stream.
+
+    >>> import tempfile
+    >>> import barstack as bs
+    >>> from barstack.testing import walk
+    >>> frame = walk(400).to_frame()
+    >>> study = {"features": ["body"], "members": ["ridge"], "calendar": "24/7", "stamp": "open"}
+    >>> runs = tempfile.mkdtemp()
+    >>> run = bs.run(frame, horizons=["1h"], symbol="WALK", runs=runs, **study)
+    >>> predictor = bs.load(run.folder)
+    >>> predictor.verdict
+    'none'
+    >>> list(predictor.predict(walk(420)))
+    ['decided_at', 'symbol', 'return_1h', 'ridge.return_1h']
+    """
 
     def __init__(self, trained: TrainedEnsemble, one_row: OneRowEnsemble | None = None) -> None:
         self.trained = trained
@@ -335,6 +349,16 @@ def load(folder: Path | str, *, signed_by: Path | str | None = None) -> Predicto
                BARSTACK_SIGNED_BY; with neither, signatures are not checked
 
     Raises `ArtifactError` unless every byte is as it was saved, and signed where that is required.
+
+    >>> import tempfile
+    >>> import barstack as bs
+    >>> from barstack.testing import walk
+    >>> frame = walk(400).to_frame()
+    >>> study = {"features": ["body"], "members": ["ridge"], "calendar": "24/7", "stamp": "open"}
+    >>> runs = tempfile.mkdtemp()
+    >>> run = bs.run(frame, horizons=["1h"], symbol="WALK", runs=runs, **study)
+    >>> load(run.folder).predict(walk(420)).shape
+    (21, 4)
     """
     folder = Path(folder)
     if (folder / "artifact").is_dir():

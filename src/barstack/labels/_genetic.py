@@ -66,6 +66,10 @@ class GeneticBarriers(HoldingLabel):
     Objectives: `balance` is the evenness of the three classes, where an upper barrier that does
     not earn its costs is a HOLD; `sharpe` is mean over deviation of a holding's net return, times
     the root of how many holdings there are, as told by their uniqueness; `mean_net` is the mean.
+
+    >>> label = GeneticBarriers(["1d"], candidates=200, seed=1)
+    >>> label.task, label.fitted
+    ('three_class', True)
     """
 
     fitted = True

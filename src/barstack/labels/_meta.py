@@ -76,6 +76,11 @@ class Meta(Label):
 
     A model of it says which of the rule's trades to take. Decisions at which the rule takes no
     side have no label; `returns` are those of the side. López de Prado (2018), chapter 3.
+
+    >>> from barstack.testing import walk
+    >>> label = Meta(["1h"], side={"feature": "log_return"})
+    >>> label.compute(walk(60)).values[-8:, 0]
+    array([ 0.,  0.,  1.,  1.,  1.,  0.,  1., nan])
     """
 
     side: Side

@@ -58,7 +58,12 @@ class ReturnLabel(HoldingLabel):
 
 @register("return", task="return")
 class ForwardReturn(ReturnLabel):
-    """The return from holding over the horizon, as a fraction of the price at the decision."""
+    """The return from holding over the horizon, as a fraction of the price at the decision.
+
+    >>> from barstack.testing import walk
+    >>> ForwardReturn(["1h"]).compute(walk(60)).values[:3, 0].round(5)
+    array([ 0.00474, -0.00264, -0.01746])
+    """
 
     if TYPE_CHECKING:
 
@@ -76,7 +81,11 @@ class ForwardReturn(ReturnLabel):
 
 @register("quantiles", task="quantiles")
 class Quantiles(ForwardReturn):
-    """The same return, of which quantiles are to be forecast: how far it may go, and how likely."""
+    """The same return, of which quantiles are to be forecast: how far it may go, and how likely.
+
+    >>> Quantiles(["1h"], levels=(0.1, 0.5, 0.9)).levels
+    (0.1, 0.5, 0.9)
+    """
 
     levels: tuple[float, ...] = LEVELS  # shares of returns that lie below, 0.5 among them
 
@@ -104,7 +113,12 @@ class Quantiles(ForwardReturn):
 
 @register("direction", task="direction")
 class Direction(ReturnLabel):
-    """1 where the price ends higher, 0 where it ends lower or unchanged."""
+    """1 where the price ends higher, 0 where it ends lower or unchanged.
+
+    >>> from barstack.testing import walk
+    >>> Direction(["1h"]).compute(walk(60)).values[-8:, 0]
+    array([ 0.,  1.,  1.,  1.,  1.,  0.,  0., nan])
+    """
 
     if TYPE_CHECKING:
 

@@ -56,7 +56,12 @@ def _thresholds(value: Any) -> Any:
 
 @register("three_class", task="three_class")
 class ThreeClass(ReturnLabel):
-    """BUY (2) above the threshold, SELL (0) below its negative, HOLD (1) between."""
+    """BUY (2) above the threshold, SELL (0) below its negative, HOLD (1) between.
+
+    >>> from barstack.testing import walk
+    >>> ThreeClass(["1h"], threshold_bps=20).compute(walk(60)).values[-8:, 0]
+    array([ 1.,  1.,  2.,  2.,  2.,  0.,  1., nan])
+    """
 
     # One number for all, or for each horizon what lies below HOLD and what above.
     threshold_bps: Annotated[float | Pairs, BeforeValidator(_thresholds)] = 10.0
@@ -95,6 +100,10 @@ class ThreeClassVolatility(HoldingLabel):
 
     The threshold is a multiple of trailing volatility, known at the decision and scaled to the
     horizon. Decisions before that is known, or where nothing has moved, have no label.
+
+    >>> from barstack.testing import walk
+    >>> ThreeClassVolatility(["1h"], span=20).compute(walk(60)).values[-8:, 0]
+    array([ 1.,  1.,  2.,  2.,  2.,  1.,  1., nan])
     """
 
     threshold: float = Field(0.5, gt=0)  # in volatilities over the horizon
@@ -128,7 +137,12 @@ class ThreeClassVolatility(HoldingLabel):
 
 @register("three_class_quantiles", task="three_class")
 class ThreeClassQuantiles(HoldingLabel):
-    """Three classes by quantiles of the returns of training rows, learned for each fold anew."""
+    """Three classes by quantiles of the returns of training rows, learned for each fold anew.
+
+    >>> label = ThreeClassQuantiles(["1h"], lower=0.25, upper=0.75)
+    >>> label.task, label.fitted
+    ('three_class', True)
+    """
 
     fitted = True
     lower: float = Field(0.3, gt=0, lt=1)  # share of training returns that are SELL

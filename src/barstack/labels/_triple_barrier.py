@@ -64,6 +64,10 @@ class TripleBarrier(HoldingLabel):
     Barriers are multiples of trailing volatility, known at the decision and scaled to the
     horizon, or fixed. Decisions before volatility is known, or where nothing has moved, have no
     label. López de Prado (2018), chapter 3.
+
+    >>> from barstack.testing import walk
+    >>> TripleBarrier(["1d"], span=20).compute(walk(80)).values[30:38, 0]
+    array([2., 2., 2., 2., 1., 1., 1., 1.])
     """
 
     upper: Numbers = 1.0

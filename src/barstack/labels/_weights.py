@@ -27,6 +27,9 @@ class SampleWeights(Spec):
             average uniqueness since. 1 disables the decay (section 4.7)
 
     A holding lasts from its decision until its last horizon is known.
+
+    >>> SampleWeights(by="uniqueness", oldest=0.5).content()
+    {'by': 'uniqueness', 'oldest': 0.5}
     """
 
     by: Literal["uniform", "uniqueness", "return"] = "uniform"

@@ -52,6 +52,10 @@ class Chronological(Splitter):
     Two folds with one training stretch. Members never train on validation; a meta-learner learns
     from its forecasts and is judged by those of the test. An embargo ends that stretch earlier,
     for both.
+
+    >>> Chronological().spans(100)
+    [Span(test_start=70, test_end=85, train_start=0, train_end=None, further=()),
+     Span(test_start=85, test_end=100, train_start=0, train_end=70, further=())]
     """
 
     version = 2  # an embargo ends the training of both folds alike
@@ -93,6 +97,10 @@ class PurgedKFold(Splitter):
 
     López de Prado, Advances in Financial Machine Learning (2018), chapter 7; here the purge
     follows from each label's `known_at`, and the embargo from how far back features look.
+
+    >>> PurgedKFold(folds=2).spans(8)
+    [Span(test_start=0, test_end=4, train_start=0, train_end=None, further=()),
+     Span(test_start=4, test_end=8, train_start=0, train_end=None, further=())]
     """
 
     version = 2  # the embargo lies after tests only, and is derived where none is given

@@ -34,7 +34,12 @@ class _EndlessError(Exception):
 
 @register("alpaca")
 class Alpaca(Remote):
-    """US shares and crypto from Alpaca; keys come from the environment."""
+    """US shares and crypto from Alpaca; keys come from the environment.
+
+    >>> bars = Alpaca(symbols=["SPY", "QQQ"], bar="5min", start="2024-01-02")
+    >>> bars.calendar, bars.feed
+    ('XNYS', 'iex')
+    """
 
     calendar: str = "XNYS"  # with market: crypto, 24/7
     stamp: Literal["open"] = "open"

@@ -17,7 +17,11 @@ from ._provider import Provider, moment_us, register
 
 @register("catalog")
 class FromCatalog(Provider):
-    """A collection of the catalog, which records the length and the calendar of its bars."""
+    """A collection of the catalog, which records the length and the calendar of its bars.
+
+    >>> FromCatalog(collection="spy_5min", symbols=["SPY"]).collection
+    'spy_5min'
+    """
 
     collection: str
     symbols: tuple[str, ...] | None = None  # by default all of the collection

@@ -22,7 +22,11 @@ _MOST_ROWS = 1000
 
 @register("ccxt")
 class Ccxt(Remote):
-    """Candles of a crypto exchange that CCXT knows, such as BTC/USDT of binance; needs no key."""
+    """Candles of a crypto exchange that CCXT knows, such as BTC/USDT of binance; needs no key.
+
+    >>> Ccxt(exchange="binance", symbols=["BTC/USDT"], bar="1h", start="2024-01-02").calendar
+    '24/7'
+    """
 
     stamp: Literal["open"] = "open"
     exchange: str

@@ -15,7 +15,16 @@ from ._provider import Provider, register
 
 @register("files")
 class FileProvider(Layout, Provider):
-    """CSV or parquet files, by symbol or with many symbols in one; also a folder or a pattern."""
+    """CSV or parquet files, by symbol or with many symbols in one; also a folder or a pattern.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from barstack.testing import walk
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> walk(100).to_frame().to_csv(folder / "WALK.csv", index=False)
+    >>> FileProvider(path="WALK.csv").load(folder)
+    {'WALK': Bars(WALK, 100 x 30min, 2026-01-05 14:30 UTC .. 2026-01-15 15:30 UTC)}
+    """
 
     path: str  # a file, a folder of files, or a pattern such as data/*_5min.csv
     symbols: tuple[str, ...] | None = None  # only these

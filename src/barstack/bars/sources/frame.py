@@ -34,6 +34,13 @@ class FrameProvider(Provider):
 
     Its identity is the bars themselves and how they are read, wherever they are kept and whatever
     the frame called its columns.
+
+    >>> import tempfile
+    >>> from barstack.testing import walk
+    >>> settings = {"calendar": "24/7", "stamp": "open", "symbol": "WALK"}
+    >>> kept = keep_frame(walk(100).to_frame(), runs=tempfile.mkdtemp(), **settings)
+    >>> list(kept.load())
+    ['WALK']
     """
 
     bars_sha256: str  # fingerprint of the bars of all symbols
@@ -106,6 +113,13 @@ def keep_frame(
         For a setting that must be given.
     DataError
         For a frame that holds no clean bars.
+
+    >>> import tempfile
+    >>> from barstack.testing import walk
+    >>> settings = {"calendar": "24/7", "stamp": "open", "symbol": "WALK"}
+    >>> kept = keep_frame(walk(100).to_frame(), runs=tempfile.mkdtemp(), **settings)
+    >>> kept.load()
+    {'WALK': Bars(WALK, 100 x 30min, 2026-01-05 14:30 UTC .. 2026-01-15 15:30 UTC)}
     """
     return kept_frame(frame, symbol, symbol_column, Path(runs), settings)[0]
 

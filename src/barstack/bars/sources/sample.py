@@ -13,7 +13,11 @@ from ._provider import Provider, register
 
 @register("sample")
 class Sample(Provider):
-    """AAPL bars: hourly for two years, by the minute for a week, or daily since 1980."""
+    """AAPL bars: hourly for two years, by the minute for a week, or daily since 1980.
+
+    >>> Sample(frequency="daily").content()["provider"]
+    'sample'
+    """
 
     frequency: Literal["hourly", "minute", "daily"] = "hourly"
     calendar: str = "XNYS"

@@ -70,7 +70,12 @@ class SqlClient:
 
 @register("sql")
 class Sql(PagedProvider):
-    """Bars from a table or query of a database that SQLAlchemy can reach; read directly."""
+    """Bars from a table or query of a database that SQLAlchemy can reach; read directly.
+
+    >>> bars = Sql(table="candles", symbols=["SPY"], bar="5min", start="2024-01-02")
+    >>> bars.url_variable
+    'BARSTACK_SQL_URL'
+    """
 
     on_grid = False
     url_variable: str = "BARSTACK_SQL_URL"  # names the environment variable that holds the URL

@@ -47,7 +47,11 @@ class _RefusedError(OSError):
 
 @register("yfinance")
 class YFinance(Remote):
-    """Bars from Yahoo Finance, for private use by Yahoo's terms; intraday only of late."""
+    """Bars from Yahoo Finance, for private use by Yahoo's terms; intraday only of late.
+
+    >>> YFinance(symbols=["SPY"], bar="1d", start="2010-01-04").calendar
+    'XNYS'
+    """
 
     calendar: str = "XNYS"
     stamp: Literal["open"] = "open"

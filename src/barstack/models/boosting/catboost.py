@@ -48,7 +48,16 @@ def _catboost() -> Any:
 
 @register("catboost", family="boosting", tasks=EVERY_TASK)
 class CatBoost(NativeBoosting):
-    """Symmetric trees with ordered boosting. Prokhorenkova et al. (2018)."""
+    """Symmetric trees with ordered boosting. Prokhorenkova et al. (2018).
+
+    >>> from barstack.models import train
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("return")
+    >>> rows = training_rows(dataset)
+    >>> fitted = train(CatBoost(trees=20), dataset, rows[:400], seed=0)
+    >>> fitted.predict(dataset.features, rows[400:]).shape
+    (405, 2, 1)
+    """
 
     native_suffix: ClassVar[str] = ".cbm"
     single: ClassVar[bool] = True

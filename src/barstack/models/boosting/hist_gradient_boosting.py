@@ -22,7 +22,16 @@ from ._boosting import Boosting
 
 @register("hist_gradient_boosting", family="boosting", tasks=EVERY_TASK)
 class HistGradientBoosting(Boosting):
-    """Depth-wise histogram trees of scikit-learn. After Ke et al. (2017)."""
+    """Depth-wise histogram trees of scikit-learn. After Ke et al. (2017).
+
+    >>> from barstack.models import train
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("return")
+    >>> rows = training_rows(dataset)
+    >>> fitted = train(HistGradientBoosting(trees=20), dataset, rows[:400], seed=0)
+    >>> fitted.predict(dataset.features, rows[400:]).shape
+    (405, 2, 1)
+    """
 
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 

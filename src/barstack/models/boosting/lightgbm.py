@@ -38,7 +38,16 @@ def _binned(train: HorizonRows, stop: HorizonRows, settings: dict[str, Any]) -> 
 
 @register("lightgbm", family="boosting", tasks=EVERY_TASK)
 class LightGBM(NativeBoosting):
-    """Leaf-wise histogram trees. Ke et al. (2017)."""
+    """Leaf-wise histogram trees. Ke et al. (2017).
+
+    >>> from barstack.models import train
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("return")
+    >>> rows = training_rows(dataset)
+    >>> fitted = train(LightGBM(trees=20), dataset, rows[:400], seed=0)
+    >>> fitted.predict(dataset.features, rows[400:]).shape
+    (405, 2, 1)
+    """
 
     native_suffix: ClassVar[str] = ".txt"
     packages: ClassVar[tuple[str, ...]] = ("lightgbm",)

@@ -32,7 +32,16 @@ def _xgboost() -> Any:
 
 @register("xgboost", family="boosting", tasks=EVERY_TASK)
 class XGBoost(NativeBoosting):
-    """Depth-wise histogram trees. Chen, Guestrin (2016)."""
+    """Depth-wise histogram trees. Chen, Guestrin (2016).
+
+    >>> from barstack.models import train
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("return")
+    >>> rows = training_rows(dataset)
+    >>> fitted = train(XGBoost(trees=20), dataset, rows[:400], seed=0)
+    >>> fitted.predict(dataset.features, rows[400:]).shape
+    (405, 2, 1)
+    """
 
     native_suffix: ClassVar[str] = ".ubj"
     single: ClassVar[bool] = True

@@ -19,6 +19,14 @@ class ElasticNet(MomentModel):
 
     The penalty is per row. A feature is left out whose correlation with the label, given the
     others, is below `penalty * l1_share`.
+
+    >>> from barstack.models import train
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("return")
+    >>> rows = training_rows(dataset)
+    >>> fitted = train(ElasticNet(), dataset, rows[:400], seed=0)
+    >>> fitted.predict(dataset.features, rows[400:]).shape
+    (405, 2, 1)
     """
 
     version = 2  # solved to the last digit, no longer to a share of the labels' spread

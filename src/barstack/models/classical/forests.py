@@ -150,7 +150,16 @@ class Forest(PerHorizon):
 
 @register("random_forest", family="classical", tasks=EVERY_TASK)
 class RandomForest(Forest):
-    """Trees grown on rows drawn anew, with the best split among a few features. Breiman (2001)."""
+    """Trees grown on rows drawn anew, with the best split among a few features. Breiman (2001).
+
+    >>> from barstack.models import train
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("return")
+    >>> rows = training_rows(dataset)
+    >>> fitted = train(RandomForest(trees=20), dataset, rows[:400], seed=0)
+    >>> fitted.predict(dataset.features, rows[400:]).shape
+    (405, 2, 1)
+    """
 
     row_share: float = Field(0.5, gt=0, le=1, description="share of rows drawn for each tree")
 
@@ -162,7 +171,16 @@ class RandomForest(Forest):
 
 @register("extra_trees", family="classical", tasks=EVERY_TASK)
 class ExtraTrees(Forest):
-    """Trees grown on all rows, split at random places. Geurts, Ernst, Wehenkel (2006)."""
+    """Trees grown on all rows, split at random places. Geurts, Ernst, Wehenkel (2006).
+
+    >>> from barstack.models import train
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("return")
+    >>> rows = training_rows(dataset)
+    >>> fitted = train(ExtraTrees(trees=20), dataset, rows[:400], seed=0)
+    >>> fitted.predict(dataset.features, rows[400:]).shape
+    (405, 2, 1)
+    """
 
     def grower(self, ensemble: Any, target: Target, settings: dict[str, Any]) -> Any:
         kind = "Classifier" if target.n_classes else "Regressor"

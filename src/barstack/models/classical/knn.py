@@ -35,6 +35,14 @@ class KNN(Model):
 
     Cover, Hart (1967). Distance is Euclidean over scaled features; of rows equally far the earlier
     is the nearer.
+
+    >>> from barstack.models import train
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("return")
+    >>> rows = training_rows(dataset)
+    >>> fitted = train(KNN(neighbours=50), dataset, rows[:400], seed=0)
+    >>> fitted.predict(dataset.features, rows[400:]).shape
+    (405, 2, 1)
     """
 
     concurrent: ClassVar[bool] = True

@@ -23,6 +23,14 @@ class Logistic(LinearModel):
 
     The penalty is per row, as ridge's: it is set against the mean loss of a row. The solver weighs
     rows anew at each step, so that folds share no moments and each is fitted by itself.
+
+    >>> from barstack.models import train
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("direction")
+    >>> rows = training_rows(dataset)
+    >>> fitted = train(Logistic(), dataset, rows[:400], seed=0)
+    >>> fitted.predict(dataset.features, rows[400:]).shape
+    (405, 2, 1)
     """
 
     concurrent: ClassVar[bool] = True

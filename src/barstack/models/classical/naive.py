@@ -52,7 +52,16 @@ class NaiveModel(Model):
 
 @register("naive_zero", family="classical", tasks=("return", "direction", "three_class"))
 class NaiveZero(NaiveModel):
-    """No change, or every class alike."""
+    """No change, or every class alike.
+
+    >>> from barstack.models import train
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("return")
+    >>> rows = training_rows(dataset)
+    >>> fitted = train(NaiveZero(), dataset, rows[:400], seed=0)
+    >>> fitted.predict(dataset.features, rows[400:]).shape
+    (405, 2, 1)
+    """
 
     states: ClassVar[int] = 1
     exempt: ClassVar[dict[str, str]] = {
@@ -68,7 +77,16 @@ class NaiveZero(NaiveModel):
 
 @register("naive_mean", family="classical", tasks=EVERY_TASK)
 class NaiveMean(NaiveModel):
-    """The mean of the training labels, their quantiles, or the shares of classes among them."""
+    """The mean of the training labels, their quantiles, or the shares of classes among them.
+
+    >>> from barstack.models import train
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("return")
+    >>> rows = training_rows(dataset)
+    >>> fitted = train(NaiveMean(), dataset, rows[:400], seed=0)
+    >>> fitted.predict(dataset.features, rows[400:]).shape
+    (405, 2, 1)
+    """
 
     states: ClassVar[int] = 1
     exempt: ClassVar[dict[str, str]] = {
@@ -81,6 +99,14 @@ class NaiveSign(NaiveModel):
     """The mean or the quantiles of training labels after such a sign of one feature, scaled.
 
     Of a past return it is momentum where moves go on, and reversal where they turn.
+
+    >>> from barstack.models import train
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("return")
+    >>> rows = training_rows(dataset)
+    >>> fitted = train(NaiveSign(feature=1), dataset, rows[:400], seed=0)
+    >>> fitted.predict(dataset.features, rows[400:]).shape
+    (405, 2, 1)
     """
 
     states: ClassVar[int] = 3  # below its usual value, at it, above

@@ -17,6 +17,14 @@ class Ridge(MomentModel):
     The penalty is per row: 1.0 weighs a standardised feature as much as all training rows do,
     which suits returns, where most of what is fitted is noise. A row of weight 2 counts as that
     row twice.
+
+    >>> from barstack.models import train
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("return")
+    >>> rows = training_rows(dataset)
+    >>> fitted = train(Ridge(penalty=10.0), dataset, rows[:400], seed=0)
+    >>> fitted.predict(dataset.features, rows[400:]).shape
+    (405, 2, 1)
     """
 
     penalty: float = Field(

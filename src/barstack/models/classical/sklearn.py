@@ -64,6 +64,15 @@ class ScikitLearn(PerHorizon):
     What it learned is kept as plain arrays, and estimators that have no such form are refused.
     A regressor that is asked for classes learns the share of each, which is kept within 0 and 1;
     one that is asked for quantiles is fitted once for each level.
+
+    >>> from barstack.models import train
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("return")
+    >>> rows = training_rows(dataset)
+    >>> model = ScikitLearn(estimator="sklearn.linear_model.BayesianRidge")
+    >>> fitted = train(model, dataset, rows[:400], seed=0)
+    >>> fitted.predict(dataset.features, rows[400:]).shape
+    (405, 2, 1)
     """
 
     version: ClassVar[int] = 2

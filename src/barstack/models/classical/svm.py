@@ -77,6 +77,14 @@ class SVM(PerHorizon):
     sigmoid over decisions on stretches of time that the machine was not fitted on. With
     many rows the kernel is Nyström's, and what lies above it a linear machine with a squared loss:
     Williams, Seeger (2001).
+
+    >>> from barstack.models import train
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("return")
+    >>> rows = training_rows(dataset)
+    >>> fitted = train(SVM(), dataset, rows[:400], seed=0)
+    >>> fitted.predict(dataset.features, rows[400:]).shape
+    (405, 2, 1)
     """
 
     concurrent: ClassVar[bool] = True

@@ -22,6 +22,10 @@ class Transformer(Neural):
     A layer looks back so far that all of them together reach `lookback` bars, as in Beltagy et
     al. (2020), and knows bars by how far back they lie (Press et al. 2022): a forecast is then the
     same in a window and in a chunk.
+
+    >>> network = Transformer().network(n_features=10, n_outputs=2)
+    >>> sum(each.numel() for each in network.parameters())
+    61810
     """
 
     causal: ClassVar[bool] = True
@@ -68,6 +72,10 @@ class PatchTST(Neural):
 
     All features share the encoder; a small layer joins what it made of each. Features are scaled
     on training rows already, so windows are not normalised once more, one by one.
+
+    >>> network = PatchTST().network(n_features=10, n_outputs=2)
+    >>> sum(each.numel() for each in network.parameters())
+    17234
     """
 
     patch: int = Field(8, ge=1, le=10_000, description="bars in a patch")
@@ -113,6 +121,10 @@ class TFT(Neural):
     Variable selection, gated residuals, an LSTM, and attention whose heads share their values so
     that it can be read. Each feature has an embedding but no network of its own, and no inputs
     are known ahead of time.
+
+    >>> network = TFT().network(n_features=10, n_outputs=2)
+    >>> sum(each.numel() for each in network.parameters())
+    124119
     """
 
     causal: ClassVar[bool] = True

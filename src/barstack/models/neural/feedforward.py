@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 @register("mlp", family="neural", tasks=EVERY_TASK)
 class MLP(Neural):
-    """Fully connected layers over all bars of the window side by side. Rosenblatt (1958)."""
+    """Fully connected layers over all bars of the window side by side. Rosenblatt (1958).
+
+    >>> network = MLP().network(n_features=10, n_outputs=2)
+    >>> sum(each.numel() for each in network.parameters())
+    14018
+    """
 
     lookback: int = Field(24, ge=1, le=100_000, description="bars that a forecast looks at")
     hidden: tuple[int, ...] = Field(
@@ -42,6 +47,10 @@ class AutoencoderMLP(Neural):
 
     After Bengio et al. (2007): noise goes in, the code must rebuild the clean features and be
     useful for the forecast at once. By default it sees the newest bar only.
+
+    >>> network = AutoencoderMLP().network(n_features=10, n_outputs=2)
+    >>> sum(each.numel() for each in network.parameters())
+    10212
     """
 
     lookback: int = Field(1, ge=1, le=100_000, description="bars that a forecast looks at")
@@ -78,6 +87,10 @@ class DLinear(Neural):
     """Each feature as its moving mean and the rest, and linear in both. Zeng et al. (2023).
 
     All features share `readings` linear maps over time, and one more joins what they read.
+
+    >>> network = DLinear().network(n_features=10, n_outputs=2)
+    >>> sum(each.numel() for each in network.parameters())
+    722
     """
 
     trend_bars: int = Field(13, ge=3, le=100_001, description="bars in the moving mean; odd")
@@ -111,6 +124,10 @@ class NHiTS(Neural):
     """Blocks that pool the window less and less; each explains a part and leaves the rest.
 
     Challu et al. (2023), with all features in one window.
+
+    >>> network = NHiTS().network(n_features=10, n_outputs=2)
+    >>> sum(each.numel() for each in network.parameters())
+    16992
     """
 
     lookback: int = Field(24, ge=2, le=100_000, description="bars that a forecast looks at")

@@ -40,14 +40,24 @@ class _PlainRecurrent(Neural):
 
 @register("lstm", family="neural", tasks=EVERY_TASK)
 class LSTM(_PlainRecurrent):
-    """Long short-term memory, read at its latest state. Hochreiter, Schmidhuber (1997)."""
+    """Long short-term memory, read at its latest state. Hochreiter, Schmidhuber (1997).
+
+    >>> network = LSTM(hidden=32).network(n_features=10, n_outputs=2)
+    >>> sum(each.numel() for each in network.parameters())
+    14146
+    """
 
     kind: ClassVar[str] = "lstm"
 
 
 @register("gru", family="neural", tasks=EVERY_TASK)
 class GRU(_PlainRecurrent):
-    """Gated recurrent units, read at their latest state. Cho et al. (2014)."""
+    """Gated recurrent units, read at their latest state. Cho et al. (2014).
+
+    >>> network = GRU(hidden=32).network(n_features=10, n_outputs=2)
+    >>> sum(each.numel() for each in network.parameters())
+    10626
+    """
 
     kind: ClassVar[str] = "gru"
 
@@ -56,7 +66,12 @@ class GRU(_PlainRecurrent):
 
 @register("attention_lstm", family="neural", tasks=EVERY_TASK)
 class AttentionLSTM(Neural):
-    """An LSTM whose latest state attends to those of the `lookback` bars. Luong et al. (2015)."""
+    """An LSTM whose latest state attends to those of the `lookback` bars. Luong et al. (2015).
+
+    >>> network = AttentionLSTM(hidden=32).network(n_features=10, n_outputs=2)
+    >>> sum(each.numel() for each in network.parameters())
+    17250
+    """
 
     causal: ClassVar[bool] = True
 
@@ -78,7 +93,12 @@ class AttentionLSTM(Neural):
 
 @register("multitask_lstm", family="neural", tasks=EVERY_TASK)
 class MultitaskLSTM(Neural):
-    """One LSTM shared by all horizons, and a small network of its own for each. Caruana (1997)."""
+    """One LSTM shared by all horizons, and a small network of its own for each. Caruana (1997).
+
+    >>> network = MultitaskLSTM().network(n_features=10, n_outputs=2)
+    >>> sum(each.numel() for each in network.parameters())
+    50530
+    """
 
     causal: ClassVar[bool] = True
 
@@ -101,6 +121,10 @@ class CNNLSTM(Neural):
     """Two causal convolutions that find shapes of a few bars, then an LSTM over what they found.
 
     Sainath et al. (2015), without the fully connected layers before the last.
+
+    >>> network = CNNLSTM().network(n_features=10, n_outputs=2)
+    >>> sum(each.numel() for each in network.parameters())
+    71042
     """
 
     causal: ClassVar[bool] = True
@@ -141,6 +165,10 @@ class MixtureOfExperts(Neural):
     """LSTMs that specialise, weighted by a gate that sees the newest bar and the window's mean.
 
     Jacobs et al. (1991).
+
+    >>> network = MixtureOfExperts(experts=2).network(n_features=10, n_outputs=2)
+    >>> sum(each.numel() for each in network.parameters())
+    106102
     """
 
     causal: ClassVar[bool] = True

@@ -25,6 +25,9 @@ class TimesFM(TimesFMSettings):
     decoder forecasts its next bars; a ridge regression on that path learns each horizon. Weights
     of TimesFM 2.5 are read from a file of your own and never fetched. What they were pretrained on
     is not listed day by day, so nothing before `seen_through` is forecast.
+
+    >>> TimesFM(lookback=256).lookback_bars
+    256
     """
 
     packages: ClassVar[tuple[str, ...]] = ("timesfm", "torch")

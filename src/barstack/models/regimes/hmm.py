@@ -62,6 +62,15 @@ class RegimeHMM(RegimeDetector):
     to training rows (Baum et al. 1970), from several starts. What it says of a bar is
     P(state | the latest `lookback` bars), from the stationary distribution on: the forward filter,
     never the smoother that later bars would change.
+
+    >>> from barstack.core.forecast import REGIMES
+    >>> from barstack.models import train
+    >>> from barstack.testing import regime_dataset, training_rows
+    >>> dataset = regime_dataset(RegimeHMM())
+    >>> rows = training_rows(dataset)
+    >>> fitted = train(RegimeHMM(), dataset, rows, seed=0)
+    >>> REGIMES[fitted.predict(dataset.features, rows[-1:])[0, 0].argmax()]
+    'low_volatility'
     """
 
     n_states: int = Field(3, ge=2, le=6, description="hidden states, each called as one regime")

@@ -54,6 +54,15 @@ class RegimeJump(RegimeDetector):
     Centres and states of training rows minimise half the squared distances plus `penalty` for each
     jump, by descent in turns. What it says of a bar follows from the least cost of a path through
     the latest `lookback` bars that ends in each state: exp(-cost / mean loss), made to sum to one.
+
+    >>> from barstack.core.forecast import REGIMES
+    >>> from barstack.models import train
+    >>> from barstack.testing import regime_dataset, training_rows
+    >>> dataset = regime_dataset(RegimeJump())
+    >>> rows = training_rows(dataset)
+    >>> fitted = train(RegimeJump(), dataset, rows, seed=0)
+    >>> REGIMES[fitted.predict(dataset.features, rows[-1:])[0, 0].argmax()]
+    'high_volatility'
     """
 
     n_states: int = Field(3, ge=2, le=6, description="states, each called as one regime")

@@ -35,6 +35,15 @@ class RegimeRules(RegimeDetector):
     bear trend. Of the rest, a ratio above `high` is high volatility, one below 1 / `high` low
     volatility, and what lies between is sideways. At each threshold the logistic function says one
     half; a `softness` away from it, about three quarters.
+
+    >>> from barstack.core.forecast import REGIMES
+    >>> from barstack.models import train
+    >>> from barstack.testing import regime_dataset, training_rows
+    >>> dataset = regime_dataset(RegimeRules())
+    >>> rows = training_rows(dataset)
+    >>> fitted = train(RegimeRules(), dataset, rows, seed=0)
+    >>> REGIMES[fitted.predict(dataset.features, rows[-1:])[0, 0].argmax()]
+    'sideways'
     """
 
     trend_bars: int = Field(60, ge=2, le=5_000, description="bars of the net move")

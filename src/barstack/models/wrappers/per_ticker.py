@@ -16,7 +16,11 @@ from ._by_ticker import ByTicker, TickerRows, Tickers
 
 @register("per_ticker", family="wrappers", tasks=EVERY_TASK)
 class PerTicker(ByTicker):
-    """A fit for each ticker, from its own rows in its own scales, instead of one on all rows."""
+    """A fit for each ticker, from its own rows in its own scales, instead of one on all rows.
+
+    >>> PerTicker(of={"model": "ridge", "penalty": 10.0}).of.penalty
+    10.0
+    """
 
     def fit_tickers(
         self,

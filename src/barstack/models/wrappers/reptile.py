@@ -25,6 +25,9 @@ class Reptile(ByTicker):
     part of the way to where they led, less and less. Each ticker's own network is `adapt_steps`
     from there, or fewer, whichever did best on its rows to stop by. A new ticker joins with
     `update`, from few rows.
+
+    >>> Reptile(of="mlp", rounds=100).of.registered_as
+    ('model', 'mlp')
     """
 
     of: AnyModel = Field(

@@ -109,6 +109,9 @@ class Transfer(ByTicker):
     Tickers are alike whose labels rise and fall on the same days and are large at the same hours,
     in training rows alone. `learned.shared.table()` of a fitted model says how much. One that is
     like none of the others is trained alone: what holds of a stranger has to be unlearned first.
+
+    >>> Transfer(of="lightgbm", least_likeness=0.7).of.registered_as
+    ('model', 'lightgbm')
     """
 
     least_likeness: float = Field(
