@@ -1,26 +1,16 @@
 """Every registered ensemble, for every task."""
 
-from collections.abc import Callable
-
-import pytest
 from tests.online import Discounted
 
-from barstack.core.forecast import EVERY_TASK, Task
 from barstack.ensembles import ENSEMBLES, Ensemble
-from barstack.testing import ENSEMBLE_CHECKS
+from barstack.testing import BoundCheck, ForTask, parametrize_with_checks
 
 
-@pytest.mark.parametrize("task", EVERY_TASK)
-@pytest.mark.parametrize("check", ENSEMBLE_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", ENSEMBLES.names())
-def test_ensemble(name: str, check: Callable[[Ensemble, Task], None], task: Task) -> None:
-    ensemble = ENSEMBLES.get(name)()
-    if check.__name__ in ensemble.exempt:
-        pytest.skip(ensemble.exempt[check.__name__])
-    if task in ensemble.tasks:
-        check(ensemble, task)
+@parametrize_with_checks(ENSEMBLES.get(name)() for name in ENSEMBLES.names())
+def test_ensemble(part: Ensemble, check: BoundCheck) -> None:
+    check(part)
 
 
-@pytest.mark.parametrize("check", ENSEMBLE_CHECKS, ids=lambda check: check.__name__)
-def test_one_that_learns_on(check: Callable[[Ensemble, Task], None]) -> None:
-    check(Discounted(), "return")
+@parametrize_with_checks([ForTask(Discounted(), "return")])
+def test_one_that_learns_on(part: Ensemble, check: BoundCheck) -> None:
+    check(part)

@@ -1,29 +1,25 @@
 """Every registered feature, on its own bars and on a higher timeframe, with bars missing."""
 
-from collections.abc import Callable
-
 import pytest
 
-from barstack.bars import Bars
 from barstack.core.errors import ConfigError
 from barstack.features import FEATURES, Feature
-from barstack.testing import FEATURE_CHECKS, walk
+from barstack.testing import BoundCheck, parametrize_with_checks, walk
 from barstack.testing._features import check_marks_only_its_warmup
 
 BARS = walk(1200, missing=0.03)
 
 
 CASES = [
-    pytest.param(name, timeframe, id=f"{name}@{timeframe}" if timeframe else name)
+    Feature(feature=name, timeframe=timeframe)
     for name in FEATURES.names()
     for timeframe in ((None,) if Feature(feature=name).needs_market else (None, "1d"))
 ]
 
 
-@pytest.mark.parametrize("check", FEATURE_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize(("name", "timeframe"), CASES)
-def test_feature(name: str, check: Callable[[Feature, Bars], None], timeframe: str | None) -> None:
-    check(Feature(feature=name, timeframe=timeframe), BARS)
+@parametrize_with_checks(CASES)
+def test_feature(part: Feature, check: BoundCheck) -> None:
+    check(part)
 
 
 @pytest.mark.parametrize("name", FEATURES.names())

@@ -322,5 +322,7 @@ def test_a_step_that_writes_outside_its_memory_is_found() -> None:
         state[5] = bar.close
         return state[5]
 
-    with pytest.raises(AssertionError, match="too_far writes outside its 1 floats of memory"):
+    with pytest.raises(
+        pytest.fail.Exception, match="too_far writes outside its 1 floats of memory"
+    ):
         FEATURE_CHECKS[0](Feature(feature="too_far"), BARS)

@@ -1,17 +1,16 @@
 """Labels against plain pandas, and the contract for every registered one."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from barstack.bars import Bars, resample
+from barstack.bars import resample
 from barstack.core.errors import ConfigError, DataError
 from barstack.core.times import DAY_US
 from barstack.labels import LABELS, Label
-from barstack.testing import LABEL_CHECKS, walk
+from barstack.testing import BoundCheck, parametrize_with_checks, walk
 from barstack.testing._labels_and_splits import learned
 
 BARS = walk(400, missing=0.05)
@@ -40,15 +39,11 @@ RECIPES = [
 HORIZONS = [(1, 7), ("30min", "2h", "1d"), ("1session", 12)]
 
 
-@pytest.mark.parametrize("check", LABEL_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("horizons", HORIZONS, ids=str)
-@pytest.mark.parametrize("recipe", RECIPES, ids=str)
-def test_label(
-    recipe: dict[str, Any],
-    horizons: tuple[str | int, ...],
-    check: Callable[[Label, Bars], None],
-) -> None:
-    check(LABELS.parse(recipe | {"horizons": horizons}), BARS)
+@parametrize_with_checks(
+    LABELS.parse(recipe | {"horizons": horizons}) for recipe in RECIPES for horizons in HORIZONS
+)
+def test_label(part: Label, check: BoundCheck) -> None:
+    check(part)
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=str)

@@ -1,7 +1,6 @@
 """Every model but networks, for every task it does, and for data in which nothing happens."""
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,13 @@ from barstack.core.errors import DataError
 from barstack.core.forecast import Task
 from barstack.datasets import Dataset
 from barstack.models import MODELS, FittedModel, Model, train
-from barstack.testing import MODEL_CHECKS, small_dataset, training_rows
+from barstack.testing import (
+    BoundCheck,
+    ForTask,
+    parametrize_with_checks,
+    small_dataset,
+    training_rows,
+)
 
 # Networks of full size take minutes; `test_neural_contract.py` has small ones, and
 # `test_timesfm.py` a checkpoint.
@@ -22,13 +27,9 @@ NAMES = [name for name in MODELS.names() if MODELS.get(name).family in FAMILIES]
 CASES = [(name, task) for name in NAMES for task in MODELS.get(name).tasks]
 
 
-@pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize(("name", "task"), CASES, ids=[f"{n}-{t}" for n, t in CASES])
-def test_model(name: str, task: Task, check: Callable[[Model, Dataset], None]) -> None:
-    model = model_of(name, task)
-    if check.__name__ in model.exempt:
-        pytest.skip(f"{name} is exempt: {model.exempt[check.__name__]}")
-    check(model, dataset_of(model, task))
+@parametrize_with_checks([ForTask(model_of(name, task), task) for name, task in CASES])
+def test_model(part: Model, check: BoundCheck) -> None:
+    check(part)
 
 
 @pytest.mark.parametrize(("name", "task"), CASES, ids=[f"{n}-{t}" for n, t in CASES])

@@ -10,8 +10,8 @@ from barstack.core.forecast import Task
 from barstack.datasets import Dataset
 from barstack.models import MODELS, Model
 from barstack.models.neural._neural import Neural
-from barstack.testing import MODEL_CHECKS, small_dataset
-from barstack.testing._models import check_forecasts_fit_the_task, check_saves_and_loads
+from barstack.testing import BoundCheck, ForTask, parametrize_with_checks, small_dataset
+from barstack.testing._models import check_forecasts_fit_the_task
 
 dataset_for: Callable[[Task], Dataset] = cache(small_dataset)
 
@@ -33,7 +33,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "tft": {"width": 12},
     "transformer": {"width": 12, "inner": 16, "layers": 1},
 }
-CLASS_CHECKS = (check_forecasts_fit_the_task, check_saves_and_loads)
+CLASSES: tuple[Task, ...] = ("direction", "three_class")
 
 
 def small(name: str) -> Model:
@@ -44,17 +44,17 @@ def test_all_neural_models_are_held_to_it() -> None:
     assert set(SMALL) == {n for n in MODELS.names() if issubclass(MODELS.get(n), Neural)}
 
 
-@pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", SMALL)
-def test_return(name: str, check: Callable[[Model, Dataset], None]) -> None:
-    check(small(name), dataset_for("return"))
+@parametrize_with_checks([ForTask(small(name), "return") for name in SMALL])
+def test_return(part: Model, check: BoundCheck) -> None:
+    check(part)
 
 
-@pytest.mark.parametrize("check", CLASS_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("task", ["direction", "three_class"])
-@pytest.mark.parametrize("name", SMALL)
-def test_classes(name: str, task: Task, check: Callable[[Model, Dataset], None]) -> None:
-    check(small(name), dataset_for(task))
+@parametrize_with_checks(
+    [ForTask(small(name), task) for name in SMALL for task in CLASSES],
+    only=("check_forecasts_fit_the_task", "check_saves_and_loads"),
+)
+def test_classes(part: Model, check: BoundCheck) -> None:
+    check(part)
 
 
 @pytest.mark.parametrize("name", SMALL)

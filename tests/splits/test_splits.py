@@ -1,6 +1,5 @@
 """Every registered splitter, on one symbol and several, with labels of uneven length."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from barstack.core.errors import ConfigError, DataError
 from barstack.core.times import DecidedAt, KnownAt
 from barstack.labels import LABELS
 from barstack.splits import SPLITTERS, Splitter, WalkForward, early_stop_split
-from barstack.testing import SPLITTER_CHECKS, shared_steps, walk
+from barstack.testing import BoundCheck, parametrize_with_checks, shared_steps, walk
 
 PANEL = {name: walk(500, seed=i, symbol=name, missing=0.1) for i, name in enumerate("ABC")}
 TABLE = LABELS.parse({"label": "return", "horizons": ["1d", 12]}).compute(PANEL)
@@ -30,12 +29,9 @@ RECIPES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("check", SPLITTER_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("recipe", RECIPES, ids=str)
-def test_splitter(
-    recipe: dict[str, Any], check: Callable[[Splitter, Decisions, KnownAt], None]
-) -> None:
-    check(SPLITTERS.parse(recipe), TABLE.decisions, TABLE.all_known_at)
+@parametrize_with_checks(SPLITTERS.parse(recipe) for recipe in RECIPES)
+def test_splitter(part: Splitter, check: BoundCheck) -> None:
+    check(part)
 
 
 def _one_symbol(n_rows: int, horizon: int) -> tuple[Decisions, KnownAt]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +9,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barstack.testing import SHARED_STORE_CHECKS, STORE_CHECKS, made_up_forecasts
-from barstack.testing._store import Opener, assert_same_forecasts
+from barstack.testing import BoundCheck, StoreIn, made_up_forecasts, parametrize_with_checks
+from barstack.testing._store import assert_same_forecasts
 from barstack.tracking import MemoryStore, SqliteStore, Store, Trial
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "runs")
+def in_memory(folder: Path) -> Store:
+    return MemoryStore()
 
 
-@pytest.mark.parametrize("check", STORE_CHECKS)
-def test_a_store_keeps_its_promises(check: Callable[[Store], None], store: Store) -> None:
-    check(store)
+def odd_name(folder: Path) -> Store:
+    return SqliteStore(folder.with_name("runs?mode=memory#"))
 
 
-@pytest.mark.parametrize("check", SHARED_STORE_CHECKS)
-def test_a_store_of_several_processes(check: Callable[[Opener], None], tmp_path: Path) -> None:
-    check(partial(SqliteStore, tmp_path / "runs?mode=memory#"))
+@parametrize_with_checks(
+    [StoreIn(in_memory, shared=False), StoreIn(SqliteStore), StoreIn(odd_name)]
+)
+def test_a_store_keeps_its_promises(part: StoreIn, check: BoundCheck) -> None:
+    check(part)
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)

@@ -52,6 +52,7 @@ class Spec(BaseModel):
     version: ClassVar[int] = 1
     registered_as: ClassVar[tuple[str, str] | None] = None  # (kind, name), set on registration
     plugin_code: ClassVar[str | None] = None  # id of a plugin's code, set on registration
+    exempt: ClassVar[dict[str, str]] = {}  # checks of the contract that cannot hold, and why not
 
     def __init__(self, /, **values: Any) -> None:
         _check_plain(type(self), values)

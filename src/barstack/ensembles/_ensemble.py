@@ -27,7 +27,6 @@ class Ensemble(Spec):
     # What it can combine; a study of another task refuses it.
     tasks: ClassVar[tuple[Task, ...]] = ("return", "direction", "three_class")
     packages: ClassVar[tuple[str, ...]] = ()  # libraries whose version changes what is learned
-    exempt: ClassVar[dict[str, str]] = {}  # checks of the contract that cannot hold, and why not
 
     # Names of the members and ensembles that it combines; all members of the study where empty.
     of: tuple[str, ...] = ()

@@ -62,7 +62,6 @@ class Model(Spec):
     # threads=1 where it takes them, and learn the same to the bit as one after the other.
     concurrent: ClassVar[bool] = False
     packages: ClassVar[tuple[str, ...]] = ()  # libraries whose version changes what is learned
-    exempt: ClassVar[dict[str, str]] = {}  # checks of the contract that cannot hold, and why not
 
     @property
     def lookback_bars(self) -> int:

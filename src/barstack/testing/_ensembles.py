@@ -16,6 +16,8 @@ from barstack.core.forecast import LEVELS, REGIMES, Target, Task
 from barstack.core.times import DecidedAt, KnownAt, TrainedThrough
 from barstack.ensembles import Ensemble, Stacked
 
+from ._expect import expect, same
+
 _BEGINS = np.datetime64("2026-01-05T00:00", "us")
 _HOUR = np.timedelta64(3_600_000_000, "us")
 _STEP = _HOUR // 2
@@ -108,15 +110,19 @@ def _wild(forecasts: Floats, task: Task) -> Floats:
 def _check_forecasts(ensemble: Ensemble, given: Stacked) -> None:
     learned, stacked, target = ensemble.fit(given), given.without_outcomes(), given.target
     combined = ensemble.predict(learned, stacked)
-    assert combined.shape == (len(stacked), 2, len(target.outputs))
-    assert np.isfinite(combined).all()
+    same(combined.shape, (len(stacked), 2, len(target.outputs)), "The shape of predict's forecasts")
+    expect(np.isfinite(combined).all(), f"{ensemble} forecasts numbers that are not finite.")
     weights, shape = ensemble.weights(learned), (2, len(stacked.members))
-    assert weights is None or (weights.shape == shape and np.isfinite(weights).all())
+    if weights is not None:
+        same(weights.shape, shape, "The shape of the weights")
+        expect(np.isfinite(weights).all(), f"{ensemble} has weights that are not finite.")
     if target.levels:
-        assert (np.diff(combined, axis=2) >= 0.0).all()
+        expect((np.diff(combined, axis=2) >= 0.0).all(), f"Quantiles of {ensemble} cross.")
     if target.n_classes:
-        assert (combined >= 0.0).all()
-        assert (combined <= 1.0 + 1e-12).all()
+        expect(
+            ((combined >= 0.0) & (combined <= 1.0 + 1e-12)).all(),
+            f"{ensemble} forecasts probabilities outside 0 to 1.",
+        )
     if target.n_classes == 3:
         np.testing.assert_allclose(combined.sum(axis=2), 1.0)
 
@@ -213,7 +219,7 @@ def check_explains(ensemble: Ensemble, task: Task) -> None:
     """Each array of an explanation has a row for each forecast."""
     learned, stacked = _fitted(ensemble, task)
     for values in ensemble.explain(learned, stacked).values():
-        assert np.shape(values)[0] == len(stacked)
+        same(np.shape(values)[0], len(stacked), "The number of rows of an explanation")
 
 
 def _later() -> Rows:

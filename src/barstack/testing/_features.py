@@ -15,6 +15,8 @@ from barstack.features import Feature, FeatureSet
 from barstack.features._engine import BarStream
 from barstack.features._view import NO_MARKET, market_of
 
+from ._expect import expect
+
 _GUARD = 4096  # floats on either side
 
 
@@ -105,12 +107,12 @@ def check_marks_only_its_warmup(feature: Feature, bars: Bars) -> None:
     first = int(seen[0]) if len(seen) else len(values)
     if feature.timeframe is None:
         declared = _first_row(feature, bars)
-        assert first == declared, f"{feature.name}: declares {declared} bars, takes {first}."
+        expect(first == declared, f"{feature.name}: declares {declared} bars, takes {first}.")
     rest = values[first:]
-    assert np.isfinite(rest).all(), f"{feature.name} is not finite after its warm-up."
+    expect(np.isfinite(rest).all(), f"{feature.name} is not finite after its warm-up.")
     kernel = feature.kernel
-    assert (rest >= kernel.low - 1e-9).all(), f"{feature.name} falls below {kernel.low}."
-    assert (rest <= kernel.high + 1e-9).all(), f"{feature.name} rises above {kernel.high}."
+    expect((rest >= kernel.low - 1e-9).all(), f"{feature.name} falls below {kernel.low}.")
+    expect((rest <= kernel.high + 1e-9).all(), f"{feature.name} rises above {kernel.high}.")
 
 
 def _first_row(feature: Feature, bars: Bars) -> int:
@@ -155,7 +157,7 @@ def check_stays_within_its_memory(feature: Feature, bars: Bars) -> None:
         within = False
     outside = np.concatenate([guarded[:_GUARD], guarded[_GUARD + memory :]])
     within = within and bool((outside == 7.25).all())
-    assert within, f"{feature.name} writes outside its {memory} floats of memory."
+    expect(within, f"{feature.name} writes outside its {memory} floats of memory.")
 
 
 FEATURE_CHECKS = (

@@ -17,6 +17,9 @@ from barstack.core.times import DecidedAt, KnownAt
 from barstack.labels import LABELS, Label
 from barstack.splits import Splitter, paths
 
+from ._expect import expect, fail, same
+
+_ELSEWHERE = "What is learned with other prices outside the holdings of the training rows"
 MEMORY_BARS = 5  # that features are said to look back, where a splitter must know
 
 
@@ -27,8 +30,14 @@ def check_answers_come_later(label: Label, bars: Bars) -> None:
     np.testing.assert_array_equal(np.isnan(table.values), open_ | table.missing)
     np.testing.assert_array_equal(np.isnan(table.returns), open_ | table.missing)
     decided_at = np.broadcast_to(table.decisions.decided_at[:, None], table.known_at.shape)
-    assert (table.known_at[~open_] > decided_at[~open_]).all()
-    assert open_[~table.eligible].any(axis=1).all()
+    expect(
+        (table.known_at[~open_] > decided_at[~open_]).all(),
+        f"{label} has values that are known at their decision or before it.",
+    )
+    expect(
+        open_[~table.eligible].any(axis=1).all(),
+        f"{label} calls decisions not eligible whose values are all known.",
+    )
 
 
 def check_known_means_known(label: Label, bars: Bars) -> None:
@@ -53,14 +62,19 @@ def check_known_by_the_latest(label: Label, bars: Bars) -> None:
     latest = label.latest_known_at(bars)
     known_at = learned(label, bars).compute(bars).known_at
     both = ~np.isnat(known_at) & ~np.isnat(latest)
-    assert (known_at[both] <= latest[both]).all()
-    assert both.any()
+    expect(
+        (known_at[both] <= latest[both]).all(),
+        f"{label} has values that are known later than latest_known_at says.",
+    )
+    expect(both.any(), f"{label} has no value that is known on these bars.")
 
 
 def check_can_be_written_down(label: Label, bars: Bars) -> None:
     """What was learned is in the label's own content, from which an equal one can be made."""
     for each in (label, learned(label, bars)):
-        assert LABELS.parse(json.loads(json.dumps(each.content()))) == each
+        same(
+            LABELS.parse(json.loads(json.dumps(each.content()))), each, "What content() makes again"
+        )
 
 
 def check_says_that_it_is_unfitted(label: Label, bars: Bars) -> None:
@@ -71,8 +85,8 @@ def check_says_that_it_is_unfitted(label: Label, bars: Bars) -> None:
         except ConfigError:
             pass
         else:
-            raise AssertionError(f"{label!r} has values before it is fitted.")
-    assert not learned(label, bars).fitted
+            fail(f"{label!r} has values before it is fitted.")
+    expect(not learned(label, bars).fitted, f"{label!r} is fitted, and still has to be.")
 
 
 def check_learns_from_its_rows_alone(label: Label, bars: Bars) -> None:
@@ -90,18 +104,18 @@ def check_learns_from_its_rows_alone(label: Label, bars: Bars) -> None:
     outside = np.ones(len(bars), bool)
     for row, end in zip(rows, ends, strict=True):
         outside[row : end + 1] = False
-    assert outside.any()
+    expect(outside.any(), "All bars lie within holdings of training rows. Give more bars.")
     fitted = label.fit(bars, rows)
     for factor in (np.nan, 3.0, 1e-3, rng.lognormal(0.0, 1.0, outside.sum())):
         records = bars.records.copy()
         for price in PRICES:
             records[price][outside] *= factor
-        assert label.fit(replace(bars, records=records), rows) == fitted
+        same(label.fit(replace(bars, records=records), rows), fitted, _ELSEWHERE)
     records = bars.records.copy()
     shuffled = rng.permutation(np.flatnonzero(outside))
     for price in PRICES:
         records[price][outside] = bars.records[price][shuffled]
-    assert label.fit(replace(bars, records=records), rows) == fitted
+    same(label.fit(replace(bars, records=records), rows), fitted, _ELSEWHERE)
 
 
 LABEL_CHECKS = (
@@ -127,12 +141,18 @@ def check_trains_on_what_is_known(
 ) -> None:
     """Forward: every training label is known when testing begins. Crossed: none overlaps it."""
     for fold in splitter.split(decisions, known_at, memory_bars=MEMORY_BARS):
-        assert fold.kind == splitter.kind
-        assert not np.isnat(known_at[fold.train]).any()
-        assert shared_steps(decisions, known_at, fold.train, fold.test) == 0
+        same(fold.kind, splitter.kind, "The kind of a fold")
+        expect(
+            not np.isnat(known_at[fold.train]).any(), f"{splitter} trains on labels that are open."
+        )
+        overlaps = shared_steps(decisions, known_at, fold.train, fold.test)
+        same(overlaps, 0, "The number of training labels that overlap a test label")
         if fold.kind == "forward":
             first = decisions.decided_at[fold.test].min()
-            assert known_at[fold.train].max() <= first
+            expect(
+                known_at[fold.train].max() <= first,
+                f"{splitter} trains on labels that are not known when testing begins.",
+            )
 
 
 def check_features_carry_no_test(
@@ -150,7 +170,10 @@ def check_features_carry_no_test(
             np.testing.assert_array_equal(
                 decisions.symbol_code[opened], decisions.symbol_code[after]
             )
-            assert (decisions.decided_at[opened] >= label_end).all()
+            expect(
+                (decisions.decided_at[opened] >= label_end).all(),
+                f"{splitter} trains after a test on rows whose features have seen its bars.",
+            )
 
 
 def check_tests_each_row_once(splitter: Splitter, decisions: Decisions, known_at: KnownAt) -> None:
@@ -159,14 +182,15 @@ def check_tests_each_row_once(splitter: Splitter, decisions: Decisions, known_at
     for path in paths(folds):
         spans = [decisions.decided_at[rows] for _, rows in path]
         for before, after in pairwise(spans):
-            assert before.max() < after.min()
+            expect(before.max() < after.min(), f"{splitter} tests a moment twice.")
     for fold in folds:
         np.testing.assert_array_equal(np.concatenate(fold.stretches), fold.test)
         for rows in (fold.train, fold.test):
             times = decisions.decided_at[rows]
-            assert (times[1:] >= times[:-1]).all()
-            assert len(np.unique(rows)) == len(rows)
-        assert not np.intersect1d(fold.train, fold.test).size
+            expect((times[1:] >= times[:-1]).all(), f"{splitter} gives rows out of order.")
+            same(len(np.unique(rows)), len(rows), "The number of different rows of a fold")
+        both = np.intersect1d(fold.train, fold.test).size
+        same(both, 0, "The number of rows both trained on and tested")
 
 
 def check_longer_labels_purge_more(
@@ -177,8 +201,12 @@ def check_longer_labels_purge_more(
     now, then = (
         splitter.split(decisions, known, memory_bars=MEMORY_BARS) for known in (known_at, later)
     )
-    assert sum(len(fold.train) for fold in then) < sum(len(fold.train) for fold in now)
-    assert [len(fold.test) for fold in then] == [len(fold.test) for fold in now]
+    expect(
+        sum(len(fold.train) for fold in then) < sum(len(fold.train) for fold in now),
+        f"{splitter} purges no more rows where labels are known later.",
+    )
+    tested, expected = ([len(fold.test) for fold in folds] for folds in (then, now))
+    same(tested, expected, "The number of rows tested, where labels are known later,")
 
 
 SPLITTER_CHECKS = (

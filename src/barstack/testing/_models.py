@@ -24,6 +24,7 @@ from barstack.models import FittedModel, Model, train, update
 from barstack.models.regimes import RegimeDetector
 
 from ._bars import walk
+from ._expect import expect, same
 
 _FEATURES = ("log_return", "rsi", "body", "realized_volatility", "session_progress")
 _HORIZONS = (2, 5)
@@ -85,8 +86,8 @@ def check_saves_and_loads(model: Model, dataset: Dataset) -> None:
         fitted.save(Path(folder) / "model")
         loaded = FittedModel.load(Path(folder) / "model")
     np.testing.assert_array_equal(_forecasts(loaded, dataset), _forecasts(fitted, dataset))
-    assert loaded.trained_through == fitted.trained_through
-    assert loaded.model == model
+    same(loaded.trained_through, fitted.trained_through, "trained_through of what is loaded")
+    same(loaded.model, model, "The model of what is loaded")
 
 
 def check_refuses_bad_input(model: Model, dataset: Dataset) -> None:
@@ -108,7 +109,7 @@ def check_refuses_bad_input(model: Model, dataset: Dataset) -> None:
             fitted.predict(features, rows)
         except BarstackError:
             refused = True
-        assert refused, f"{model} forecasts from features with {what}."
+        expect(refused, f"{model} forecasts from features with {what}.")
 
 
 def check_sees_only_its_rows(model: Model, dataset: Dataset) -> None:
@@ -136,7 +137,8 @@ def check_counts_what_it_stops_by(model: Model, dataset: Dataset) -> None:
     """`trained_through` covers every row given, those for early stopping included."""
     rows = training_rows(dataset)
     known_at = KnownAt(dataset.labels.all_known_at[rows])
-    assert train(model, dataset, rows, seed=3).trained_through == known_at.max()
+    through = train(model, dataset, rows, seed=3).trained_through
+    same(through, known_at.max(), "trained_through")
 
 
 def check_rows_stand_alone(model: Model, dataset: Dataset) -> None:
@@ -154,13 +156,15 @@ def check_forecasts_fit_the_task(model: Model, dataset: Dataset) -> None:
     fitted = train(model, dataset, training_rows(dataset), seed=3)
     values = _forecasts(fitted, dataset)
     target = dataset.target
-    assert values.shape[1:] == (len(target.horizons), len(target.outputs))
-    assert np.isfinite(values).all()
+    same(values.shape[1:], (len(target.horizons), len(target.outputs)), "The shape of a forecast")
+    expect(np.isfinite(values).all(), f"{model} forecasts numbers that are not finite.")
     if target.levels:
-        assert (np.diff(values, axis=2) >= 0).all(), f"Quantiles of {model} cross."
+        expect((np.diff(values, axis=2) >= 0).all(), f"Quantiles of {model} cross.")
     if target.n_classes:
-        assert (values >= 0).all()
-        assert (values <= 1).all()
+        expect(
+            ((values >= 0) & (values <= 1)).all(),
+            f"{model} forecasts probabilities outside 0 to 1.",
+        )
     if target.n_classes and len(target.outputs) > 1:
         np.testing.assert_allclose(values.sum(axis=2), 1.0, atol=1e-6)
 
@@ -174,7 +178,7 @@ def check_learns_a_plain_signal(model: Model, dataset: Dataset) -> None:
     forecast = fitted.forecast(dataset.features, rows)
     for horizon in range(len(dataset.target.horizons)):
         got = np.corrcoef(forecast.signal[:, horizon], dataset.labels.returns[rows, horizon])[0, 1]
-        assert got > 0.05, f"{model} correlates {got:.3f} with a signal it should find."
+        expect(got > 0.05, f"{model} correlates {got:.3f} with a signal it should find.")
 
 
 def check_weights_count(model: Model, dataset: Dataset) -> None:
@@ -188,7 +192,7 @@ def check_weights_count(model: Model, dataset: Dataset) -> None:
     higher, usual = (
         each.forecast(dataset.features, queried, "in_sample").signal for each in (rising, plain)
     )
-    assert (higher.mean(axis=0) > usual.mean(axis=0)).all(), f"{model} ignores weights."
+    expect((higher.mean(axis=0) > usual.mean(axis=0)).all(), f"{model} ignores weights.")
 
 
 def check_learns_on(model: Model, dataset: Dataset) -> None:
@@ -205,14 +209,14 @@ def check_learns_on(model: Model, dataset: Dataset) -> None:
             update(fitted, dataset, rest, seed=3)
         except BarstackError as error:
             message = str(error)
-        assert "rain it again" in message, f"{model} gives no way out: {message!r}"
+        expect("rain it again" in message, f"{model} gives no way out: {message!r}")
         return
     before = _forecasts(fitted, dataset)
     updated = update(fitted, dataset, rest, seed=3)
     after = _forecasts(updated, dataset)
-    assert updated.trained_through == known_at[rest].max() > fitted.trained_through
+    same(updated.trained_through, known_at[rest].max(), "trained_through of an updated model")
     np.testing.assert_array_equal(_forecasts(fitted, dataset), before)
-    assert not np.array_equal(after, before), f"{model} has learned nothing new."
+    expect(not np.array_equal(after, before), f"{model} has learned nothing new.")
     labels = dataset.labels.values.copy()
     labels[np.setdiff1d(np.arange(len(labels)), rest)] = 1.0
     spoilt = replace(dataset, labels=replace(dataset.labels, values=labels))
@@ -224,7 +228,7 @@ def check_learns_on(model: Model, dataset: Dataset) -> None:
         updated.save(Path(folder) / "model")
         loaded = FittedModel.load(Path(folder) / "model")
     np.testing.assert_array_equal(_forecasts(loaded, dataset), after)
-    assert loaded.trained_through == updated.trained_through
+    same(loaded.trained_through, updated.trained_through, "trained_through of what is loaded")
 
 
 class _RisesWeigh(NamedTuple):

@@ -20,6 +20,8 @@ from barstack.core.times import DecidedAt, TrainedThrough
 from barstack.tracking import OutOfFold, Store, Trial
 
 # Fresh processes; where they can be forked from one that has done the imports, that is faster.
+from ._expect import expect, fail, same
+
 _PROCESSES: Any = multiprocessing.get_context(
     "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 )
@@ -58,9 +60,10 @@ def made_up_forecasts(task: Task = "return", rows: int = 40, seed: int = 0) -> O
 
 def assert_same_forecasts(one: OutOfFold, other: OutOfFold) -> None:
     """`AssertionError` unless both hold the same rows and numbers, to the bit."""
-    assert one.forecast.target == other.forecast.target
-    assert one.forecast.kind == other.forecast.kind
-    assert one.forecast.decisions.symbols == other.forecast.decisions.symbols
+    same(one.forecast.target, other.forecast.target, "The target of forecasts")
+    same(one.forecast.kind, other.forecast.kind, "The kind of forecasts")
+    symbols, others_symbols = (each.forecast.decisions.symbols for each in (one, other))
+    same(symbols, others_symbols, "The symbols of forecasts")
     columns, others = one.forecast.columns(), other.forecast.columns()
     for name, column in (columns | {"fold": one.fold}).items():
         np.testing.assert_array_equal(column, (others | {"fold": other.fold})[name], name)
@@ -68,11 +71,13 @@ def assert_same_forecasts(one: OutOfFold, other: OutOfFold) -> None:
 
 def check_begins_empty(store: Store) -> None:
     """A store in which nothing was written answers every question."""
-    assert store.keys() == []
-    assert not store.has("key")
-    assert store.trials() == store.trials(["SPY"]) == []
-    assert store.count(["SPY"]) == store.looks("trial 0") == 0
-    assert store.head() == store.head()
+    same(store.keys(), [], "keys() of a new store")
+    expect(not store.has("key"), "has() finds a key in a new store.")
+    same(store.trials(), [], "trials() of a new store")
+    same(store.trials(["SPY"]), [], "trials(...) of a new store")
+    same(store.count(["SPY"]), 0, "count() of a new store")
+    same(store.looks("trial 0"), 0, "looks() of a new store")
+    same(store.head(), store.head(), "head() when it is called again")
     store.record([])
     store.verify()
     _assert_nothing_under(store, "key")
@@ -83,10 +88,10 @@ def check_reads_what_was_written(store: Store) -> None:
     written = {task: made_up_forecasts(task, seed=seed) for seed, task in enumerate(EVERY_TASK)}
     for task, forecasts in written.items():
         store.write(task, forecasts)
-        assert store.has(task)
+        expect(store.has(task), f"has({task!r}) is false after write.")
         assert_same_forecasts(store.read(task), forecasts)
-    assert store.keys() == sorted(written)
-    assert not store.has("another")
+    same(store.keys(), sorted(written), "keys()")
+    expect(not store.has("another"), "has() finds a key that was not written.")
     _assert_nothing_under(store, "another")
 
 
@@ -109,8 +114,8 @@ def check_keys_are_file_names(store: Store) -> None:
             store.write(key, made_up_forecasts())
         except ConfigError:
             continue
-        raise AssertionError(f"The key {key!r} was accepted.")
-    assert store.keys() == []
+        fail(f"The key {key!r} was accepted.")
+    same(store.keys(), [], "keys() after refused writes")
 
 
 def check_counts_looks(store: Store) -> None:
@@ -118,23 +123,26 @@ def check_counts_looks(store: Store) -> None:
     both = ("SPY", "QQQ")
     store.record([made_up_trial(0), made_up_trial(1, symbols=both), made_up_trial(0)])
     store.record([made_up_trial(0), made_up_trial(0, "grown bars")])
-    assert store.count(["SPY"]) == store.count(["SPY", "QQQ", "SPY"]) == 3
-    assert store.count(["QQQ"]) == 1
-    assert store.count(["IWM"]) == store.count([]) == 0
-    assert [store.looks(f"trial {number}") for number in range(3)] == [2, 1, 0]
+    counts = {("SPY",): 3, ("SPY", "QQQ", "SPY"): 3, ("QQQ",): 1, ("IWM",): 0, (): 0}
+    for symbols, expected in counts.items():
+        same(store.count(list(symbols)), expected, f"count({list(symbols)})")
+    same([store.looks(f"trial {number}") for number in range(3)], [2, 1, 0], "looks() of trials")
     found = [(trial.id, trial.data) for trial in store.trials()]
-    assert found == [("trial 0", "bars"), ("trial 1", "bars"), ("trial 0", "grown bars")]
-    assert [trial.id for trial in store.trials(["QQQ", "IWM"])] == ["trial 1"]
+    recorded = [("trial 0", "bars"), ("trial 1", "bars"), ("trial 0", "grown bars")]
+    same(found, recorded, "trials(), in the order of their first recording,")
+    same([trial.id for trial in store.trials(["QQQ", "IWM"])], ["trial 1"], "trials(...)")
 
 
 def check_trials_never_change(store: Store) -> None:
     """What was recorded first of a trial stays, all of it."""
     store.record([made_up_trial(0)])
     (recorded,) = store.trials()
-    assert replace(recorded, recorded_at="") == made_up_trial(0)
-    assert recorded.recorded_at.startswith("20")
+    same(
+        replace(recorded, recorded_at=""), made_up_trial(0), "A trial but for when it was recorded"
+    )
+    expect(recorded.recorded_at.startswith("20"), "A trial does not say when it was recorded.")
     store.record([replace(made_up_trial(0), name="another", last_at="2027", forecasts=None)])
-    assert store.trials() == [recorded]
+    same(store.trials(), [recorded], "trials() after another of the same id")
 
 
 def check_head_follows_the_trials(store: Store) -> None:
@@ -145,9 +153,9 @@ def check_head_follows_the_trials(store: Store) -> None:
         heads.append(store.head())
         store.record([made_up_trial(number)])
         store.write(f"key-{number}", made_up_forecasts())
-        assert store.head() == heads[-1]
+        same(store.head(), heads[-1], "head() after nothing new")
         store.verify()
-    assert len(set(heads)) == 6
+    same(len(set(heads)), 6, "The number of different heads after five trials")
 
 
 def check_threads(store: Store) -> None:
@@ -179,8 +187,8 @@ def check_sees_what_others_wrote(open_store: Opener) -> None:
     for number in range(3):
         one.record([made_up_trial(number)])
         other.write(f"key-{number}", made_up_forecasts(seed=number))
-        assert other.trials() == one.trials()
-        assert other.head() == one.head()
+        same(other.trials(), one.trials(), "trials() of a second store")
+        same(other.head(), one.head(), "head() of a second store")
         assert_same_forecasts(one.read(f"key-{number}"), made_up_forecasts(seed=number))
 
 
@@ -211,12 +219,15 @@ def check_killed_writers(open_store: Opener) -> None:
         store = open_store()
         store.verify()
         trials = store.trials()
-        assert len(trials) % _BATCH == 0
-        assert returned * _BATCH <= len(trials)
+        same(len(trials) % _BATCH, 0, "The number of trials of a batch that was half written")
+        expect(returned * _BATCH <= len(trials), "Trials whose recording had ended are lost.")
         keys = store.keys()
         for key in keys:
             assert_same_forecasts(store.read(key), made_up_forecasts(seed=int(key)))
-        assert {str(number) for number in range(returned)} <= set(keys)
+        expect(
+            {str(number) for number in range(returned)} <= set(keys),
+            "Forecasts whose writing had ended are lost.",
+        )
 
 
 SHARED_STORE_CHECKS = (check_sees_what_others_wrote, check_processes, check_killed_writers)
@@ -227,7 +238,7 @@ def _assert_nothing_under(store: Store, key: str) -> None:
         store.read(key)
     except StorageError:
         return
-    raise AssertionError(f"Forecasts that nobody wrote were read under {key!r}.")
+    fail(f"Forecasts that nobody wrote were read under {key!r}.")
 
 
 def _write_much(store: Store, worker: int) -> None:
@@ -244,10 +255,11 @@ def _write_much_in_process(open_store: Opener, worker: int) -> None:
 
 def _assert_much_was_written(store: Store, workers: int) -> None:
     store.verify()
-    assert store.count(["SPY"]) == 10 * (workers + 1)
-    assert [store.looks(f"trial {number}") for number in range(10)] == [workers + 1] * 10
+    same(store.count(["SPY"]), 10 * (workers + 1), "count() after all writers")
+    looks = [store.looks(f"trial {number}") for number in range(10)]
+    same(looks, [workers + 1] * 10, "looks() of trials after all writers")
     own = [f"of-{worker}" for worker in range(workers)]
-    assert store.keys() == [*own, "shared"]
+    same(store.keys(), [*own, "shared"], "keys() after all writers")
     for worker, key in enumerate(own):
         assert_same_forecasts(store.read(key), made_up_forecasts(seed=worker))
     store.read("shared")

@@ -11,6 +11,8 @@ from barstack.bars import bars_from_frame
 from barstack.core.arrays import Floats
 from barstack.worlds import Made, World
 
+from ._expect import expect, same
+
 _MOST_BLOCKS = 50
 _PRICES_AND_VOLUME = ("open", "high", "low", "close", "volume")
 
@@ -19,9 +21,12 @@ def check_repeats(world: World) -> None:
     """The same world twice has the same bits; another seed has others."""
     one, two = world.make(), world.make()
     for symbol in world.names:
-        assert one.panel[symbol].fingerprint == two.panel[symbol].fingerprint
+        same(two.panel[symbol].fingerprint, one.panel[symbol].fingerprint, "The second making")
         other = world.model_copy(update={"seed": world.seed + 1})
-        assert one.panel[symbol].fingerprint != other.bars_of(symbol).fingerprint
+        expect(
+            one.panel[symbol].fingerprint != other.bars_of(symbol).fingerprint,
+            f"{symbol} has the same bars with another seed.",
+        )
     np.testing.assert_array_equal(one.truth.forecast, two.truth.forecast)
 
 
@@ -32,8 +37,8 @@ def check_grows(world: World) -> None:
     wide = world.model_copy(update={"symbols": (*world.names, "ZZZZ")}).make()
     for code, symbol in enumerate(short.truth.decisions.symbols):
         whole = bars.panel[symbol]
-        assert short.panel[symbol].fingerprint == whole[:half].fingerprint
-        assert wide.panel[symbol].fingerprint == whole.fingerprint
+        same(whole[:half].fingerprint, short.panel[symbol].fingerprint, "A beginning of more bars")
+        same(wide.panel[symbol].fingerprint, whole.fingerprint, "A symbol among more")
         theirs = bars.truth.forecast[bars.truth.decisions.symbol_code == code]
         own = short.truth.forecast[short.truth.decisions.symbol_code == code]
         np.testing.assert_array_equal(own, theirs[:half])
@@ -52,7 +57,7 @@ def check_passes_the_door(world: World) -> None:
             again = bars_from_frame(
                 table, symbol, calendar=world.calendar, length_us=made.length_us, where=world.id
             )
-        assert again.outside == 0
+        same(again.outside, 0, "The number of bars outside the sessions")
         np.testing.assert_array_equal(again.records, made.records)
 
 
@@ -70,7 +75,7 @@ def check_ignores_the_future(world: World) -> None:
 def check_reaches_its_figures(world: World) -> None:
     """The forecasts reach the scores of the truth, within four standard errors."""
     for name, score in z_scores(world.make()).items():
-        assert abs(score) < 4.0, f"{name} is {score:.1f} standard errors off"
+        expect(abs(score) < 4.0, f"{name} is {score:.1f} standard errors off.")
 
 
 def z_scores(made: Made) -> dict[str, float]:

@@ -1,0 +1,33 @@
+"""How a check fails: with a sentence, under `python -O` too, which leaves `assert` out."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+_SHOWN = 300  # characters of a value
+
+
+def fail(sentence: str) -> NoReturn:
+    """`pytest.fail` with a sentence; `AssertionError` where pytest is not installed."""
+    try:
+        import pytest  # noqa: PLC0415 (checks run outside of it too)
+    except ImportError:
+        raise AssertionError(sentence) from None
+    pytest.fail(sentence)
+
+
+def expect(holds: Any, sentence: str) -> None:
+    """Fail with the sentence unless it holds."""
+    if not holds:
+        fail(sentence)
+
+
+def same(found: Any, expected: Any, what: str) -> None:
+    """Fail unless both are equal; `what` is what was found, as the subject of a sentence."""
+    if found != expected:
+        fail(f"{what} is {_short(found)}, and must be {_short(expected)}.")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
