@@ -28,9 +28,11 @@ from barstack.forecasting import GivenVerdict, Predictor, TrainedEnsemble, write
 from barstack.models import FittedModel, Model
 
 from ._engine import Done, Engine
+from ._outcome import fits_of, forecasts_of
 from ._recombine import Recombined, recombine
 from ._results import data_id
 from ._study import Study
+from ._tracked import track_run_if_possible
 from ._trials import trials_of
 from ._verdicts import VERDICT, DatedVerdict, judge_study
 
@@ -166,22 +168,14 @@ class Run:
 
     def fits(self) -> dict[str, list[dict[str, Any]]]:
         """Facts on each fit of each member: of every fold, and of the final fit last."""
-        members = self._engine.place("tables").folder / "members"
-        return {
-            name: json.loads((members / name / "metrics.json").read_text())["fits"]
-            for name in self.study.members
-        }
+        return fits_of(self._engine)
 
     def forecasts(self) -> dict[str, Forecast]:
         """Forecasts out of fold by name, of the ensembles, the judged one first, then members.
 
         These are what the evaluation scores. `Forecast.to_frame` makes frames of them.
         """
-        found = {}
-        for name in (*self.study.ensemble_names, *self.study.members):
-            kind = "member" if name in self.study.members else "ensemble"
-            found[name] = self._engine.value(f"{kind} {name}").out_of_fold.forecast
-        return found
+        return forecasts_of(self._engine)
 
     def to_frame(self) -> pd.DataFrame:
         """All forecasts out of fold side by side, a row for each decision, NaN where one has none.
@@ -362,7 +356,7 @@ def run_study(
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> Run:
-    """Compute what is not stored yet, count the trials, judge, and fill the run's folder.
+    """Compute what is not stored yet, count the trials, judge, fill the run's folder, and track it.
 
     Parameters
     ----------
@@ -383,6 +377,7 @@ def run_study(
     run_id = study.run_id(data_id(engine.value("bars"), engine.value("series")))
     run = Run(run_id, runs / run_id, engine, given)
     _publish(run, engine.published())
+    track_run_if_possible(run_id, engine, runs)
     return run
 
 
