@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import barstack as bs
+from barstack.core.errors import StorageError
 from barstack.core.forecast import REGIMES, signal_of
 from barstack.core.progress import Progress
 from barstack.tracking import ExperimentTracker
@@ -146,17 +147,27 @@ class Notes(Progress):
         self.notes.append(text)
 
 
-def test_a_database_that_cannot_be_used_leaves_the_run_valid(
-    run: Any, runs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BARSTACK_TRACKING", "postgresql://me:secret@127.0.0.1:1/name")
+def test_a_database_of_a_later_barstack_leaves_the_run_valid(tmp_path: Path) -> None:
+    done = bs.run(study(members=["ridge"], ensembles=["average"]), runs=tmp_path)
+    with closing(sqlite3.connect(tmp_path / ".ledger.sqlite")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.execute("DELETE FROM ensembles")
     notes = Notes()
-    again = bs.run(study(), runs=runs, progress=notes)
-    assert again.id == run.id
+    again = bs.run(done.study, runs=tmp_path, progress=notes)
+    assert again.id == done.id
     (note,) = notes.notes
     assert note.startswith("This run is not in the tracking database yet: ")
-    assert "Check that the server runs" in note
-    assert "secret" not in note
+    assert "version 9999" in note
+
+
+def test_a_ledger_on_a_server_that_is_not_there_stops_the_run(
+    run: Any, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the team's count there is no honest verdict."""
+    monkeypatch.setenv("BARSTACK_TRACKING", "postgresql://me:secret@127.0.0.1:1/name")
+    with pytest.raises(StorageError, match="Check that the server runs") as error:
+        bs.run(study(), runs=runs)
+    assert "secret" not in str(error.value)
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from typing import Any
 from barstack.core.errors import ConfigError, StorageError
 from barstack.core.files import check_seal, new_folder, seal
 from barstack.core.progress import Progress
-from barstack.tracking import SqliteStore, Store
+from barstack.tracking import Store, open_store
 
 from ._presets import completed
 from ._study import Study
@@ -69,7 +69,7 @@ class Engine:
         self.study, self.chosen = completed(study, folder)
         self.tasks = tasks_of(self.study, 0)
         self.folder, self.progress = Path(runs) / ".store", progress or Progress()
-        self.forecasts: Store = SqliteStore(Path(runs))
+        self.forecasts: Store = open_store(Path(runs))
         self.workspace = Workspace(Path(folder), self.forecasts, self.progress)
         self.workers = cores() if workers is None else workers
         self.done: list[Done] = []

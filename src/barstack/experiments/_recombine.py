@@ -19,7 +19,7 @@ from barstack.core.spec import content_id
 from barstack.core.times import DecidedAt, KnownAt, TrainedThrough
 from barstack.ensembles import ENSEMBLES, Ensemble, FittedEnsemble, Stacked, align, walk_forward
 from barstack.evaluation import CombinedScore, Evaluation, score_combined
-from barstack.tracking import OutOfFold, SqliteStore, Trial
+from barstack.tracking import OutOfFold, Store, Trial, open_store
 
 from ._compare_runs import read_table
 from ._engine import Engine
@@ -223,7 +223,7 @@ def recombine(
         entries.append(Recombined(name, own, members, forecasts, {}, None))
     trials: list[Trial] = []
     called_for: dict[str, str] = {}
-    store = SqliteStore(run.folder.resolve().parent)
+    store = open_store(run.folder.resolve().parent)
     data = _data(run, store)
     stacked = _stacked(pool, run) if chosen else None
     label = _label(add, drop)
@@ -402,7 +402,7 @@ def _trials(run: RunForecasts, data: str, name: str, ensemble: Ensemble, pool: P
     ]
 
 
-def _data(run: RunForecasts, store: SqliteStore) -> str:
+def _data(run: RunForecasts, store: Store) -> str:
     """Content id of the run's data, from its trial; the run's id where the ledger is elsewhere."""
     looks = [each.data for each in store.trials(run.given.symbols) if each.id == run.given.trial]
     return next((data for data in looks if run.study.run_id(data) == run.id), run.id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +27,7 @@ from barstack.tracking import (
     ExperimentTracker,
     Predictions,
     RegimePerformance,
+    open_tracker,
 )
 
 from ._data import length_us
@@ -35,7 +35,6 @@ from ._engine import Engine
 from ._outcome import fits_of, forecasts_of
 from ._regimes import RegimeTable
 
-ADDRESS = "BARSTACK_TRACKING"
 # Settings with columns of their own, by column; networks here call the first one `batch`.
 _SETTINGS = {
     "batch_size": "batch",
@@ -43,11 +42,6 @@ _SETTINGS = {
     "weight_decay": "weight_decay",
 }
 _NO_REGIME = -1
-
-
-def tracker_of(runs: Path | str) -> ExperimentTracker:
-    """The tracker at $BARSTACK_TRACKING; where that is not set, of the folder of runs."""
-    return ExperimentTracker(os.environ.get(ADDRESS) or runs)
 
 
 def experiment_id(run_id: str, member: str, horizon: str) -> str:
@@ -80,7 +74,7 @@ def track_run_if_possible(run_id: str, engine: Engine, runs: Path) -> None:
 
     The next run of the same study enters what is missing.
     """
-    tracker = tracker_of(runs)
+    tracker = open_tracker(runs)
     try:
         track_run(run_id, engine, tracker)
     except StorageError as error:

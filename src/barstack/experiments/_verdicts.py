@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from barstack.core.errors import ConfigError, StorageError
 from barstack.evaluation import Evaluation, Verdict, judge, leaderboard
 from barstack.evaluation.audit import AuditRecord
-from barstack.tracking import SqliteStore, Store, Trial
+from barstack.tracking import Store, Trial, open_store
 
 from ._audit import Audited
 from ._engine import Engine
@@ -138,7 +138,7 @@ def judged_now(run: Path) -> Judged:
     before = given.verdict
     verdict = _of_ledger(
         evaluation,
-        SqliteStore(run.resolve().parent),
+        open_store(run.resolve().parent),
         given.trial,
         given.symbols,
         before.audits,

@@ -8,6 +8,8 @@ from ._experiment import (
     RegimePerformance,
 )
 from ._memory import MemoryStore
+from ._open import SharedLedgerStore, open_store, open_tracker
+from ._postgres import PostgresStore
 from ._sqlite import SqliteStore
 from ._store import OutOfFold, Store, Trial
 from ._tracker import ExperimentTracker
@@ -19,9 +21,13 @@ __all__ = [
     "ExperimentTracker",
     "MemoryStore",
     "OutOfFold",
+    "PostgresStore",
     "Predictions",
     "RegimePerformance",
+    "SharedLedgerStore",
     "SqliteStore",
     "Store",
     "Trial",
+    "open_store",
+    "open_tracker",
 ]

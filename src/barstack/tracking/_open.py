@@ -1,0 +1,71 @@
+"""The store and the tracker of a folder of runs: in the folder, or on a team's server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from ._postgres import PostgresStore
+from ._sqlite import SqliteStore
+from ._store import OutOfFold, Store, Trial
+from ._tracker import ExperimentTracker
+
+ADDRESS = "BARSTACK_TRACKING"  # of the server; without it everything is in the folder
+
+
+def open_store(runs: Path | str) -> Store:
+    """The store of a folder of runs; with $BARSTACK_TRACKING the ledger is the server's."""
+    here = SqliteStore(Path(runs))
+    address = os.environ.get(ADDRESS)
+    return here if not address else SharedLedgerStore(here, PostgresStore(address))
+
+
+def open_tracker(runs: Path | str) -> ExperimentTracker:
+    """The tracker of a folder of runs; with $BARSTACK_TRACKING that of the server."""
+    return ExperimentTracker(os.environ.get(ADDRESS) or runs)
+
+
+class SharedLedgerStore(Store):
+    """Forecasts in one store, where they are fast to read, and the ledger in another.
+
+    Trials that the first has recorded by itself are entered in the second too, so that what was
+    tried before counts on.
+
+    here    keeps forecasts
+    ledger  keeps trials
+    """
+
+    def __init__(self, here: Store, ledger: Store) -> None:
+        self.here, self.ledger = here, ledger
+
+    def write(self, key: str, forecasts: OutOfFold) -> None:
+        self.here.write(key, forecasts)
+
+    def read(self, key: str) -> OutOfFold:
+        return self.here.read(key)
+
+    def has(self, key: str) -> bool:
+        return self.here.has(key)
+
+    def keys(self) -> list[str]:
+        return self.here.keys()
+
+    def record(self, trials: Iterable[Trial]) -> None:
+        self.ledger.record([*self.here.trials(), *trials])
+
+    def trials(self, symbols: Iterable[str] | None = None) -> list[Trial]:
+        return self.ledger.trials(symbols)
+
+    def count(self, symbols: Iterable[str]) -> int:
+        return self.ledger.count(symbols)
+
+    def looks(self, trial_id: str) -> int:
+        return self.ledger.looks(trial_id)
+
+    def head(self) -> str:
+        return self.ledger.head()
+
+    def verify(self) -> None:
+        self.here.verify()
+        self.ledger.verify()
