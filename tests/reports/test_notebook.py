@@ -6,6 +6,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
+import numpy as np
 import pytest
 
 import barstack as bs
@@ -100,6 +101,28 @@ def test_features() -> None:
     assert found.startswith("2 features at 300 decisions")
     assert "rsi_14" in found
     assert "nan" not in shown(features.compute(bars[:3]))
+
+
+def test_forecasts_bars_and_studies(finished: bs.Run) -> None:
+    forecast = finished.forecasts()["ridge"]
+    found = shown(forecast)
+    assert found.startswith(f"Forward forecasts of {len(forecast):,} decisions")
+    assert all(column in found for column in forecast.target.columns)
+    assert shown(forecast.take(np.arange(0))).startswith("Forward forecasts of 0 decisions")
+    assert len(repr(forecast)) < 200
+    assert len(repr(finished.members["ridge"])) < 250
+    for n_bars in (0, 1, 7, 10, 11, 400):
+        found = shown(finished.bars["WALK"][:n_bars])
+        assert found.startswith(f"{n_bars:,} bars of WALK")
+        assert found.count("2026-") == 2 * min(n_bars, 10)
+        assert ("between" in found) == (n_bars > 10)
+    study = shown(finished.study)
+    assert "ridge, strong: ridge (penalty: 10.0)" in study
+    assert "walk_forward (folds: 3)" in study
+    assert all(word in study for word in (finished.study.id, "rsi, body", "horizons: 1bars, 4bars"))
+    assert not any(word in study for word in ("allow_leaks", "seed", "scaler", "None"))
+    bad = finished.study.model_copy(update={"title": "<script>"})
+    assert "<script>" not in bad._repr_html_()
 
 
 @pytest.mark.parametrize("name", WORLDS.names())

@@ -12,6 +12,7 @@ import numpy as np
 
 from barstack.core.arrays import Array, Bools, Floats, Ints
 from barstack.core.errors import DataError
+from barstack.core.notebook import card, remark, table
 from barstack.core.times import ClosedAt, Times, format_duration, iso
 
 from ._anomalies import far_prints, holes_before, missing_before
@@ -40,6 +41,7 @@ BAR = np.dtype(
 PRICES = ("open", "high", "low", "close")
 COLUMNS = (*PRICES, "volume")
 
+_SHOWN = 5  # first bars, and as many of the last, in a notebook
 Columns = dict[str, Floats]  # by the names in COLUMNS, each (n_rows,)
 
 
@@ -95,6 +97,27 @@ class Bars:
         first, last = self.opened_at[0], self.closed_at[-1]
         length = format_duration(self.length_us)
         return f"Bars({self.symbol}, {len(self):,} x {length}, {iso(first)} .. {iso(last)})"
+
+    def _repr_html_(self) -> str:
+        """The first and the last bars, as notebooks show them."""
+        head = ("opened, UTC", "closed, UTC", *COLUMNS)
+        ends = range(len(self))[:_SHOWN], range(len(self))[max(_SHOWN, len(self) - _SHOWN) :]
+        rows = [
+            (
+                *(iso(each[row]).removesuffix(" UTC") for each in (self.opened_at, self.closed_at)),
+                *(float(self.records[name][row]) for name in COLUMNS),
+            )
+            for part in ends
+            for row in part
+        ]
+        calendar = f", {self.calendar} {self.hours}" if self.calendar else ""
+        between = len(self) - len(rows)
+        return card(
+            f"{len(self):,} bars of {self.symbol}",
+            table(head, rows, digits=6),
+            remark(*([f"And {between:,} between; to_frame() has all."] if between else [])),
+            note=f"{format_duration(self.length_us)}{calendar}",
+        )
 
     @property
     def opened_at(self) -> Times:

@@ -15,6 +15,8 @@ from .columns import DECIDED_AT, SYMBOL, TRAINED_THROUGH, at_horizon
 from .decisions import Decisions
 from .errors import ConfigError, LeakError
 from .frames import frame_of
+from .notebook import card, remark, table
+from .text import listed
 from .times import DecidedAt, TrainedThrough, iso
 
 if TYPE_CHECKING:
@@ -171,6 +173,27 @@ class Forecast:
 
     def __len__(self) -> int:
         return len(self.decisions)
+
+    def __repr__(self) -> str:
+        columns = listed(self.target.columns, 6)
+        return f"Forecast({self.kind}, {len(self):,} decisions, {columns})"
+
+    def _repr_html_(self) -> str:
+        """The numbers forecast with their spread, as notebooks show them."""
+        numbers = self.values.reshape(len(self), len(self.target.columns))
+        rows = [
+            (name, *(float(each) for each in (own.mean(), own.std(), own.min(), own.max())))
+            for name, own in zip(self.target.columns, numbers.T, strict=True)
+            if len(own)
+        ]
+        decided_at = self.decisions.decided_at
+        span = (f"From {iso(decided_at.min())} to {iso(decided_at.max())}.",) if len(self) else ()
+        return card(
+            f"{self.kind.capitalize()} forecasts of {len(self):,} decisions".replace("_", " "),
+            table(["column", "mean", "deviation", "least", "most"], rows),
+            remark(*span, "to_frame() has all."),
+            note=f"{self.target.task}, {listed(self.decisions.symbols, 5)}",
+        )
 
     @property
     def signal(self) -> Floats:

@@ -18,30 +18,31 @@ _BOX = (
     "border:1px solid rgba(128,128,128,.4);border-radius:6px;padding:.6em .9em;"
     "max-width:56em;overflow-x:auto;color:inherit"
 )
+_WHOLE = 20  # characters that stay on one line, so that dates and numbers do
 _CELL = "padding:.15em .7em;border-bottom:1px solid rgba(128,128,128,.25);color:inherit"
 
 
-def text(value: Any) -> str:
-    """A value as escaped text: numbers with four digits, nothing for None and NaN.
+def text(value: Any, digits: int = 4) -> str:
+    """A value as escaped text: numbers with so many digits, nothing for None and NaN.
 
     >>> [text(each) for each in ("<b>", 0.123456, 3478, None, float("nan"), ("1h", "1d"))]
     ['&lt;b&gt;', '0.1235', '3,478', '', '', '1h, 1d']
     """
-    if value is None:
+    if value is None or (isinstance(value, float) and not isfinite(value)):
         return ""
-    if isinstance(value, bool | str):
-        return escape(printable(str(value)))
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.4g}" if isfinite(value) else ""
     if isinstance(value, list | tuple):
-        return ", ".join(map(text, value))
-    return escape(printable(str(value)))
+        return ", ".join(text(each, digits) for each in value)
+    if not _is_number(value):
+        return escape(printable(str(value)))
+    if isinstance(value, int) or abs(value) >= 10**digits:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]], digits: int = 4) -> str:
     """A table; columns of numbers are aligned to the right, with their heads.
+
+    digits  of numbers
 
     >>> table(["name", "ic"], [["ridge", 0.01]]).count("text-align:right")
     2
@@ -50,7 +51,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     sides = ["right" if any(map(_is_number, each[1:])) else "left" for each in columns]
     heads, *body = (
         "".join(
-            _cell("td" if place else "th", each, side)
+            _cell("td" if place else "th", each, side, digits)
             for each, side in zip(row, sides, strict=True)
         )
         for place, row in enumerate(zip(*columns, strict=True))
@@ -66,9 +67,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _cell(kind: str, value: Any, side: str) -> str:
-    keep = ";white-space:nowrap" if _is_number(value) else ""
-    return f'<{kind} style="{_CELL};text-align:{side}{keep}">{text(value)}</{kind}>'
+def _cell(kind: str, value: Any, side: str, digits: int) -> str:
+    shown = text(value, digits)
+    keep = ";white-space:nowrap" if len(shown) <= _WHOLE else ""
+    return f'<{kind} style="{_CELL};text-align:{side}{keep}">{shown}</{kind}>'
 
 
 def remark(*sentences: Any) -> str:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = 10  # forecasters in a notebook
+# Figures of a leaderboard that some tasks have only.
+_OF_TASKS = ("log_loss", "rmse", "mae", "r2", "pinball", "accuracy", "balanced", "macro_f1")
 
 
 class Run:
@@ -200,10 +202,15 @@ class Run:
         return Members(self)
 
     def leaderboard(self, horizon: str | None = None) -> pd.DataFrame:
-        """Scores of all forecasters, best information coefficient first within each horizon."""
+        """Scores of all forecasters, best information coefficient first within each horizon.
+
+        A column for each figure of `Score`, but for those that this task has not.
+        """
         import pandas as pd  # noqa: PLC0415 (only for the caller's convenience)
 
         frame = pd.DataFrame(leaderboard(self.evaluation, self.verdict.trials))
+        of_tasks = [name for name in frame if str(name).startswith(_OF_TASKS)]
+        frame = frame.drop(columns=[name for name in of_tasks if frame[name].isna().all()])
         if horizon is not None:
             frame = frame[frame["horizon"] == self.evaluation.horizon_called(horizon)]
         order = {name: place for place, name in enumerate(self.evaluation.horizons)}
@@ -300,6 +307,9 @@ class RunMember:
     forecast: Forecast
     fitted: FittedModel | None
     fits: list[dict[str, Any]]
+
+    def __repr__(self) -> str:
+        return f"RunMember({self.name}, {self.forecast!r})"
 
 
 class Members(Mapping[str, RunMember]):

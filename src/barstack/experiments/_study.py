@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from barstack.bars import PROVIDERS, Provider, Series, SeriesFile
 from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.horizon import Horizon
+from barstack.core.notebook import card, remark, table
 from barstack.core.spec import Spec, content_id
 from barstack.core.times import canonical_duration
 from barstack.core.yaml import read_yaml
@@ -133,6 +134,18 @@ class Study(Spec):
             large_effect: str = "",
             allow_leaks: str = "",
         ) -> None: ...
+
+    def _repr_html_(self) -> str:
+        """The settings that differ from the defaults, as notebooks show them."""
+        rows = [
+            (name, _in_short(getattr(self, name)))
+            for name, field in type(self).model_fields.items()
+            if name not in self.left_open
+            and getattr(self, name) != field.get_default(call_default_factory=True)
+        ]
+        return card(
+            f"Study {self.id}", table(["setting", "value"], rows), remark("to_yaml() has all.")
+        )
 
     @model_validator(mode="before")
     @classmethod
@@ -386,6 +399,25 @@ class Study(Spec):
             return cls(**{str(key): value for key, value in content.items()})
         except ConfigError as error:
             raise ConfigError(f"{file}: {error}") from None
+
+
+def _in_short(value: Any) -> str:
+    """A setting as text, with the settings of its parts that differ from their defaults."""
+    if isinstance(value, Spec):
+        own = {
+            name: getattr(value, name)
+            for name, field in type(value).model_fields.items()
+            if getattr(value, name) != field.get_default(call_default_factory=True)
+        }
+        name = value.registered_as[1] if value.registered_as else own.pop("feature", "")
+        listed = ", ".join(f"{key}: {_in_short(item)}" for key, item in own.items())
+        return f"{name} ({listed})" if name and listed else name or listed
+    if isinstance(value, Mapping):
+        items = {str(key): _in_short(item) for key, item in value.items()}
+        return ", ".join(key if key == item else f"{key}: {item}" for key, item in items.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_in_short, value))
+    return str(value)
 
 
 def _made(fields: dict[str, Any]) -> Study:
