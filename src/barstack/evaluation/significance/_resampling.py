@@ -1,0 +1,231 @@
+"""The stationary bootstrap of many series at once: block length, resamplings, and their means."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from barstack.core.arrays import Floats, Ints
+from barstack.core.errors import DataError
+
+REPETITIONS = 1_000
+FEWEST_TIMES = 20
+_ROUNDING = 1e-24  # of the mean square: a variance below it is only rounding
+
+
+def block_length(series: Floats, *, span: int = 1) -> float:
+    """Mean block length that suits the stationary bootstrap of these series.
+
+    The rule of Politis and White (2004), corrected by Patton, Politis and White (2009), for each
+    series by itself; of many series the mean. Autocovariances up to m lags enter, where m is twice
+    the first lag beyond which five in a row are no larger than chance makes them.
+
+    Parameters
+    ----------
+    series
+        (n_times,) or (n_times, n_series).
+    span
+        Times that one outcome covers; the block is at least as long.
+
+    >>> rng = np.random.default_rng(0)
+    >>> noise = rng.normal(size=2000)
+    >>> smooth = np.convolve(noise, np.ones(12) / 12, "valid")
+    >>> block_length(noise) < 5 < 15 < block_length(smooth)
+    True
+    """
+    table = checked(series)
+    n_times = len(table)
+    centred = table - table.mean(axis=0)
+    found = np.ones(table.shape[1])
+    varies = np.flatnonzero((centred**2).mean(axis=0) > _ROUNDING * (table**2).mean(axis=0))
+    if len(varies):
+        found[varies] = _lengths(np.ascontiguousarray(centred[:, varies].T))
+    longest = math.ceil(min(3.0 * math.sqrt(n_times), n_times / 3.0))
+    return float(max(min(found.mean(), longest), min(span, longest), 1.0))
+
+
+def _lengths(centred: Floats) -> Floats:
+    """(n_series,) lengths; centred is (n_series, n_times)."""
+    n_times = centred.shape[1]
+    run = max(5, int(math.log10(n_times)))
+    most = min(math.ceil(math.sqrt(n_times)) + run, n_times - 2)
+    covariance = np.empty((len(centred), most + 1))
+    correlation = np.empty_like(covariance)
+    squares = np.cumsum(centred**2, axis=1)
+    for lag in range(most + 1):
+        product = np.einsum("ij,ij->i", centred[:, lag:], centred[:, : n_times - lag])
+        covariance[:, lag] = product / n_times
+        # As in arch: both norms leave out one value more than the product does.
+        late = squares[:, -1] - squares[:, lag]
+        early = squares[:, n_times - lag - 2]
+        correlation[:, lag] = np.abs(product) / np.sqrt(np.maximum(late * early, 1e-300))
+    small = correlation < 2.0 * math.sqrt(math.log10(n_times) / n_times)
+    # runs[:, i] tells whether lags i to i + run - 1 are all small; the last window ends before
+    # the last lag, as in arch.
+    counts = np.cumsum(np.hstack([np.zeros((len(centred), 1)), small]), axis=1)
+    runs = counts[:, run:-1] - counts[:, : -run - 1] == run
+    first = np.argmax(runs, axis=1)
+    lags = np.where(runs.any(axis=1), np.minimum(2 * np.maximum(first, 1), most), most)
+    at = np.arange(1, most + 1)
+    share = at / lags[:, None]
+    weight = np.where(share <= 0.5, 1.0, 2.0 * (1.0 - share)) * (share <= 1.0)
+    slope = 2.0 * (weight * at * covariance[:, 1:]).sum(axis=1)
+    spread = covariance[:, 0] + 2.0 * (weight * covariance[:, 1:]).sum(axis=1)
+    return np.asarray(np.cbrt(slope**2 / np.maximum(spread**2, 1e-300) * n_times))
+
+
+def stationary_indices(n_times: int, repetitions: int, block: float, seed: int) -> Ints:
+    """(repetitions, n_times) rows of stationary bootstrap samples.
+
+    Politis and Romano (1994): blocks begin anywhere, have geometric lengths of mean `block`, and
+    go on at the first row after the last one.
+    """
+    rng = np.random.default_rng(seed)
+    start = rng.integers(n_times, size=(repetitions, n_times))
+    begins = rng.random((repetitions, n_times)) < 1.0 / block
+    begins[:, 0] = True
+    at = np.arange(n_times)
+    begun = np.maximum.accumulate(np.where(begins, at, 0), axis=1)
+    return np.asarray((np.take_along_axis(start, begun, axis=1) + at - begun) % n_times)
+
+
+def counts_of(indices: Ints) -> Floats:
+    """(repetitions, n_times) how often each sample holds each row."""
+    repetitions, n_times = indices.shape
+    flat = indices + n_times * np.arange(repetitions)[:, None]
+    counts = np.bincount(flat.ravel(), minlength=repetitions * n_times)
+    return counts.reshape(repetitions, n_times).astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """Means of many series and of their resamplings: what all tests of many trials share.
+
+    Attributes
+    ----------
+    mean
+        (n_series,) of each series.
+    se
+        (n_series,) standard errors of the means; infinite where a series never varies.
+    deviations
+        (repetitions, n_series) mean of each resampling less the mean.
+    ratios
+        (repetitions, n_series) standard deviation of each resampling over that of the series.
+    n_times
+        Length of the series.
+    block
+        Mean length of the blocks.
+    shrinkage
+        Variance of the resampled means over the squared standard error, below 1.
+    """
+
+    mean: Floats
+    se: Floats
+    deviations: Floats
+    ratios: Floats
+    n_times: int
+    block: float
+    shrinkage: float
+
+    @property
+    def t_values(self) -> Floats:
+        """(n_series,) means over their standard errors."""
+        return np.asarray(self.mean / self.se)
+
+    def flipped(self) -> Resampled:
+        """Of the same series with their sign changed: returns as losses, and losses as returns."""
+        return replace(self, mean=-self.mean, deviations=-self.deviations)
+
+    def against(self, centre: Floats) -> Floats:
+        """(repetitions, n_series) studentised resamplings, each with a standard error of its own.
+
+        centre  (n_series,) subtracted from the resampled means; `mean` imposes the null
+        """
+        values = self.deviations + (self.mean - centre)
+        values /= self.se * math.sqrt(self.shrinkage) * self.ratios
+        return values
+
+
+def resample(
+    series: Floats,
+    *,
+    repetitions: int = REPETITIONS,
+    block: float | None = None,
+    span: int = 1,
+    seed: int = 0,
+    counts: Floats | None = None,
+) -> Resampled:
+    """Bootstrap the means of many series, all by the same resamplings of the times.
+
+    Since the times are resampled jointly, the dependence between trials is kept. One matrix product
+    gives all means, another all variances: a resampled mean is divided by its own standard
+    error, which is what makes the bootstrap more exact than the normal distribution where tails are
+    fat or skewed (Hall 1992). The standard error of a series is that of its resampled means; that
+    of a resampling differs from it by the ratio of the standard deviations.
+
+    Parameters
+    ----------
+    series
+        (n_times, n_series) one column for each trial: returns, timing profits, or the
+        benchmark's loss less the trial's. Positive is good.
+    repetitions
+        Number of resamplings.
+    block
+        Mean block length; by default that of `block_length`.
+    span
+        Times that one outcome covers.
+    counts
+        (repetitions, n_times) resamplings that are given, in place of drawing them.
+
+    Raises
+    ------
+    DataError
+        Where values are missing or there are fewer than 20 times.
+    """
+    table = checked(series)
+    n_times = len(table)
+    if n_times < FEWEST_TIMES:
+        raise DataError(
+            f"{n_times} times are too few to resample; {FEWEST_TIMES} are the least, and hundreds "
+            "are needed for a useful test."
+        )
+    block = block_length(table, span=span) if block is None else float(block)
+    if counts is None:
+        counts = counts_of(stationary_indices(n_times, repetitions, block, seed))
+    mean = table.mean(axis=0)
+    centred = table - mean
+    variance = (centred**2).mean(axis=0)
+    varies = variance > _ROUNDING * (table**2).mean(axis=0)
+    deviations = counts @ centred / n_times
+    squares = counts @ centred**2 / n_times - deviations**2
+    ratios = np.sqrt(np.maximum(squares, 0.0) / np.where(varies, variance, 1.0))
+    # A resampling of equal rows has no spread; its mean says nothing against the null.
+    ratios[:, ~varies] = 1.0
+    ratios = np.where(ratios > 1e-6, ratios, np.inf)
+    # Means of deviations from a sample's own mean vary less than means do: of independent rows by
+    # the factor 1 - (2 block - 1) / n_times, which follows from the bootstrap's kernel.
+    shrinkage = max(1.0 - (2.0 * block - 1.0) / n_times, 0.5)
+    se = np.sqrt((deviations**2).mean(axis=0) / shrinkage)
+    se = np.where(varies & (se > 0.0), se, np.inf)
+    return Resampled(mean, se, deviations, ratios, n_times, block, shrinkage)
+
+
+def checked(series: Floats) -> Floats:
+    """(n_times, n_series) finite numbers, or a DataError."""
+    table = np.asarray(series, dtype=np.float64)
+    table = table[:, None] if table.ndim == 1 else table
+    if table.ndim != 2 or not table.size:
+        raise DataError(
+            f"Series of trials have the shape {table.shape}; give (n_times, n_trials), a row for "
+            "each time and a column for each trial."
+        )
+    bad = ~np.isfinite(table)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise DataError(
+            f"Trial {column} has no number at row {row}. Give all trials on the same times, and "
+            "0 where a trial holds nothing."
+        )
+    return table
