@@ -2,10 +2,11 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
+DEMO_READY := .venv/.ready-for-demo
 
 .PHONY: demo test test-fast lint format bench docs check clean
 
-demo: $(READY)
+demo: $(DEMO_READY)
 	$(BIN)/barstack demo
 
 test: $(READY)
@@ -34,8 +35,14 @@ check: lint test docs bench
 clean:
 	rm -rf .venv site .mypy_cache .ruff_cache .pytest_cache
 
-# The stamp comes last, so an interrupted set-up begins again.
+# A stamp comes last, so an interrupted set-up begins again. What work on barstack itself needs holds
+# what the demo needs.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
+	touch $@ $(DEMO_READY)
+
+$(DEMO_READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo]'
 	touch $@

@@ -30,6 +30,13 @@ def test_every_extra_has_a_purpose() -> None:
     assert set(EXTRAS) == set(extras) - FOR_DEVELOPERS - of_extras
 
 
+def test_the_readme_lists_every_extra() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    table = readme.partition("| extra | for |")[2].partition("\n\n")[0]
+    extras = set(PYPROJECT["project"]["optional-dependencies"]) - FOR_DEVELOPERS
+    assert {name for name in extras if f"`{name}`" not in table} == set()
+
+
 def test_everything_is_here_and_a_demo_runs(barstack: Barstack, tmp_path: Path) -> None:
     found = barstack("doctor", "--runs", tmp_path / "runs", "--json", code=0).json
     assert found["demo_runs"] is True
@@ -56,8 +63,8 @@ def test_a_missing_library_has_the_command_that_brings_it(
     found = barstack("doctor", "--runs", tmp_path, "--json", code=1).json
     extras = {each["name"]: each for each in found["extras"]}
     assert extras["boosting"]["command"] == "pip install 'barstack[boosting]'"
-    assert extras["alpaca"]["missing"] == ["alpaca-py>=0.43"]
-    assert extras["neural"]["missing"][0].startswith("torch>=")  # there, and too old
+    assert extras["alpaca"]["missing"][0].startswith("alpaca-py")
+    assert extras["neural"]["missing"][0].startswith("torch")  # there, and too old
     assert extras["ccxt"]["missing"] == []
     (problem,) = found["problems"]
     assert "pip install 'barstack[demo]'" in problem

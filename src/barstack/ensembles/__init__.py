@@ -5,6 +5,7 @@ from ._fitted import FittedEnsemble, fit_known, walk_forward
 from ._layers import Layers
 from ._regime_view import RegimeView
 from ._stacked import Stacked, align
+from ._weighted import Weighted
 
 __all__ = [
     "ENSEMBLES",
@@ -13,6 +14,7 @@ __all__ = [
     "Layers",
     "RegimeView",
     "Stacked",
+    "Weighted",
     "align",
     "fit_known",
     "register",
