@@ -182,6 +182,10 @@ def test_one_horizon_without_a_list(runs: Path) -> None:
     assert one == bs.Study(
         bars="sample", label={"label": "return", "horizons": "1d"}, preset="quick"
     )
+    odd: list[Any] = [3.5, {"1h"}, {"1h": 1}]
+    for horizons in odd:
+        with pytest.raises(ConfigError, match=r"Cannot read horizons from .* Write one, such as"):
+            bs.run(TABLE, runs=runs, horizons=horizons, **CLOCK)
     with pytest.raises(ConfigError, match="daily"):
         bs.run(TABLE, runs=runs, horizons="daily", **CLOCK)
 
@@ -220,3 +224,20 @@ def test_a_frame_changed_afterwards_changes_no_run(runs: Path) -> None:
     before = kept.load()["WALK"].close.copy()
     frame["close"] = 1.0
     np.testing.assert_array_equal(kept.load()["WALK"].close, before)
+
+
+def test_frames_for_a_run_of_files_are_read_as_its_files(runs: Path) -> None:
+    """Two columns of closes: the study's files take the second."""
+
+    def foreign(n_bars: int) -> pl.DataFrame:
+        return table_of(walk(n_bars)).with_columns(last=pl.col("close"), close=pl.col("open"))
+
+    folder = runs / "foreign"
+    folder.mkdir()
+    foreign(400).write_parquet(folder / "WALK.parquet")
+    bars = bs.FileProvider(path=str(folder), columns={"close": "last"})
+    run = bs.run(bs.Study(bars=bars, **STUDY), runs=runs)
+    expected = bs.load(run.folder).predict(table_of(walk(420)))
+    pd.testing.assert_frame_equal(run.predict(foreign(420)), expected)
+    with pytest.raises(ConfigError, match="no column 'last', from which the study read its close"):
+        run.predict(table_of(walk(420)))

@@ -73,7 +73,7 @@ def as_polars(frame: Any, where: str) -> pl.DataFrame:
     """The table with a time column, from pandas or polars."""
     if isinstance(frame, pl.DataFrame):
         return frame
-    if not hasattr(frame, "reset_index"):
+    if not (hasattr(frame, "reset_index") and hasattr(frame, "columns")):  # a Series has one only
         raise DataError(f"{where} is a {type(frame).__name__}; give a pandas or polars DataFrame.")
     if getattr(frame.columns, "nlevels", 1) > 1:
         raise _two_levels(where, frame.columns[0])
@@ -181,7 +181,7 @@ def utc_microseconds(column: pl.Series, timezone: str | None, where: str) -> Int
         if timezone is None:
             raise DataError(
                 f"{where}: times in {column.name!r} carry no timezone, for instance {column[0]}. "
-                "Say which with timezone: America/New_York (or UTC)."
+                "Say which with timezone: America/New_York (or UTC), or localise the times."
             )
         zone, hours = split_zone(timezone)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -175,8 +175,14 @@ class Label(Spec):
     @field_validator("horizons", mode="before")
     @classmethod
     def _one(cls, given: Any) -> Any:
-        """A single horizon may stand without a list."""
-        return (given,) if isinstance(given, str | int | Horizon) else given
+        """A single horizon may stand without a list; a set has no order."""
+        if isinstance(given, str | int | Horizon):
+            return (given,)
+        if isinstance(given, Mapping | set | frozenset) or not isinstance(given, Iterable):
+            raise ConfigError(
+                f"Cannot read horizons from {given!r:.80}. Write one, such as 4h, or a list."
+            )
+        return tuple(given)
 
     @field_validator("horizons")
     @classmethod

@@ -98,7 +98,7 @@ def _check_name(symbol: Any) -> None:
         raise DataError(f"A frame is given for the symbol {symbol!r}. Name symbols as text.")
     if (found := forbidden_character(symbol, allowed="")) is not None:
         raise DataError(
-            f"The symbol {printable(symbol)!r:.80} holds the character {found}. Leave it out."
+            f"The symbol '{printable(symbol):.80}' holds the character {found}. Leave it out."
         )
 
 

@@ -160,8 +160,12 @@ def kept_frame(
     return _kept(named, reading, layout, runs, rest), tuple(choices)
 
 
+class Frame(Layout):
+    """The layout that a user gives, whose mistakes are those of the frame's settings."""
+
+
 def _given_layout(given: dict[str, Any]) -> Layout:
-    return Layout(**{name: given[name] for name in Layout.model_fields if name in given})
+    return Frame(**{name: given[name] for name in Layout.model_fields if name in given})
 
 
 def _without_layout(given: dict[str, Any]) -> dict[str, Any]:
