@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._api import run as run
+    from ._api import sweep as sweep
     from .bars import Bars as Bars
     from .bars import SeriesFile as SeriesFile
     from .bars import bars_from_frame as bars_from_frame
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from .evaluation import assert_causal as assert_causal
     from .experiments import Run as Run
     from .experiments import Study as Study
+    from .experiments import Sweep as Sweep
     from .experiments import audit as audit
     from .features import Feature as Feature
     from .features import FeatureSet as FeatureSet
@@ -116,6 +118,7 @@ if TYPE_CHECKING:
     from .reports import plots as plots
     from .splits import Chronological as Chronological
     from .splits import CombinatorialPurged as CombinatorialPurged
+    from .splits import HoldOut as HoldOut
     from .splits import PurgedKFold as PurgedKFold
     from .splits import WalkForward as WalkForward
 
@@ -137,6 +140,7 @@ _WHERE = {
     "SampleWeights": "labels",
     "SeriesFile": "bars",
     "Study": "experiments",
+    "Sweep": "experiments",
     "Verdict": "evaluation",
     "assert_causal": "evaluation",
     "audit": "experiments",
@@ -146,6 +150,7 @@ _WHERE = {
     "load": "forecasting",
     "plots": "reports",
     "run": "_api",
+    "sweep": "_api",
 }
 
 
@@ -198,7 +203,7 @@ _PARTS = {
     "models.wrappers.per_ticker": "PerTicker",
     "models.wrappers.reptile": "Reptile",
     "models.wrappers.transfer": "Transfer",
-    "splits": "Chronological CombinatorialPurged PurgedKFold WalkForward",
+    "splits": "Chronological CombinatorialPurged HoldOut PurgedKFold WalkForward",
 }
 _WHERE |= {name: module for module, names in _PARTS.items() for name in names.split()}
 _CALLED = {"Return": "ForwardReturn"}  # where the public name is another

@@ -1,4 +1,4 @@
-"""`bs.run`: the whole chain, from bars to report and artifact."""
+"""`bs.run`: the whole chain, from bars to report and artifact. `bs.sweep`: many experiments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from .core.errors import ConfigError
 from .core.horizon import Horizon
 from .core.notebook_progress import progress_here
 from .core.progress import Progress
-from .experiments import Run, Study, preset_within, run_study
+from .experiments import (
+    Run,
+    Study,
+    Sweep,
+    SweepResult,
+    Watch,
+    preset_within,
+    run_study,
+    run_sweep,
+)
 
 # What says how a frame is to be read; all else is the study's.
 _OF_BARS = (
@@ -124,3 +133,60 @@ def run(
     done = run_study(study, folder=folder or ".", runs=runs, progress=progress, workers=workers)
     done.chosen = (*chosen, *done.chosen)
     return done
+
+
+def sweep(
+    sweep: Any,
+    *,
+    limit: int | None = None,
+    workers: int | None = None,
+    engine: str = "local",
+    time_budget: float | str | None = None,
+    folder: Path | str | None = None,
+    runs: Path | str = "runs",
+    watch: Watch | None = None,
+) -> SweepResult:
+    """Run a `Sweep` or a sweep file; what is stored is reused, and the rest is computed.
+
+    Parameters
+    ----------
+    sweep
+        A `Sweep`, or the path of a sweep file.
+    folder
+        Where relative paths start: by default the file's folder, or the current one.
+    limit, workers, engine, time_budget, runs, watch
+        As `barstack.experiments.run_sweep` takes them.
+
+    Returns
+    -------
+    SweepResult
+        With `to_frame()`, one row for each experiment.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import barstack as bs
+    >>> grid = {"model": ["ridge"], "horizon": ["4h"], "model.penalty": [1, 10]}
+    >>> found = bs.sweep(
+    ...     bs.Sweep(study={"bars": "sample", "features": ["rsi", "body"]}, grid=grid),
+    ...     runs=tempfile.mkdtemp(),
+    ...     engine="serial",
+    ... )
+    >>> found.to_frame()[["name", "status", "n_decisions"]]
+                      name     status  n_decisions
+    0   ridge 4h penalty=1  completed         2072
+    1  ridge 4h penalty=10  completed         2072
+    """
+    if not isinstance(sweep, Sweep):
+        folder = folder or Path(sweep).parent
+        sweep = Sweep.from_yaml(sweep)
+    return run_sweep(
+        sweep,
+        folder=folder or ".",
+        runs=runs,
+        limit=limit,
+        workers=workers,
+        engine=engine,
+        time_budget=time_budget,
+        watch=watch,
+    )

@@ -3,6 +3,7 @@
 # Importing a module adds its commands; `--help` lists them in this order.
 from . import _study  # noqa: F401  # isort: skip
 from . import _init  # noqa: F401  # isort: skip
+from . import _sweep  # noqa: F401  # isort: skip
 from . import _results  # noqa: F401  # isort: skip
 from . import _ensemble  # noqa: F401  # isort: skip
 from . import _list  # noqa: F401  # isort: skip

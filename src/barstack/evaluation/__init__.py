@@ -29,6 +29,7 @@ from ._findings import (
     Score,
     Weights,
 )
+from ._plain_scores import plain_scores
 from ._recombined import CombinedScore, score_combined
 from ._verdict import HorizonVerdict, Verdict, adjusted_p_value, judge, leaderboard
 from .audit import Leak, assert_causal, find_leaks
@@ -70,5 +71,6 @@ __all__ = [
     "find_leaks",
     "judge",
     "leaderboard",
+    "plain_scores",
     "score_combined",
 ]

@@ -1,7 +1,7 @@
 """Experiments: a study, the graph of its tasks, and one run of it."""
 
-# Each registers its stages.
-from . import _audit, _data, _fits, _labels, _regimes, _results  # noqa: F401
+# Each registers its stages, or an engine.
+from . import _audit, _data, _experiment, _fits, _labels, _local, _regimes, _results  # noqa: F401
 from ._audit import Audited, audit, audited
 from ._compare_runs import compare_runs, named_runs
 from ._each_symbol import SymbolRuns, run_each_symbol
@@ -12,6 +12,9 @@ from ._presets import PRESETS, completed, preset_within
 from ._recombine import Recombination, Recombined, method_of, recombine
 from ._run import VIEWS, Run, RunMember, run_study, view
 from ._study import Study
+from ._sweep import ExperimentResult, SweepResult, Watch, run_sweep
+from ._sweep_estimate import SweepEstimate, estimate_sweep
+from ._sweep_plan import PlannedExperiment, Sweep
 from ._task import STAGES, Operation, Place, Task, Workspace, stage, tasks_of
 from ._verdicts import DatedVerdict, Judged, judged_now
 
@@ -23,23 +26,30 @@ __all__ = [
     "DatedVerdict",
     "Done",
     "Engine",
+    "ExperimentResult",
     "FirstStudy",
     "Judged",
     "Operation",
     "Place",
+    "PlannedExperiment",
     "Recombination",
     "Recombined",
     "Run",
     "RunMember",
     "Study",
+    "Sweep",
+    "SweepEstimate",
+    "SweepResult",
     "SymbolRuns",
     "Task",
     "TrainingData",
+    "Watch",
     "Workspace",
     "audit",
     "audited",
     "compare_runs",
     "completed",
+    "estimate_sweep",
     "first_study",
     "fit_fold",
     "judged_now",
@@ -50,6 +60,7 @@ __all__ = [
     "recombine",
     "run_each_symbol",
     "run_study",
+    "run_sweep",
     "stage",
     "tasks_of",
     "view",

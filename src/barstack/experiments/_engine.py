@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from barstack.core.errors import ConfigError, StorageError
+from barstack.core.errors import ConfigError, DataError, StorageError
 from barstack.core.files import check_seal, new_folder, seal
 from barstack.core.progress import Progress
 from barstack.tracking import Store, open_store
 
+from ._kept import KeptValues
 from ._presets import completed
 from ._study import Study
 from ._task import Place, Task, Workspace, behind, tasks_of
@@ -56,6 +57,8 @@ class Engine:
     progress  reports tasks; by default silent
     workers   threads that compute tasks side by side, by default one for each core. Tasks then
               use one thread each, so their number changes no result
+    kept      values shared with other engines of this process; by default none
+    threads   of a task that runs while nothing else does; by default all cores
     """
 
     def __init__(
@@ -65,6 +68,8 @@ class Engine:
         folder: Path | str = ".",
         progress: Progress | None = None,
         workers: int | None = None,
+        kept: KeptValues | None = None,
+        threads: int | None = None,
     ) -> None:
         self.study, self.chosen = completed(study, folder)
         self.tasks = tasks_of(self.study, 0)
@@ -72,6 +77,7 @@ class Engine:
         self.forecasts: Store = open_store(Path(runs))
         self.workspace = Workspace(Path(folder), self.forecasts, self.progress)
         self.workers = cores() if workers is None else workers
+        self.kept, self.threads = kept, threads
         self.done: list[Done] = []
         self._keys: dict[str, str] = {}
         self._values: dict[str, Any] = {}
@@ -100,7 +106,7 @@ class Engine:
     def value(self, name: str) -> Any:
         """The value of a task, computed or loaded when first asked for."""
         self.key(name)
-        if name not in self._values:
+        if not self._has(name):
             if not self._stored(name):
                 _Crew(self, self._needed([name])).run()
             self._take(name)
@@ -111,16 +117,31 @@ class Engine:
         if name not in self._keys:
             task = self._task(name)
             if task.operation.source is not None:
-                start = time.perf_counter()
-                value = task.operation.compute(self.workspace, **task.settings)
-                self._values[name] = value
-                self._seconds[name] = time.perf_counter() - start
-                self._keys[name] = task.operation.source(value)
-                if not task.part_of:
-                    self._report(name, "made")
+                self._keys[name] = self._read(task)
             else:
                 self._keys[name] = task.key([self.key(each) for each in task.inputs])
         return self._keys[name]
+
+    def _read(self, task: Task) -> str:
+        """Key of a source, which is read for it unless another engine has done so."""
+        known = self.kept.source_key(task) if self.kept else None
+        if known is not None:
+            return known
+        start = time.perf_counter()
+        value, key = self._from_source(task)
+        self._values[task.name] = value
+        self._seconds[task.name] = time.perf_counter() - start
+        if self.kept:
+            self.kept.put_source(task, key)
+            self.kept.put(key, value)
+        if not task.part_of:
+            self._report(task.name, "made")
+        return key
+
+    def _from_source(self, task: Task) -> tuple[Any, str]:
+        assert task.operation.source is not None
+        value = task.operation.compute(self.workspace, **task.settings)
+        return value, task.operation.source(value)
 
     def place(self, name: str) -> Place:
         """Where a task's result is stored."""
@@ -161,7 +182,7 @@ class Engine:
         while ahead:
             name = ahead.pop()
             self.key(name)
-            if name in needed or name in self._values or self._stored(name):
+            if name in needed or self._has(name) or self._stored(name):
                 continue
             needed.add(name)
             ahead += [*self.tasks[name].inputs, *self.tasks[name].after]
@@ -177,6 +198,9 @@ class Engine:
                 self._report(name, "reused")
             return
         task, start = self._task(name), time.perf_counter()
+        if task.operation.source is not None:
+            self._put(name, self._read_again(task))
+            return
         inputs = [self._take(each) for each in task.inputs]
         place, operation = self.place(name), task.operation
         scratch = self.folder / "scratch" / place.key
@@ -187,21 +211,44 @@ class Engine:
                 operation.save(value, replace(place, folder=folder))
                 seal(folder)
             shutil.rmtree(scratch, ignore_errors=True)
-        self._values[name] = value
+        self._put(name, value)
         self._seconds[name] = time.perf_counter() - start
         if not task.part_of and operation.save is not None:
             self._report(name, "made")
 
+    def _read_again(self, task: Task) -> Any:
+        """A source whose key is known from another process; `DataError` where it has changed."""
+        value, key = self._from_source(task)
+        if key != self.key(task.name):
+            raise DataError(
+                f"The {task.name} have changed since they were read. Run again, on what there is "
+                "now."
+            )
+        return value
+
     def _take(self, name: str) -> Any:
         """A value that is there or stored, loaded once."""
         with self._lock:
-            if name not in self._values:
+            if not self._has(name):
                 load = self.tasks[name].operation.load
                 if load is None:
                     raise ConfigError(f"Task {name!r} does not say how its result is loaded.")
                 self._check(name)
-                self._values[name] = load(self.place(name))
+                self._put(name, load(self.place(name)))
             return self._values[name]
+
+    def _has(self, name: str) -> bool:
+        """Whether a value is at hand; one that another engine has made is taken over."""
+        if name not in self._values and self.kept:
+            found = self.kept.get(self.key(name))
+            if found is not None:
+                self._values[name] = found
+        return name in self._values
+
+    def _put(self, name: str, value: Any) -> None:
+        self._values[name] = value
+        if self.kept and value is not None:
+            self.kept.put(self.key(name), value)
 
     def _check(self, name: str) -> None:
         folder = self.place(name).folder
@@ -260,7 +307,7 @@ class _Crew:
     def _work(self) -> None:
         while (task := self._next()) is not None:
             try:
-                self.engine.compute(task.name, None if task.alone else 1)
+                self.engine.compute(task.name, self.engine.threads if task.alone else 1)
                 if task.part_of and self.fitting is not None:
                     self.fitting.advance()
             except BaseException as error:  # noqa: BLE001 (raised again by the calling thread)

@@ -56,7 +56,7 @@ _TEST_TIMES = 200  # decision times of a test stretch, at least
 
 # Seconds of one fit for a row of training, from docs/measured.md (124,000 rows of 107 features,
 # one of 30 epochs for networks), and those of everything else.
-_FIT_S = {
+FIT_S = {
     "ridge": 2e-6,
     "elastic_net": 4e-6,
     "logistic": 6e-6,
@@ -97,7 +97,7 @@ def seconds_of(preset: str, task: str, panel: Panel) -> float:
     """An estimate for one core, from sizes alone; two cores halve most of it."""
     rows, folds = n_rows(panel), folds_of(preset, panel)
     fits = 1.0 + 0.7 * folds  # the final one has all rows, those of folds 0.4 to 1.0 of them
-    each = sum(_FIT_S[name] for name in members_of(preset, task, rows))
+    each = sum(FIT_S[name] for name in members_of(preset, task, rows))
     return _BEGIN_S + rows * (_ROW_S + fits * each)
 
 

@@ -6,7 +6,7 @@ from ._parts import PARTS, UNUSED, FoldParts, SplitPicture, fold_parts, picture
 from ._sklearn import SklearnFolds, for_sklearn
 from ._spans import Span
 from ._splitter import SPLITTERS, Fold, Splitter, paths, register
-from ._splitters import Chronological, CombinatorialPurged, PurgedKFold, WalkForward
+from ._splitters import Chronological, CombinatorialPurged, HoldOut, PurgedKFold, WalkForward
 
 __all__ = [
     "PARTS",
@@ -16,6 +16,7 @@ __all__ = [
     "CombinatorialPurged",
     "Fold",
     "FoldParts",
+    "HoldOut",
     "PurgedKFold",
     "SklearnFolds",
     "Span",

@@ -80,6 +80,33 @@ class Chronological(Splitter):
         return [Span(first, second), Span(second, n_times, train_end=first)]
 
 
+@register("hold_out")
+class HoldOut(Splitter):
+    """One test, the latest decision times, and one training stretch right before it.
+
+    Fits that differ in `train_times` learn from histories of several lengths and are judged on the
+    same decisions. With one fold an ensemble has no earlier forecasts to learn weights from: this
+    split is for comparing models, as a sweep does.
+
+    >>> HoldOut(test=0.25, train_times=4).spans(8)
+    [Span(test_start=6, test_end=8, train_start=2, train_end=None, further=())]
+    """
+
+    test: float = 0.15  # share of decision times
+    train_times: int | None = Field(None, ge=2)  # the latest before the test; all by default
+
+    @model_validator(mode="after")
+    def _check(self) -> HoldOut:
+        check_share("test", self.test)
+        return self
+
+    def spans(self, n_times: int) -> list[Span]:
+        begin = n_times - int(n_times * self.test)
+        _check_edges([begin, n_times], n_times)
+        first = max(0, begin - self.train_times) if self.train_times else 0
+        return [Span(begin, n_times, first)]
+
+
 def _check_edges(edges: list[int], n_times: int) -> None:
     if edges[0] < 1 or any(a >= b for a, b in pairwise(edges)):
         raise DataError(

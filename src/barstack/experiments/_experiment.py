@@ -1,0 +1,190 @@
+"""One experiment of a sweep: one model at one horizon, by its forecasts out of fold and scores.
+
+No report, no artifact and no final fit are made of it. What experiments share, features, labels,
+folds and the audit among it, is made once by `Bench.prepare`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from barstack.core.progress import Progress
+from barstack.core.times import format_duration
+from barstack.evaluation import plain_scores
+from barstack.features import FeatureTable
+from barstack.models import Model
+from barstack.splits import Fold
+
+from ._data import length_us
+from ._engine import Engine
+from ._fits import MemberForecasts, write_json
+from ._kept import KeptValues
+from ._labels import StudyLabels
+from ._study import Study
+from ._task import Operation, Place, Task, Workspace, stage
+from ._trials import JudgedOn, judged_on
+
+_SCORES = "scores.json"
+
+
+def score_member(
+    workspace: Workspace,
+    member: MemberForecasts,
+    features: FeatureTable,
+    labels: StudyLabels,
+    folds: list[Fold],
+    *,
+    model: Model,
+) -> dict[str, Any]:
+    """A member's plain scores by horizon, and how its fits went."""
+    count = getattr(model, "parameter_count", None)
+    judged = labels.judged(folds)
+    forecast = member.out_of_fold.forecast
+    curves = [fit["curves"] for fit in member.facts if fit["curves"]]
+    losses = [min(epoch["stop_loss"] for epoch in curve) for curve in curves]
+    decided_at = forecast.decisions.decided_at
+    return {
+        "horizons": {
+            horizon: plain_scores(forecast, judged, horizon) for horizon in judged.target.horizons
+        },
+        "n_parameters": count and count(len(features.columns), len(judged.target.columns)),
+        "train_rows": max(fit["rows"] for fit in member.facts),
+        "stop_rows": max(fit["stop_rows"] for fit in member.facts),
+        "epochs": sum(map(len, curves)),
+        "validation_loss": sum(losses) / len(losses) if losses else None,
+        "test_first_at": str(decided_at.min()),
+        "test_last_at": str(decided_at.max()),
+        "trained_through": max(fit["trained_through"] for fit in member.facts),
+    }
+
+
+def save_scores(scores: dict[str, Any], place: Place) -> None:
+    write_json(place.folder / _SCORES, scores)
+
+
+def load_scores(place: Place) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((place.folder / _SCORES).read_text())
+    return found
+
+
+SCORES = Operation("scores", score_member, ("evaluation",), save_scores, load_scores)
+
+
+@stage("scores")
+def score_tasks(study: Study, n_folds: int) -> Iterable[Task]:
+    """Plain scores of each member, which a sweep asks for."""
+    for name, model in study.members.items():
+        needs = (f"member {name}", "features", "labels", "split")
+        yield Task(f"scores {name}", SCORES, needs, {"model": model}, on_demand=True)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What experiments on the same bars, features, labels and folds share, as plain data.
+
+    Attributes
+    ----------
+    sources    content keys of what was read, which `KeptValues` takes
+    judged_on  what their trials have in common
+    facts      about the data, for the table of experiments
+    notes      what a user should know, such as holes in the bars
+    bytes      of the largest array, the features
+    """
+
+    sources: dict[str, str]
+    judged_on: dict[str, Any]
+    facts: dict[str, Any]
+    notes: list[str]
+    bytes: int
+
+
+class Bench:
+    """What a process keeps between the experiments that it computes.
+
+    Parameters
+    ----------
+    runs, folder  as `Engine` takes them
+    """
+
+    def __init__(self, runs: Path, folder: Path) -> None:
+        self.runs, self.folder, self._kept = runs, folder, KeptValues()
+
+    def prepare(self, study: Study) -> Shared:
+        """Make and store what is shared. The audit is part of it."""
+        notes: list[str] = []
+        engine = self._engine(study, _Notes(notes))
+        engine.run(["checks", "features", "labels", "split", "audit"])
+        engine.value("label_ends")  # which notes missing labels
+        panel, folds = engine.value("bars"), engine.value("split")
+        features, judged = engine.value("features"), judged_on(study, engine)
+        facts = {
+            "symbols": list(judged.symbols),
+            "bar": format_duration(length_us(panel)),
+            "bars": sum(map(len, panel.values())),
+            "first_at": judged.first_at,
+            "last_at": judged.last_at,
+            "n_features": len(features.columns),
+            "train_rows": max(len(fold.train) for fold in folds),
+            "test_rows": sum(len(fold.test) for fold in folds),
+        }
+        sources = dict(self._kept.sources)
+        return Shared(sources, asdict(judged), facts, notes, features.values.nbytes)
+
+    def size_of(self, study: Study) -> tuple[int, bool]:
+        """Number of its bars, and whether what `prepare` makes is stored; nothing is computed."""
+        engine = self._engine(study, Progress())
+        n_bars = sum(map(len, engine.value("bars").values()))
+        first = all(engine.place(name).folder.is_dir() for name in ("checks", "features", "labels"))
+        return n_bars, first and engine.place("split").folder.is_dir()
+
+    def has(self, study: Study) -> bool:
+        """Whether an experiment's result is stored, where what it shares is."""
+        (member,) = study.members
+        engine = self._engine(study, Progress())
+        return engine.place(f"scores {member}").folder.is_dir()
+
+    def compute(self, study: Study, horizon: str, shared: Shared) -> dict[str, Any]:
+        """What is left of an experiment, computed unless it is stored, as plain data.
+
+        Keys: `how`, "made" or "reused"; `seconds`; `scores` at the horizon; `fit`, facts on its
+        fits; `curves` by fold; `trial`, for the ledger.
+        """
+        begin = time.perf_counter()
+        self._kept.add_sources(shared.sources)
+        engine = self._engine(study, Progress())
+        (member,) = study.members
+        engine.run([f"scores {member}"])
+        found = dict(engine.value(f"scores {member}"))
+        facts = engine.value(f"member {member}").facts
+        judged = JudgedOn(**shared.judged_on)
+        made = any(each.how == "made" for each in engine.done if each.name.startswith("member"))
+        forecasts = engine.key(f"member {member}")
+        trial = judged.trial(member, study.recipe_of(member), horizon, forecasts)
+        return {
+            "how": "made" if made else "reused",
+            "seconds": time.perf_counter() - begin,
+            "scores": found.pop("horizons")[horizon],
+            "fit": found,
+            "curves": {str(fit["fold"]): fit["curves"] for fit in facts},
+            "trial": asdict(trial),
+        }
+
+    def _engine(self, study: Study, progress: Progress) -> Engine:
+        return Engine(
+            study, self.runs, self.folder, progress, workers=1, kept=self._kept, threads=1
+        )
+
+
+class _Notes(Progress):
+    """Collects notes."""
+
+    def __init__(self, notes: list[str]) -> None:
+        self._notes = notes
+
+    def note(self, text: str) -> None:
+        self._notes.append(text)
