@@ -174,7 +174,13 @@ Panel = Mapping[str, Bars]
 
 
 def as_panel(bars: Bars | Panel) -> dict[str, Bars]:
-    """One symbol or several, as a mapping sorted by symbol."""
+    """One symbol or several, as a mapping sorted by symbol.
+
+    >>> from barstack.bars import as_panel
+    >>> from barstack.testing import walk
+    >>> list(as_panel(walk(bars=3)))
+    ['WALK']
+    """
     if isinstance(bars, Bars):
         return {bars.symbol: bars}
     if not bars:
@@ -189,6 +195,12 @@ def as_panel(bars: Bars | Panel) -> dict[str, Bars]:
 
 
 def panel_fingerprint(panel: Panel) -> str:
-    """SHA-256 over the fingerprints of all symbols."""
+    """SHA-256 over the fingerprints of all symbols.
+
+    >>> from barstack.bars import panel_fingerprint
+    >>> from barstack.testing import walk
+    >>> panel_fingerprint({"WALK": walk(bars=3)})[:8]
+    '937fd33a'
+    """
     joined = "".join(bars.fingerprint for bars in as_panel(panel).values())
     return hashlib.sha256(joined.encode()).hexdigest()

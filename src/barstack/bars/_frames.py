@@ -114,6 +114,12 @@ def table_from_frame(
 
     Parameters and errors as in `bars_from_frame`. The table has `timestamp` (datetime64[us, UTC],
     the start of the bar, rising, each once) and float64 open, high, low, close, volume.
+
+    >>> from barstack.testing import sound_bars
+    >>> from barstack.worlds import table_of
+    >>> table, length_us = table_from_frame(table_of(sound_bars()), "A", calendar="XNYS")
+    >>> table.columns, length_us // 60_000_000
+    (['timestamp', 'open', 'high', 'low', 'close', 'volume'], 30)
     """
     return _checked_table(frame, symbol, calendar, stamp, timezone, length_us, day_zone, where)[:2]
 
@@ -164,6 +170,11 @@ def bars_from_table(
     """Bars from a table in the stored form: assigned to sessions, with their closing times.
 
     Parameters and errors as in `bars_from_frame`.
+
+    >>> from barstack.testing import sound_bars
+    >>> from barstack.worlds import table_of
+    >>> bars_from_table(table_of(sound_bars()), "A", length_us=1_800_000_000, calendar="XNYS")
+    Bars(A, 400 x 30min, 2016-01-04 14:30 UTC .. 2016-02-17 19:30 UTC)
     """
     starts = stamps_of(table)
     found = _sessions_since(starts, calendar, hours)

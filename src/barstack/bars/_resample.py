@@ -119,7 +119,10 @@ def no_bar_forming() -> Array:
 
 
 def check_higher(base_us: int, length_us: int) -> None:
-    """`ConfigError` unless bars of `length_us` can be made of bars of `base_us`."""
+    """`ConfigError` unless bars of `length_us` can be made of bars of `base_us`.
+
+    >>> check_higher(300_000_000, 3_600_000_000)  # hours of 5 minutes
+    """
     fits = length_us % base_us == 0 and length_us > base_us
     if length_us >= DAY_US:
         fits = length_us > base_us and length_us % DAY_US == 0
@@ -140,6 +143,10 @@ def resample(panel: Bars | Panel, length_us: int) -> dict[str, Bars]:
 
     length_us  length of the new bars in microseconds: a multiple of the base length, a day
                (one bar a session) or whole weeks
+
+    >>> from barstack.testing import walk
+    >>> resample(walk(bars=13), 3_600_000_000)["WALK"]
+    Bars(WALK, 7 x 1h, 2026-01-05 14:30 UTC .. 2026-01-05 21:00 UTC)
     """
     resampled = {}
     for symbol, bars in as_panel(panel).items():

@@ -33,6 +33,10 @@ class Sessions:
     zone   of the market's clock, such as America/New_York
 
     With calendar `24/7` the arrays are empty and every UTC day is a session.
+
+    >>> from barstack.bars import sessions
+    >>> sessions("XNYS").zone
+    'America/New_York'
     """
 
     day: Ints
@@ -65,6 +69,10 @@ def sessions(calendar: str, hours: str = "regular", *, since_us: int = 0) -> Ses
     since_us  the first moment needed: sessions before 1970 are built only on demand
 
     Raises `ConfigError` for an unknown code, and for a calendar that cannot be built.
+
+    >>> found = sessions("XNYS")
+    >>> str(found.open[found.day == 20_458].astype("datetime64[us]")[0])  # Monday 2026-01-05
+    '2026-01-05T14:30:00.000000'
     """
     return _sessions(calendar, hours, since_us < 0)
 

@@ -38,6 +38,11 @@ class Dataset:
     scaler   how models see the features
     weights  how much each row counts that is trained on or stopped early by; by default all alike
     max_gap  longest time between neighbouring decisions of a window
+
+    >>> from barstack.testing import small_dataset
+    >>> dataset = small_dataset("return", bars=100)
+    >>> dataset.target.columns, int(dataset.usable.sum())
+    (('return_2bars', 'return_5bars'), 160)
     """
 
     features: FeatureTable

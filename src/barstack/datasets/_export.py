@@ -46,6 +46,13 @@ def parts_of(
     tests only.
 
     splitter  what made the folds; without it each stands for itself
+
+    >>> from barstack.splits import WalkForward
+    >>> from barstack.testing import small_dataset
+    >>> data = small_dataset("return")
+    >>> folds = WalkForward(folds=3).split(data.decisions, data.labels.all_known_at)
+    >>> len(parts_of(data, folds))
+    3
     """
     if (cut := _one_cut(folds, splitter)) is not None:
         return [_cut(dataset, cut, *folds)]
@@ -116,6 +123,17 @@ def export(
         Where the folder holds something else than an earlier export.
     DataError
         Where purging leaves no rows of a part.
+
+    >>> import tempfile
+    >>> from barstack.splits import WalkForward
+    >>> from barstack.testing import small_dataset
+    >>> data = small_dataset("return")
+    >>> folds = WalkForward(folds=2).split(data.decisions, data.labels.all_known_at, data.usable)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     written = export(data, Path(folder) / "rows", folds)
+    ...     names = sorted(file.name for file in (Path(folder) / "rows").rglob("*.parquet"))
+    >>> sorted(set(names))
+    ['test.parquet', 'train.parquet', 'validation.parquet']
     """
     return export_folds(
         Path(folder),

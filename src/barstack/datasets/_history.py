@@ -43,6 +43,10 @@ def history(features: FeatureTable, max_gap: str = MAX_GAP, ready: Bools | None 
 
     max_gap  longest time between neighbouring decisions of a window
     ready    (n_rows,) rows that a window may hold at all; by default the complete ones
+
+    >>> from barstack.testing import small_dataset
+    >>> history(small_dataset("return", bars=100).features).max()
+    np.int64(80)
     """
     ready = complete(features) if ready is None else ready
     decisions = features.decisions
@@ -60,6 +64,10 @@ def recent_history(
 
     As `history`, but of all the table it reads what lies between the first and the last of the
     windows: of one live row a window, however long the table is.
+
+    >>> from barstack.testing import small_dataset
+    >>> recent_history(small_dataset("return", bars=100).features, np.array([90, 99]), 10).tolist()
+    [10, 19]
     """
     if not len(rows):
         return rows
@@ -79,12 +87,22 @@ def rows_with_history(
     """Those of `rows` that have `lookback` complete rows of their own symbol up to them.
 
     max_gap  longest time between two neighbours among those, so that no missing days are bridged
+
+    >>> from barstack.testing import small_dataset
+    >>> table = small_dataset("return", bars=100).features
+    >>> len(rows_with_history(table, np.arange(len(table.values)), 10))
+    142
     """
     return rows[history(features, max_gap)[rows] >= lookback]
 
 
 def usable_rows(features: FeatureTable) -> Bools:
-    """(n_rows,) rows past every feature's warm-up; `DataError` where a symbol has none."""
+    """(n_rows,) rows past every feature's warm-up; `DataError` where a symbol has none.
+
+    >>> from barstack.testing import small_dataset
+    >>> int(usable_rows(small_dataset("return", bars=100).features).sum())
+    160
+    """
     ready = complete(features)
     _refuse_infinite(features)
     decisions = features.decisions

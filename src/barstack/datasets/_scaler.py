@@ -79,7 +79,13 @@ class Scaler(Spec):
 
 @dataclass(frozen=True, eq=False)
 class FittedScaler:
-    """A scaler with what it learned: plain arrays whose first axis is that of the columns."""
+    """A scaler with what it learned: plain arrays whose first axis is that of the columns.
+
+    >>> from barstack.datasets import StandardScaler
+    >>> fitted = StandardScaler().fit(np.array([[1.0], [3.0]]))
+    >>> fitted.to_json()["learned"]
+    {'centre': [2.0], 'scale': [1.0]}
+    """
 
     scaler: Scaler
     learned: Learned

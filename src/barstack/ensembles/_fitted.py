@@ -23,7 +23,14 @@ from ._stacked import Stacked
 
 @dataclass(frozen=True, eq=False)
 class FittedEnsemble:
-    """What an ensemble learned, from which members, and the latest label that it has seen."""
+    """What an ensemble learned, from which members, and the latest label that it has seen.
+
+    >>> from barstack.ensembles import ENSEMBLES, fit_known
+    >>> from barstack.testing import small_stacked
+    >>> fitted = fit_known(ENSEMBLES.parse("average"), small_stacked("return"))
+    >>> fitted.trained_through
+    np.datetime64('2026-01-10T08:30:00.000000')
+    """
 
     ensemble: Ensemble
     learned: Any
@@ -153,6 +160,11 @@ def fit_known(
 
     seed  of the study; that of the fit follows from it, the ensemble's id and the fold
     fold  before which it is fitted; None for the final fit
+
+    >>> from barstack.ensembles import ENSEMBLES
+    >>> from barstack.testing import small_stacked
+    >>> fit_known(ENSEMBLES.parse("average"), small_stacked("return")).members
+    ('good', 'fair', 'poor', 'noise')
     """
     if rows is None:
         rows = np.flatnonzero(~np.isnat(stacked.all_known_at))
@@ -178,6 +190,12 @@ def walk_forward(
     -------
     tuple
         The forecasts, and by fold the ensemble as it was fitted before the fold began.
+
+    >>> from barstack.ensembles import ENSEMBLES
+    >>> from barstack.testing import small_stacked
+    >>> forecasts, fitted = walk_forward(ENSEMBLES.parse("average"), small_stacked("return"))
+    >>> sorted(fitted), len(forecasts.forecast)
+    ([1, 2], 333)
     """
     fold_of, through_of = stacked.fold, stacked.trained_through
     assert fold_of is not None  # aligned forecasts have both

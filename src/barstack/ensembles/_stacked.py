@@ -39,6 +39,11 @@ class Stacked:
     context : by name, (n_rows, k) of what else was known at each decision, as `Ensemble.needs`
         names it: `features`, and `regimes`, the probabilities of `core.forecast.REGIMES`
     seed : of every random choice in fitting
+
+    >>> from barstack.testing import small_stacked
+    >>> stacked = small_stacked("return")
+    >>> stacked.forecasts.shape  # rows, members, horizons, outputs
+    (500, 4, 2, 1)
     """
 
     members: tuple[str, ...]

@@ -151,6 +151,15 @@ def judge(
         Made before the verdict.
     expected
         Why forecasts may be better than real markets allow; empty where they may not.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import barstack as bs
+    >>> from barstack.testing import small_study
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = bs.run(small_study(Path(folder)), folder=folder, runs=f"{folder}/runs")
+    >>> judge(run.evaluation, trials=10).edge
+    'none'
     """
     doubts = evaluation.doubts
     doubted = bool(doubts) and not expected
@@ -201,6 +210,15 @@ def leaderboard(evaluation: Evaluation, trials: int) -> list[dict[str, Any]]:
 
     With an ensemble's gains against the best member so far and equal weights, such as
     `gain_equal_weights`, and their p-values for all ensembles.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import barstack as bs
+    >>> from barstack.testing import small_study
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = bs.run(small_study(Path(folder)), folder=folder, runs=f"{folder}/runs")
+    >>> sorted({row["name"] for row in leaderboard(run.evaluation, trials=10)})[:2]
+    ['always_up', 'average']
     """
     gains = {(g.ensemble, g.horizon, g.against): g for g in evaluation.gains}
     rows = []

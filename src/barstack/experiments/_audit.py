@@ -68,7 +68,15 @@ def audited(
     short: bool = False,
     progress: Progress | None = None,
 ) -> Audited:
-    """As `audit`, and what was done."""
+    """As `audit`, and what was done.
+
+    >>> import tempfile
+    >>> from barstack.testing import small_study
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found = audited(small_study(Path(folder)), folder=folder, short=True)
+    >>> found[0]  # leaks
+    []
+    """
     panel = study.bars.load(Path(folder))
     if not study.members:
         study, _ = complete_with(study, panel)

@@ -21,6 +21,15 @@ def compare_runs(folders: Sequence[Path | str]) -> list[Comparison]:
     They are compared on the decisions that all share; of several runs each forecaster's name ends
     in what `named_runs` calls its run. Raises `ConfigError` for what is not the folder of a run, or
     where runs share nothing, and `DataError` where they were judged by other returns.
+
+    >>> import tempfile
+    >>> import barstack as bs
+    >>> from barstack.testing import small_study
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = bs.run(small_study(Path(folder)), folder=folder, runs=f"{folder}/runs")
+    ...     (found,) = compare_runs([run.folder])
+    >>> found.horizon
+    '2bars'
     """
     runs = [Path(folder) for folder in folders]
     ends = [f" ({label})" for label in _labels(runs)] if len(runs) > 1 else [""]
@@ -33,7 +42,17 @@ def compare_runs(folders: Sequence[Path | str]) -> list[Comparison]:
 
 
 def named_runs(folders: Sequence[Path | str]) -> dict[str, str]:
-    """What each run is called beside the others: its title and id, by a label of a few digits."""
+    """What each run is called beside the others: its title and id, by a label of a few digits.
+
+    >>> import tempfile
+    >>> import barstack as bs
+    >>> from barstack.testing import small_study
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = bs.run(small_study(Path(folder)), folder=folder, runs=f"{folder}/runs")
+    ...     names = named_runs([run.folder])
+    >>> len(names)
+    1
+    """
     runs = [Path(folder) for folder in folders]
     titled = [", ".join(filter(None, (_title(run), run.resolve().name))) for run in runs]
     return dict(zip(_labels(runs), titled, strict=True))

@@ -61,6 +61,13 @@ def run_each_symbol(
     forecaster and horizon of each symbol, and one with the error of each that failed; it is
     written anew after every symbol. Arguments as of `run_study`. `Models(runs)` then answers by
     ticker.
+
+    >>> import tempfile
+    >>> from barstack.testing import small_study
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found = run_each_symbol(small_study(Path(folder)), folder=folder, runs=f"{folder}/runs")
+    >>> list(found.runs), found.errors
+    (['WALK'], {})
     """
     runs, progress = Path(runs), progress or Progress()
     named = getattr(study.bars, "symbols", None)

@@ -59,6 +59,14 @@ class Engine:
               use one thread each, so their number changes no result
     kept      values shared with other engines of this process; by default none
     threads   of a task that runs while nothing else does; by default all cores
+
+    >>> import tempfile
+    >>> from barstack.testing import small_study
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     engine = Engine(small_study(Path(folder)), f"{folder}/runs", folder)
+    ...     features = engine.value("features")
+    >>> features.columns
+    ('rsi_14', 'body')
     """
 
     def __init__(

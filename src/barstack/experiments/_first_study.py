@@ -121,6 +121,15 @@ def first_study(
         such as the timezone of times that carry none.
     DataError
         Where there are no bars, or they cannot be read.
+
+    >>> import tempfile
+    >>> from barstack.testing import small_study
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = small_study(Path(folder))  # which writes the bars
+    ...     given = {"calendar": "24/7"}
+    ...     found = first_study(f"{folder}/WALK.parquet", f"{folder}/study.yaml", given)
+    >>> found.study.label.horizon_names
+    ('1h', '4h')
     """
     file = Path(file)
     if file.exists() and not replace:
@@ -156,7 +165,11 @@ def first_study(
 def open_settings(
     bars: str, given: Mapping[str, Any], catalog: Path | str | None = None
 ) -> tuple[Clue, ...]:
-    """Settings of files that must be given, or for which a safe value would be taken."""
+    """Settings of files that must be given, or for which a safe value would be taken.
+
+    >>> open_settings("sample", {})  # a collection, or the sample: nothing is guessed
+    ()
+    """
     if bars in Catalog(catalog).names() or _is_sample(bars):
         return ()
     return guess(_files(bars), given).open
@@ -169,7 +182,7 @@ def horizons_for(panel: Panel, calendar: str) -> list[str | int]:
     next week; whole bars where none of these fits.
 
     >>> from barstack.testing import walk
-    >>> horizons_for({"A": walk(600)}, "XNYS")
+    >>> horizons_for({"A": walk(1000)}, "XNYS")
     ['1h', '4h', '1d']
     """
     length_us = next(iter(panel.values())).length_us

@@ -106,6 +106,13 @@ def preset_within(study: Study, panel: Panel, time_limit: float) -> tuple[Study,
 
     No clock is read, and nothing is stopped. Raises `ConfigError` where the study has members or
     a preset, or the limit is none.
+
+    >>> import tempfile
+    >>> from barstack.testing import small_study, walk
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     study = Study(bars=small_study(Path(folder)).bars, horizons=[2])
+    >>> preset_within(study, {"WALK": walk(400)}, 20.0)[1].value
+    'thorough'
     """
     if study.members or study.preset:
         named = f"preset {study.preset}" if study.preset else ", ".join(study.members)
@@ -128,6 +135,14 @@ def completed(study: Study, folder: Path | str = ".") -> tuple[Study, tuple[Chos
 
     The choice depends on the task and the number of bars alone, so that it is the same wherever
     the study runs. What a study says of its split and ensembles stays.
+
+    >>> import tempfile
+    >>> from barstack.testing import small_study
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     study = Study(bars=small_study(Path(folder)).bars, horizons=[2], preset="quick")
+    ...     chosen = completed(study, folder)[0]
+    >>> list(chosen.members)
+    ['ridge', 'elastic_net']
     """
     if study.members:
         return study, ()

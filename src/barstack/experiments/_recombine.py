@@ -208,6 +208,15 @@ def recombine(
         For unknown names, or what cannot be combined.
     DataError
         Where labels of two runs differ.
+
+    >>> import tempfile
+    >>> import barstack as bs
+    >>> from barstack.testing import small_study
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = bs.run(small_study(Path(folder)), folder=folder, runs=f"{folder}/runs")
+    ...     found = recombine(run.folder, ["median"])
+    >>> type(found).__name__
+    'Recombination'
     """
     run = RunForecasts(folder)
     study = run.study

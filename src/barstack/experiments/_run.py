@@ -374,6 +374,13 @@ def run_study(
     runs      receives `runs/<id>/`; results of tasks are kept in `runs/.store/`
     progress  reports tasks; by default silent
     workers   threads that compute tasks side by side, by default one for each core
+
+    >>> import tempfile
+    >>> from barstack.testing import small_study
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = run_study(small_study(Path(folder)), folder=folder, runs=f"{folder}/runs")
+    >>> run.verdict.edge
+    'none'
     """
     runs = Path(runs)
     engine = Engine(study, runs, folder, progress, workers)

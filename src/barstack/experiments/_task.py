@@ -163,6 +163,13 @@ def tasks_of(study: Study, n_folds: int) -> dict[str, Task]:
 
     Raises `ConfigError` where two stages make the same task, or one needs a task that no stage
     makes.
+
+    >>> import tempfile
+    >>> from barstack.testing import small_study
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tasks = tasks_of(small_study(Path(folder)), 3)
+    >>> tasks["features"].inputs
+    ('bars', 'series')
     """
     found: dict[str, Task] = {}
     for name in STAGES.names():

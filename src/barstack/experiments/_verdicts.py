@@ -132,6 +132,15 @@ def judged_now(run: Path) -> Judged:
 
     Where the ledger is not there, as of a run that was copied, those count that were recorded
     when the verdict was given.
+
+    >>> import tempfile
+    >>> import barstack as bs
+    >>> from barstack.testing import small_study
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = bs.run(small_study(Path(folder)), folder=folder, runs=f"{folder}/runs")
+    ...     judged = judged_now(run.folder)
+    >>> judged.verdict.edge
+    'none'
     """
     evaluation = read_json(run, EVALUATION, Evaluation.from_json)
     given = read_json(run, VERDICT, DatedVerdict.from_json)

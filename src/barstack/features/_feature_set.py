@@ -158,6 +158,12 @@ class FeatureTable:
     decisions  the rows
     columns    names, in order
     values     (n_rows, n_columns) float64, NaN in each column's warm-up
+
+    >>> from barstack.features import Feature, FeatureSet
+    >>> from barstack.testing import walk
+    >>> table = FeatureSet(features=(Feature(feature="body"),)).compute(walk(bars=50))
+    >>> table.columns, table.values.shape
+    (('body',), (50, 1))
     """
 
     decisions: Decisions

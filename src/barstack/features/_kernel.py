@@ -55,6 +55,10 @@ class Kernel:
     bar     the newest bar's fields, `FIELDS`
     value   float; NaN in the first `warmup` bars, or until `sessions` whole sessions have ended if
             that is later, and never afterwards; never infinite
+
+    >>> from barstack.features import FEATURES
+    >>> FEATURES.get("rsi").unit
+    'index'
     """
 
     name: str

@@ -173,7 +173,17 @@ class Manifest(StoredTarget):
 
 
 def verified_manifest(folder: Path) -> Manifest:
-    """The manifest, once it and every file it lists have the sizes and hashes written in it."""
+    """The manifest, once it and every file it lists have the sizes and hashes written in it.
+
+    >>> import tempfile
+    >>> import barstack as bs
+    >>> from barstack.testing import small_study
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = bs.run(small_study(Path(folder)), folder=folder, runs=f"{folder}/runs")
+    ...     manifest = verified_manifest(run.folder / "artifact")
+    >>> type(manifest).__name__
+    'Manifest'
+    """
     sizes = plain_files(folder)
     for name in (MANIFEST, SEAL):
         if name not in sizes:

@@ -36,6 +36,12 @@ def new_key(file: Path) -> Path:
     """Write a private key, readable by its owner alone, and its public key at `FILE.pub`.
 
     Raises `ConfigError` where either is there already.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     public = new_key(Path(folder) / "mine.pem")
+    >>> public.name
+    'mine.pem.pub'
     """
     public = file.with_name(f"{file.name}.pub")
     if found := [each for each in (file, public) if each.exists() or each.is_symlink()]:
@@ -68,7 +74,19 @@ def sign(folder: Path, key: Path) -> Path:
 
 
 def verify(folder: Path, key: Path) -> Manifest:
-    """The manifest of an artifact that the owner of a key signed; `ArtifactError` for any other."""
+    """The manifest of an artifact that the owner of a key signed; `ArtifactError` for any other.
+
+    >>> import tempfile
+    >>> import barstack as bs
+    >>> from barstack.testing import small_study
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = bs.run(small_study(Path(folder)), folder=folder, runs=f"{folder}/runs")
+    ...     public = new_key(Path(folder) / "mine.pem")
+    ...     _ = sign(run.folder / "artifact", Path(folder) / "mine.pem")
+    ...     manifest = verify(run.folder / "artifact", public)
+    >>> type(manifest).__name__
+    'Manifest'
+    """
     public = _public(key)
     manifest = verified_manifest(folder)
     file = folder / SIGNATURE

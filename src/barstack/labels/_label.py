@@ -48,6 +48,12 @@ class LabelTable:
                a session where nothing is held overnight, are neither trained on nor judged
     close      (n_rows,) price at each decision, for weights that ask what its bars returned
     latest     (n_rows,) see `purged_at`; None where the label is not fitted
+
+    >>> from barstack.labels import LABELS
+    >>> from barstack.testing import walk
+    >>> table = LABELS.parse({"label": "return", "horizons": [2]}).compute(walk(bars=50))
+    >>> table.values.shape, bool(np.isnat(table.known_at[-1, 0]))
+    ((50, 1), True)
     """
 
     decisions: Decisions
@@ -317,7 +323,14 @@ def checked_outcome(label: Label, bars: Bars, horizon: Horizon) -> Outcome:
 
 
 def fitted_on(label: Label, bars: Bars | Panel, rows: Rows) -> Label:
-    """The label with its numbers learned."""
+    """The label with its numbers learned.
+
+    >>> from barstack.labels import LABELS
+    >>> from barstack.testing import walk
+    >>> label = LABELS.parse({"label": "three_class_quantiles", "horizons": [2]})
+    >>> fitted_on(label, walk(bars=100), np.arange(50)).fitted
+    False
+    """
     with Calling(label, "fit"):
         found = label.fit(bars, rows)
     if built_in(label):
@@ -332,7 +345,13 @@ def fitted_on(label: Label, bars: Bars | Panel, rows: Rows) -> Label:
 
 
 def latest_known_at(label: Label, bars: Bars | Panel) -> KnownAt:
-    """(n_rows, n_horizons) the latest that each label may become known."""
+    """(n_rows, n_horizons) the latest that each label may become known.
+
+    >>> from barstack.labels import LABELS
+    >>> from barstack.testing import walk
+    >>> latest_known_at(LABELS.parse({"label": "return", "horizons": [1]}), walk(bars=50))[0, 0]
+    np.datetime64('2026-01-05T15:30:00.000000')
+    """
     with Calling(label, "latest_known_at"):
         found = label.latest_known_at(bars)
     if built_in(label):

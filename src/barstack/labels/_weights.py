@@ -80,6 +80,12 @@ def uniqueness(labels: LabelTable, rows: Rows) -> Floats:
     """(len(rows),) average uniqueness of the holdings of `rows`, among themselves.
 
     The mean of 1 / concurrency over the holding's bars, the holdings of its symbol counted.
+
+    >>> from barstack.labels import LABELS
+    >>> from barstack.testing import walk
+    >>> table = LABELS.parse({"label": "return", "horizons": [2]}).compute(walk(bars=50))
+    >>> uniqueness(table, np.arange(10, 14)).round(2).tolist()
+    [0.75, 0.5, 0.5, 0.75]
     """
     begins, ends = _spans(labels, rows)
     total = _running_total(_shares(labels, begins, ends))

@@ -22,6 +22,13 @@ def early_stop_split(
     rows     training rows in time order
     share    of decision times for early stopping
     returns  (rows to fit on, rows for early stopping)
+
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("return")
+    >>> rows = training_rows(dataset)
+    >>> fit, stop = early_stop_split(dataset.decisions, dataset.labels.all_known_at, rows)
+    >>> len(rows), len(fit), len(stop)
+    (805, 676, 121)
     """
     times = np.unique(decisions.decided_at[rows])
     first = times[min(int(len(times) * (1.0 - share)), len(times) - 1)]

@@ -55,6 +55,12 @@ def fold_parts(
     """The part of each row in each fold of `splitter.split`.
 
     stop_share  of training times for early stopping
+
+    >>> from barstack.splits import WalkForward
+    >>> from barstack.testing import small_dataset
+    >>> data = small_dataset("return")
+    >>> len(fold_parts(WalkForward(folds=3), data.decisions, data.labels.all_known_at))
+    3
     """
     folds = splitter.split(decisions, known_at, usable, memory_bars=memory_bars)
     # The same folds without embargo, and also without purge: with labels known at once.
@@ -101,6 +107,13 @@ class SplitPicture:
     times   (n_times,) sorted
     part    (n_folds, n_times) index in `PARTS`, or `UNUSED`
     counts  for each fold, the number of rows of each part
+
+    >>> from barstack.splits import WalkForward, fold_parts, picture
+    >>> from barstack.testing import small_dataset
+    >>> data = small_dataset("return")
+    >>> parts = fold_parts(WalkForward(folds=3), data.decisions, data.labels.all_known_at)
+    >>> len(picture(parts, data.decisions).counts)
+    3
     """
 
     times: Times
@@ -122,7 +135,15 @@ class SplitPicture:
 def picture(
     parts: Sequence[FoldParts], decisions: Decisions, usable: Bools | None = None
 ) -> SplitPicture:
-    """The parts of every fold along the common clock of all symbols."""
+    """The parts of every fold along the common clock of all symbols.
+
+    >>> from barstack.splits import WalkForward, fold_parts
+    >>> from barstack.testing import small_dataset
+    >>> data = small_dataset("return")
+    >>> parts = fold_parts(WalkForward(folds=3), data.decisions, data.labels.all_known_at)
+    >>> picture(parts, data.decisions).part.shape  # folds, decision times
+    (3, 600)
+    """
     used = decisions.decided_at if usable is None else decisions.decided_at[usable]
     times = np.unique(used)
     part = np.full((len(parts), len(times)), UNUSED, np.int8)

@@ -196,6 +196,14 @@ def paths(folds: Sequence[Fold]) -> list[list[tuple[int, Rows]]]:
     Machine Learning (2018), chapter 12.
 
     returns  for each path (number of the fold, rows of its test), in time order
+
+    >>> from barstack.splits import SPLITTERS
+    >>> from barstack.testing import small_dataset
+    >>> data = small_dataset("return")
+    >>> splitter = SPLITTERS.parse({"split": "combinatorial_purged", "groups": 4, "tested": 2})
+    >>> folds = splitter.split(data.decisions, data.labels.all_known_at, memory_bars=5)
+    >>> len(folds), len(paths(folds))
+    (6, 3)
     """
     turns: dict[int, list[tuple[int, Rows]]] = {}
     for number, fold in enumerate(folds):

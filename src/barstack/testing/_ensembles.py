@@ -27,6 +27,9 @@ def small_stacked(task: Task, rows: int = 500) -> Stacked:
     """Forecasts of four members with outcomes; the first member is good, the last is noise.
 
     Two symbols, two horizons, three folds, two columns of context `features`, and `regimes`.
+
+    >>> small_stacked("return").members
+    ('good', 'fair', 'poor', 'noise')
     """
     rng = np.random.default_rng(0)
     target = Target(task, ("1h", "4h"), LEVELS if task == "quantiles" else ())

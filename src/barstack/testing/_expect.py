@@ -8,7 +8,14 @@ _SHOWN = 300  # characters of a value
 
 
 def fail(sentence: str) -> NoReturn:
-    """`pytest.fail` with a sentence; `AssertionError` where pytest is not installed."""
+    """`pytest.fail` with a sentence; `AssertionError` where pytest is not installed.
+
+    >>> try:
+    ...     fail("The forecasts are not finite.")
+    ... except BaseException as error:
+    ...     print(error)
+    The forecasts are not finite.
+    """
     try:
         import pytest  # noqa: PLC0415 (checks run outside of it too)
     except ImportError:
@@ -17,7 +24,10 @@ def fail(sentence: str) -> NoReturn:
 
 
 def expect(holds: Any, sentence: str) -> None:
-    """Fail with the sentence unless it holds."""
+    """Fail with the sentence unless it holds.
+
+    >>> expect(2 > 1, "Two is not more than one.")
+    """
     if not holds:
         fail(sentence)
 

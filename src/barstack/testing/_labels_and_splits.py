@@ -218,7 +218,13 @@ SPLITTER_CHECKS = (
 
 
 def shared_steps(decisions: Decisions, known_at: KnownAt, train: Rows, test: Rows) -> int:
-    """Training labels whose time from decision to label end overlaps that of any test label."""
+    """Training labels whose time from decision to label end overlaps that of any test label.
+
+    >>> from barstack.testing import small_dataset
+    >>> data = small_dataset("return")
+    >>> shared_steps(data.decisions, data.labels.all_known_at, np.arange(100), np.arange(100, 120))
+    4
+    """
     begins, ends = _intervals(decisions, known_at, test)
     own_begin, own_end = _intervals(decisions, known_at, train)
     order = np.argsort(begins)

@@ -34,6 +34,9 @@ def small_dataset(task: Task, bars: int = 600, seed: int = 0) -> Dataset:
     """A dataset of two symbols whose returns depend a little on one feature.
 
     That of a detector of regimes is of its own features: `regime_dataset`.
+
+    >>> small_dataset("direction", bars=100).target.columns
+    ('p_up_2bars', 'p_up_5bars')
     """
     panel = _panel(bars, seed)
     features = FeatureSet(features=tuple(Feature(feature=name) for name in _FEATURES))
@@ -46,7 +49,12 @@ def small_dataset(task: Task, bars: int = 600, seed: int = 0) -> Dataset:
 
 
 def regime_dataset(detector: RegimeDetector, bars: int = 600, seed: int = 0) -> Dataset:
-    """The same two symbols by the features of a detector of regimes."""
+    """The same two symbols by the features of a detector of regimes.
+
+    >>> import barstack as bs
+    >>> regime_dataset(bs.RegimeRules(), bars=100).target.columns[0]
+    'p_bull_trend_now'
+    """
     table = detector.feature_set.compute(_panel(bars, seed))
     return Dataset(table, regime_labels(table.decisions))
 
@@ -65,7 +73,12 @@ def _encoded(returns: Floats, task: Task) -> Floats:
 
 
 def training_rows(dataset: Dataset, share: float = 0.7) -> Rows:
-    """The earliest rows whose labels are known, in time order."""
+    """The earliest rows whose labels are known, in time order.
+
+    >>> dataset = small_dataset("return", bars=100)
+    >>> len(training_rows(dataset)), len(dataset.decisions)
+    (105, 200)
+    """
     known = ~np.isnat(dataset.labels.all_known_at) & dataset.usable
     rows = np.flatnonzero(known)
     rows = rows[np.argsort(dataset.decisions.decided_at[rows], kind="stable")]

@@ -16,7 +16,14 @@ from ._expect import expect, same
 
 @dataclass(frozen=True)
 class StageWork:
-    """A stage at work in a study, whose relative paths start in `folder`."""
+    """A stage at work in a study, whose relative paths start in `folder`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     work = StageWork("labels", small_study(Path(folder)), Path(folder))
+    >>> list(work.tasks())[:1]
+    ['labels']
+    """
 
     name: str
     study: Study

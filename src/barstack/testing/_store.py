@@ -30,7 +30,11 @@ _BATCH = 3  # trials recorded together
 
 
 def made_up_trial(number: int, data: str = "bars", symbols: Iterable[str] = ("SPY",)) -> Trial:
-    """A trial for examples and checks."""
+    """A trial for examples and checks.
+
+    >>> made_up_trial(3).name
+    'ridge 3'
+    """
     return Trial(
         id=f"trial {number}",
         data=data,
@@ -44,7 +48,11 @@ def made_up_trial(number: int, data: str = "bars", symbols: Iterable[str] = ("SP
 
 
 def made_up_forecasts(task: Task = "return", rows: int = 40, seed: int = 0) -> OutOfFold:
-    """Out-of-fold forecasts of two symbols at two horizons, for examples and checks."""
+    """Out-of-fold forecasts of two symbols at two horizons, for examples and checks.
+
+    >>> len(made_up_forecasts(rows=10).forecast)
+    10
+    """
     rng = np.random.default_rng(seed)
     target = Target(task, ("1h", "4h"), LEVELS if task == "quantiles" else ())
     minutes = np.sort(rng.choice(10 * rows, rows, replace=False)).astype("timedelta64[m]")

@@ -84,6 +84,11 @@ def z_scores(made: Made) -> dict[str, float]:
     Each score's first-order error is a mean over decisions. Its standard error is over blocks of
     time at least ten times as long as the horizon, as neighbouring decisions share returns. `bias`
     is the mean error of the forecast.
+
+    >>> from barstack.worlds import WORLDS
+    >>> world = WORLDS.parse({"world": "martingale", "bars": 500, "horizons": [1]})
+    >>> list(z_scores(world.make()))
+    ['bias at 1bars']
     """
     truth, found = made.truth, {}
     world, times = truth.world, truth.world.bar_times()

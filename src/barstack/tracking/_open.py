@@ -15,7 +15,13 @@ ADDRESS = "BARSTACK_TRACKING"  # of the server; without it everything is in the 
 
 
 def open_store(runs: Path | str) -> Store:
-    """The store of a folder of runs; with $BARSTACK_TRACKING the ledger is the server's."""
+    """The store of a folder of runs; with $BARSTACK_TRACKING the ledger is the server's.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     open_store(folder).keys()
+    []
+    """
     here = SqliteStore(Path(runs))
     address = os.environ.get(ADDRESS)
     return here if not address else SharedLedgerStore(here, PostgresStore(address))

@@ -76,6 +76,11 @@ class SqliteStore(Store):
     ----------
     folder
         The folder of runs.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     SqliteStore(Path(folder)).count(["SPY"])
+    0
     """
 
     def __init__(self, folder: Path) -> None:

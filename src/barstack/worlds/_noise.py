@@ -59,6 +59,9 @@ class Noise(Spec):
     So E[move | past] = 0 and E[move^2] = scale^2, exactly, for any combination of ingredients.
     Moves are clipped at half the price, which keeps prices positive; at realistic volatilities it
     never happens.
+
+    >>> Noise(daily_volatility=0.02, tails=4.0).tails
+    4.0
     """
 
     daily_volatility: float = Field(0.01, gt=0, le=0.1)  # standard deviation of a session's return

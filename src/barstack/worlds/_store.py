@@ -26,6 +26,14 @@ def store(world: World, catalog: Catalog, name: str, progress: Progress | None =
     `truth.json` holds the world and its figures, `truth.parquet` the forecasts: decided_at,
     symbol, and a column such as return_1h for each horizon. The same world again completes what
     an interruption left. Raises `ConfigError` if the collection contains anything else.
+
+    >>> import tempfile
+    >>> from barstack.worlds import WORLDS
+    >>> world = WORLDS.parse({"world": "martingale", "bars": 50, "horizons": [1]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     truth = store(world, Catalog(folder), "noise")
+    >>> truth.horizons
+    ('1bars',)
     """
     progress = progress or Progress()
     folder = catalog.folder / name
@@ -47,7 +55,17 @@ def store(world: World, catalog: Catalog, name: str, progress: Progress | None =
 
 
 def stored(catalog: Catalog, name: str) -> tuple[World, dict[str, Any]]:
-    """(world, content of its truth.json) of a collection that `store` wrote."""
+    """(world, content of its truth.json) of a collection that `store` wrote.
+
+    >>> import tempfile
+    >>> from barstack.worlds import WORLDS, store
+    >>> world = WORLDS.parse({"world": "martingale", "bars": 50, "horizons": [1]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = store(world, Catalog(folder), "noise")
+    ...     again, _ = stored(Catalog(folder), "noise")
+    >>> again == world
+    True
+    """
     file = catalog.collection(name).folder / TRUTH
     try:
         content = json.loads(file.read_text())
@@ -59,7 +77,12 @@ def stored(catalog: Catalog, name: str) -> tuple[World, dict[str, Any]]:
 
 
 def table_of(bars: Bars) -> pl.DataFrame:
-    """Bars as a table in the form of the catalog."""
+    """Bars as a table in the form of the catalog.
+
+    >>> from barstack.testing import walk
+    >>> table_of(walk(bars=3)).columns
+    ['timestamp', 'open', 'high', 'low', 'close', 'volume']
+    """
     columns: dict[str, Any] = {"timestamp": bars.opened_at}
     columns |= {name: bars.records[name] for name in ("open", "high", "low", "close", "volume")}
     return pl.DataFrame(columns).with_columns(pl.col("timestamp").dt.replace_time_zone("UTC"))

@@ -69,6 +69,11 @@ class Truth:
     decisions  (n_rows,) symbol by symbol
     horizons   names as in a label's target
     forecast   (n_rows, n_horizons) expected return given all bars so far, as a fraction
+
+    >>> from barstack.worlds import WORLDS
+    >>> made = WORLDS.parse({"world": "martingale", "bars": 50, "horizons": [1]}).make()
+    >>> bool((made.truth.forecast == 0.0).all())  # of which the best forecast is none
+    True
     """
 
     world: Process

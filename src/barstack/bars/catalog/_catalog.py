@@ -22,6 +22,9 @@ class Catalog:
     """A folder of collections, made when something is first written.
 
     folder  by default `catalog_folder()`
+
+    >>> Catalog("no/such/folder").names()
+    []
     """
 
     def __init__(self, folder: Path | str | None = None) -> None:

@@ -52,6 +52,12 @@ def examine(
     Rows with structural violations are dropped for the checks that come after, so that one run
     lists everything; nothing is written anywhere. Raises `DataError` only for a table whose
     columns or times cannot be read at all.
+
+    >>> from barstack.testing import sound_bars
+    >>> from barstack.worlds import table_of
+    >>> table = table_of(sound_bars()).with_columns(volume=-1.0)
+    >>> [each.check for each in examine(table, "A", calendar="XNYS").findings][:1]
+    ['negative_volume']
     """
     _, stamps, columns, _ = read_columns(frame, timezone, symbol)
     findings = structural(stamps, columns, symbol, length_us=length_us) if len(stamps) else []

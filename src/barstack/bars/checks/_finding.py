@@ -89,7 +89,10 @@ _SHOWN = 5
 
 
 def refuse(findings: Sequence[Finding]) -> None:
-    """`DataError` with the first few of the findings that refuse, if there are any."""
+    """`DataError` with the first few of the findings that refuse, if there are any.
+
+    >>> refuse([])  # nothing was found
+    """
     refused = [each for each in findings if each.level == "refuse"]
     if not refused:
         return

@@ -55,6 +55,10 @@ def levels_of(wanted: Mapping[str, str] | None = None) -> dict[str, Level]:
     """The level of every check to run; `wanted` overrides defaults, `ignore` excludes checks.
 
     Raises `ConfigError` for an unknown check or level, and for a structural check below refuse.
+
+    >>> levels = levels_of({"spikes": "refuse", "jumps": "ignore"})
+    >>> levels["spikes"], "jumps" in levels
+    ('refuse', False)
     """
     wanted = dict(wanted or {})
     for name, level in wanted.items():

@@ -46,6 +46,10 @@ def structural(
     stamps     (n_rows,) microseconds UTC, as the source has them, in its order
     columns    open, high, low, close and volume, each (n_rows,), NaN where there is none
     length_us  length of a bar; by default the commonest spacing
+
+    >>> prices = dict.fromkeys(("open", "high", "low", "close", "volume"), np.ones(2))
+    >>> [each.check for each in structural(np.array([300_000_000, 0]), prices, "A")]
+    ['time_order']
     """
     order = np.argsort(stamps, kind="stable")
     rising = stamps[order]

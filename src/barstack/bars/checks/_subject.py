@@ -44,7 +44,12 @@ class Gaps:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """Bars of one symbol with calendar and hours; what several checks need is computed once."""
+    """Bars of one symbol with calendar and hours; what several checks need is computed once.
+
+    >>> from barstack.testing import sound_bars
+    >>> len(Subject(sound_bars(), "XNYS"))
+    400
+    """
 
     bars: Bars
     calendar: str = ALWAYS

@@ -226,6 +226,13 @@ def find_files(path: str | Path, folder: Path | str = ".") -> dict[str, list[Pat
     A file's symbol is its name without the ending; under a pattern, what the star matches, or
     `{symbol}` where there is more than one star. A file or folder whose own name holds such marks
     is taken literally. Raises `DataError` when there is none.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "SPY_5min.csv").write_text("")
+    ...     found = find_files("*_5min.csv", folder)
+    >>> list(found)
+    ['SPY']
     """
     whole = Path(folder) / Path(path).expanduser()
     if is_pattern(path) and not whole.exists():

@@ -80,7 +80,11 @@ class Guess:
 
 
 def sentence(unanswered: Sequence[Clue]) -> str:
-    """Which settings must be given, and how."""
+    """Which settings must be given, and how.
+
+    >>> sentence([Clue("stamp", None, "Nothing closes.", "unsure", ("open", "close"))])
+    'stamp: Nothing closes. Say it with --stamp (open, close).'
+    """
     parts = []
     for clue in unanswered:
         choices = f" ({', '.join(clue.choices)})" if clue.choices else ""

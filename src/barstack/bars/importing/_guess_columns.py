@@ -43,7 +43,12 @@ def plain(name: str) -> str:
 
 
 def guess_prices(raw: pl.DataFrame, given: Given) -> Iterator[Clue]:
-    """Open, high, low and close."""
+    """Open, high, low and close.
+
+    >>> raw = pl.DataFrame({"Open": [1.0], "High": [1.0], "Low": [1.0], "Last": [1.0]})
+    >>> [(each.setting, each.value) for each in guess_prices(raw, {})][-1]
+    ('columns.close', 'Last')
+    """
     by_plain = _by_plain(raw)
     for role in PRICES:
         setting = f"columns.{role}"
@@ -81,7 +86,12 @@ def guess_prices(raw: pl.DataFrame, given: Given) -> Iterator[Clue]:
 def guess_volume(
     raw: pl.DataFrame, given: Given, taken: set[str], decimal: str, thousands: str
 ) -> Clue:
-    """Volume, or zeros where there is none."""
+    """Volume, or zeros where there is none.
+
+    >>> raw = pl.DataFrame({"Vol": [900, 1200]})
+    >>> guess_volume(raw, {}, set(), ".", "").value
+    'Vol'
+    """
     setting = "columns.volume"
     if "volume" in given:
         return as_given(setting, given["volume"])
@@ -112,7 +122,12 @@ def guess_volume(
 
 
 def guess_symbol_column(raw: pl.DataFrame, given: Given, taken: set[str]) -> Clue | None:
-    """The column of symbols, where there is one; without a header, one of words."""
+    """The column of symbols, where there is one; without a header, one of words.
+
+    >>> raw = pl.DataFrame({"Ticker": ["SPY", "SPY", "QQQ"], "Close": [1.0, 2.0, 3.0]})
+    >>> guess_symbol_column(raw, {}, set()).value
+    'Ticker'
+    """
     if "symbol_column" in given:
         return as_given("symbol_column", given["symbol_column"])
     by_plain = _by_plain(raw)

@@ -166,6 +166,18 @@ def run_import(
     A file that cannot be imported is an outcome with an error, and the others go on. Imported rows
     are durable, so the same import after an interruption continues where it stopped. Raises
     `ConfigError` when the collection holds other bars, `StorageError` when the disk refuses.
+
+    >>> import tempfile
+    >>> from barstack.bars import Catalog
+    >>> from barstack.testing import sound_bars
+    >>> from barstack.worlds import table_of
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "SPY.parquet"
+    ...     table_of(sound_bars()).write_parquet(file)
+    ...     job = Import("mine", {"SPY": [file]}, Reading(calendar="XNYS", bar="30min"), folder)
+    ...     (outcome,) = run_import(job, Catalog(Path(folder) / "catalog"))
+    >>> outcome.symbol, outcome.new
+    ('SPY', 400)
     """
     reading = job.reading
     if reading.bar is None:

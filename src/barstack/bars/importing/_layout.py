@@ -24,7 +24,11 @@ ROLES = ("time", "date", *COLUMNS)
 
 
 class Layout(Spec):
-    """The columns of a table, and how its times and numbers are written."""
+    """The columns of a table, and how its times and numbers are written.
+
+    >>> Layout(columns={"time": "Date", "close": "Last"}, decimal=",").decimal
+    ','
+    """
 
     # time, date, open, high, low, close, volume -> the table's own name
     columns: dict[str, str] = Field(default_factory=dict)

@@ -45,6 +45,15 @@ def plan_import(path: str, into: str | None, given: Given) -> list[Plan]:
 
     Raises `DataError` where there is nothing to read, `ConfigError` without a name. Of many
     folders, one that cannot be read is a plan with an error.
+
+    >>> import tempfile
+    >>> from barstack.testing import sound_bars
+    >>> from barstack.worlds import table_of
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table_of(sound_bars()).write_parquet(Path(folder) / "SPY.parquet")
+    ...     (plan,) = plan_import(folder, "mine", {})
+    >>> list(plan.files), plan.guess.reading.calendar
+    (['SPY'], 'XNYS')
     """
     whole = Path(path).expanduser()
     folders = _folders_of_files(whole) if whole.is_dir() else []
@@ -96,7 +105,18 @@ def _plan(path: str, into: str, given: Given) -> Plan:
 
 
 def preview(plan: Plan) -> Bars | None:
-    """The first bars, read as guessed; None while a setting is open. May raise `DataError`."""
+    """The first bars, read as guessed; None while a setting is open. May raise `DataError`.
+
+    >>> import tempfile
+    >>> from barstack.bars.importing import plan_import
+    >>> from barstack.testing import sound_bars
+    >>> from barstack.worlds import table_of
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table_of(sound_bars()).write_parquet(Path(folder) / "SPY.parquet")
+    ...     (plan,) = plan_import(folder, "mine", {})
+    >>> preview(plan)
+    Bars(SPY, 5 x 30min, 2016-01-04 14:30 UTC .. 2016-01-04 17:00 UTC)
+    """
     found = plan.guess
     if found.open or found.first is None:
         return None

@@ -17,7 +17,11 @@ from ..checks import structural
 
 
 class Repairs(Spec):
-    """Repairs of a table that is not clean; by default none."""
+    """Repairs of a table that is not clean; by default none.
+
+    >>> Repairs().any, Repairs(sort=True).any
+    (False, True)
+    """
 
     drop_bad_rows: bool = False  # without a time or a price, with prices that cannot be, overlaps
     keep: Literal["first", "last"] | None = None  # of several rows of one time

@@ -37,6 +37,13 @@ def named_table(
     `table_from_frame` takes them; prices are float64.
 
     lenient  leave values that cannot be read empty, rather than raise `DataError`
+
+    >>> import polars as pl
+    >>> names = ("open", "high", "low", "close")
+    >>> raw = pl.DataFrame({"t": ["2026-01-05"]} | dict.fromkeys(names, ["1,5"]))
+    >>> layout = Layout(columns={"time": "t", "volume": "zeros"}, decimal=",")
+    >>> named_table(raw, layout, "a table").row(0)[1:]
+    (1.5, 1.5, 1.5, 1.5, 0.0)
     """
     named = _places(raw, layout, where)
     columns = [_times(raw, named, layout, where, lenient)]
@@ -121,7 +128,11 @@ def _refuse_other_times(column: pl.Series, read: pl.Series, form: str, where: st
 
 
 def joined(dates: pl.Series, clocks: pl.Series) -> pl.Series:
-    """A column of dates and one of times of day as one column of text."""
+    """A column of dates and one of times of day as one column of text.
+
+    >>> joined(pl.Series(["2026-01-05"]), pl.Series(["09:30"])).to_list()
+    ['2026-01-05 09:30']
+    """
     texts = [_as_text(each) for each in (dates, clocks)]
     return pl.select(pl.concat_str(*texts, separator=" ")).to_series().alias(dates.name)
 

@@ -32,6 +32,9 @@ class RetryPolicy:
         Upper bound of any wait, also one that the source asks for.
     random
         Draws the waits; give a seeded one for reproducible waits.
+
+    >>> RetryPolicy(attempts=3).timeout_s
+    30.0
     """
 
     attempts: int = 8

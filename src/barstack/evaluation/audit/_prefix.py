@@ -61,6 +61,11 @@ def find_leaks(
     cuts  moments at which the bars are cut and altered. Three find what reads the next bar;
           what reads only to the end of an hour shows at a cut inside one, so a thorough audit
           takes a dozen.
+
+    >>> from barstack.features import Feature, FeatureSet
+    >>> from barstack.testing import walk
+    >>> list(find_leaks(FeatureSet(features=(Feature(feature="rsi"),)), walk(bars=200)))
+    []
     """
     panel = as_panel(bars)
     reported: set[str] = set()

@@ -35,6 +35,13 @@ class FittedModel:
     max_gap          longest time between neighbouring decisions of a window
     fit_rows         rows it was fitted on, of the table it was trained on; None once it is loaded
     stop_rows        rows it stopped early by, likewise
+
+    >>> from barstack.models import MODELS, train
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("return")
+    >>> fitted = train(MODELS.parse("ridge"), dataset, training_rows(dataset), seed=0)
+    >>> fitted.predict(dataset.features, np.array([100, 101])).shape
+    (2, 2, 1)
     """
 
     model: Model

@@ -74,6 +74,13 @@ def train(
         bit of what is learned.
     options
         For `fit` of models that take them: `folder=` and `on_epoch=` of networks.
+
+    >>> from barstack.models import MODELS
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("return")
+    >>> fitted = train(MODELS.parse("ridge"), dataset, training_rows(dataset), seed=0)
+    >>> fitted.trained_through
+    np.datetime64('2026-02-24T15:30:00.000000')
     """
     prepared = prepare(model, dataset, rows, disjoint_from)
     return fit_prepared(model, dataset, prepared, seed, threads, **options)

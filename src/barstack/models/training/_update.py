@@ -36,6 +36,16 @@ def update(fitted: FittedModel, dataset: Dataset, rows: Rows, seed: int = 0) -> 
         For a model that can only be trained again, or a dataset of other columns or target.
     DataError
         Where too few rows are left, or a row was seen before.
+
+    >>> from barstack.models import MODELS, train
+    >>> from barstack.testing import small_dataset, training_rows
+    >>> dataset = small_dataset("return")
+    >>> early, late = training_rows(dataset, 0.5), training_rows(dataset, 0.8)
+    >>> model = MODELS.parse({"model": "mlp", "lookback": 2, "hidden": [4], "epochs": 1})
+    >>> fitted = train(model, dataset, early, seed=0)
+    >>> later = late[dataset.labels.all_known_at[late] > fitted.trained_through]
+    >>> update(fitted, dataset, later).trained_through > fitted.trained_through
+    np.True_
     """
     model, known_at = fitted.model, dataset.labels.all_known_at
     if dataset.features.columns != fitted.columns or dataset.target != fitted.target:
