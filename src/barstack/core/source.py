@@ -13,6 +13,8 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
+from .syntax import syntax_tree
+
 _OWN = __name__.partition(".")[0]
 _CODE = {".py", ".so", ".pyd"}
 _PLAIN = (bool, int, float, str, bytes, tuple, frozenset)
@@ -187,7 +189,7 @@ def _with_imports(file: Path) -> set[Path]:
 def _imported(text: bytes) -> frozenset[str]:
     """First parts of the names of all modules that a source file imports."""
     try:
-        nodes = list(ast.walk(ast.parse(text)))
+        nodes = list(ast.walk(syntax_tree(text)))
     except (SyntaxError, ValueError):  # a compiled module
         return frozenset()
     plain = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}

@@ -19,6 +19,7 @@ import numba
 import numpy as np
 
 from barstack.core.errors import ConfigError, did_you_mean
+from barstack.core.syntax import syntax_tree
 
 from ._view import FIELDS
 
@@ -238,7 +239,7 @@ def _functions(text: str) -> dict[int, ast.FunctionDef]:
     A file is parsed once: inspect takes ten times as long for each function's source.
     """
     try:
-        tree = ast.parse(text)
+        tree = syntax_tree(text)
     except SyntaxError:
         return {}
     functions = [node for node in _statements(tree) if isinstance(node, ast.FunctionDef)]
