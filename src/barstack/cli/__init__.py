@@ -16,6 +16,7 @@ from . import (  # noqa: F401
     _import,
     _models,
     _splits,
+    _tracking,
     _world,
 )
 from ._main import main

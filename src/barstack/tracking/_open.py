@@ -17,11 +17,15 @@ ADDRESS = "BARSTACK_TRACKING"  # of the server; without it everything is in the 
 def open_store(runs: Path | str) -> Store:
     """The store of a folder of runs; with $BARSTACK_TRACKING the ledger is the server's.
 
+    runs  a folder, or the address of a server
+
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     open_store(folder).keys()
     []
     """
+    if isinstance(runs, str) and "://" in runs:
+        return PostgresStore(runs)
     here = SqliteStore(Path(runs))
     address = os.environ.get(ADDRESS)
     return here if not address else SharedLedgerStore(here, PostgresStore(address))

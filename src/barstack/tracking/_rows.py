@@ -25,7 +25,7 @@ def now() -> datetime:
 def experiment_row(experiment: Experiment) -> dict[str, Any]:
     """All columns of `experiments`."""
     row = {name: plain(getattr(experiment, name)) for name in _FIELDS}
-    for name in ("experiment_id", "model_name", "horizon_name"):
+    for name in ("experiment_id", "model_name"):
         if not row[name] or not isinstance(row[name], str):
             raise ConfigError(f"An experiment needs a text as its {name}, got {row[name]!r}.")
     return row | {"started_at": experiment.started_at or experiment.finished_at or now()}
