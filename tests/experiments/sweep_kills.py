@@ -36,6 +36,8 @@ if "SWEEP_SLOW" in os.environ:
     Ridge.solve = slow
 """
 
+TIMES = ("seconds", "cpu_seconds", "how")
+
 
 class Sweeping:
     """`barstack sweep` of a file, in a process of its own.
@@ -55,7 +57,7 @@ class Sweeping:
     ) -> None:
         site = folder / "site"
         site.mkdir(exist_ok=True)
-        (site / "sitecustomize.py").write_text(_SITE)
+        self.write_site(site)
         paths = [str(site), *(each for each in sys.path if each)]
         self.runs = runs or folder / "runs"
         command = [sys.executable, "-m", "barstack", "sweep", str(file), "--runs", str(self.runs)]
@@ -66,6 +68,11 @@ class Sweeping:
             text=True,
             env=os.environ | {"SWEEP_SLOW": str(slow), "PYTHONPATH": os.pathsep.join(paths)} | more,
         )
+
+    @staticmethod
+    def write_site(folder: Path) -> None:
+        """What makes fits of Python processes that find this folder slow or deadly."""
+        (folder / "sitecustomize.py").write_text(_SITE)
 
     def workers(self) -> list[int]:
         """Process ids of its workers."""
@@ -103,7 +110,7 @@ def _command(pid: int) -> str:
 def figures(out: str) -> list[dict[str, Any]]:
     """Rows of what `--json` printed, times aside."""
     rows = json.loads(out)["rows"]
-    return [{name: row[name] for name in row if name not in ("seconds", "how")} for row in rows]
+    return [{name: row[name] for name in row if name not in TIMES} for row in rows]
 
 
 def kill_at_random(

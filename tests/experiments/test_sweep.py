@@ -15,7 +15,7 @@ from barstack.experiments import ExperimentResult, Sweep, SweepResult, Watch, ru
 from barstack.experiments._sweep import budget_s
 from barstack.tracking import ExperimentTracker, SqliteStore
 
-TIMES = ["seconds", "how"]
+TIMES = ["seconds", "cpu_seconds", "how"]
 NETWORK = {"model": "lstm", "hidden": 4, "layers": 1, "lookback": 4, "epochs": 3, "patience": 3}
 
 

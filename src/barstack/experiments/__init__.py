@@ -1,7 +1,17 @@
 """Experiments: a study, the graph of its tasks, and one run of it."""
 
 # Each registers its stages, or an engine.
-from . import _audit, _data, _experiment, _fits, _labels, _local, _regimes, _results  # noqa: F401
+from . import (  # noqa: F401
+    _audit,
+    _data,
+    _experiment,
+    _fits,
+    _labels,
+    _local,
+    _ray,
+    _regimes,
+    _results,
+)
 from ._audit import Audited, audit, audited
 from ._compare_runs import compare_runs, named_runs
 from ._each_symbol import SymbolRuns, run_each_symbol

@@ -22,7 +22,7 @@ from barstack.splits import Fold
 
 from ._data import length_us
 from ._engine import Engine
-from ._fits import MemberForecasts, write_json
+from ._fits import MemberForecasts, fit_name, write_json
 from ._kept import KeptValues
 from ._labels import StudyLabels
 from ._study import Study
@@ -142,19 +142,39 @@ class Bench:
         first = all(engine.place(name).folder.is_dir() for name in ("checks", "features", "labels"))
         return n_bars, first and engine.place("split").folder.is_dir()
 
-    def has(self, study: Study) -> bool:
+    def has(self, study: Study, shared: Shared | None = None) -> bool:
         """Whether an experiment's result is stored, where what it shares is."""
+        if shared is not None:
+            self._kept.add_sources(shared.sources)
         (member,) = study.members
         engine = self._engine(study, Progress())
         return engine.place(f"scores {member}").folder.is_dir()
 
+    def shared_folders(self, study: Study, shared: Shared) -> dict[str, Path]:
+        """Folders of what fits are made from, by name below the store."""
+        self._kept.add_sources(shared.sources)
+        engine = self._engine(study, Progress())
+        folders = [engine.place(name).folder for name in ("features", "labels", "split")]
+        return {f"{folder.parent.name}/{folder.name}": folder for folder in folders}
+
+    def fit(self, study: Study, shared: Shared) -> dict[str, Path]:
+        """Make an experiment's fits, from `shared_folders` alone; their folders likewise."""
+        self._kept.add_sources(shared.sources)
+        engine = self._engine(study, Progress())
+        (member,) = study.members
+        names = [fit_name(member, fold) for fold in range(len(engine.value("split")))]
+        engine.run(names)
+        folders = [engine.place(name).folder for name in names]
+        return {f"{folder.parent.name}/{folder.name}": folder for folder in folders}
+
     def compute(self, study: Study, horizon: str, shared: Shared) -> dict[str, Any]:
         """What is left of an experiment, computed unless it is stored, as plain data.
 
-        Keys: `how`, "made" or "reused"; `seconds`; `scores` at the horizon; `fit`, facts on its
-        fits; `curves` by fold; `trial`, for the ledger.
+        Keys: `how`, "made" or "reused"; `seconds` on the clock and `cpu_seconds` of computing;
+        `scores` at the horizon; `fit`, facts on its fits; `curves` by fold; `trial`, for the
+        ledger.
         """
-        begin = time.perf_counter()
+        begin, computed = time.perf_counter(), time.process_time()
         self._kept.add_sources(shared.sources)
         engine = self._engine(study, Progress())
         (member,) = study.members
@@ -168,6 +188,7 @@ class Bench:
         return {
             "how": "made" if made else "reused",
             "seconds": time.perf_counter() - begin,
+            "cpu_seconds": time.process_time() - computed,
             "scores": found.pop("horizons")[horizon],
             "fit": found,
             "curves": {str(fit["fold"]): fit["curves"] for fit in facts},

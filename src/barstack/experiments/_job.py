@@ -83,18 +83,24 @@ def work(bench: Bench, job: Job) -> Reply:
         if job.kind == "prepare":
             return Reply(job.number, asdict(bench.prepare(study)))
         return Reply(job.number, bench.compute(study, job.horizon, Shared(**job.shared)))
-    except BarstackError as error:
-        return Reply(job.number, None, str(error), type(error).__name__, _of_storage(error))
-    except OSError as error:
-        sentence = f"The operating system refuses: {error}."
-        return Reply(job.number, None, sentence, type(error).__name__, error.errno in _DISK)
-    except MemoryError as error:
-        sentence = f"There is not enough memory: {error}."
-        return Reply(job.number, None, sentence, "MemoryError")
     except Exception as error:  # noqa: BLE001 (recorded; other experiments go on)
+        return refused(job, error)
+
+
+def refused(job: Job, error: Exception) -> Reply:
+    """The reply to a job that ended with an error."""
+    kind, sentence, storage = type(error).__name__, str(error), False
+    if isinstance(error, BarstackError):
+        storage = _of_storage(error)
+    elif isinstance(error, OSError):
+        sentence, storage = f"The operating system refuses: {error}.", error.errno in _DISK
+    elif isinstance(error, MemoryError):
+        kind, sentence = "MemoryError", f"There is not enough memory: {error}."
+    else:  # a bug, of barstack or of a plugin
         frames = traceback.extract_tb(error.__traceback__)[-_SHOWN_FRAMES:]
         where = "; ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)
-        return Reply(job.number, None, f"{error} ({where})", type(error).__name__)
+        sentence = f"{error} ({where})"
+    return Reply(job.number, None, sentence, kind, storage)
 
 
 def _of_storage(error: BarstackError) -> bool:

@@ -30,7 +30,7 @@ _SCARCE = 256 * 2**20  # bytes left, at which a process that is killed was kille
 _LOOK_S = 0.25
 
 # As many processes as cores: more threads would only take turns.
-_ONE_THREAD = {
+ONE_THREAD = {
     f"{library}_THREADS": "1"
     for library in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "NUMBA_NUM", "POLARS_MAX")
 }
@@ -138,7 +138,7 @@ class LocalEngine(JobEngine):
                 stderr=errors,
                 text=True,
                 encoding="utf-8",
-                env=_ALLOCATOR | os.environ | _ONE_THREAD,
+                env=_ALLOCATOR | os.environ | ONE_THREAD,
                 start_new_session=True,  # Ctrl-C is for this process alone
             )
             worker = _Worker(process, errors)

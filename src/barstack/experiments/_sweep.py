@@ -54,7 +54,7 @@ class ExperimentResult:
         row |= {path: label for path, label in each.settings.items() if path not in row}
         if self.result is not None:
             row |= {**self.result["scores"], **self.result["fit"]}
-            row |= {"how": self.result["how"], "seconds": self.result["seconds"]}
+            row |= {name: self.result[name] for name in ("how", "seconds", "cpu_seconds")}
             row |= {"forecasts": self.result["trial"]["forecasts"]}
         return row | {"error": self.error}
 
