@@ -93,7 +93,7 @@ def step_m(resampled: Resampled, level: float = 0.05, *, studentize: bool = True
 
 
 def _statistics(resampled: Resampled, studentize: bool) -> Floats:
-    return resampled.t_values if studentize else resampled.mean
+    return resampled.z_values if studentize else resampled.mean
 
 
 def _null(resampled: Resampled, kind: str, studentize: bool) -> Floats:

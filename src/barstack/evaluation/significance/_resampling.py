@@ -12,6 +12,7 @@ from barstack.core.errors import DataError
 
 REPETITIONS = 1_000
 FEWEST_TIMES = 20
+_COLUMNS = 256  # transformed at once
 _ROUNDING = 1e-24  # of the mean square: a variance below it is only rounding
 
 
@@ -27,7 +28,8 @@ def block_length(series: Floats, *, span: int = 1) -> float:
     series
         (n_times,) or (n_times, n_series).
     span
-        Times that one outcome covers; the block is at least as long.
+        Times that one outcome covers; where that is more than one, the block is at least twice as
+        long.
 
     >>> rng = np.random.default_rng(0)
     >>> noise = rng.normal(size=2000)
@@ -43,7 +45,8 @@ def block_length(series: Floats, *, span: int = 1) -> float:
     if len(varies):
         found[varies] = _lengths(np.ascontiguousarray(centred[:, varies].T))
     longest = math.ceil(min(3.0 * math.sqrt(n_times), n_times / 3.0))
-    return float(max(min(found.mean(), longest), min(span, longest), 1.0))
+    least = 2 * span if span > 1 else 1
+    return float(max(min(found.mean(), longest), min(least, longest), 1.0))
 
 
 def _lengths(centred: Floats) -> Floats:
@@ -119,6 +122,8 @@ class Resampled:
         Mean length of the blocks.
     shrinkage
         Variance of the resampled means over the squared standard error, below 1.
+    freedom
+        Degrees of freedom of the part of a variance that is due to serial dependence.
     """
 
     mean: Floats
@@ -128,11 +133,28 @@ class Resampled:
     n_times: int
     block: float
     shrinkage: float
+    freedom: float
 
     @property
     def t_values(self) -> Floats:
         """(n_series,) means over their standard errors."""
         return np.asarray(self.mean / self.se)
+
+    @property
+    def z_values(self) -> Floats:
+        """(n_series,) t-values on the scale of the studentised resamplings.
+
+        These vary with the variance of each resampling's values, not with its serial dependence,
+        which is estimated with an error too. So a t-value is mapped to the normal one of the same
+        probability under Student's t of `freedom`.
+        """
+        from scipy.special import ndtri, stdtr  # noqa: PLC0415
+
+        t_values = self.t_values
+        if math.isinf(self.freedom):
+            return t_values
+        sizes = -ndtri(np.maximum(stdtr(self.freedom, -np.abs(t_values)), 1e-300))
+        return np.asarray(np.copysign(sizes, t_values))
 
     def flipped(self) -> Resampled:
         """Of the same series with their sign changed: returns as losses, and losses as returns."""
@@ -162,8 +184,8 @@ def resample(
     Since the times are resampled jointly, the dependence between trials is kept. One matrix product
     gives all means, another all variances: a resampled mean is divided by its own standard
     error, which is what makes the bootstrap more exact than the normal distribution where tails are
-    fat or skewed (Hall 1992). The standard error of a series is that of its resampled means; that
-    of a resampling differs from it by the ratio of the standard deviations.
+    fat or skewed (Hall 1992). The variance of a series' resampled means is known in closed form;
+    that of a resampling differs from it by the ratio of the variances of their values.
 
     Parameters
     ----------
@@ -207,9 +229,48 @@ def resample(
     # Means of deviations from a sample's own mean vary less than means do: of independent rows by
     # the factor 1 - (2 block - 1) / n_times, which follows from the bootstrap's kernel.
     shrinkage = max(1.0 - (2.0 * block - 1.0) / n_times, 0.5)
-    se = np.sqrt((deviations**2).mean(axis=0) / shrinkage)
-    se = np.where(varies & (se > 0.0), se, np.inf)
-    return Resampled(mean, se, deviations, ratios, n_times, block, shrinkage)
+    spread = np.where(varies, bootstrap_variance(centred, block), 0.0)
+    se = np.sqrt(np.where(spread > 0.0, spread / shrinkage, np.inf))
+    # Of independent rows, autocovariances with the bootstrap's weights q^lag, q = 1 - 1 / block,
+    # add 4 / n_times times the sum of q^(2 lag) to the relative variance of a variance.
+    kept = (1.0 - 1.0 / block) ** 2
+    freedom = n_times * (1.0 - kept) / (2.0 * kept) if kept > 0.0 else math.inf
+    return Resampled(mean, se, deviations, ratios, n_times, block, shrinkage, freedom)
+
+
+def bootstrap_variance(centred: Floats, block: float) -> Floats:
+    """(n_series,) variance of the means of stationary bootstrap samples.
+
+    Politis and Romano (1994), lemma 1: the autocovariance at each lag counts with
+    (1 - lag / n) q^lag + lag / n q^(n - lag), q = 1 - 1 / block. Sums over lags are products of
+    spectra.
+
+    Parameters
+    ----------
+    centred
+        (n_times, n_series) of mean zero.
+
+    >>> bootstrap_variance(np.array([[1.0], [-1.0], [1.0], [-1.0]]), 1.0)
+    array([0.25])
+    """
+    from scipy.fft import next_fast_len  # noqa: PLC0415
+
+    n_times = len(centred)
+    size = next_fast_len(2 * n_times - 1, real=True)
+    kept, at = 1.0 - 1.0 / block, np.arange(n_times)
+    weight = (1.0 - at / n_times) * kept**at + at / n_times * kept ** (n_times - at)
+    around = np.zeros(size)
+    around[:n_times] = weight
+    around[size - n_times + 1 :] = weight[:0:-1]
+    kernel = np.fft.rfft(around).real
+    # Each frequency but the first, and the last of an even size, stands for its negative too.
+    kernel[1 : len(kernel) - (size % 2 == 0)] *= 2.0
+    found = np.empty(centred.shape[1])
+    for first in range(0, len(found), _COLUMNS):
+        spectrum = np.fft.rfft(centred[:, first : first + _COLUMNS].T, size)
+        power = spectrum.real**2 + spectrum.imag**2
+        found[first : first + _COLUMNS] = power @ kernel
+    return np.asarray(np.maximum(found, 0.0) / (size * n_times**2))
 
 
 def checked(series: Floats) -> Floats:
