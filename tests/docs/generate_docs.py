@@ -31,6 +31,9 @@ _MARKED = re.compile(
 )
 
 
+_SHOWN = "    options: {show_root_heading: true, show_root_toc_entry: true}"  # of a directive
+
+
 @cache
 def barstack(*arguments: str) -> str:
     """What the command prints on a terminal of eighty columns.
@@ -173,6 +176,16 @@ def _reference(name: str, value: Any) -> str:
     return f"[{page}]({page}.md#{anchor})"
 
 
+def _api_functions() -> str:
+    """What is described on the page of `barstack` itself."""
+    own = [
+        f"barstack.{name}"
+        for name in dir(bs)
+        if getattr(getattr(bs, name), "__module__", "") == "barstack._api"
+    ]
+    return "\n\n".join(f"::: {path}\n{_SHOWN}" for path in own)
+
+
 def _api_ensembles() -> str:
     return _directives("barstack.ensembles.")
 
@@ -190,8 +203,7 @@ def _directives(package: str) -> str:
         for value in values
         if value.__module__.startswith(package)
     )
-    options = "    options: {show_root_heading: true, show_root_toc_entry: true}"
-    return "\n\n".join(f"::: {path}\n{options}" for path in own)
+    return "\n\n".join(f"::: {path}\n{_SHOWN}" for path in own)
 
 
 def _text(output: str) -> str:
@@ -210,6 +222,7 @@ def _table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
 
 MAKERS: dict[str, Callable[[], str]] = {
     "api_ensembles": _api_ensembles,
+    "api_functions": _api_functions,
     "api_names": _api_names,
     "api_providers": _api_providers,
     "checks": _checks,

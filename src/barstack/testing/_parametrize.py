@@ -111,6 +111,8 @@ def parametrize_with_checks(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorate a test of `part` and `check`, so that it runs once for each check of each part.
 
+    What a part's `exempt` names is skipped, and its reason shown.
+
     Parameters
     ----------
     parts
@@ -118,8 +120,6 @@ def parametrize_with_checks(
         bars; a `ForTask`, `InFolder`, `StoreIn` or `StageNamed` where a part needs more.
     only
         Names of checks, where not all are wanted.
-
-    What a part's `exempt` names is skipped, and its reason shown.
 
     >>> import barstack as bs
     >>> from barstack.testing import parametrize_with_checks
