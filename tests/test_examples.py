@@ -52,8 +52,6 @@ EXCUSED: dict[str, dict[str, str]] = {
     "it is new, and docs/ will have it": {
         "barstack.evaluation": "plain_scores",
         "barstack.experiments": "ExperimentResult SweepResult Watch estimate_sweep run_sweep",
-        "barstack.evaluation.significance": "Resampled counts_of deflated_sharpe giacomini_white "
-        "long_run_variance path_distribution resample spa stationary_indices step_m",
     },
 }
 

@@ -61,6 +61,13 @@ def giacomini_white(
     ------
     DataError
         Where a number is missing.
+
+    >>> times = np.datetime64("2026-01-05", "us") + np.arange(400) * np.timedelta64(1, "h")
+    >>> rng = np.random.default_rng(0)
+    >>> volatility = rng.uniform(0.5, 1.5, 400)
+    >>> found = giacomini_white(volatility - 1.0 + rng.normal(size=400), times, 1, volatility)
+    >>> found.p_value < 0.01
+    True
     """
     _, place = np.unique(times, return_inverse=True)
     count = np.bincount(place)

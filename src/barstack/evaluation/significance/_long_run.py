@@ -34,7 +34,11 @@ def hac_se(values: Floats, *, span: int = 1, lags: int | None = None) -> Floats:
 
 
 def long_run_variance(values: Floats, *, span: int = 1, lags: int | None = None) -> Floats:
-    """(n_columns,) sum of autocovariances at all lags, with Bartlett weights: never negative."""
+    """(n_columns,) sum of autocovariances at all lags, with Bartlett weights: never negative.
+
+    >>> long_run_variance(np.array([1.0, 1.0, -1.0, -1.0]), lags=1)
+    array([1.25])
+    """
     table = checked(values)
     n_times = len(table)
     centred = table - table.mean(axis=0)

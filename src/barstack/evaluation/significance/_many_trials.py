@@ -37,6 +37,13 @@ def spa(resampled: Resampled, *, studentize: bool = True) -> SuperiorAbility:
         Series of `resample`: the benchmark's loss less the trial's, or returns.
     studentize
         Divide by standard errors, as Hansen recommends; `arch` 8.0 does not.
+
+    >>> from barstack.evaluation.significance import resample
+    >>> trials = np.random.default_rng(0).normal(size=(500, 20))
+    >>> spa(resample(trials)).consistent > 0.05
+    True
+    >>> spa(resample(trials + 0.2)).consistent
+    0.000999000999000999
     """
     statistic = float(_statistics(resampled, studentize).max())
     null = {
@@ -79,6 +86,12 @@ def step_m(resampled: Resampled, level: float = 0.05, *, studentize: bool = True
 
     StepM of Romano and Wolf (2005) with the consistent null of Hansen (2005), as Hsu, Hsu and Kuan
     (2010) propose and `arch` does: rejected trials leave, and the rest is tested again.
+
+    >>> from barstack.evaluation.significance import resample
+    >>> trials = np.random.default_rng(0).normal(size=(500, 20))
+    >>> trials[:, [3, 7]] += 0.3
+    >>> step_m(resample(trials))
+    array([3, 7])
     """
     observed = _statistics(resampled, studentize)
     null = _null(resampled, "consistent", studentize)

@@ -84,6 +84,10 @@ def stationary_indices(n_times: int, repetitions: int, block: float, seed: int) 
 
     Politis and Romano (1994): blocks begin anywhere, have geometric lengths of mean `block`, and
     go on at the first row after the last one.
+
+    >>> rows = stationary_indices(6, 2, 3.0, seed=0)
+    >>> rows.shape, bool((rows < 6).all())
+    ((2, 6), True)
     """
     rng = np.random.default_rng(seed)
     start = rng.integers(n_times, size=(repetitions, n_times))
@@ -95,7 +99,12 @@ def stationary_indices(n_times: int, repetitions: int, block: float, seed: int) 
 
 
 def counts_of(indices: Ints) -> Floats:
-    """(repetitions, n_times) how often each sample holds each row."""
+    """(repetitions, n_times) how often each sample holds each row.
+
+    >>> counts_of(np.array([[0, 1, 1], [2, 2, 2]]))
+    array([[1., 2., 0.],
+           [0., 0., 3.]])
+    """
     repetitions, n_times = indices.shape
     flat = indices + n_times * np.arange(repetitions)[:, None]
     counts = np.bincount(flat.ravel(), minlength=repetitions * n_times)
@@ -105,6 +114,11 @@ def counts_of(indices: Ints) -> Floats:
 @dataclass(frozen=True, eq=False)
 class Resampled:
     """Means of many series and of their resamplings: what all tests of many trials share.
+
+    >>> returns = np.random.default_rng(0).normal(size=(100, 3))
+    >>> resampled = resample(returns, repetitions=200)
+    >>> resampled.deviations.shape, resampled.flipped().mean[0] == -resampled.mean[0]
+    ((200, 3), np.True_)
 
     Attributes
     ----------
@@ -205,6 +219,10 @@ def resample(
     ------
     DataError
         Where values are missing or there are fewer than 20 times.
+
+    >>> returns = np.random.default_rng(0).normal([0.0, 0.2], 1.0, size=(500, 2))
+    >>> resample(returns).t_values.round(1)
+    array([-1.9,  4.6])
     """
     table = checked(series)
     n_times = len(table)

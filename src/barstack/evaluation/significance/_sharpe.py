@@ -139,6 +139,10 @@ def deflated_sharpe(returns: Floats, trials: float, spread: float) -> float:
         (n_times,) of the best trial.
     trials, spread
         As `luckiest_sharpe` has them.
+
+    >>> returns = np.random.default_rng(0).normal(0.1, 1.0, 1000)
+    >>> round(deflated_sharpe(returns, 1, 0.03), 2), round(deflated_sharpe(returns, 100, 0.03), 2)
+    (0.95, 0.24)
     """
     return probabilistic_sharpe(returns, luckiest_sharpe(trials, spread))
 

@@ -39,8 +39,8 @@ class ConformalIntervals:
         As `Threshold` has them.
     halflife
         Of `NewestScale`, which is fed the errors known so far; None takes scale 1 unless one is
-        given. Predictions before five outcomes are known have no scale, and nothing is learned from
-        their errors but that.
+        given. A longer one suits volatility that clusters and never breaks. Predictions before
+        five outcomes are known have no scale, and nothing is learned from their errors but that.
 
     >>> intervals = ConformalIntervals(coverage=0.8, method="split", halflife=None, fewest=4)
     >>> for outcome in (1.0, -2.0, 3.0, -4.0):
@@ -55,7 +55,7 @@ class ConformalIntervals:
     rate: float = 0.02
     window: int = 1000
     fewest: int = 20
-    halflife: float | None = 20.0
+    halflife: float | None = 8.0
     _threshold: Threshold = field(default_factory=Threshold, repr=False)
     _open: dict[int, tuple[float, float | None]] = field(default_factory=dict, repr=False)
     _scale: NewestScale | None = field(default=None, repr=False)

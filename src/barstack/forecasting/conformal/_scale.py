@@ -11,20 +11,26 @@ from barstack.core.arrays import Floats
 from barstack.core.errors import ConfigError
 
 FEWEST = 5
-_FASTER = 5.0
+_FASTER = 2.0
 
 
 @dataclass
 class NewestScale:
     """Root of the weighted mean square of values so far, the larger of a slow and a fast one.
 
-    The fast one halves its weights in a fifth of the time. Volatility jumps up and dies away, and
+    The fast one halves its weights in half of the time. Volatility jumps up and dies away, and
     an interval that is too narrow after a jump costs more than one that is a little too wide.
 
     Parameters
     ----------
     halflife
         Values after which one counts half, of the slow mean.
+
+    >>> scale = NewestScale(20.0)
+    >>> for value in (1.0, -1.0, 1.0, -1.0, 1.0):
+    ...     scale.add(value)
+    >>> scale.now
+    1.0
     """
 
     halflife: float
@@ -70,7 +76,7 @@ class NewestScale:
         return 0.5 ** (1.0 / self.halflife), 0.5 ** (_FASTER / self.halflife)
 
 
-def scales_of(values: Floats, halflife: float = 20.0) -> Floats:
+def scales_of(values: Floats, halflife: float = 8.0) -> Floats:
     """(n,) the scale after each value, as `NewestScale` has it; NaN where there is none yet.
 
     Of bars' returns it is their volatility, known at each close: for outcomes over h bars take it
