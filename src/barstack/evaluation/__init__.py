@@ -1,5 +1,6 @@
 """Evaluation: scores, standard errors, profit after costs, and the verdict."""
 
+from ._coherent import accuracy_by_luck, contradictory, refuse_contradictions
 from ._combining_findings import (
     BEST_SO_FAR,
     EQUAL_WEIGHTS,
@@ -64,13 +65,16 @@ __all__ = [
     "Stability",
     "Verdict",
     "Weights",
+    "accuracy_by_luck",
     "adjusted_p_value",
     "assert_causal",
     "compare",
+    "contradictory",
     "evaluate",
     "find_leaks",
     "judge",
     "leaderboard",
     "plain_scores",
+    "refuse_contradictions",
     "score_combined",
 ]
