@@ -151,8 +151,8 @@ def _by_t_value(sharpe: float | None, t_value: float | None, years: float | None
     if not least - slack <= t_value <= most + slack:
         yield (
             f"A Sharpe ratio of {sharpe:g} a year over {years:g} years goes with a t-value of "
-            f"about {expected:.2f}, with serial dependence {least:.2f} to {most:.2f}; {t_value:g} is "
-            "reported."
+            f"about {expected:.2f}, with serial dependence {least:.2f} to {most:.2f}; {t_value:g} "
+            "is reported."
         )
 
 
