@@ -282,6 +282,15 @@ def test_killed_writers_lose_nothing_that_was_reported(where: str) -> None:
         tracker.close()
 
 
+def test_where_it_is_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ExperimentTracker().start(made_up(0))
+    assert ExperimentTracker("runs").statuses() == {"e00000": "running"}
+    monkeypatch.setenv("BARSTACK_TRACKING", "postgresql://127.0.0.1:1/name")
+    with pytest.raises(StorageError, match="Check that the server runs"):
+        ExperimentTracker().statuses()
+
+
 def test_what_is_missing_is_refused(tmp_path: Path) -> None:
     tracker = ExperimentTracker(tmp_path)
     with pytest.raises(ConfigError, match="needs a text as its model_name"):

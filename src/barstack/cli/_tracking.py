@@ -201,9 +201,9 @@ def import_(
 
 
 def _tracker(runs: str | None) -> ExperimentTracker:
-    from barstack.tracking import ExperimentTracker, open_tracker  # noqa: PLC0415
+    from barstack.tracking import ExperimentTracker  # noqa: PLC0415
 
-    return open_tracker("runs") if runs is None else ExperimentTracker(runs)
+    return ExperimentTracker(runs)
 
 
 def _named(row: Mapping[str, Any]) -> str:

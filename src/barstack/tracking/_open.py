@@ -9,9 +9,7 @@ from pathlib import Path
 from ._postgres import PostgresStore
 from ._sqlite import SqliteStore
 from ._store import OutOfFold, Store, Trial
-from ._tracker import ExperimentTracker
-
-ADDRESS = "BARSTACK_TRACKING"  # of the server; without it everything is in the folder
+from ._tracker import ADDRESS, ExperimentTracker
 
 
 def open_store(runs: Path | str) -> Store:
@@ -48,6 +46,7 @@ class SharedLedgerStore(Store):
 
     def __init__(self, here: Store, ledger: Store) -> None:
         self.here, self.ledger = here, ledger
+        self._entered = False  # whether its own trials are in the other
 
     def write(self, key: str, forecasts: OutOfFold) -> None:
         self.here.write(key, forecasts)
@@ -62,7 +61,9 @@ class SharedLedgerStore(Store):
         return self.here.keys()
 
     def record(self, trials: Iterable[Trial]) -> None:
-        self.ledger.record([*self.here.trials(), *trials])
+        before = [] if self._entered else self.here.trials()
+        self.ledger.record([*before, *trials])
+        self._entered = True
 
     def trials(self, symbols: Iterable[str] | None = None) -> list[Trial]:
         return self.ledger.trials(symbols)

@@ -30,6 +30,8 @@ from ._experiment import (
 if TYPE_CHECKING:
     from ._database import Database
 
+ADDRESS = "BARSTACK_TRACKING"  # of a server; without it everything is in the folder of runs
+
 # SQLAlchemy is imported by the first use: importing barstack, and a run whose results are recorded
 # already, need none of it.
 
@@ -48,7 +50,8 @@ class ExperimentTracker:
     ----------
     where
         A folder of runs, whose tables are in its `.ledger.sqlite` beside the ledger of trials; or
-        `postgresql://USER:PASSWORD@HOST:PORT/NAME`. Tables are created by the first write.
+        `postgresql://USER:PASSWORD@HOST:PORT/NAME`. By default what $BARSTACK_TRACKING says, else
+        the folder `runs`. Tables are created by the first write.
 
     Examples
     --------
@@ -67,8 +70,8 @@ class ExperimentTracker:
     [('lstm', 0.04)]
     """
 
-    def __init__(self, where: str | Path = "runs") -> None:
-        self.where = where
+    def __init__(self, where: str | Path | None = None) -> None:
+        self.where = where or os.environ.get(ADDRESS) or "runs"
         self._opened: Database | None = None
         self._process = os.getpid()
         self._lock = RLock()
