@@ -124,7 +124,15 @@ def kill_at_random(
     sweeping = Sweeping(folder, file, "--json", slow=slow)
     stored: dict[str, int] = {}
     while sum(count.values()) < kills:
-        time.sleep(draw.uniform(0.0, 1.0))
+        # In the midst of the work: so many experiments after the last kill, and a moment later.
+        enough = len(sweeping.finished()) + draw.randrange(3)
+        deadline = time.monotonic() + 120
+        while (len(sweeping.finished()) < enough or not sweeping.workers()) and (
+            sweeping.process.poll() is None
+        ):
+            assert time.monotonic() < deadline, "nothing is done any more"
+            time.sleep(0.02)
+        time.sleep(draw.uniform(0.0, 2.5 * slow))
         if sweeping.process.poll() is not None:  # it came to its end before its kills
             break
         for key in sweeping.finished():  # nothing that is stored is ever made again

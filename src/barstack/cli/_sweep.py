@@ -175,6 +175,11 @@ def _show_estimate(found: SweepEstimate, console: Console) -> None:
         f"About {_duration(found.seconds)} with {found.workers} at once, and "
         f"{found.bytes / 1e6:,.0f} MB in the folder of runs."
     )
+    if found.measured:
+        console.print(
+            f"Time of {', '.join(found.measured)} as measured so far, of others as estimated.",
+            soft_wrap=True,
+        )
     console.print("First:")
     for name in found.first:
         console.print(f"  {name}")

@@ -8,6 +8,7 @@ from . import (  # noqa: F401
     _fits,
     _labels,
     _local,
+    _member_scores,
     _ray,
     _regimes,
     _results,

@@ -26,6 +26,7 @@ from ._job import Job, Reply
 from ._memory import WORKER_BYTES, available_bytes, workers_within
 
 _ATTEMPTS = 3  # at a job whose process dies
+_KILLED_STARTS = 20  # of processes that never came to work
 _SCARCE = 256 * 2**20  # bytes left, at which a process that is killed was killed for them
 _LOOK_S = 0.25
 
@@ -192,7 +193,8 @@ class LocalEngine(JobEngine):
         self._remove(worker)
         if not worker.ready:
             self._failed_starts += 1
-            if self._failed_starts >= _ATTEMPTS:
+            # One that is killed is no sign that others will not start; one that ends by itself is.
+            if self._failed_starts >= (_ATTEMPTS if code >= 0 else _KILLED_STARTS):
                 raise StorageError(
                     f"Worker processes of the local engine do not start: {words or _how(code)}. "
                     "Use engine serial to see the experiments in one process."

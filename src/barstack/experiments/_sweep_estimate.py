@@ -9,6 +9,7 @@ from typing import Any
 
 from barstack.core.errors import ConfigError
 from barstack.splits import HoldOut
+from barstack.tracking import open_tracker
 
 from ._engine import cores
 from ._experiment import Bench
@@ -49,6 +50,7 @@ class SweepEstimate:
     models       experiments by model
     first        names of the first ten
     workers      processes that would run at once
+    measured     models whose time is that of this sweep's experiments so far
     seconds      on the clock, about
     bytes        on the disk, about
     """
@@ -59,6 +61,7 @@ class SweepEstimate:
     models: dict[str, int]
     first: list[str]
     workers: int
+    measured: list[str]
     seconds: float
     bytes: int
 
@@ -86,6 +89,7 @@ def estimate_sweep(
     groups: dict[str, list[PlannedExperiment]] = {}
     for each in chosen:
         groups.setdefault(each.group, []).append(each)
+    measured = _measured(sweep, Path(runs))
     seconds, size, stored = 0.0, 0, 0
     for own in groups.values():
         n_bars, ready = bench.size_of(own[0].study)
@@ -95,8 +99,11 @@ def estimate_sweep(
             if ready and bench.has(each.study):
                 stored += 1
                 continue
-            rate = _NETWORK_S.get(each.model) or FIT_S.get(each.model, _OTHER_S)
-            seconds += _EACH_S + folds * rows * rate
+            if each.model in measured:
+                seconds += measured[each.model] * rows
+            else:
+                rate = _NETWORK_S.get(each.model) or FIT_S.get(each.model, _OTHER_S)
+                seconds += _EACH_S + folds * rows * rate
             size += _EACH_BYTES + int(_ROW_BYTES * (tested + 0.15 * rows))
     most = cores() if workers is None else workers
     most = min(workers_within(available_bytes(), WORKER_BYTES, most), len(chosen))
@@ -107,9 +114,23 @@ def estimate_sweep(
         models=dict(Counter(each.model for each in chosen)),
         first=[each.name for each in chosen[:10]],
         workers=most,
+        measured=sorted(measured),
         seconds=seconds / most,
         bytes=size,
     )
+
+
+def _measured(sweep: Sweep, runs: Path) -> dict[str, float]:
+    """By model, seconds of an experiment of this sweep for each row that a fit is trained on."""
+    if not runs.is_dir():
+        return {}
+    found: dict[str, list[float]] = {}
+    with open_tracker(runs) as tracker:
+        for each in tracker.experiments(sweep.id, status="completed"):
+            rows = each.metrics.get("train_rows")
+            if rows and each.training_seconds:
+                found.setdefault(each.model_name, []).append(each.training_seconds / rows)
+    return {model: sum(own) / len(own) for model, own in found.items()}
 
 
 def _rows(each: PlannedExperiment, n_bars: int) -> tuple[float, float, int]:
