@@ -162,7 +162,7 @@ def test_what_cannot_be_measured() -> None:
 
 @pytest.mark.parametrize("span", [1, 12])
 def test_intervals_hold_the_truth_in_about_95_of_100_worlds(span: int) -> None:
-    """Labels overlap; the signal persists. The whole study is benchmarks/coverage.py."""
+    """Labels overlap; the signal persists. The whole study is benchmarks/intervals.py."""
     inside = 0
     for seed in range(200):
         rng = np.random.default_rng(seed)

@@ -106,7 +106,7 @@ def accuracy_by_luck(n: int, trials: int) -> float:
     >>> round(accuracy_by_luck(252 * 7, 1620), 3)
     0.54
     >>> round(accuracy_by_luck(252, 1620), 3)
-    0.603
+    0.606
     """
     if n < 1 or trials < 1:
         raise DataError(f"n is {n} and trials {trials}; give 1 or more of both.")

@@ -30,6 +30,9 @@ class TimeBlocks:
         (n_rows,) block of each row.
     count
         Number of blocks; below `FEWEST_BLOCKS` there are no standard errors.
+
+    >>> TimeBlocks(np.array([0, 0, 1, 1]), 2).take(np.array([1, 2])).of_row
+    array([0, 1])
     """
 
     of_row: Ints
@@ -49,6 +52,10 @@ def blocks_of(times: Times, overlap: int) -> TimeBlocks:
         (n_rows,) of the rows, in any order.
     overlap
         Distinct times that one label spans; a block holds at least three labels' worth.
+
+    >>> times = np.datetime64("2026-01-05", "us") + np.arange(1000) * np.timedelta64(1, "h")
+    >>> blocks_of(times, 1).count, blocks_of(times, 78).count
+    (20, 4)
     """
     unique, place = np.unique(times, return_inverse=True)
     count = min(MOST_BLOCKS, len(unique) // (_BLOCK_LABELS * max(overlap, 1)))
@@ -67,6 +74,10 @@ def overlap_of(times: Times, known_at: Times) -> int:
         (n_rows,) of the rows.
     known_at
         (n_rows,) when their labels are known, NaT while open.
+
+    >>> times = np.datetime64("2026-01-05", "us") + np.arange(100) * np.timedelta64(1, "h")
+    >>> overlap_of(times, times + np.timedelta64(12, "h"))
+    12
     """
     unique, place = np.unique(times, return_inverse=True)
     known = ~np.isnat(known_at)

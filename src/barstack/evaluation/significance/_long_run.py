@@ -15,7 +15,7 @@ def hac_se(values: Floats, *, span: int = 1, lags: int | None = None) -> Floats:
     Newey and West (1987), Bartlett weights, times (n / (n - 1))^1/2. The number of lags is the
     automatic one of Newey and West (1994), the largest over columns, and at least span - 1. Where
     labels overlap much such errors are too small in few rows; those of the jackknife over blocks of
-    time come with Student's t and keep their coverage (benchmarks/coverage.py).
+    time come with Student's t and keep their coverage (benchmarks/intervals.py).
 
     Parameters
     ----------

@@ -11,14 +11,14 @@ from barstack.core.arrays import Floats
 from barstack.core.errors import ConfigError
 
 FEWEST = 5
-_FASTER = 2.0
+_FASTER = 4.0
 
 
 @dataclass
 class NewestScale:
     """Root of the weighted mean square of values so far, the larger of a slow and a fast one.
 
-    The fast one halves its weights in half of the time. Volatility jumps up and dies away, and
+    The fast one halves its weights in a quarter of the time. Volatility jumps up and dies away, and
     an interval that is too narrow after a jump costs more than one that is a little too wide.
 
     Parameters
@@ -88,7 +88,7 @@ def scales_of(values: Floats, halflife: float = 8.0) -> Floats:
         (n,) in time order, such as returns of bars.
 
     >>> scales_of(np.array([0.01, -0.01, 0.01, -0.01, 0.01, -0.04])).round(3)
-    array([  nan,   nan,   nan,   nan, 0.01 , 0.022])
+    array([  nan,   nan,   nan,   nan, 0.01 , 0.025])
     """
     scale, found = NewestScale(halflife), np.full(len(values), np.nan)
     for place, value in enumerate(values):
