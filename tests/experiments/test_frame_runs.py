@@ -241,3 +241,11 @@ def test_frames_for_a_run_of_files_are_read_as_its_files(runs: Path) -> None:
     pd.testing.assert_frame_equal(run.predict(foreign(420)), expected)
     with pytest.raises(ConfigError, match="no column 'last', from which the study read its close"):
         run.predict(table_of(walk(420)))
+
+
+@pytest.mark.parametrize("keep", [2, 4, 13])
+def test_longer_bars_are_not_forecast_as_the_short_ones(framed: bs.Run, keep: int) -> None:
+    longer = table_of(walk(1200))[::keep]
+    for model in (framed, bs.load(framed.folder)):
+        with pytest.raises(DataError, match="longer_bars"):
+            model.predict(longer)
