@@ -21,6 +21,7 @@ from ._regimes import regime_filter_share
 from ._scalers import SCALER_CHECKS, wild_values
 from ._stages import STAGE_CHECKS, StageWork, small_study
 from ._store import SHARED_STORE_CHECKS, STORE_CHECKS, made_up_forecasts, made_up_trial
+from ._sweeps import small_sweep_series
 from ._worlds import WORLD_CHECKS, z_scores
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "small_dataset",
     "small_stacked",
     "small_study",
+    "small_sweep_series",
     "sound_bars",
     "training_rows",
     "walk",

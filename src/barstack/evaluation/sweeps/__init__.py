@@ -1,0 +1,30 @@
+"""What a sweep has found: differences between settings on the same decisions, and what luck does.
+
+Pure functions of forecasts and outcomes. Rows are decision times, columns are experiments.
+"""
+
+from ._answers import Answer, LevelEffect, SweepAnswers, answer_sweep
+from ._combining import CombinedSeries, combine_members
+from ._comparisons import MeanTests, mean_tests
+from ._contrasts import Contrasts, contrasts_of
+from ._luck import Luck, luck_of_best
+from ._table import ExperimentSeries, SweepOutcomes, SweepTable, sweep_table
+
+__all__ = [
+    "Answer",
+    "CombinedSeries",
+    "Contrasts",
+    "ExperimentSeries",
+    "LevelEffect",
+    "Luck",
+    "MeanTests",
+    "SweepAnswers",
+    "SweepOutcomes",
+    "SweepTable",
+    "answer_sweep",
+    "combine_members",
+    "contrasts_of",
+    "luck_of_best",
+    "mean_tests",
+    "sweep_table",
+]
