@@ -12,7 +12,7 @@ from barstack.core.errors import DataError
 from barstack.core.times import DecidedAt, KnownAt
 from barstack.ensembles import ENSEMBLES, Stacked
 from barstack.evaluation.sweeps import (
-    Answer,
+    SweepAnswer,
     SweepAnswers,
     answer_sweep,
     combine_members,
@@ -32,7 +32,7 @@ GRID = {
 }
 
 
-def only(found: SweepAnswers, key: str, path: str | None = None) -> Answer:
+def only(found: SweepAnswers, key: str, path: str | None = None) -> SweepAnswer:
     (answer,) = (a for a in found.answers if a.key == key and path in (None, a.path))
     return answer
 
@@ -203,7 +203,7 @@ def test_1620_experiments_take_seconds() -> None:
         "setting": tuple(map(str, range(12))),
     }
     series = small_sweep_series(times=2_500, grid=grid, span=4)
-    rng.shuffle(series)  # type: ignore[arg-type]
+    rng.shuffle(series)
     begun = time.process_time()
     found = answer_sweep(sweep_table(series))
     assert found.luck.trials == 1_620

@@ -3,7 +3,7 @@
 Pure functions of forecasts and outcomes. Rows are decision times, columns are experiments.
 """
 
-from ._answers import Answer, LevelEffect, SweepAnswers, answer_sweep
+from ._answers import LevelEffect, SweepAnswer, SweepAnswers, answer_sweep
 from ._combining import CombinedSeries, combine_members
 from ._comparisons import MeanTests, mean_tests
 from ._contrasts import Contrasts, contrasts_of
@@ -11,13 +11,13 @@ from ._luck import Luck, luck_of_best
 from ._table import ExperimentSeries, SweepOutcomes, SweepTable, sweep_table
 
 __all__ = [
-    "Answer",
     "CombinedSeries",
     "Contrasts",
     "ExperimentSeries",
     "LevelEffect",
     "Luck",
     "MeanTests",
+    "SweepAnswer",
     "SweepAnswers",
     "SweepOutcomes",
     "SweepTable",

@@ -89,7 +89,7 @@ class LevelEffect:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class SweepAnswer:
     """What the sweep says on one question.
 
     Attributes
@@ -142,7 +142,7 @@ class SweepAnswers:
     """
 
     luck: Luck
-    answers: tuple[Answer, ...]
+    answers: tuple[SweepAnswer, ...]
     rank_correlation: float | None
     overfitting: Overfitting | None
     decisions: int
@@ -207,16 +207,16 @@ def _feature_paths(varied: Sequence[str]) -> list[str]:
     return [path for path in varied if path.split(".")[0] in ("features", "series")]
 
 
-def _settings(table: SweepTable, varied: Sequence[str]) -> list[Answer]:
+def _settings(table: SweepTable, varied: Sequence[str]) -> list[SweepAnswer]:
     known = {"model", "horizon", "horizons", *_HISTORY, *_feature_paths(varied)}
     return _each(table, "settings", [path for path in varied if path not in known] or [""])
 
 
-def _each(table: SweepTable, key: str, paths: Sequence[str]) -> list[Answer]:
+def _each(table: SweepTable, key: str, paths: Sequence[str]) -> list[SweepAnswer]:
     return [_of_setting(table, key, path) for path in paths]
 
 
-def _of_setting(table: SweepTable, key: str, path: str) -> Answer:
+def _of_setting(table: SweepTable, key: str, path: str) -> SweepAnswer:
     question = _QUESTIONS[key]
     contrasts = contrasts_of(table.settings, path) if path else None
     if contrasts is None:
@@ -227,7 +227,7 @@ def _of_setting(table: SweepTable, key: str, path: str) -> Answer:
                 f"This sweep cannot answer: no two of its completed experiments differ in {path} "
                 "and are comparable otherwise."
             )
-        return Answer(key=key, question=question, path=path, outcome="open", sentence=sentence)
+        return SweepAnswer(key=key, question=question, path=path, outcome="open", sentence=sentence)
     effects = table.skill @ contrasts.weights
     pair = len(contrasts.levels) == 2  # one difference, seen from both sides
     tests = mean_tests(effects[:, :1] if pair else effects, table.span)
@@ -283,7 +283,7 @@ def _best_set(table: SweepTable, contrasts: Contrasts) -> Floats | None:
     return confidence_set(resample(-series, span=table.span))
 
 
-def _combining(combined: Sequence[CombinedSeries]) -> Answer:
+def _combining(combined: Sequence[CombinedSeries]) -> SweepAnswer:
     key = "combining"
     usable = [each for each in combined if each.gain]
     if not usable:
@@ -291,14 +291,18 @@ def _combining(combined: Sequence[CombinedSeries]) -> Answer:
             "This sweep cannot answer: no horizon has two completed experiments with forecasts of "
             "the same label to combine."
         )
-        return Answer(key=key, question=_QUESTIONS[key], path="", outcome="open", sentence=sentence)
+        return SweepAnswer(
+            key=key, question=_QUESTIONS[key], path="", outcome="open", sentence=sentence
+        )
     gains, span = shared_gains(usable)
     against_mean, _ = shared_gains(usable, "above_mean")
     names = list(gains)
     series = np.column_stack(list(gains.values()))
     if len(series) < FEWEST_TIMES:
         sentence = f"This sweep cannot answer: {len(series)} decision times are too few to combine."
-        return Answer(key=key, question=_QUESTIONS[key], path="", outcome="open", sentence=sentence)
+        return SweepAnswer(
+            key=key, question=_QUESTIONS[key], path="", outcome="open", sentence=sentence
+        )
     tests = mean_tests(series, span)
     levels = tuple(
         LevelEffect(
@@ -320,7 +324,7 @@ def _combining(combined: Sequence[CombinedSeries]) -> Answer:
     return _answer(key, "", levels, note)
 
 
-def _periods(table: SweepTable) -> Answer:
+def _periods(table: SweepTable) -> SweepAnswer:
     """Whether the mean skill of all experiments differs between stretches of time."""
     key = "periods"
     series = table.skill.mean(axis=1, keepdims=True)
@@ -330,7 +334,9 @@ def _periods(table: SweepTable) -> Answer:
             f"This sweep cannot answer: {len(series):,} decision times hold too few labels that "
             f"do not overlap for {PERIODS} periods."
         )
-        return Answer(key=key, question=_QUESTIONS[key], path="", outcome="open", sentence=sentence)
+        return SweepAnswer(
+            key=key, question=_QUESTIONS[key], path="", outcome="open", sentence=sentence
+        )
     blocks = block_means(series, count)[:, 0].reshape(PERIODS, -1)
     right = 0.5 + block_means(table.right.mean(axis=1, keepdims=True), count)
     right = right[:, 0].reshape(PERIODS, -1).mean(axis=1)
@@ -372,8 +378,8 @@ def _reach(free: int) -> float:
     return float(stdtrit(free, 0.975))
 
 
-def _answer(key: str, path: str, levels: tuple[LevelEffect, ...], note: str) -> Answer:
-    return Answer(
+def _answer(key: str, path: str, levels: tuple[LevelEffect, ...], note: str) -> SweepAnswer:
+    return SweepAnswer(
         key=key,
         question=_QUESTIONS[key],
         path=path,
@@ -385,7 +391,7 @@ def _answer(key: str, path: str, levels: tuple[LevelEffect, ...], note: str) -> 
     )
 
 
-def _adjusted(answers: Sequence[Answer]) -> list[Answer]:
+def _adjusted(answers: Sequence[SweepAnswer]) -> list[SweepAnswer]:
     """p-values for all questions: each within a question is raised as its smallest is by Holm."""
     found = []
     corrected = holm([each.p_value for each in answers])
@@ -409,7 +415,7 @@ def _adjusted(answers: Sequence[Answer]) -> list[Answer]:
     return found
 
 
-def _sentence(answer: Answer) -> str:
+def _sentence(answer: SweepAnswer) -> str:
     best = max(answer.levels, key=lambda each: each.effect)
     differs = [each for each in answer.levels if each.differs]
     if answer.key == "combining":
