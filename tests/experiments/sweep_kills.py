@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,11 +62,12 @@ class Sweeping:
         paths = [str(site), *(each for each in sys.path if each)]
         self.runs = runs or folder / "runs"
         command = [sys.executable, "-m", "barstack", "sweep", str(file), "--runs", str(self.runs)]
+        # Files: a pipe that nobody reads is soon full, and its writer waits.
+        self._out, self._err = (tempfile.TemporaryFile("w+") for _ in range(2))  # noqa: SIM115
         self.process = subprocess.Popen(
             [*command, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            stdout=self._out,
+            stderr=self._err,
             env=os.environ | {"SWEEP_SLOW": str(slow), "PYTHONPATH": os.pathsep.join(paths)} | more,
         )
 
@@ -85,8 +87,13 @@ class Sweeping:
 
     def ended(self, timeout: float = 300.0) -> tuple[int, str, str]:
         """Exit code, output and errors, once it has ended."""
-        out, err = self.process.communicate(timeout=timeout)
-        return self.process.returncode, out, err
+        code = self.process.wait(timeout)
+        found = []
+        for stream in (self._out, self._err):
+            stream.seek(0)
+            found.append(stream.read())
+            stream.close()
+        return code, found[0], found[1]
 
 
 def children(parent: int) -> Iterator[int]:
