@@ -2,7 +2,7 @@
 
 from ._files import batches, find_files
 from ._guess import Guess, guess, sentence
-from ._guess_columns import guess_prices, guess_symbol_column, guess_volume
+from ._guess_columns import guess_prices, guess_symbol_column, guess_volume, plain
 from ._guess_times import guess_time, how_written
 from ._import import LOG, Import, ImportOutcome, run_import
 from ._layout import ZEROS, Clue, Layout, Reading
@@ -34,6 +34,7 @@ __all__ = [
     "how_written",
     "joined",
     "named_table",
+    "plain",
     "plan_import",
     "preview",
     "run_import",

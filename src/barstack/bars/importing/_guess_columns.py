@@ -27,6 +27,11 @@ _NAMES = {
                "tick volume", "tickvol", "ticks"),
 }  # fmt: skip
 _SYMBOL = ("symbol", "ticker", "sym", "instrument", "asset", "code", "name", "isin", "security")
+# Numbers by which databases of securities know them. One alone is no reason to name the bars by it.
+_NUMBERED = (
+    *("permno", "gvkey", "conid", "secid", "sid", "symbol id", "ticker id", "instrument id"),
+    *("asset id", "security id", "stock id", "stkcd", "cusip", "sedol", "figi", "ric"),
+)
 _ADJUSTED = ("adj close", "adjclose", "adjusted close", "close adj", "adj c")
 _QUOTED = re.compile(r"^(bid|ask) ?(o|h|l|c|open|high|low|close)$")
 
@@ -132,15 +137,17 @@ def guess_symbol_column(raw: pl.DataFrame, given: Given, taken: set[str]) -> Clu
         return as_given("symbol_column", given["symbol_column"])
     by_plain = _by_plain(raw)
     unnamed = [own for key, own in by_plain.items() if key.startswith("column ")]
-    for own in [by_plain[name] for name in _SYMBOL if name in by_plain] + unnamed:
+    for own in [by_plain[each] for each in (*_SYMBOL, *_NUMBERED) if each in by_plain] + unnamed:
         if own in taken or raw[own].dtype.is_float() or raw[own].dtype.is_temporal():
             continue
         symbols = (
             raw[own].cast(pl.String).str.strip_chars().drop_nulls().unique(maintain_order=True)
         )
         words = not symbols.str.contains(r"^[\d.,:\s-]*$").any()
-        if not len(symbols) or not (words or plain(own) in _SYMBOL[:4]):
+        if not len(symbols) or not (words or plain(own) in (*_SYMBOL[:4], *_NUMBERED)):
             continue  # a code or name in digits may be anything
+        if plain(own) in _NUMBERED and len(symbols) == 1:
+            continue
         many = f"{len(symbols)} symbols, the first {symbols[0]}" if len(symbols) > 1 else symbols[0]
         certainty = "likely" if own in unnamed else "sure"
         return Clue("symbol_column", own, f"Column {own!r} holds {many}.", certainty)

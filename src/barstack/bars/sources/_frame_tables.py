@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -22,10 +22,16 @@ from ..importing import (
     how_written,
     joined,
     named_table,
+    plain,
 )
 
 UNNAMED = "unnamed"  # the symbol of a frame that names none; trials on all such frames add up
 _SHOWN = 5  # symbols in a message
+_IDENTIFIES = {
+    *("id", "symbol", "ticker", "instrument", "asset", "security", "contract", "stock", "firm"),
+    *("company", "fund", "permno", "permco", "gvkey", "conid", "secid", "sid", "cusip", "sedol"),
+    *("isin", "figi"),
+}  # words in the name of a column
 _NUMBER_LIKE = r"^[+-]?[\d.,: ]*\d[\d.,: ]*[%KMBTkmbt]?$"
 
 
@@ -103,26 +109,25 @@ def _check_name(symbol: Any) -> None:
 
 
 def check_one_symbol(
-    table: pl.DataFrame, read: Iterable[str], symbol: str, way_out: str = ""
+    table: pl.DataFrame, columns: Mapping[str, str], symbol: str, way_out: str = ""
 ) -> None:
     """`DataError` where a column that is not read may tell several instruments apart.
 
     Their bars would be read as one series. A column of text counts where it has a word in most
-    rows, and words repeat; numbers and times written as text do not.
+    rows, and words repeat; numbers and times written as text do not. A column of whole numbers
+    counts where its name says that it identifies something, or where times that repeat do so no
+    longer within each of its numbers.
 
-    read     the columns that are read
+    columns  those that are read, by role
     way_out  what to do, beside leaving the column out
     """
     for name in table.columns:
-        kind = table.schema[name]
-        if name in set(read) or not isinstance(kind, pl.String | pl.Categorical | pl.Enum):
+        if name in set(columns.values()):
             continue
-        words = table[name].cast(pl.String).str.strip_chars().drop_nulls()
-        values = words.unique(maintain_order=True)
-        if not 2 <= len(values) <= max(2, len(table) // 2) or 2 * len(words) < len(table):
-            continue
-        digits = values.str.contains(r"^\d+$").all()
-        if how_written(words) or (values.str.contains(_NUMBER_LIKE).all() and not digits):
+        values = _words(table[name])
+        if values is None:
+            values = _identifiers(table, name, columns)
+        if values is None:
             continue
         way_out = way_out or f"give symbol_column={name!r}"
         raise DataError(
@@ -130,6 +135,57 @@ def check_one_symbol(
             f"{name!r}, which is not read: bars of several instruments would be read as one "
             f"series. If it names symbols, {way_out}; if not, leave the column out."
         )
+
+
+def _words(column: pl.Series) -> pl.Series | None:
+    """The words of a column that may be symbols; None where it is no such column."""
+    if not isinstance(column.dtype, pl.String | pl.Categorical | pl.Enum):
+        return None
+    words = column.cast(pl.String).str.strip_chars().drop_nulls()
+    values = words.unique(maintain_order=True)
+    if not 2 <= len(values) <= max(2, len(column) // 2) or 2 * len(words) < len(column):
+        return None
+    digits = values.str.contains(r"^\d+$").all()
+    if how_written(words) or (values.str.contains(_NUMBER_LIKE).all() and not digits):
+        return None
+    return values
+
+
+def _identifiers(table: pl.DataFrame, name: str, columns: Mapping[str, str]) -> pl.Series | None:
+    """The numbers of a column that may identify instruments; None where it is no such column."""
+    numbers = _whole(table[name])
+    if not numbers.dtype.is_integer() or 2 * numbers.null_count() > len(numbers):
+        return None
+    values = numbers.drop_nulls().unique(maintain_order=True)
+    if not 2 <= len(values) <= max(2, len(table) // 2):
+        return None
+    if not identifies(name):
+        times = [columns[role] for role in ("date", "time") if role in columns]
+        if not times or not table.select(times).is_duplicated().any():
+            return None
+        if table.select([*dict.fromkeys([*times, name])]).is_duplicated().any():
+            return None
+    return values.cast(pl.String)
+
+
+def identifies(name: str) -> bool:
+    """Whether a column's name says that it identifies instruments.
+
+    >>> [identifies(each) for each in ("Firm", "contract_id", "trades")]
+    [True, True, False]
+    """
+    return bool(_IDENTIFIES & set(plain(name).split()))
+
+
+def _whole(column: pl.Series) -> pl.Series:
+    """Floats that are whole numbers, as identifiers with some missing are read, as integers."""
+    if not column.dtype.is_float():
+        return column
+    values = column.fill_nan(None)
+    there = values.drop_nulls()
+    if not len(there) or not bool(((there == there.round()) & (there.abs() < 2**53)).all()):
+        return column
+    return values.cast(pl.Int64)
 
 
 def standard_table(table: pl.DataFrame, symbol: str, layout: Layout) -> pl.DataFrame:
@@ -162,7 +218,7 @@ def standard_table(table: pl.DataFrame, symbol: str, layout: Layout) -> pl.DataF
         if role not in columns and not (_is_plain(role, own) and clue.certainty == "sure"):
             raise _not_there(role, own, symbol)
         columns[role] = str(clue.value)
-    check_one_symbol(table, columns.values(), symbol, "give a mapping of frames by symbol")
+    check_one_symbol(table, columns, symbol, "give a mapping of frames by symbol")
     read = Layout(
         columns=columns,
         time_format=_time_format(table, columns, layout, where),
@@ -255,7 +311,8 @@ def _of_one(
         raise DataError(
             f"The frame has no column {column!r}. {did_you_mean(column, table.columns)}"
         )
-    table = table.with_columns(pl.col(column).cast(pl.String).str.strip_chars())
+    named = _whole(table[column]).cast(pl.String).str.strip_chars()
+    table = table.with_columns(named.alias(column))
     if without := int((table[column].is_null() | (table[column] == "")).sum()):
         raise DataError(f"The frame: {without:,} row(s) have no symbol in {column!r}. Remove them.")
     parts = table.partition_by(column, as_dict=True, include_key=False, maintain_order=True)

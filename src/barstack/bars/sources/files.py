@@ -8,9 +8,13 @@ from typing import Any
 import polars as pl
 
 from barstack.core.errors import BarstackError, DataError, did_you_mean
+from barstack.core.text import listed, printable
 
 from ..importing import Layout, Reading, batches, find_files, guess, named_table, sentence, together
+from ._frame_tables import identifies
 from ._provider import Provider, register
+
+_SHOWN = 5  # symbols in a message
 
 
 @register("files")
@@ -54,12 +58,20 @@ class FileProvider(Layout, Provider):
 
     def _table(self, file: Path) -> pl.DataFrame:
         layout = self.layout_of(file.parent)
+        parts = []
+        values: dict[str, set[str]] = {}
         try:
-            return pl.concat(
-                [named_table(batch, layout, file.name) for batch in batches(file, layout)]
-            )
+            for batch in batches(file, layout):
+                parts.append(named_table(batch, layout, file.name))
+                for name in filter(identifies, batch.columns):
+                    found = batch[name].drop_nulls().cast(pl.String).str.strip_chars()
+                    values.setdefault(name, set()).update(found.unique())
+            table = pl.concat(parts)
+            if self.symbol_column is None:
+                _check_one_symbol(values, len(table), layout, file.name)
         except DataError as refused:
             raise DataError(f"{refused}{self._suggestion(file)}") from None
+        return table
 
     def _by_symbol(self, table: pl.DataFrame, symbol: str) -> dict[str, pl.DataFrame]:
         if self.symbol_column is None:
@@ -85,3 +97,15 @@ class FileProvider(Layout, Provider):
         text = yaml.safe_dump(shown, sort_keys=False, default_flow_style=None, width=88)
         unanswered = f"\n{sentence(guessed.open)}" if guessed.open else ""
         return f"\nIt looks laid out so; check it and write it down:\n{text}{unanswered}"
+
+
+def _check_one_symbol(values: dict[str, set[str]], rows: int, layout: Layout, where: str) -> None:
+    """`DataError` where a column that is not read tells several instruments apart by its name."""
+    for name, own in values.items():
+        if name not in layout.columns.values() and 2 <= len(own) <= max(2, rows // 2):
+            shown = listed(list(map(printable, sorted(own))), _SHOWN)
+            raise DataError(
+                f"{where} has {shown} in column {name!r}, which is not read: bars of several "
+                f"instruments would be read as one series. If it names symbols, write "
+                f"symbol_column: {name}; if not, rename the column or leave it out."
+            )

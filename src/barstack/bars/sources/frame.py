@@ -139,7 +139,7 @@ def kept_frame(
     found = guess(whole, given | several, where="the frame")
     reading = found.likeliest
     for name, table in tables.items():
-        check_one_symbol(table, reading.columns.values(), name)
+        check_one_symbol(table, reading.columns, name)
     if unsure := [each for each in found.clues if _must_be_given(each)]:
         lines = [f"  {_question(each)}" for each in unsure]
         raise ConfigError("\n".join(["The frame does not show for sure:", *lines]))
