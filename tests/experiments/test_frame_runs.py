@@ -249,3 +249,36 @@ def test_longer_bars_are_not_forecast_as_the_short_ones(framed: bs.Run, keep: in
     for model in (framed, bs.load(framed.folder)):
         with pytest.raises(DataError, match="longer_bars"):
             model.predict(longer)
+
+
+def test_an_artifact_says_which_columns_it_reads(framed: bs.Run) -> None:
+    renamed = table_of(walk(420)).rename({"close": "last"})
+    with pytest.raises(DataError, match=r"no column 'close', only .*rename the columns"):
+        bs.load(framed.folder).predict(renamed)
+
+
+@pytest.mark.parametrize("name", ["permno", "firm"])
+@pytest.mark.parametrize("pair", [(1, 2), ("X", "Y")])
+def test_forecasts_are_of_one_instrument(framed: bs.Run, name: str, pair: Any) -> None:
+    glued = walk(420).to_frame()
+    glued[name] = [pair[0]] * 380 + [pair[1]] * 40
+    with pytest.raises(DataError, match=f"in column '{name}', which is not read"):
+        bs.load(framed.folder).predict(glued)
+
+
+@pytest.mark.parametrize("unit", [1, 1_000, 1_000_000])
+def test_an_index_of_counts_since_1970_holds_times(unit: int, runs: Path) -> None:
+    frame = walk(400).to_frame()
+    counts = frame["timestamp"].dt.as_unit("us").astype("int64") // unit
+    frame = frame.drop(columns="timestamp").set_index(pd.Index(counts))
+    found, expected = (keep_frame(each, runs=runs, **CLOCK) for each in (frame, TABLE))
+    assert found.bars_sha256 == expected.bars_sha256
+
+
+def test_what_a_frame_cannot_hold(runs: Path) -> None:
+    infinite = TABLE.with_columns(high=pl.lit(float("inf")))
+    with pytest.raises(DataError, match="no finite high"):
+        keep_frame(infinite, runs=runs, **CLOCK)
+    periods = walk(400).to_frame().set_index("timestamp").tz_localize(None).to_period("30min")
+    with pytest.raises(DataError, match="holds periods"):
+        keep_frame(periods, runs=runs, **CLOCK)

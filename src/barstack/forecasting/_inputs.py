@@ -84,6 +84,9 @@ def table_of(frame: Any, symbol: str, bar_format: BarFormat) -> Bars:
             f"The table of {symbol} has rows of {', '.join(others[:5])} in {named[0]!r}. Give a "
             "mapping with a table for each symbol."
         )
+    from barstack.bars.sources import check_plain_table  # noqa: PLC0415 (streams need none)
+
+    check_plain_table(frame, symbol, read=map(str, named))
     length_us = None
     if hasattr(frame, "__len__") and len(frame) == 1 and not bar_format.resample:
         length_us = bar_format.length_us  # one bar does not show how long bars are

@@ -101,6 +101,8 @@ def how_written(column: pl.Series) -> Written | None:
         return Written((None,), "times")
     if values.dtype.is_numeric():
         values = values.cast(pl.Int64, strict=False).drop_nulls()
+        if not len(values):  # none is finite
+            return None
     text = values.cast(pl.String).str.strip_chars()
     if text.str.contains(_COUNT).all() and (epoch := _epoch(text)):
         return Written((epoch,), f"counts of {_UNITS[epoch]} since 1970, the first {text[0]}")

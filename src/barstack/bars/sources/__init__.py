@@ -1,7 +1,7 @@
 """Where bars come from: providers, and fetching from remote ones only what is missing."""
 
 from ._fetch import Fetched, FetchedSymbol, fetch, read_directly
-from ._frame_tables import UNNAMED, frame_tables, standard_table
+from ._frame_tables import UNNAMED, check_plain_table, frame_tables, standard_table
 from ._http import RequestFault, bound_session, http_fault, status_fault
 from ._paged import Page, PagedProvider
 from ._provider import PROVIDERS, Provider, register
@@ -22,6 +22,7 @@ __all__ = [
     "RequestFault",
     "RetryPolicy",
     "bound_session",
+    "check_plain_table",
     "fetch",
     "frame_tables",
     "http_fault",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -11,7 +11,7 @@ from barstack.core.errors import ConfigError, DataError, did_you_mean
 from barstack.core.text import forbidden_character, listed, printable
 
 from .._bars import PRICES
-from .._columns import TIME_NAMES, as_polars
+from .._columns import TIME_NAMES, as_polars, match_columns
 from ..importing import (
     ZEROS,
     Layout,
@@ -228,6 +228,29 @@ def standard_table(table: pl.DataFrame, symbol: str, layout: Layout) -> pl.DataF
     return named_table(table, read, where)
 
 
+def check_plain_table(frame: Any, symbol: str, *, read: Iterable[str] = ()) -> None:
+    """`DataError` where a table has other names than bars have, or rows of several instruments.
+
+    read  further columns that the caller has looked at
+
+    >>> from barstack.testing import walk
+    >>> check_plain_table(walk(3).to_frame(), "WALK")
+    """
+    where = f"bars of {symbol}"
+    table = as_polars(frame, where)
+    lower = {name.lower() for name in table.columns}
+    missing = [name for name in PRICES if name not in lower]
+    if missing and not any(name.startswith("('") for name in table.columns):
+        raise DataError(
+            f"The {where} have no column {', '.join(map(repr, missing))}, only "
+            f"{', '.join(map(repr, table.columns))}. An artifact reads timestamp, open, high, low, "
+            "close and volume: rename the columns. Only Run.predict reads other names that its "
+            "study knew."
+        )
+    columns = match_columns(table, where) | {name: name for name in read}
+    check_one_symbol(table, columns, symbol, "give a mapping with a table for each symbol")
+
+
 def _is_there(table: pl.DataFrame, own: str) -> bool:
     return own in table.columns or own == ZEROS
 
@@ -335,6 +358,13 @@ def _with_index(frame: Any, where: str) -> Any:
     if index is None or not hasattr(frame, "reset_index"):
         return frame
     levels = [index.get_level_values(each) for each in range(index.nlevels)]
+    if type(index).__name__ == "PeriodIndex":
+        raise DataError(
+            f"The index of {where} holds periods. Give moments: where a bar is named by its "
+            'start, frame.to_timestamp() with stamp="open".'
+        )
+    if len(levels) == 1 and _counts_time(index) and not any(map(_names_time, frame.columns)):
+        return frame.rename_axis("timestamp").reset_index()
     if len(levels) == 1 and index.dtype.kind != "O" and (index.is_unique or _is_time(index)):
         return frame
     if twice := [name for name in index.names if name in list(frame.columns)]:
@@ -350,4 +380,15 @@ def _with_index(frame: Any, where: str) -> Any:
 
 
 def _is_time(index: Any) -> bool:
-    return index.dtype.kind == "M" or str(index.name).lower() in TIME_NAMES
+    return index.dtype.kind == "M" or _names_time(index.name)
+
+
+def _names_time(name: Any) -> bool:
+    return str(name).lower() in TIME_NAMES
+
+
+def _counts_time(index: Any) -> bool:
+    """Whether an index of numbers holds times, such as milliseconds since 1970."""
+    if index.dtype.kind not in "iuf" or type(index).__name__ == "RangeIndex":
+        return False
+    return how_written(pl.Series(index.to_numpy())) is not None
