@@ -8,7 +8,7 @@ from ._confidence_set import confidence_set
 from ._effective_trials import EffectiveTrials, effective_trials
 from ._giacomini_white import ConditionalAbility, giacomini_white
 from ._long_run import hac_se, long_run_variance
-from ._many_trials import SuperiorAbility, romano_wolf, spa, step_m
+from ._many_trials import SuperiorAbility, careful, romano_wolf, spa, step_m
 from ._overfitting import Overfitting, overfitting
 from ._paths import PathDistribution, path_distribution, paths_of
 from ._resampling import Resampled, block_length, counts_of, resample, stationary_indices
@@ -35,6 +35,7 @@ __all__ = [
     "SuperiorAbility",
     "block_length",
     "block_permutation_test",
+    "careful",
     "confidence_set",
     "counts_of",
     "deflated_sharpe",

@@ -11,6 +11,8 @@ from barstack.core.arrays import Floats, Ints
 
 from ._resampling import Resampled
 
+_ONE_SIDED = 1.645
+
 
 @dataclass(frozen=True)
 class SuperiorAbility:
@@ -79,6 +81,19 @@ def romano_wolf(resampled: Resampled, *, studentize: bool = True) -> Floats:
     found = np.empty(len(observed))
     found[order] = np.maximum.accumulate(p_values)
     return found
+
+
+def careful(p_values: Floats, repetitions: int) -> Floats:
+    """(n,) p-values with the error of the bootstrap itself on top, for a gate that must hold.
+
+    A thousand resamplings leave a p-value of 5 % uncertain by 0.7 %. This is the upper end of its
+    one-sided 95 % interval, p + 1.645 root(p (1 - p) / repetitions), at most 1.
+
+    >>> careful(np.array([0.001, 0.05]), 1000).round(4)
+    array([0.0026, 0.0613])
+    """
+    error = np.sqrt(p_values * (1.0 - p_values) / repetitions)
+    return np.asarray(np.minimum(p_values + _ONE_SIDED * error, 1.0))
 
 
 def step_m(resampled: Resampled, level: float = 0.05, *, studentize: bool = True) -> Ints:
