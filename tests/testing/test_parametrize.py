@@ -16,7 +16,7 @@ from tests.conftest import table_of
 import barstack as bs
 from barstack.bars import Catalog, Provider, table_from_frame
 from barstack.bars.catalog import Facts
-from barstack.bars.checks import CHECKS, Check, Defect
+from barstack.bars.checks import CHECKS, Check, Defect, Subject
 from barstack.core.arrays import Floats, Rows
 from barstack.core.errors import BarstackError, ConfigError
 from barstack.datasets import SCALERS, Scaler
@@ -248,3 +248,13 @@ def test_names_in_a_report_tell_parts_apart() -> None:
     parts: list[Any] = [bs.Ridge(), bs.Ridge(penalty=3.0), bs.Sample(), rsi]
     names = {str(check).partition("-")[0] for part in parts for check in checks_of(part)}
     assert names == {"ridge", "ridge(penalty=3.0)", "sample", rsi.name}
+
+
+def test_an_error_of_the_part_names_the_check() -> None:
+    def raises(subject: Subject) -> None:
+        raise ZeroDivisionError("no bars")
+
+    for each in checks_of(Check("broken", "warn", "nothing", raises)):
+        with pytest.raises(Exception) as caught:  # noqa: PT011 (any: the note is what counts)
+            each(each.part)
+        assert f"{each.name} of broken ended with this error." in caught.value.__notes__

@@ -98,8 +98,12 @@ class BoundCheck:
     function: Callable[[Any], None]
 
     def __call__(self, part: Any) -> None:
-        """Run it; it fails by `pytest.fail`, or with the part's own error."""
-        self.function(part)
+        """Run it; it fails by `pytest.fail`, or with the part's own error and a note on it."""
+        try:
+            self.function(part)
+        except Exception as error:
+            error.add_note(f"{self.name} of {_name_of(part)} ended with this error.")
+            raise
 
     def __str__(self) -> str:
         words = (_name_of(self.part), self.on, self.name.removeprefix("check_"))
