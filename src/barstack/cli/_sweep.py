@@ -78,6 +78,48 @@ def sweep(
         raise typer.Exit(1)
 
 
+@app.command(epilog="Example: barstack report examples/first_sweep.yaml")
+def report(
+    file: Annotated[Path, typer.Argument(help="The file of a sweep that was run.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write to; by default runs/sweep-ID.")
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="Folder of runs that the sweep was run in.")] = Path(
+        "runs"
+    ),
+    as_json: Json = False,
+) -> None:
+    """What a sweep has found: which model, horizon, settings, history; does combining help?
+
+    Answers come with an effect, an interval and a p-value corrected for everything compared, or
+    say that no difference was found. Written as HTML and Markdown, with tables as CSV. Nothing
+    is fitted; experiments that have not completed are left out.
+    """
+    from barstack.experiments import Sweep, sweep_findings  # noqa: PLC0415
+    from barstack.reports import write_sweep_report  # noqa: PLC0415
+
+    spec = Sweep.from_yaml(file)
+    found = sweep_findings(spec, folder=file.parent, runs=runs)
+    out = out or runs / f"sweep-{spec.id[:8]}"
+    files = write_sweep_report(found, out)
+    if as_json:
+        print_json(found.to_json() | {"files": [str(each) for each in files]})
+        return
+    console = stdout()
+    luck = found.answers.luck
+    console.print(
+        f"Best of {luck.trials:,}: right in {100 * luck.best:.1f} % of moves; by luck alone "
+        f"{100 * luck.expected_best:.1f} % is expected.",
+        soft_wrap=True,
+    )
+    console.print(printable(found.gate.sentence), soft_wrap=True)
+    for each in found.answers.answers:
+        path = f" ({each.path})" if each.key == "settings" and each.path else ""
+        console.print(f"\n{each.question}{path}", style="bold")
+        console.print(printable(each.sentence), soft_wrap=True)
+    console.print(f"\nWrote {files[0]}, {files[1].name} and {len(files) - 2} pictures and tables.")
+
+
 def _shown(console: Console) -> Any:
     """What hears of the experiments: a bar on a terminal, a line now and then elsewhere."""
     from barstack.experiments import Watch  # noqa: PLC0415

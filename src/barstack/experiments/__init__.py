@@ -25,6 +25,7 @@ from ._run import VIEWS, Run, RunMember, run_study, view
 from ._study import Study
 from ._sweep import ExperimentResult, SweepResult, Watch, run_sweep
 from ._sweep_estimate import SweepEstimate, estimate_sweep
+from ._sweep_findings import SweepFindings, sweep_findings
 from ._sweep_plan import PlannedExperiment, Sweep
 from ._task import STAGES, Operation, Place, Task, Workspace, stage, tasks_of
 from ._verdicts import DatedVerdict, Judged, judged_now
@@ -50,6 +51,7 @@ __all__ = [
     "Study",
     "Sweep",
     "SweepEstimate",
+    "SweepFindings",
     "SweepResult",
     "SymbolRuns",
     "Task",
@@ -73,6 +75,7 @@ __all__ = [
     "run_study",
     "run_sweep",
     "stage",
+    "sweep_findings",
     "tasks_of",
     "view",
 ]

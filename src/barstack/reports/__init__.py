@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ._page import render as render
     from ._split import render_split as render_split
     from ._survey_page import render_survey as render_survey
+    from ._sweep_report import render_sweep as render_sweep
+    from ._sweep_report import sweep_markdown as sweep_markdown
+    from ._sweep_report import write_sweep_report as write_sweep_report
     from ._world import render_world as render_world
 
 # Imported when first used: plotly takes seconds to import, and only pages need it.
@@ -27,8 +30,11 @@ _WHERE = {
     "render_feature": "_feature",
     "render_split": "_split",
     "render_survey": "_survey_page",
+    "render_sweep": "_sweep_report",
     "render_world": "_world",
+    "sweep_markdown": "_sweep_report",
     "write_page": "_html",
+    "write_sweep_report": "_sweep_report",
 }
 
 

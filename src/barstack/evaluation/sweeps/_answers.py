@@ -444,7 +444,8 @@ def _sentence(answer: SweepAnswer) -> str:
         )
     if behind and not (ahead and len(answer.levels) == 2):
         last = min(behind, key=lambda each: each.effect)
-        more = f", and so are {len(behind) - 1} more" if len(behind) > 1 else ""
+        rest = len(behind) - 1
+        more = f", and so {'is' if rest == 1 else 'are'} {rest} more" if rest else ""
         parts.append(
             f"{what}{last.level} is worse than the others by {_interval(last)} "
             f"(p = {_p(last.p_adjusted)}){more}"

@@ -12,8 +12,9 @@ from barstack.core.times import Times
 from barstack.ensembles import Ensemble, Stacked, walk_forward
 
 from .._losses import losses
-from .._references import best_so_far
+from .._references import best_so_far, member_losses
 
+_FEW = 10  # of the best
 _STRETCHES = 5  # of time: an ensemble learns from the earlier ones
 
 
@@ -99,6 +100,21 @@ def combine_members(
         gain[name] = (best - own) / max(float(best.mean()), 1e-300)
         above_mean[name] = (mean - own) / max(float(mean.mean()), 1e-300)
     return CombinedSeries(target.horizons[0], len(stacked.members), times, gain, above_mean, span)
+
+
+def _best_few(stacked: Stacked) -> Floats:
+    """(n_rows, n_horizons, n_outputs) mean of the ten members of lowest loss so far."""
+    assert stacked.fold is not None  # set by the caller
+    lost, known_at = member_losses(stacked)[:, :, 0], stacked.all_known_at
+    found = np.empty_like(stacked.forecasts[:, 0])
+    for fold in np.unique(stacked.fold):
+        own = np.flatnonzero(stacked.fold == fold)
+        begins = stacked.decisions.decided_at[own].min()
+        earlier = np.flatnonzero((stacked.fold < fold) & (known_at <= begins))
+        order = lost[earlier].mean(axis=0).argsort(kind="stable") if len(earlier) else slice(None)
+        few = np.arange(len(stacked.members))[order][:_FEW]
+        found[own] = stacked.forecasts[np.ix_(own, few)].mean(axis=1)
+    return found
 
 
 def shared_gains(

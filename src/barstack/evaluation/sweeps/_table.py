@@ -13,9 +13,11 @@ from barstack.core.arrays import Floats, Ints, Rows
 from barstack.core.errors import DataError
 from barstack.core.forecast import Target, signal_of
 from barstack.core.times import KnownAt, Times
+from barstack.labels import LabelTable
 
 from .. import _metrics as metrics
 from .._losses import losses
+from .._naive import baseline
 from .._standard_errors import overlap_of
 
 FEWEST_TIMES = 20
@@ -148,6 +150,11 @@ class SweepTable:
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+def past_of(labels: LabelTable, rows: Rows, horizon: str) -> Floats:
+    """(n_rows, n_outputs) mean, shares or quantiles of the labels known by each decision."""
+    return np.asarray(baseline(labels, rows)[:, labels.target.horizons.index(horizon)])
 
 
 def sweep_table(experiments: Iterable[ExperimentSeries]) -> SweepTable:
