@@ -13,7 +13,7 @@ import barstack as bs
 from barstack.core.errors import ConfigError
 from barstack.experiments import ExperimentResult, Sweep, SweepResult, Watch, run_sweep
 from barstack.experiments._sweep import budget_s
-from barstack.tracking import ExperimentTracker, SqliteStore
+from barstack.tracking import ExperimentTracker, SqliteStore, sweep_sizes
 
 TIMES = ["seconds", "cpu_seconds", "how"]
 NETWORK = {"model": "lstm", "hidden": 4, "layers": 1, "lookback": 4, "epochs": 3, "patience": 3}
@@ -42,6 +42,12 @@ def bars(tmp_path_factory: pytest.TempPathFactory, study_file: Any) -> Path:
 def serial(bars: Path) -> tuple[Path, SweepResult]:
     runs = bars / "serial"
     return runs, run_sweep(sweep_of(bars), runs=runs, engine="serial")
+
+
+def test_whoever_watches_knows_how_many_there_are(serial: tuple[Path, SweepResult]) -> None:
+    runs, result = serial
+    (size,) = sweep_sizes(runs)
+    assert (size.sweep_id, size.experiments) == (result.sweep.id, len(result.outcomes))
 
 
 def figures(result: SweepResult) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import pickle
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ import pytest
 import sqlalchemy as sa
 
 from barstack.core.errors import ConfigError, StorageError
-from barstack.tracking import EpochMeasure, Experiment, ExperimentTracker
+from barstack.tracking import EnsembleRecord, EpochMeasure, Experiment, ExperimentTracker
 from barstack.tracking._tables import EXPERIMENTS
 
 PROCESSES: Any = multiprocessing.get_context("spawn")
@@ -168,6 +169,52 @@ def test_statistics_and_leaderboard(where: str) -> None:
     assert [row["experiment_id"] for row in board] == ["e00001"]
     with pytest.raises(ConfigError, match="Did you mean 'ic'"):
         tracker.leaderboard(by="icc")
+
+
+def test_the_state_differs_after_every_write_and_after_nothing_else(where: str) -> None:
+    tracker = ExperimentTracker(where)
+    ensemble = EnsembleRecord(ensemble_id="e", name="nnls", method="nnls", horizon_name="60min")
+    states = [tracker.state()]
+    writes: tuple[Callable[[], None], ...] = (
+        lambda: tracker.start(made_up(1)),
+        lambda: tracker.fail(made_up(1), "lost"),
+        lambda: tracker.start(made_up(1)),
+        lambda: tracker.finish(made_up(1)),
+        lambda: tracker.record_ensembles([ensemble]),
+    )
+    for write in writes:
+        write()
+        states.append(tracker.state())
+        assert tracker.state() == states[-1]
+        assert ExperimentTracker(where).state() == states[-1]
+    assert len(set(states)) == len(states)
+    tracker.finish(made_up(1, ic=0.5))  # it is completed already
+    assert tracker.state() == states[-1]
+
+
+def test_ensembles_come_back(where: str) -> None:
+    tracker = ExperimentTracker(where)
+    first = EnsembleRecord(
+        ensemble_id="e1",
+        name="nnls",
+        method="nnls",
+        horizon_name="60min",
+        run_id="r",
+        judged=True,
+        members=("tcn", "gru"),
+        weights={"tcn": 0.75, "gru": 0.25},
+        experiments={"tcn": "x"},
+        score=0.02,
+        gain=-0.01,
+        best_member="tcn",
+        n_samples=560,
+        created_at=datetime(2026, 1, 5, tzinfo=UTC),
+    )
+    other = replace(first, ensemble_id="e2", run_id="s", weights={}, experiments={}, members=())
+    tracker.record_ensembles([first, other])
+    assert tracker.ensembles("r") == [first]
+    assert tracker.ensembles() == [first, other]
+    assert tracker.ensembles("none") == []
 
 
 def test_export(where: str, tmp_path: Path) -> None:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from barstack.core.errors import ConfigError, StorageError
 from barstack.core.times import parse_duration
-from barstack.tracking import Store, Trial, open_store, open_tracker
+from barstack.tracking import (
+    Store,
+    SweepSize,
+    Trial,
+    note_sweep_size,
+    open_store,
+    open_tracker,
+)
 
 from ._engines import ENGINES, JobEngine
 from ._job import Job, Reply
@@ -211,6 +218,7 @@ def run_sweep(
     with open_tracker(runs) as tracker, ENGINES.get(engine)(runs, folder, workers) as jobs:
         tracked = TrackedSweep(tracker, sweep.id)
         run = _SweepRun(chosen, open_store(runs), tracked, watch or Watch())
+        note_sweep_size(runs, SweepSize(sweep.id, sweep.title, len(chosen)))
         with tracker.batch():
             run.prepare(jobs)
             run.experiments(jobs, deadline)

@@ -6,7 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ._tables import ENSEMBLE_PREDICTIONS, ENSEMBLES, EXPERIMENTS
+from ._experiment import EnsembleRecord
+from ._tables import ENSEMBLE_MODELS, ENSEMBLE_PREDICTIONS, ENSEMBLES, EXPERIMENTS
 
 _CAUSES = 5  # of failures that are listed
 
@@ -56,3 +57,48 @@ def statistics(connection: sa.Connection, sweep_id: str | None) -> dict[str, Any
             sa.select(count).select_from(ENSEMBLE_PREDICTIONS)
         ).scalar_one(),
     }
+
+
+def state(connection: sa.Connection) -> str:
+    """Text that is another one after any experiment or ensemble was entered or has changed."""
+    columns, count = EXPERIMENTS.c, sa.func.count()
+    experiments = sa.select(
+        count,
+        sa.func.sum(columns.attempts),
+        sa.func.sum(sa.case((columns.status == "completed", 1), else_=0)),
+        sa.func.sum(sa.case((columns.status == "failed", 1), else_=0)),
+        sa.func.max(columns.started_at),
+        sa.func.max(columns.finished_at),
+    )
+    ensembles = sa.select(count).select_from(ENSEMBLES)
+    facts = [*connection.execute(experiments).one(), connection.execute(ensembles).scalar_one()]
+    return " ".join(map(str, facts))
+
+
+def ensembles(connection: sa.Connection, run_id: str | None) -> list[EnsembleRecord]:
+    """Rows of `ensembles` with the weights of their members, by horizon and name."""
+    columns = ENSEMBLES.c
+    where = sa.true() if run_id is None else columns.run_id == run_id
+    models = (
+        sa.select(ENSEMBLE_MODELS)
+        .join(ENSEMBLES, columns.ensemble_id == ENSEMBLE_MODELS.c.ensemble_id)
+        .where(where)
+        .order_by(ENSEMBLE_MODELS.c.position)
+    )
+    weights: dict[str, dict[str, float]] = {}
+    experiments: dict[str, dict[str, str]] = {}
+    for row in map(dict, connection.execute(models).mappings()):
+        if row["weight"] is not None:
+            weights.setdefault(row["ensemble_id"], {})[row["model_name"]] = row["weight"]
+        if row["experiment_id"] is not None:
+            own = experiments.setdefault(row["ensemble_id"], {})
+            own[row["model_name"]] = row["experiment_id"]
+    query = sa.select(ENSEMBLES).where(where)
+    query = query.order_by(columns.horizon_name, columns.name, columns.ensemble_id)
+    found = []
+    for row in map(dict, connection.execute(query).mappings()):
+        name = row["ensemble_id"]
+        del row["n_members"]
+        row |= {"members": tuple(row["members"]), "weights": weights.get(name, {})}
+        found.append(EnsembleRecord(**row, experiments=experiments.get(name, {})))
+    return found

@@ -227,6 +227,26 @@ class ExperimentTracker:
         with self._database().reading() as connection:
             return [experiment_of(dict(row)) for row in connection.execute(query).mappings()]
 
+    def ensembles(self, run_id: str | None = None) -> list[EnsembleRecord]:
+        """Ensembles by horizon and name, with their members' weights; of one run or of all.
+
+        Their meta-learners' `configuration` and `trained_through` are left out.
+        """
+        from . import _reading  # noqa: PLC0415
+
+        with self._database().reading() as connection:
+            return _reading.ensembles(connection, run_id)
+
+    def state(self) -> str:
+        """Text that is another one after any experiment or ensemble was entered or has changed.
+
+        Asking for it is far cheaper than reading: whoever watches does so first.
+        """
+        from . import _reading  # noqa: PLC0415
+
+        with self._database().reading() as connection:
+            return _reading.state(connection)
+
     def training_history(self, experiment_id: str) -> list[EpochMeasure]:
         """Learning curves, by fold, measure and epoch."""
         import sqlalchemy as sa  # noqa: PLC0415
