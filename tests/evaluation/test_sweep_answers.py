@@ -12,11 +12,13 @@ from barstack.core.errors import DataError
 from barstack.core.times import DecidedAt, KnownAt
 from barstack.ensembles import ENSEMBLES, Stacked
 from barstack.evaluation.sweeps import (
+    NetEdge,
     SweepAnswer,
     SweepAnswers,
     answer_sweep,
     combine_members,
     contrasts_of,
+    gate_of,
     luck_of_best,
     mean_tests,
     sweep_table,
@@ -191,6 +193,19 @@ def test_combining_is_found_to_help_only_where_it_does() -> None:
     found = only(answer_sweep(table, [combine_members(better, methods, 2)]), "combining")
     assert found.outcome == "found"
     assert found.sentence.startswith("It does")
+
+
+@pytest.mark.parametrize(
+    ("p_value", "trials", "edge"),
+    [(1e-6, 1_620, "supported"), (0.002, 1_620, "unproven"), (0.002, 1, "supported")],
+)
+def test_the_gate_counts_every_trial(p_value: float, trials: int, edge: str) -> None:
+    edges = {"good": NetEdge(1.0, 0.2, 4.0, p_value, 20), "bad": NetEdge(-3.0, 0.2, -9.0, 1.0, 20)}
+    found = gate_of(edges, trials=trials, cost_bps=1.0)
+    assert (found.name, found.edge) == ("good", edge)
+    assert f"{found.trials:,} trials" in found.sentence
+    none = gate_of({"bad": edges["bad"]}, trials=trials, cost_bps=1.0)
+    assert none.edge == "none"
 
 
 @pytest.mark.slow

@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 ExperimentRows = Sequence[Mapping[str, Any]]
 
 
-def effects(levels: Sequence[LevelEffect]) -> go.Figure:
-    """Effect of each level with its 95 % interval; blue where luck does not explain it."""
+def effects(levels: Sequence[LevelEffect], title: str) -> go.Figure:
+    """Effect of each level with its 95 % interval; blue where luck does not explain it.
+
+    title  of the axis of effects
+    """
     names = [escaped(each.level) for each in levels]
     figure = go.Figure()
     for differs, color in ((True, BLUE), (False, MUTED)):
@@ -60,7 +63,7 @@ def effects(levels: Sequence[LevelEffect]) -> go.Figure:
     figure.add_vline(0.0, line={"color": INK, "dash": "dash", "width": 1.5}, layer="below")
     figure.update_layout(
         layout(100 + 30 * max(len(names), 2)),
-        xaxis=axis("Lower loss than the others, % of the naive loss", tickformat="~g"),
+        xaxis=axis(title, tickformat="~g"),
         yaxis=axis(
             "", showgrid=False, categoryorder="array", categoryarray=names[::-1], type="category"
         ),

@@ -49,7 +49,7 @@ def render_sweep(found: SweepFindings) -> str:
                 "mark": _MARKS[answer.outcome],
                 "edge": "supported" if answer.outcome == "found" else "none",
                 "answer": answer,
-                "chart": charts.effects(answer.levels) if answer.levels else None,
+                "chart": charts.effects(answer.levels, _effect(answer)) if answer.levels else None,
                 "rows": [_cells(level) for level in answer.levels],
             }
             for answer in answers.answers
@@ -205,10 +205,19 @@ def effects_svg(answer: SweepAnswer) -> str:
                 f"{number(100 * value, 2, sign=True)} %</text>"
             )
     parts.append(
-        f'<text x="{label + 10}" y="{height - 4}" fill="#5a6572">Lower loss than the others, % of '
-        "the naive loss; blue: luck does not explain it</text></svg>"
+        f'<text x="{label // 4}" y="{height - 4}" fill="#5a6572">{_effect(answer)}; blue: luck '
+        "does not explain it</text></svg>"
     )
     return "\n".join(parts) + "\n"
+
+
+def _effect(answer: SweepAnswer) -> str:
+    """What its effects are, as the title of an axis."""
+    titles = {
+        "combining": "Lower loss than the best experiment so far, %",
+        "periods": "Higher skill than in the other periods, % of the naive loss",
+    }
+    return titles.get(answer.key, "Lower loss than the others, % of the naive loss")
 
 
 def _ends(level: LevelEffect) -> tuple[float, float]:

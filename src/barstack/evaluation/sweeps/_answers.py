@@ -454,24 +454,27 @@ def _sentence(answer: SweepAnswer) -> str:
 
 
 def _on_combining(best: LevelEffect, differs: Sequence[LevelEffect]) -> str:
-    figures = f"by {_interval(best)} (p = {_p(best.p_adjusted)})"
+    unit = "of the loss of the best experiment so far"
+    figures = f"{_interval(best, unit)} (p = {_p(best.p_adjusted)})"
     if best.differs and best.effect > 0:
-        return f"It does: {best.level} has a lower loss than the best experiment so far {figures}."
-    if best.effect <= 0 and differs:
-        return f"It does not: even {best.level} differs from the best experiment so far {figures}."
+        return f"It does: {best.level} saves {figures}."
+    if not differs:
+        return f"No difference found: {best.level} saves {figures}, which luck explains."
+    last = min(differs, key=lambda each: each.effect)
     return (
-        f"No difference found: {best.level} differs from the best experiment so far {figures}, "
-        "which luck explains."
+        f"It is not found to help: {best.level}, the best way to combine, saves {figures}; "
+        f"{last.level} does worse than the best experiment so far, at {_interval(last, unit)} "
+        f"(p = {_p(last.p_adjusted)})."
     )
 
 
-def _interval(level: LevelEffect) -> str:
+def _interval(level: LevelEffect, unit: str = "of the naive loss") -> str:
     size = _points(level.effect)
     if level.effect_se is None:
-        return f"{size} of the naive loss"
+        return f"{size} {unit}"
     low = level.effect - level.reach * level.effect_se
     high = level.effect + level.reach * level.effect_se
-    return f"{size} of the naive loss (95 % interval {_points(low)} to {_points(high)})"
+    return f"{size} {unit} (95 % interval {_points(low)} to {_points(high)})"
 
 
 def _points(value: float | None) -> str:

@@ -55,6 +55,18 @@ def net_edges(
     """Of each experiment, by name, on the same decisions.
 
     sides  by name, (n_rows,) from -1 to 1: what following its forecasts does
+
+    >>> import numpy as np
+    >>> from barstack.labels import LABELS
+    >>> from barstack.testing import walk
+    >>> bars = walk(bars=200)
+    >>> labels = LABELS.parse({"label": "return", "horizons": [1]}).compute(bars)
+    >>> known = np.flatnonzero(~np.isnan(labels.values[:, 0]))
+    >>> decisions, known_at = labels.decisions.take(known), KnownAt(labels.known_at[known, 0])
+    >>> right = np.sign(labels.returns[known, 0])
+    >>> found = net_edges({"WALK": bars}, decisions, known_at, {"right": right, "wrong": -right}, 0)
+    >>> found["right"].bps > 0 > found["wrong"].bps
+    True
     """
     time, held = held_bars(panel, decisions, known_at)
     return {name: net_edge(profit_of(time, held, side, cost_bps)) for name, side in sides.items()}

@@ -40,6 +40,11 @@ class SweepOutcomes:
         (n_rows, n_outputs) forecast of the mean, shares or quantiles of the labels known so far.
     target
         What is forecast, at this horizon alone.
+
+    >>> from barstack.testing import small_sweep_series
+    >>> outcomes = small_sweep_series()[0].outcomes
+    >>> outcomes.series("zero", {"model": "zero"}, np.zeros((200, 1))).right.any()
+    np.False_
     """
 
     horizon: str
@@ -153,7 +158,15 @@ class SweepTable:
 
 
 def past_of(labels: LabelTable, rows: Rows, horizon: str) -> Floats:
-    """(n_rows, n_outputs) mean, shares or quantiles of the labels known by each decision."""
+    """(n_rows, n_outputs) mean, shares or quantiles of the labels known by each decision.
+
+    >>> from barstack.labels import LABELS
+    >>> from barstack.testing import walk
+    >>> labels = LABELS.parse({"label": "return", "horizons": [1]}).compute(walk(bars=50))
+    >>> past = past_of(labels, np.array([0, 2]), "1bars")
+    >>> past[0, 0] == 0.0, bool(np.isclose(past[1, 0], labels.values[:2, 0].mean()))
+    (np.True_, True)
+    """
     return np.asarray(baseline(labels, rows)[:, labels.target.horizons.index(horizon)])
 
 
