@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,10 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     heavy = {"torch", "lightgbm", "xgboost", "catboost", "plotly", "exchange_calendars", "pandas",
              "numpy", "numba", "polars", "scipy"}  # fmt: skip
     assert not {name.split(".")[0] for name in loaded.split()} & heavy
+
+
+def test_its_version_is_that_of_the_package(barstack: Barstack) -> None:
+    assert barstack("--version", code=0).out == f"barstack {version('barstack')}\n"
 
 
 def test_python_dash_m_is_the_same() -> None:

@@ -16,9 +16,26 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # drawing help takes rich a sixth of a second to import
-    help="Learns ensembles from market bars and says honestly whether they predict anything.",
     epilog="Start with: barstack demo. For your own bars: barstack init BARS",
 )
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        from importlib.metadata import version  # noqa: PLC0415 (a fifth of a start, seldom needed)
+
+        typer.echo(f"barstack {version('barstack')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Learns ensembles from market bars and says honestly whether they predict anything."""
 
 
 def group(name: str, about: str, example: str) -> typer.Typer:
