@@ -16,7 +16,7 @@ def settings(space: Space) -> list[dict[str, Any]]:
 
 
 def test_a_grid_is_the_product_with_the_first_setting_slowest() -> None:
-    axes = {"a": [1, 2], "b": ["x", "y", "z"], "c": [0.5]}
+    axes: dict[str, list[Any]] = {"a": [1, 2], "b": ["x", "y", "z"], "c": [0.5]}
     expected = [dict(zip(axes, each, strict=True)) for each in product(*axes.values())]
     assert settings(Space(grid=axes)) == expected
 
