@@ -17,7 +17,7 @@ evidence looked at after every one, and the same with an edge.
 
     selection_tests_s       processor seconds of all four tests
     selection_vs_libraries  the libraries' time over ours
-    counts_unequal          largest difference, in resamplings of a thousand, of a p-value of SPA or the
+    counts_unequal          largest difference, in resamplings of 1,000, of a p-value of SPA or the
                             confidence set from the libraries', for the same resamplings. arch does
                             not studentise SPA, so ours is held against it without. For independent
                             ones the gaps are among the figures, in standard errors of two binomial
