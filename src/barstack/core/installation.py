@@ -26,7 +26,10 @@ EXTRAS = {
     "alpaca": "bars from Alpaca",
     "ccxt": "bars from crypto exchanges",
     "yfinance": "bars from Yahoo",
-    "sql": "bars from PostgreSQL and other databases",
+    "sql": "bars from PostgreSQL and other databases; the tracking database of a team",
+    "ray": "barstack sweep --engine ray",
+    "dashboard": "barstack dashboard",
+    "mlflow": "trials from and experiments to MLflow: barstack tracking import and export",
     "signing": "barstack sign and verify",
 }
 
