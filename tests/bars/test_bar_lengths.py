@@ -58,7 +58,7 @@ def test_bars_that_are_missing_anywhere_are_no_longer_bars(
 
 
 def test_daily_bars_are_no_hourly_ones() -> None:
-    grid = {"calendar": "24/7", "minutes": 60, "days": 60}
+    grid: dict[str, Any] = {"calendar": "24/7", "minutes": 60, "days": 60}
     table = filled_table(**grid).gather_every(24)
     (found,) = lengths_in(table, grid)
     assert "by 1h, and 59 of 59 do by 1d" in found.what

@@ -14,8 +14,8 @@ from barstack.models import MODELS
 from barstack.splits import HoldOut, WalkForward
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-BASE = {"bars": "sample", "features": ["rsi", "body"]}
-GRID = {"model": ["ridge"], "horizon": ["1h", "4h"], "model.penalty": [1, 10]}
+BASE: dict[str, Any] = {"bars": "sample", "features": ["rsi", "body"]}
+GRID: dict[str, Any] = {"model": ["ridge"], "horizon": ["1h", "4h"], "model.penalty": [1, 10]}
 
 
 def sweep(**changes: Any) -> Sweep:

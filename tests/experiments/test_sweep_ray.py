@@ -127,7 +127,7 @@ def command_of(pid: int) -> str:
 
 def test_a_killed_node_changes_nothing(tmp_path: Path, file: Path, two_nodes: Cluster) -> None:
     arguments = ("--json", "--engine", "ray")
-    address = {"RAY_ADDRESS": two_nodes.address}
+    address: dict[str, Any] = {"RAY_ADDRESS": two_nodes.address}
     sweeping = Sweeping(tmp_path, file, *arguments, **address)
     deadline = time.monotonic() + 240
     while len(sweeping.finished()) < 4:
