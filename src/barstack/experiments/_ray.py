@@ -7,6 +7,7 @@ what comes back is the folder of a fit. A node needs barstack installed, and no 
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -63,7 +64,7 @@ class RayEngine(JobEngine):
                 **where,
                 include_dashboard=None if address else False,
                 log_to_driver=False,
-                logging_level="error",
+                logging_level=logging.ERROR,
                 runtime_env={"env_vars": dict(ONE_THREAD)},
             )
         self._fit = ray.remote(num_cpus=1, max_retries=_RETRIES)(fit_remotely)
