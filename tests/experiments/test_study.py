@@ -12,7 +12,7 @@ import barstack as bs
 from barstack import Run, Study
 from barstack.core.errors import ConfigError
 from barstack.ensembles import ENSEMBLES
-from barstack.experiments import compare_runs
+from barstack.experiments import Sweep, compare_runs
 
 BASE = """
 bars: sample
@@ -75,6 +75,12 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(ConfigError, match="cannot be read as text"):
         Study.from_yaml(tmp_path / "binary.yaml")
+
+
+@pytest.mark.parametrize("kind", [Study, Sweep])
+def test_no_more_of_a_file_is_read_than_may_be_one(kind: type[Study | Sweep]) -> None:
+    with pytest.raises(ConfigError, match="it has more than 1,000,000 characters"):
+        kind.from_yaml("/dev/zero")  # which never ends
 
 
 FORMS: list[Any] = [

@@ -14,31 +14,13 @@ from typing import Any
 import pytest
 from tests.experiments.sweep_kills import Sweeping, figures, kill_at_random
 
-from barstack.experiments import Sweep
 from barstack.tracking import ExperimentTracker, SqliteStore
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def file(tmp_path: Path, study_file: Any) -> Path:
-    """A sweep of 24 experiments."""
-    study_file(tmp_path)
-    sweep = Sweep(
-        study={
-            "bars": {"provider": "files", "path": "bars"},
-            "features": ["rsi", "body"],
-            "split": {"split": "walk_forward", "folds": 2},
-        },
-        grid={"model": ["ridge"], "horizon": [1, 4], "model.penalty": list(range(1, 13))},
-    )
-    path = tmp_path / "sweep.yaml"
-    path.write_text(sweep.to_yaml())
-    return path
-
-
-def undisturbed(tmp_path: Path, file: Path) -> list[dict[str, Any]]:
-    calm = Sweeping(tmp_path, file, "--json", runs=tmp_path / "calm")
+def undisturbed(tmp_path: Path, sweep_file: Path) -> list[dict[str, Any]]:
+    calm = Sweeping(tmp_path, sweep_file, "--json", runs=tmp_path / "calm")
     code, out, err = calm.ended()
     assert code == 0, err
     return figures(out)
@@ -52,9 +34,9 @@ def some_done(sweeping: Sweeping, count: int = 3) -> None:
         time.sleep(0.02)
 
 
-def test_kills_of_workers_and_parents_change_nothing(tmp_path: Path, file: Path) -> None:
-    found, count = kill_at_random(tmp_path, file, kills=8, seed=0, slow=0.1)
-    assert found == undisturbed(tmp_path, file)
+def test_kills_of_workers_and_parents_change_nothing(tmp_path: Path, sweep_file: Path) -> None:
+    found, count = kill_at_random(tmp_path, sweep_file, kills=8, seed=0, slow=0.1)
+    assert found == undisturbed(tmp_path, sweep_file)
     assert min(count.values()) >= 1
     assert len(SqliteStore(tmp_path / "runs").trials()) == 24
     SqliteStore(tmp_path / "runs").verify()
@@ -62,8 +44,8 @@ def test_kills_of_workers_and_parents_change_nothing(tmp_path: Path, file: Path)
     assert list(statuses.values()) == ["completed"] * 24
 
 
-def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(tmp_path: Path, file: Path) -> None:
-    sweeping = Sweeping(tmp_path, file, slow=0.2)
+def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(tmp_path: Path, sweep_file: Path) -> None:
+    sweeping = Sweeping(tmp_path, sweep_file, slow=0.2)
     some_done(sweeping)
     workers = sweeping.workers()
     began = time.monotonic()
@@ -77,13 +59,13 @@ def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(tmp_path: Path, file: 
     assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
     done = sweeping.finished()
     assert len(SqliteStore(tmp_path / "runs").trials()) >= 3
-    code, out, _ = Sweeping(tmp_path, file, "--json").ended()
+    code, out, _ = Sweeping(tmp_path, sweep_file, "--json").ended()
     assert code == 0
     assert sum(row["how"] == "reused" for row in json.loads(out)["rows"]) >= len(done)
 
 
-def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path, file: Path) -> None:
-    sweeping = Sweeping(tmp_path, file, slow=0.2)
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path, sweep_file: Path) -> None:
+    sweeping = Sweeping(tmp_path, sweep_file, slow=0.2)
     some_done(sweeping)
     workers = sweeping.workers()
     assert workers
@@ -96,10 +78,12 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path, file: Path) ->
 
 
 def test_experiments_that_kill_their_process_or_find_no_memory_fail_alone(
-    tmp_path: Path, file: Path
+    tmp_path: Path, sweep_file: Path
 ) -> None:
     """The system kills a process that has taken too much memory in the same way."""
-    code, out, err = Sweeping(tmp_path, file, "--json", SWEEP_KILLS="7.0", SWEEP_EATS="9.0").ended()
+    code, out, err = Sweeping(
+        tmp_path, sweep_file, "--json", SWEEP_KILLS="7.0", SWEEP_EATS="9.0"
+    ).ended()
     assert code == 1
     rows = figures(out)
     failed = [row for row in rows if row["status"] == "failed"]
@@ -110,10 +94,10 @@ def test_experiments_that_kill_their_process_or_find_no_memory_fail_alone(
     assert re.search(r"[34] of 2\d experiments failed", err)  # said once, when it is clear
     assert "Traceback" not in err
     # Without the cause only these four are left to do.
-    code, out, _ = Sweeping(tmp_path, file, "--json").ended()
+    code, out, _ = Sweeping(tmp_path, sweep_file, "--json").ended()
     assert code == 0
     assert json.loads(out)["made"] == 4
-    assert figures(out) == undisturbed(tmp_path, file)
+    assert figures(out) == undisturbed(tmp_path, sweep_file)
 
 
 @pytest.fixture
@@ -133,14 +117,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_ends_the_sweep_and_room_lets_it_go_on(
-    tmp_path: Path, file: Path, small_disk: Path
+    tmp_path: Path, sweep_file: Path, small_disk: Path
 ) -> None:
-    code, _, err = Sweeping(tmp_path, file, runs=small_disk / "runs").ended()
+    code, _, err = Sweeping(tmp_path, sweep_file, runs=small_disk / "runs").ended()
     assert code == 3
     assert "No space left on device" in err or "the disk has room" in err
     assert "Traceback" not in err
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
-    again = Sweeping(tmp_path, file, "--json", runs=small_disk / "runs")
+    again = Sweeping(tmp_path, sweep_file, "--json", runs=small_disk / "runs")
     code, out, err = again.ended()
     assert code == 0, err
-    assert figures(out) == undisturbed(tmp_path, file)
+    assert figures(out) == undisturbed(tmp_path, sweep_file)

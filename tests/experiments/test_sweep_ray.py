@@ -17,26 +17,8 @@ from typing import Any, NamedTuple
 import pytest
 from tests.experiments.sweep_kills import Sweeping, children, figures
 
-from barstack.experiments import Sweep
-
 pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def file(tmp_path: Path, study_file: Any) -> Path:
-    study_file(tmp_path)
-    sweep = Sweep(
-        study={
-            "bars": {"provider": "files", "path": "bars"},
-            "features": ["rsi", "body"],
-            "split": {"split": "walk_forward", "folds": 2},
-        },
-        grid={"model": ["ridge"], "horizon": [1, 4], "model.penalty": list(range(1, 13))},
-    )
-    path = tmp_path / "sweep.yaml"
-    path.write_text(sweep.to_yaml())
-    return path
 
 
 def ray(*arguments: str, environment: dict[str, str]) -> None:
@@ -125,10 +107,12 @@ def command_of(pid: int) -> str:
     return ""
 
 
-def test_a_killed_node_changes_nothing(tmp_path: Path, file: Path, two_nodes: Cluster) -> None:
+def test_a_killed_node_changes_nothing(
+    tmp_path: Path, sweep_file: Path, two_nodes: Cluster
+) -> None:
     arguments = ("--json", "--engine", "ray")
     address: dict[str, Any] = {"RAY_ADDRESS": two_nodes.address}
-    sweeping = Sweeping(tmp_path, file, *arguments, **address)
+    sweeping = Sweeping(tmp_path, sweep_file, *arguments, **address)
     deadline = time.monotonic() + 240
     while len(sweeping.finished()) < 4:
         assert sweeping.process.poll() is None, sweeping.ended()
@@ -141,12 +125,12 @@ def test_a_killed_node_changes_nothing(tmp_path: Path, file: Path, two_nodes: Cl
     assert len(sweeping.finished()) < 24
     code, out, err = sweeping.ended()
     assert code == 0, err
-    calm = Sweeping(tmp_path, file, "--json", "--engine", "serial", runs=tmp_path / "calm")
+    calm = Sweeping(tmp_path, sweep_file, "--json", "--engine", "serial", runs=tmp_path / "calm")
     code, expected, err = calm.ended()
     assert code == 0, err
     assert figures(out) == figures(expected)
     assert bytes_of(sweeping.runs) == bytes_of(calm.runs)
-    again = Sweeping(tmp_path, file, *arguments, **address)
+    again = Sweeping(tmp_path, sweep_file, *arguments, **address)
     code, out, err = again.ended()
     assert code == 0, err
     assert json.loads(out)["made"] == 0

@@ -6,15 +6,18 @@ nesting, and what its aliases stand for are bounded before anything is built.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from .errors import ConfigError
 from .text import forbidden_character
 
 MOST_CHARACTERS = 1_000_000
 MOST_NODES = 50_000  # with each alias counted as what it stands for
 DEEPEST = 40
+_MOST_BYTES = 4 * MOST_CHARACTERS  # of UTF-8
 _WIDEST_INTEGER_BITS = 63
 
 
@@ -73,6 +76,40 @@ def read_yaml(text: str) -> Any:
         raise yaml.YAMLError(f"it has {len(text):,} characters, of at most {MOST_CHARACTERS:,}")
     _check_events(text)
     return yaml.load(text, Loader=_Loader)
+
+
+def read_yaml_file(file: Path, kind: str, example: str) -> dict[str, Any]:
+    """The keys and values that a file holds; no more of it is read than may be YAML here.
+
+    Parameters
+    ----------
+    file
+        A file, or what can be read like one.
+    kind
+        What it should be, such as "study", for messages.
+    example
+        Where to look for one, for messages.
+
+    Raises
+    ------
+    ConfigError
+        Where the file is missing, is no text, no YAML, or no keys with values.
+    """
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise yaml.YAMLError(f"it has more than {MOST_CHARACTERS:,} characters")
+        found = read_yaml(content.decode("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"There is no {kind} file {file}. Look at {example}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read as text: {error}.") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file} is not YAML: {error}.") from None
+    if not isinstance(found, dict):
+        raise ConfigError(f"{file} holds {found!r:.80}, not a {kind}. Look at {example}.")
+    return {str(key): value for key, value in found.items()}
 
 
 def _check_events(text: str) -> None:

@@ -15,7 +15,7 @@ from barstack.core.horizon import Horizon
 from barstack.core.notebook import card, remark, table
 from barstack.core.spec import Spec, content_id
 from barstack.core.times import canonical_duration
-from barstack.core.yaml import read_yaml
+from barstack.core.yaml import read_yaml_file
 from barstack.datasets import MAX_GAP, SCALERS, Dataset, Scaler, StandardScaler
 from barstack.ensembles import ENSEMBLES, Ensemble
 from barstack.evaluation import BEST_SO_FAR
@@ -383,20 +383,9 @@ class Study(Spec):
     def from_yaml(cls, file: Path | str) -> Study:
         """Read a study file; `ConfigError` names every mistake with its place."""
         file = Path(file)
+        content = read_yaml_file(file, "study", "examples/ for one")
         try:
-            content = read_yaml(file.read_text("utf-8"))
-        except FileNotFoundError:
-            raise ConfigError(
-                f"There is no study file {file}. Look at examples/ for one."
-            ) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{file} cannot be read as text: {error}.") from None
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{file} is not YAML: {error}.") from None
-        if not isinstance(content, dict):
-            raise ConfigError(f"{file} holds {content!r}, not a study. Look at examples/ for one.")
-        try:
-            return cls(**{str(key): value for key, value in content.items()})
+            return cls(**content)
         except ConfigError as error:
             raise ConfigError(f"{file}: {error}") from None
 

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from barstack.core.errors import ConfigError
 from barstack.core.horizon import Horizon
 from barstack.core.spec import content_id
-from barstack.core.yaml import read_yaml
+from barstack.core.yaml import read_yaml_file
 
 from ._space import Setting, Space
 from ._study import Study
@@ -161,27 +161,14 @@ class Sweep(Space):
     def from_yaml(cls, file: Path | str) -> Sweep:
         """Read a sweep file; `ConfigError` names every mistake with its place."""
         file = Path(file)
-        try:
-            content = read_yaml(file.read_text("utf-8"))
-        except FileNotFoundError:
-            raise ConfigError(
-                f"There is no sweep file {file}. Look at examples/first_sweep.yaml."
-            ) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{file} cannot be read as text: {error}.") from None
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{file} is not YAML: {error}.") from None
-        if not isinstance(content, dict):
-            raise ConfigError(
-                f"{file} holds {content!r:.80}, not a sweep. Look at examples/first_sweep.yaml."
-            )
+        content = read_yaml_file(file, "sweep", "examples/first_sweep.yaml")
         if "bars" in content and "study" not in content:
             raise ConfigError(
                 f"{file} looks like a study. In a sweep its keys stand under study:, and what "
                 "varies under grid: or list:. Look at examples/first_sweep.yaml."
             )
         try:
-            return cls(**{str(key): value for key, value in content.items()})
+            return cls(**content)
         except ConfigError as error:
             raise ConfigError(f"{file}: {error}") from None
 
