@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import Barstack
 from tests.tracking.test_past import epoch
 from tests.tracking.test_tracker import made_up
 
@@ -91,3 +92,12 @@ def test_import_counts(tmp_path: Path) -> None:
     assert "0 of them new" in call("import", str(file), "--runs", runs)
     assert SqliteStore(Path(runs)).count(["ETH/USDT"]) == 3
     assert "neither a file nor a folder" in call("import", "nothing", "--runs", runs, code=2)
+
+
+@pytest.mark.parametrize("command", [["stats"], ["best"], ["summary"], ["export", "x.csv"]])
+def test_a_misspelt_folder_is_no_empty_database(
+    barstack: Barstack, tmp_path: Path, command: list[str]
+) -> None:
+    called = barstack("tracking", *command, "--runs", tmp_path / "nowhere", code=2)
+    assert "There is no folder of runs" in called.err
+    assert not (tmp_path / "nowhere").exists()

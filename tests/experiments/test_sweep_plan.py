@@ -96,7 +96,7 @@ def test_names_are_unique() -> None:
     ("changes", "sentence"),
     [
         ({"grid": GRID | {"model.penatly": [1]}}, "key ridge.penatly. Did you mean 'penalty'?"),
-        ({"grid": GRID | {"splti.folds": [3]}}, "Unknown key study.splti. Did you mean 'split'?"),
+        ({"grid": GRID | {"splti.folds": [3]}}, "setting splti.folds. Did you mean 'split'?"),
         ({"grid": GRID | {"split.fodls": [3]}}, "Unknown key walk_forward.fodls"),
         ({"grid": GRID | {"model": ["rigde"]}}, "Unknown model 'rigde'. Did you mean 'ridge'?"),
         ({"grid": GRID | {"horizon": ["4x"]}}, "'4x' is not a duration"),
@@ -146,3 +146,15 @@ def test_the_reference_grid() -> None:
 
 def test_the_first_sweep() -> None:
     assert len(Sweep.from_yaml(EXAMPLES / "first_sweep.yaml").experiments) == 10
+
+
+def test_a_misspelt_setting_is_named_with_what_was_meant() -> None:
+    with pytest.raises(ConfigError, match=r"Unknown setting horizn\. Did you mean 'horizon'\?"):
+        sweep(grid={"model": ["ridge"], "horizn": ["1h"]})
+
+
+def test_files_of_sweeps_and_of_studies_are_told_apart(tmp_path: Path) -> None:
+    file = tmp_path / "file.yaml"
+    file.write_text(sweep().to_yaml())
+    with pytest.raises(ConfigError, match=r"looks like a sweep\. Run it with: barstack sweep"):
+        Study.from_yaml(file)

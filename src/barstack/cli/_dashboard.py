@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -53,5 +54,8 @@ def dashboard(
 
     def ready(url: str) -> None:
         stdout().print(f"Dashboard at {url} (Ctrl-C ends it)", soft_wrap=True)
+        if "://" not in str(where) and not Path(where).is_dir():
+            text = f"{where} is not there yet: the pages fill once a run or a sweep begins in it."
+            report("Note", text, "bold yellow")
 
     serve(where, host=host, port=port, allowed=allow_host or (), ready=ready)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from barstack.core.errors import ConfigError
+
 from ._root import Json, group
 from ._terminal import print_json, stdout
 
@@ -151,7 +153,7 @@ def migrate(
 
     The first write does this by itself; here it can be done ahead, by a user with more rights.
     """
-    before, after = _tracker(runs).migrate(to)
+    before, after = _tracker(runs, must_exist=False).migrate(to)
     if as_json:
         print_json({"before": before, "after": after})
         return
@@ -176,7 +178,7 @@ def import_(
     from barstack.tracking.past import enter_past, read_past  # noqa: PLC0415
 
     given = tuple(each.strip() for each in (symbols or "").split(",") if each.strip())
-    tracker = _tracker(runs)
+    tracker = _tracker(runs, must_exist=False)
     store = open_store(tracker.where)
     reports: list[dict[str, Any]] = []
     for path in source:
@@ -200,10 +202,15 @@ def import_(
         )
 
 
-def _tracker(runs: str | None) -> ExperimentTracker:
+def _tracker(runs: str | None, *, must_exist: bool = True) -> ExperimentTracker:
+    """To read from: a misspelt folder is no empty database. What writes may create it."""
     from barstack.tracking import ExperimentTracker  # noqa: PLC0415
 
-    return ExperimentTracker(runs)
+    found = ExperimentTracker(runs)
+    where = str(found.where)
+    if must_exist and "://" not in where and not Path(where).is_dir():
+        raise ConfigError(f"There is no folder of runs {where}. Name it with --runs.")
+    return found
 
 
 def _named(row: Mapping[str, Any]) -> str:

@@ -384,6 +384,8 @@ class Study(Spec):
         """Read a study file; `ConfigError` names every mistake with its place."""
         file = Path(file)
         content = read_yaml_file(file, "study", "examples/ for one")
+        if "study" in content and "bars" not in content:
+            raise ConfigError(f"{file} looks like a sweep. Run it with: barstack sweep {file}")
         try:
             return cls(**content)
         except ConfigError as error:

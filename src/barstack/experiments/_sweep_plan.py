@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from pydantic import Field, model_validator
 
-from barstack.core.errors import ConfigError
+from barstack.core.errors import ConfigError, did_you_mean
 from barstack.core.horizon import Horizon
 from barstack.core.spec import content_id
 from barstack.core.yaml import read_yaml_file
@@ -190,6 +190,14 @@ def name_of(settings: Mapping[str, Setting]) -> str:
     return " ".join([*first, *rest]) or "the study"
 
 
+def _check_known(settings: Mapping[str, Setting]) -> None:
+    """A misspelt `horizon` would be told as an unknown key of a study, which has none."""
+    known = sorted({*_FIRST, *Study.model_fields})
+    for path in settings:
+        if (first := path.split(".")[0]) not in known:
+            raise ConfigError(f"Unknown setting {path}. {did_you_mean(first, known)}")
+
+
 def study_at(base: Mapping[str, Any], settings: Mapping[str, Setting]) -> tuple[Study, str]:
     """The study at a point, and the horizon that it is scored at."""
     content = _copied(base)
@@ -198,6 +206,7 @@ def study_at(base: Mapping[str, Any], settings: Mapping[str, Setting]) -> tuple[
     if "model" not in settings:
         raise ConfigError("Nothing says which model. Write model: [...] under grid or list.")
     horizon = settings["horizon"].value if "horizon" in settings else None
+    _check_known(settings)
     for path in in_order:
         value = _copied(settings[path].value)
         if path == "model":

@@ -431,7 +431,8 @@ def _sentence(answer: SweepAnswer) -> str:
     if not differs:
         return (
             f"No difference found: {what}{best.level} is ahead of the others by "
-            f"{_interval(best)}, which luck explains (p = {_p(best.p_adjusted)})."
+            f"{_interval(best)}, which luck explains once all comparisons are counted "
+            f"(p = {_p(best.p_adjusted)})."
         )
     ahead = [each for each in differs if each.effect > 0]
     behind = [each for each in differs if each.effect < 0]
@@ -459,7 +460,10 @@ def _on_combining(best: LevelEffect, differs: Sequence[LevelEffect]) -> str:
     if best.differs and best.effect > 0:
         return f"It does: {best.level} saves {figures}."
     if not differs:
-        return f"No difference found: {best.level} saves {figures}, which luck explains."
+        return (
+            f"No difference found: {best.level} saves {_interval(best, unit)}, which luck explains "
+            f"once all comparisons are counted (p = {_p(best.p_adjusted)})."
+        )
     last = min(differs, key=lambda each: each.effect)
     return (
         f"It is not found to help: {best.level}, the best way to combine, saves {figures}; "
