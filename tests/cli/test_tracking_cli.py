@@ -101,3 +101,10 @@ def test_a_misspelt_folder_is_no_empty_database(
     called = barstack("tracking", *command, "--runs", tmp_path / "nowhere", code=2)
     assert "There is no folder of runs" in called.err
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_past_without_trials_is_said_to_be_one(barstack: Barstack, tmp_path: Path) -> None:
+    (tmp_path / "mlruns" / "0").mkdir(parents=True)
+    (tmp_path / "mlruns" / "0" / "meta.yaml").write_text("experiment_id: '0'\nname: made\n")
+    told = barstack("tracking", "import", tmp_path / "mlruns", "--runs", tmp_path / "runs", code=0)
+    assert "holds no finished trial; nothing was entered." in " ".join(told.out.split())

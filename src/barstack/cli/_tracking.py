@@ -196,6 +196,9 @@ def import_(
         print_json({"imported": reports})
         return
     for each in reports:
+        if not each["read"]:
+            stdout().print(f"{each['source']} holds no finished trial; nothing was entered.")
+            continue
         stdout().print(
             f"{each['source']}: {each['read']:,} trials on {', '.join(each['symbols'])}, "
             f"{each['new']:,} of them new. Verdicts on these symbols count them."
