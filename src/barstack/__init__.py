@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._api import run as run
     from ._api import sweep as sweep
+    from ._api import tune as tune
     from .bars import Bars as Bars
     from .bars import SeriesFile as SeriesFile
     from .bars import bars_from_frame as bars_from_frame
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from .experiments import Run as Run
     from .experiments import Study as Study
     from .experiments import Sweep as Sweep
+    from .experiments import Tuning as Tuning
     from .experiments import audit as audit
     from .features import Feature as Feature
     from .features import FeatureSet as FeatureSet
@@ -141,6 +143,7 @@ _WHERE = {
     "SeriesFile": "bars",
     "Study": "experiments",
     "Sweep": "experiments",
+    "Tuning": "experiments",
     "Verdict": "evaluation",
     "assert_causal": "evaluation",
     "audit": "experiments",
@@ -151,6 +154,7 @@ _WHERE = {
     "plots": "reports",
     "run": "_api",
     "sweep": "_api",
+    "tune": "_api",
 }
 
 

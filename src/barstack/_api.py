@@ -1,4 +1,4 @@
-"""`bs.run`: the whole chain, from bars to report and artifact. `bs.sweep`: many experiments."""
+"""`bs.run`: from bars to report and artifact. `bs.sweep`: many experiments. `bs.tune`: settings."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ from .experiments import (
     Study,
     Sweep,
     SweepResult,
+    TuneResult,
+    TuneWatch,
     Watch,
+    check_free,
     preset_within,
     run_study,
     run_sweep,
+    run_tune,
 )
 
 # What says how a frame is to be read; all else is the study's.
@@ -190,3 +194,70 @@ def sweep(
         time_budget=time_budget,
         watch=watch,
     )
+
+
+def tune(
+    study: Any,
+    *,
+    trials: int | None = None,
+    members: Sequence[str] = (),
+    to: Path | str | None = None,
+    workers: int | None = None,
+    engine: str = "local",
+    time_budget: float | str | None = None,
+    folder: Path | str | None = None,
+    runs: Path | str = "runs",
+    watch: TuneWatch | None = None,
+) -> TuneResult:
+    """Search for better settings of the members of a `Study` or a study file.
+
+    Every trial is counted in the ledger. `TuneResult.study` has the best settings.
+
+    Parameters
+    ----------
+    study
+        A `Study`, or the path of a study file.
+    to
+        File that receives the tuned study, with comments. By default of a file `study.yaml`, which
+        is `study_tuned.yaml` beside it, so that relative paths hold; of a `Study` none is written.
+    folder
+        Where relative paths start: by default the file's folder, or the current one.
+    trials, members, workers, engine, time_budget, runs, watch
+        As `barstack.experiments.run_tune` takes them.
+
+    Raises
+    ------
+    ConfigError
+        Where no member can be tuned, or `to` is a file that tuning has not written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import barstack as bs
+    >>> study = bs.Study(bars="sample", horizons=["4h"], features=["rsi", "body"],
+    ...                  members=["ridge"])
+    >>> found = bs.tune(study, trials=4, runs=tempfile.mkdtemp(), engine="serial")
+    >>> found.to_frame()["status"].tolist()
+    ['completed', 'completed', 'completed', 'completed']
+    >>> found.study.members["ridge"].penalty > 1
+    True
+    """
+    if not isinstance(study, Study):
+        file = Path(study)
+        folder = folder or file.parent
+        to = to or file.with_name(f"{file.stem}_tuned.yaml")
+        study = Study.from_yaml(file)
+    if to is not None:
+        check_free(Path(to))
+    found = run_tune(
+        study,
+        folder=folder or ".",
+        runs=runs,
+        trials=trials,
+        members=members,
+        workers=workers,
+        engine=engine,
+        time_budget=time_budget,
+        watch=watch,
+    )
+    return found if to is None else found.write(to)

@@ -5,6 +5,7 @@ A page marks them with `<!-- generated: NAME -->` and `<!-- end -->`. A test tel
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -24,6 +25,8 @@ from tests.docs.doc_pages import ROOT
 
 import barstack as bs
 from barstack.cli._root import app
+from barstack.core.errors import BarstackError
+from barstack.models import MODELS, search_space
 
 _MARKED = re.compile(
     r"(?P<begin><!-- generated: (?P<name>\w+) -->\n).*?(?P<end>^<!-- end -->$)",
@@ -220,6 +223,33 @@ def _table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _spaces() -> str:
+    """What tuning searches of each model; models with the same space share a row."""
+    rows: dict[str, list[str]] = {}
+    for name in MODELS.names():
+        with contextlib.suppress(BarstackError):  # settings without a default
+            space = search_space(MODELS.get(name)())
+            own = {key: each for key, each in space.items() if not key.startswith("of.")}
+            shown = "<br>".join(f"`{key}` {_space(each)}" for key, each in own.items())
+            if shown:
+                rows.setdefault(shown, []).append(f"`{name}`")
+    lines = ["| model | what is searched |", "|---|---|"]
+    lines += [f"| {', '.join(names)} | {shown} |" for shown, names in rows.items()]
+    lines += [
+        "",
+        "A wrapper such as `per_ticker` has the space of the model within it too: `of.depth`.",
+    ]
+    return "\n".join(lines)
+
+
+def _space(values: Any) -> str:
+    if not isinstance(values, dict):
+        return ", ".join(map(str, values))
+    log = " (log)" if values.get("log") else ""
+    step = f" by {values['step']:g}" if "step" in values else ""
+    return f"{values['low']:g} to {values['high']:g}{step}{log}"
+
+
 MAKERS: dict[str, Callable[[], str]] = {
     "api_ensembles": _api_ensembles,
     "api_functions": _api_functions,
@@ -237,6 +267,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "planted": measured.planted,
     "sets": _sets,
     "sizes": measured.sizes,
+    "spaces": _spaces,
 }
 
 

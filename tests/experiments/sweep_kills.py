@@ -43,6 +43,7 @@ TIMES = ("seconds", "cpu_seconds", "how")
 class Sweeping:
     """`barstack sweep` of a file, in a process of its own.
 
+    verb  another command that takes a file and a folder of runs
     slow  seconds that each of two fits of an experiment takes longer
     more  of the environment: penalties that kill (SWEEP_KILLS) or eat memory (SWEEP_EATS)
     """
@@ -54,6 +55,7 @@ class Sweeping:
         *arguments: str,
         slow: float = 0.0,
         runs: Path | None = None,
+        verb: str = "sweep",
         **more: str,
     ) -> None:
         site = folder / "site"
@@ -61,7 +63,7 @@ class Sweeping:
         self.write_site(site)
         paths = [str(site), *(each for each in sys.path if each)]
         self.runs = runs or folder / "runs"
-        command = [sys.executable, "-m", "barstack", "sweep", str(file), "--runs", str(self.runs)]
+        command = [sys.executable, "-m", "barstack", verb, str(file), "--runs", str(self.runs)]
         # Files: a pipe that nobody reads is soon full, and its writer waits.
         self._out, self._err = (tempfile.TemporaryFile("w+") for _ in range(2))  # noqa: SIM115
         self.process = subprocess.Popen(

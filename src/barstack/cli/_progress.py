@@ -21,7 +21,7 @@ class ShownProgress(Progress):
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._bars = _bars_on(console) if console.is_terminal else None
+        self._bars = bars_on(console) if console.is_terminal else None
         self._lock, self._open = Lock(), 0
 
     @contextmanager
@@ -50,7 +50,8 @@ class ShownProgress(Progress):
         self._console.print(f"  {name:<20} {how:<7} {seconds:7.2f} s")
 
 
-def _bars_on(console: Console) -> Bars:
+def bars_on(console: Console) -> Bars:
+    """Bars that leave nothing behind."""
     from rich import progress  # noqa: PLC0415 (a twentieth of a rerun, and only terminals need it)
 
     return progress.Progress(

@@ -53,6 +53,7 @@ def stats(runs: Where = None, sweep: Sweep = None, as_json: Json = False) -> Non
                 ("experiments", f"{found['total']:,}"),
                 ("completed", f"{found['completed']:,}"),
                 ("failed", f"{found['failed']:,}"),
+                *([("pruned", f"{found['pruned']:,}")] if found["pruned"] else []),
                 ("running", f"{found['running']:,}"),
                 ("models", ", ".join(found["models"])),
                 ("horizons", ", ".join(found["horizons"])),

@@ -28,6 +28,11 @@ from ._sweep_estimate import SweepEstimate, estimate_sweep
 from ._sweep_findings import SweepFindings, sweep_findings
 from ._sweep_plan import PlannedExperiment, Sweep
 from ._task import STAGES, Operation, Place, Task, Workspace, stage, tasks_of
+from ._tune import TunePlan, TuneWatch, plan_tuning, run_tune
+from ._tune_held_back import HeldBack
+from ._tune_search import Tried, settings_in_words
+from ._tuned import MemberTuned, TuneResult, check_free
+from ._tuning import Tuning
 from ._verdicts import DatedVerdict, Judged, judged_now
 
 __all__ = [
@@ -40,7 +45,9 @@ __all__ = [
     "Engine",
     "ExperimentResult",
     "FirstStudy",
+    "HeldBack",
     "Judged",
+    "MemberTuned",
     "Operation",
     "Place",
     "PlannedExperiment",
@@ -56,10 +63,16 @@ __all__ = [
     "SymbolRuns",
     "Task",
     "TrainingData",
+    "Tried",
+    "TunePlan",
+    "TuneResult",
+    "TuneWatch",
+    "Tuning",
     "Watch",
     "Workspace",
     "audit",
     "audited",
+    "check_free",
     "compare_runs",
     "completed",
     "estimate_sweep",
@@ -69,11 +82,14 @@ __all__ = [
     "method_of",
     "named_runs",
     "open_settings",
+    "plan_tuning",
     "preset_within",
     "recombine",
     "run_each_symbol",
     "run_study",
     "run_sweep",
+    "run_tune",
+    "settings_in_words",
     "stage",
     "sweep_findings",
     "tasks_of",

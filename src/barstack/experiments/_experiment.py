@@ -13,6 +13,7 @@ from typing import Any
 
 from barstack.core.progress import Progress
 from barstack.core.times import format_duration
+from barstack.labels import LabelTable
 
 from ._data import length_us
 from ._engine import Engine
@@ -20,6 +21,7 @@ from ._fits import fit_name
 from ._kept import KeptValues
 from ._study import Study
 from ._trials import JudgedOn, judged_on
+from ._tune_trial import judge_folds
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Bench:
             "first_at": judged.first_at,
             "last_at": judged.last_at,
             "n_features": len(features.columns),
+            "folds": len(folds),
             "train_rows": max(len(fold.train) for fold in folds),
             "test_rows": sum(len(fold.test) for fold in folds),
         }
@@ -133,6 +136,20 @@ class Bench:
             "curves": {str(fit["fold"]): fit["curves"] for fit in facts},
             "trial": asdict(trial),
         }
+
+    def judge(
+        self, study: Study, shared: Shared, folds: int, *, ended: bool = False
+    ) -> dict[str, Any]:
+        """A trial of tuning on the first folds, as `judge_folds` returns it."""
+        self._kept.add_sources(shared.sources)
+        engine = self._engine(study, Progress())
+        return judge_folds(engine, study, JudgedOn(**shared.judged_on), folds, ended=ended)
+
+    def labels(self, study: Study) -> LabelTable:
+        """Labels that forecasts of a study are judged by."""
+        engine = self._engine(study, Progress())
+        found: LabelTable = engine.value("labels").judged(engine.value("split"))
+        return found
 
     def _engine(self, study: Study, progress: Progress) -> Engine:
         return Engine(

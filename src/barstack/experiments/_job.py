@@ -26,7 +26,8 @@ class Job:
     number
         Unique among the jobs of a sweep.
     kind
-        "prepare" makes what experiments share; "experiment" fits and scores one.
+        "prepare" makes what experiments share; "experiment" fits and scores one; "trial" does so on
+        the first folds alone.
     study
         Plain data of a study with one member.
     horizon
@@ -35,14 +36,18 @@ class Job:
         What its `prepare` returned, for an experiment.
     memory
         Bytes that a process needs for it, beside the libraries.
+    folds, ended
+        Of a trial: how many folds, the earliest, and whether no more of it follow.
     """
 
     number: int
-    kind: Literal["prepare", "experiment"]
+    kind: Literal["prepare", "experiment", "trial"]
     study: Mapping[str, Any]
     horizon: str = ""
     shared: Mapping[str, Any] = field(default_factory=dict)
     memory: int = 0
+    folds: int = 0
+    ended: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; `Job(**data)` reads it back."""
@@ -82,6 +87,9 @@ def work(bench: Bench, job: Job) -> Reply:
         study = Study(**job.study)
         if job.kind == "prepare":
             return Reply(job.number, asdict(bench.prepare(study)))
+        if job.kind == "trial":
+            shared = Shared(**job.shared)
+            return Reply(job.number, bench.judge(study, shared, job.folds, ended=job.ended))
         return Reply(job.number, bench.compute(study, job.horizon, Shared(**job.shared)))
     except Exception as error:  # noqa: BLE001 (recorded; other experiments go on)
         return refused(job, error)

@@ -56,8 +56,8 @@ class Random(Spec):
     @classmethod
     def _spaces(cls, space: dict[str, Any]) -> dict[str, Any]:
         for name, values in space.items():
-            if _is_range(values):
-                _check_range(name, values)
+            if is_range(values):
+                check_range(name, values)
             else:
                 choices_of(name, values)
         return space
@@ -181,7 +181,7 @@ Branch.model_rebuild()
 
 def choices_of(name: str, values: Any) -> tuple[Setting, ...]:
     """The choices of a setting: a list of values, or values by name."""
-    if isinstance(values, Mapping) and values and not _is_range(values):
+    if isinstance(values, Mapping) and values and not is_range(values):
         found = tuple(Setting(value, str(label), named=True) for label, value in values.items())
     elif isinstance(values, list | tuple) and values:
         found = tuple(Setting(value, label_of(value)) for value in values)
@@ -213,11 +213,13 @@ def label_of(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _is_range(values: Any) -> bool:
+def is_range(values: Any) -> bool:
+    """Whether it is a range of numbers rather than a list of choices."""
     return isinstance(values, Mapping) and {"low", "high"} <= set(values)
 
 
-def _check_range(name: str, values: Mapping[str, Any]) -> None:
+def check_range(name: str, values: Mapping[str, Any]) -> None:
+    """`ConfigError` unless numbers can be drawn from the range."""
     if unknown := sorted(set(values) - {"low", "high", "log", "step"}):
         raise ConfigError(
             f"{name}: a range has low, high, log and step, and no {', '.join(unknown)}."
@@ -235,7 +237,7 @@ def _check_range(name: str, values: Mapping[str, Any]) -> None:
 
 
 def _drawn(name: str, values: Any, random: np.random.Generator) -> Setting:
-    if not _is_range(values):
+    if not is_range(values):
         choices = choices_of(name, values)
         return choices[int(random.integers(len(choices)))]
     low, high = float(values["low"]), float(values["high"])

@@ -24,9 +24,13 @@ from barstack.labels import LABELS, Label, LabelTable, SampleWeights
 from barstack.models import MODELS, Model, RegimeDetector, RegimeRules
 from barstack.splits import SPLITTERS, Splitter, WalkForward
 
+from ._tuning import Tuning
+
 Named = str | Mapping[str, Any]  # a part by its name, or by name and settings
 FeatureNames = str | tuple[Feature, ...]  # the name of a set, or features
 _FEATURES = "Write the name of a set, or a list of names and {feature: NAME, params: {...}}."
+
+_IDLE = ("title", "tune")  # keys that no result depends on
 
 # What evaluation calls the forecasts that need no model.
 NAIVE = ("always_up", "historical_mean", "past_quantiles", "last_sign", "zero")
@@ -108,6 +112,7 @@ class Study(Spec):
     seed: int = 0
     large_effect: str = ""  # why forecasts may be better than real markets allow
     allow_leaks: str = ""  # why the run may go on where the audit finds one; its verdict says so
+    tune: Tuning | None = None  # how `barstack tune` tunes its members; changes nothing else
 
     if TYPE_CHECKING:  # parts may be given by name and by their settings too
 
@@ -133,6 +138,7 @@ class Study(Spec):
             seed: int = 0,
             large_effect: str = "",
             allow_leaks: str = "",
+            tune: Tuning | Mapping[str, Any] | None = None,
         ) -> None: ...
 
     def _repr_html_(self) -> str:
@@ -250,6 +256,8 @@ class Study(Spec):
                 f"{', '.join(self.ensembles)}. Name one of them."
             )
         self._check_combined()
+        if self.tune is not None and self.members:
+            self.tune.check_members(self.members)
         names = [*self.members, *self.ensembles, BEST_SO_FAR, *NAIVE]
         taken = sorted({name for name in names if names.count(name) > 1})
         if taken:
@@ -333,7 +341,7 @@ class Study(Spec):
         return {name: file.series for name, file in self.series.items()}
 
     def identity(self) -> list[Any]:
-        """Everything but the title; what a study does not use makes no other study of it."""
+        """All that results depend on; what a study does not use makes no other study of it."""
         *front, fields = super().identity()
         later = (
             "series",
@@ -345,7 +353,7 @@ class Study(Spec):
         kept = {name: item for name, item in fields.items() if item or name not in later}
         if all(_kind(each) == name for name, each in self.ensembles.items()):
             kept["ensembles"] = list(kept["ensembles"].values())  # as before they had names
-        return [*front, {name: item for name, item in kept.items() if name != "title"}]
+        return [*front, {name: item for name, item in kept.items() if name not in _IDLE}]
 
     def run_id(self, data_fingerprint: str) -> str:
         """Id of a run: the study on these very bars and series."""
@@ -360,7 +368,8 @@ class Study(Spec):
 
     def content(self) -> dict[str, Any]:
         """Plain data from which an equal study can be made, without what is left open."""
-        unused = (*self.left_open, *(() if self.preset else ("preset",)))
+        unset = [name for name in ("preset", "tune") if not getattr(self, name)]
+        unused = (*self.left_open, *unset)
         return {name: item for name, item in super().content().items() if name not in unused}
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Study:

@@ -153,6 +153,8 @@ def _tracked(sweep: Sweep, runs: Path | str) -> dict[int, Experiment]:
             rows += tracker.experiments()
     by_study: dict[tuple[str, str], Experiment] = {}
     for row in sorted(rows, key=lambda each: str(each.finished_at or "")):
+        if "folds" in row.metrics:  # of tuning, on some folds alone
+            continue
         key = row.study_id, row.horizon_name
         if row.status == "completed" or key not in by_study:
             by_study[key] = row

@@ -45,6 +45,7 @@ class PlannedExperiment:
     study     with this model as its only member
     horizon   at which it is scored, one of the study's
     priority  those of a higher one begin first
+    folds     of a trial of tuning, how many of the earliest ones it may be judged on; None for all
     """
 
     number: int
@@ -53,6 +54,7 @@ class PlannedExperiment:
     study: Study
     horizon: str
     priority: int = 0
+    folds: int | None = None
 
     @property
     def model(self) -> str:
@@ -64,10 +66,10 @@ class PlannedExperiment:
     def group(self) -> str:
         """Equal for experiments on the same bars, features, labels and folds."""
         content = self.study.content()
-        return content_id({name: content[name] for name in content if name not in _OF_MODEL})
+        return content_id({name: content[name] for name in content if name not in OF_MODEL})
 
 
-_OF_MODEL = ("members", "title", "ensembles", "judged", "regimes", "cost_bps")
+OF_MODEL = ("members", "title", "ensembles", "judged", "regimes", "cost_bps", "tune")
 
 
 class Sweep(Space):

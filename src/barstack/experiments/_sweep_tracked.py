@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from barstack.core.spec import content_id
 from barstack.tracking import EpochMeasure, Experiment, ExperimentTracker
 
 from ._sweep_plan import PlannedExperiment
@@ -38,9 +39,14 @@ class TrackedSweep:
             self.tracker.start(planned)
 
     def finish(
-        self, each: PlannedExperiment, shared: Mapping[str, Any], result: Mapping[str, Any]
+        self,
+        each: PlannedExperiment,
+        shared: Mapping[str, Any],
+        result: Mapping[str, Any],
+        *,
+        pruned: bool = False,
     ) -> None:
-        """It has a result."""
+        """It has a result, or part of one where it was given up early."""
         planned = self._planned(each, shared)
         if planned.experiment_id in self._completed:
             return
@@ -55,7 +61,11 @@ class TrackedSweep:
             "training_seconds": result["seconds"] if result["how"] == "made" else None,
             "forecasts": result["trial"]["forecasts"],
         }
-        self.tracker.finish(_with(planned, finished), history_of(result["curves"]))
+        history = history_of(result["curves"])
+        if pruned:
+            self.tracker.prune(_with(planned, finished), history)
+            return
+        self.tracker.finish(_with(planned, finished), history)
         self._completed.add(planned.experiment_id)
 
     def fail(self, each: PlannedExperiment, shared: Mapping[str, Any] | None, error: str) -> None:
@@ -95,8 +105,10 @@ class TrackedSweep:
 
 
 def id_of(each: PlannedExperiment, run_id: str) -> str:
-    """As a run of its study would track it."""
+    """As a run of its study would track it; on some folds alone it is another experiment."""
     (member,) = each.study.members
+    if each.folds is not None:
+        return content_id([run_id, member, each.horizon, ["folds", each.folds]])
     return experiment_id(run_id, member, each.horizon)
 
 

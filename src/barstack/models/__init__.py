@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._model import MODELS, Carried, FoldFits, Model, register
+from ._search import search_space
 from .training import FittedModel, FoldTrainer, OneRow, train, train_folds, update
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ __all__ = [
     "detect_regime",
     "feature_shares",
     "register",
+    "search_space",
     "train",
     "train_folds",
     "update",

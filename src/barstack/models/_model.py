@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -62,6 +62,8 @@ class Model(Spec):
     # threads=1 where it takes them, and learn the same to the bit as one after the other.
     concurrent: ClassVar[bool] = False
     packages: ClassVar[tuple[str, ...]] = ()  # libraries whose version changes what is learned
+    # Where tuning searches: for each setting a list of choices, or {low: ..., high: ..., log: ...}.
+    search: ClassVar[Mapping[str, Any]] = {}
 
     @property
     def lookback_bars(self) -> int:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from barstack.core.arrays import Floats
 from barstack.core.times import Times
 
-Status = Literal["running", "completed", "failed"]
+Status = Literal["running", "completed", "failed", "pruned"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,8 @@ class Experiment:
     study_id, run_id, sweep_id
         What it is part of; empty where it stands alone.
     status
-        `running`, `completed` or `failed`. The tracker sets it.
+        `running`, `completed`, `failed`, or `pruned`: given up before its last fold, and judged on
+        fewer decisions than the others. The tracker sets it.
     symbol
         What it was trained on; several symbols are joined by commas, in alphabetical order.
     period

@@ -45,6 +45,7 @@ def statistics(connection: sa.Connection, sweep_id: str | None) -> dict[str, Any
         "total": sum(counts.values()),
         "completed": completed,
         "failed": failed,
+        "pruned": counts.get("pruned", 0),
         "running": counts.get("running", 0),
         "success_rate": completed / (completed + failed) if completed + failed else None,
         "models": column(columns.model_name),

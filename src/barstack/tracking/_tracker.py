@@ -103,6 +103,10 @@ class ExperimentTracker:
         """Enter an experiment as completed, with its measures and its learning curves."""
         self._write("finish", replace(experiment, status="completed", error=None), history)
 
+    def prune(self, experiment: Experiment, history: Iterable[EpochMeasure] = ()) -> None:
+        """Enter an experiment as given up early, with its measures until then."""
+        self._write("finish", replace(experiment, status="pruned", error=None), history)
+
     def fail(self, experiment: Experiment, error: str) -> None:
         """Enter an experiment as failed, with the reason."""
         self._write("fail", replace(experiment, status="failed", error=printable(error)[:4000]))
@@ -198,7 +202,7 @@ class ExperimentTracker:
     # Reading
 
     def statuses(self, sweep_id: str | None = None) -> dict[str, str]:
-        """By experiment_id, `running`, `completed` or `failed`; of one sweep or of all."""
+        """By experiment_id, `running`, `completed`, `failed` or `pruned`; of one sweep or all."""
         import sqlalchemy as sa  # noqa: PLC0415
 
         from ._tables import EXPERIMENTS  # noqa: PLC0415
@@ -300,7 +304,7 @@ class ExperimentTracker:
     def get_statistics(self, sweep_id: str | None = None) -> dict[str, Any]:
         """Numbers of experiments, and the best of them; of one sweep or of all.
 
-        total, completed, failed, running
+        total, completed, failed, pruned, running
         success_rate   completed / (completed + failed); None before the first
         models, horizons  names
         best           the completed experiment of highest information coefficient, or None

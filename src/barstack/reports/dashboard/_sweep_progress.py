@@ -23,7 +23,7 @@ class SweepProgress:
     ----------
     planned
         Experiments in all; None where nobody has said how many.
-    completed, failed, running
+    completed, failed, pruned, running
         Experiments with this status.
     left
         Planned ones that have not ended; None as `planned`.
@@ -42,6 +42,7 @@ class SweepProgress:
     planned: int | None
     completed: int
     failed: int
+    pruned: int
     running: int
     left: int | None
     per_minute: float | None
@@ -51,8 +52,8 @@ class SweepProgress:
 
     @property
     def ended(self) -> int:
-        """Completed and failed."""
-        return self.completed + self.failed
+        """Completed, failed and pruned."""
+        return self.completed + self.failed + self.pruned
 
     def share(self, count: int) -> float:
         """A count in percent of all."""
@@ -66,7 +67,7 @@ def progress_of(rows: Sequence[Experiment], planned: int | None, now: datetime) 
     planned  as the sweep has noted; where more are tracked, their number counts
     """
     counts = Counter(row.status for row in rows)
-    ended = counts["completed"] + counts["failed"]
+    ended = counts["completed"] + counts["failed"] + counts["pruned"]
     if planned is not None:
         planned = max(planned, ended)
     left = None if planned is None else planned - ended
@@ -78,6 +79,7 @@ def progress_of(rows: Sequence[Experiment], planned: int | None, now: datetime) 
         planned=planned,
         completed=counts["completed"],
         failed=counts["failed"],
+        pruned=counts["pruned"],
         running=counts["running"],
         left=left,
         per_minute=rate,
