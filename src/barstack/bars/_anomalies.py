@@ -142,7 +142,9 @@ def far_prints(records: Array) -> Bools:
     before = np.concatenate([logs["close"][:1], logs["close"][:-1]])
     top, bottom = np.maximum(before, logs["close"]), np.minimum(before, logs["close"])
     beyond = np.maximum(logs["high"] - top, bottom - logs["low"])
-    ranges = pl.Series(logs["high"] - logs["low"])
-    usual = ranges.rolling_median(_BEFORE, min_samples=_FEWEST).shift(1)
-    limit = np.maximum(LEAST_PRINT, _RANGES * usual.fill_null(np.inf).to_numpy())
+    # One expression: each call of a series by itself costs as much as the median.
+    median = pl.col("range").rolling_median(_BEFORE, min_samples=_FEWEST)
+    ranges = pl.DataFrame({"range": logs["high"] - logs["low"]})
+    usual = ranges.select(median.shift(1).fill_null(np.inf))["range"].to_numpy()
+    limit = np.maximum(LEAST_PRINT, _RANGES * usual)
     return np.asarray(beyond > limit)

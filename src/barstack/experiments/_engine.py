@@ -283,7 +283,9 @@ class _Crew:
     """
 
     def __init__(self, engine: Engine, tasks: Mapping[str, Task]) -> None:
-        self.engine, self.waiting = engine, dict(tasks)
+        # What joins finished fits goes first: final fits fill the time in which it is judged.
+        first = sorted(tasks, key=lambda name: bool(tasks[name].part_of))
+        self.engine, self.waiting = engine, {name: tasks[name] for name in first}
         self.running: dict[str, Task] = {}
         self.order = {name: place for place, name in enumerate(tasks)}
         self.error: BaseException | None = None
