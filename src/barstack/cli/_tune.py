@@ -83,10 +83,13 @@ def tune(
             runs=runs,
             watch=watch,
         )
+    from barstack.reports import write_tuning_report  # noqa: PLC0415
+
+    files = write_tuning_report(found, runs / f"tune-{found.id[:8]}")
     if as_json:
-        print_json(found.to_json())
+        print_json(found.to_json() | {"files": [str(each) for each in files]})
     else:
-        _show(found, stdout())
+        _show(found, files[0], stdout())
 
 
 def _shown(console: Console) -> Any:
@@ -161,7 +164,7 @@ def _in_words(values: Any) -> str:
     return ", ".join(map(str, values))
 
 
-def _show(found: TuneResult, console: Console) -> None:
+def _show(found: TuneResult, report: Path, console: Console) -> None:
     from ._tables import folded, right, table  # noqa: PLC0415
 
     shown = table("member", folded("best settings"), *map(right, ("before", "loss", "held back")))
@@ -181,6 +184,7 @@ def _show(found: TuneResult, console: Console) -> None:
             )
             console.print(f"  What mattered: {listed}", soft_wrap=True)
     console.print(f"Verdicts on these symbols count {found.counted:,} trials from now on.")
+    console.print(f"Wrote {report}.", soft_wrap=True)
     if found.file is not None:
         console.print(f"Wrote {found.file}. Next: barstack run {found.file}", soft_wrap=True)
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ._sweep_report import render_sweep as render_sweep
     from ._sweep_report import sweep_markdown as sweep_markdown
     from ._sweep_report import write_sweep_report as write_sweep_report
+    from ._tuning import render_tuning as render_tuning
+    from ._tuning import write_tuning_report as write_tuning_report
     from ._world import render_world as render_world
 
 # Imported when first used: plotly takes seconds to import, and only pages need it.
@@ -31,10 +33,12 @@ _WHERE = {
     "render_split": "_split",
     "render_survey": "_survey_page",
     "render_sweep": "_sweep_report",
+    "render_tuning": "_tuning",
     "render_world": "_world",
     "sweep_markdown": "_sweep_report",
     "write_page": "_html",
     "write_sweep_report": "_sweep_report",
+    "write_tuning_report": "_tuning",
 }
 
 
