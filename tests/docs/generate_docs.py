@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.docs import measured
+from tests.docs import fill_pages, measured
 from tests.docs.doc_pages import ROOT
 
 import barstack as bs
@@ -257,6 +257,8 @@ MAKERS: dict[str, Callable[[], str]] = {
     "api_providers": _api_providers,
     "checks": _checks,
     "features": _features,
+    "fill_count": fill_pages.fill_count,
+    "fills": fill_pages.fills,
     "held": measured.held,
     "help": _help,
     "learning": measured.learning,

@@ -1,0 +1,23 @@
+"""Simulation: one account that bars and decisions move on, the same in history and live."""
+
+from ._book import Book
+from ._records import EventKind, OrderKind, Reason
+from ._settings import Costs, Fills, Instrument, Limits, Settings
+from ._simulation import Simulation, simulate_targets
+from ._targets import Events, Targets
+
+__all__ = [
+    "Book",
+    "Costs",
+    "EventKind",
+    "Events",
+    "Fills",
+    "Instrument",
+    "Limits",
+    "OrderKind",
+    "Reason",
+    "Settings",
+    "Simulation",
+    "Targets",
+    "simulate_targets",
+]
