@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from barstack.models.neural.networks._attention import across, attend, band, small_attention
-from barstack.models.neural.networks._layers import CausalConv
+from barstack.models.neural.networks._dropout import Dropout
+from barstack.models.neural.networks._layers import CausalConv, Recurrent, side_by_side
 from barstack.models.neural.networks._recurrent import states
 
 
@@ -24,10 +25,13 @@ def same(one: list[Tensor], other: list[Tensor]) -> None:
 
 @pytest.mark.parametrize("batch", [1, 4, 16])
 @pytest.mark.parametrize("layers", [1, 3])
-def test_gru_layers(layers: int, batch: int) -> None:
+@pytest.mark.parametrize("kind", [torch.nn.LSTM, torch.nn.GRU])
+def test_recurrent_layers(
+    kind: type[torch.nn.LSTM | torch.nn.GRU], layers: int, batch: int
+) -> None:
     """Bars far out too."""
     torch.manual_seed(0)
-    cells = torch.nn.GRU(5, 11, layers, batch_first=True)
+    cells = kind(5, 11, layers, batch_first=True)
     bars = (torch.randn(batch, 30, 5) * 8.0).requires_grad_()
     pull, asked = torch.randn(batch, 30, 11), [bars, *cells.parameters()]
     theirs = found_and_asked(lambda: cells(bars)[0], pull, asked)
@@ -102,3 +106,41 @@ def test_convolutions_of_few_and_of_many_rows_agree(dilation: int) -> None:
     x = torch.randn(20, 12, 4)
     few = torch.cat([conv(x[:10]), conv(x[10:])])
     torch.testing.assert_close(conv(x), few)
+
+
+def test_recurrent_layers_side_by_side_are_each_as_by_itself() -> None:
+    """Gradients too, which are added up in place."""
+    torch.manual_seed(0)
+    layers = [Recurrent("lstm", 5, 11, 2, 0.0, 12) for _ in range(3)]
+    bars, pull = torch.randn(3, 30, 5), torch.randn(3, 3, 30, 11)
+    alone = torch.stack([layer(bars) for layer in layers])
+    asked = [each for layer in layers for each in layer.parameters()]
+    theirs = torch.autograd.grad((alone * pull).sum(), asked)
+    for times in (1.0, 2.0):
+        together = torch.stack([*side_by_side(layers, bars)])
+        (together * pull).sum().backward()  # type: ignore[no-untyped-call]
+        grads = [each.grad for each in asked if each.grad is not None]
+        same([together, *grads], [alone, *(times * each for each in theirs)])
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_dropout(share: float) -> None:
+    """A share of 0, the others scaled; the gradient is that of the same places; none twice."""
+    torch.manual_seed(0)
+    drop, x = Dropout(share), torch.rand(40, 50, 60, requires_grad=True)
+    torch.manual_seed(1)
+    found = drop(x)
+    kept = found != 0
+    n = found.numel()
+    assert abs(float(kept.sum()) / n - (1.0 - share)) < 5.0 * (share * (1.0 - share) / n) ** 0.5
+    torch.testing.assert_close(found[kept], (x / (1.0 - share))[kept])
+    found.sum().backward()
+    assert x.grad is not None
+    assert torch.equal(x.grad != 0, kept)
+    again = drop(x) != 0
+    assert abs(float((again & kept).sum()) / n - (1.0 - share) ** 2) < 0.01  # drawn anew
+    lagged = kept.flatten()[1:] & kept.flatten()[:-1]
+    assert abs(float(lagged.sum()) / n - (1.0 - share) ** 2) < 0.01  # neighbours too
+    torch.manual_seed(1)
+    assert torch.equal(drop(x), found)
+    assert drop.eval()(x) is x

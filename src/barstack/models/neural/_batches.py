@@ -16,6 +16,7 @@ from barstack.datasets import Samples
 # A table of at most so many values is kept scaled; of a larger one only what a step takes.
 _KEPT_VALUES = 2**26
 _SCALED_AT_ONCE = 2**22
+_STEPS_AT_ONCE = 16
 
 # Forecasts of neighbouring bars share their inputs and most of their labels' future: a chunk of
 # them says about as much as this many windows from anywhere.
@@ -132,9 +133,14 @@ class Chunks:
         order = random.permutation(len(first))
         size = max(1, round(batch / CHUNK_COUNTS))
         ends = np.append(first[1:], len(self.rows))
-        for start in range(0, len(order), size):
-            which = order[start : start + size]
-            yield start / len(order), self._batch(first[which], ends[which])
+        # A single gathering serves many steps: by itself it takes as long as a layer.
+        for begin in range(0, len(order), size * _STEPS_AT_ONCE):
+            some = order[begin : begin + size * _STEPS_AT_ONCE]
+            whole, counts = self._batch(first[some], ends[some]), (ends - first)[some]
+            for start in range(0, len(some), size):
+                part = slice(start, start + size)
+                share, rows = (begin + start) / len(order), int(counts[part].sum())
+                yield share, Batch(whole.bars[part], whole.y[part], whole.weight[part], rows)
 
     def in_order(self) -> Iterator[Batch]:
         """Batches of all chunks as they come."""

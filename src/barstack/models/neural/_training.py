@@ -24,6 +24,7 @@ from ._losses import loss_for, outputs, row_losses, starting_point
 from ._settings import NetworkSettings
 
 _PREDICT_ROWS = 2048
+_LINE = 16  # numbers of float32 in a cache line
 
 
 def parameter_count(model: NetworkSettings, n_features: int, n_outputs: int) -> int:
@@ -77,7 +78,7 @@ def learned_of(run: NetworkTraining, record: TrainingState, n_features: int) -> 
             f"{len(record.curves)} epoch(s) at learning_rate {run.model.learning_rate:g}. Lower "
             "it, or scale features so that none is huge."
         )
-    run.network.load_state_dict(record.best)
+    run.network.load_state_dict(record.best, assign=True)  # on their own, not in one vector
     mode = "dense" if run.model.dense else "windows"
     network, start = run.network.cpu().eval(), run.start.cpu()
     return Learned(network, start, n_features, mode, tuple(record.curves))
@@ -100,8 +101,10 @@ class NetworkTraining:
     ) -> None:
         self.model, self.network, self.start = model, network, start
         self.loss, self.target = loss, target
+        on_cpu = start.device.type == "cpu"
+        self.learned = [in_one_vector(network)] if on_cpu else list(network.parameters())
         self.optimizer = torch.optim.AdamW(
-            network.parameters(), model.learning_rate, weight_decay=model.weight_decay, fused=True
+            self.learned, model.learning_rate, weight_decay=model.weight_decay, fused=True
         )
 
     def epoch(
@@ -128,10 +131,10 @@ class NetworkTraining:
         """Learn from one batch; its loss, summed over rows by weight."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.zero_grad()
+        self.optimizer.zero_grad(set_to_none=False)
         loss = self.weighed(batch)
         (loss / batch.rows + self._side_loss()).backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.model.clip_norm)
+        nn.utils.clip_grad_norm_(self.learned, self.model.clip_norm)
         self.optimizer.step()
         return loss.detach().cpu()
 
@@ -159,6 +162,24 @@ class NetworkTraining:
         """What a network asks of itself beside the forecast, such as to rebuild its inputs."""
         side = getattr(self.network, "side_loss", None)
         return 0.0 if side is None else side
+
+
+def in_one_vector(network: nn.Module) -> nn.Parameter:
+    """A network's parameters moved into one vector, and their gradients into another.
+
+    A step of the optimizer is then one call for all of them, where a call for each takes longer
+    than the arithmetic. Each begins at a cache line, as it would by itself.
+    """
+    own = list(network.parameters())
+    room = [-(-each.numel() // _LINE) * _LINE for each in own]
+    whole = nn.Parameter(own[0].new_zeros(sum(room)))
+    whole.grad = torch.zeros_like(whole)
+    parts = torch.split(whole.data, room), torch.split(whole.grad, room)
+    for each, values, gradient in zip(own, *parts, strict=True):
+        within = slice(each.numel())
+        values[within] = each.data.flatten()
+        each.data, each.grad = values[within].view_as(each), gradient[within].view_as(each)
+    return whole
 
 
 def learning_rate(model: NetworkSettings, progress: float) -> float:

@@ -95,7 +95,7 @@ def adapted(
             f"Adaptation diverged: no loss was finite in {steps} steps at learning_rate "
             f"{model.learning_rate:g}. Lower it."
         )
-    network.load_state_dict(best)
+    network.load_state_dict(best, assign=True)
     mode = "dense" if model.dense else "windows"
     return Learned(network.cpu().eval(), start.cpu(), shared.n_features, mode, tuple(curves))
 

@@ -2,29 +2,60 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor, nn
+
+from ._dropout_kernel import kept_by_number
 
 
 class Dropout(nn.Module):
     """Zeroes a share of the numbers in training and scales the others to keep the mean.
 
-    Sixteen random bits decide on a place. A draw of a float for each, as in `nn.Dropout`, costs six
-    times as much, which in a network of many small layers is a sixth of all its time.
+    On a processor one draw of PyTorch's generator decides on all places at once: see
+    `_dropout_kernel`. A draw for each place, as in `nn.Dropout`, costs ten times as much, which in
+    a network of many small layers is a sixth of all its time.
     """
 
     def __init__(self, share: float) -> None:
         super().__init__()
-        self.zeroed = min(round(share * 2**16), 2**16 - 1)  # places zeroed, of 65,536
+        self.share = share
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or not self.zeroed:
+        if not self.training or not self.share:
             return x
-        words = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
-        words.random_(-(2**63), None)
-        bits = words.view(torch.int16)[: x.numel()].view(x.shape)
-        kept = (bits >= self.zeroed - 2**15).to(x.dtype)
-        return x * kept.mul_(2**16 / (2**16 - self.zeroed))
+        return dropped(x, self.share)
+
+
+def dropped(x: Tensor, share: float) -> Tensor:
+    """`x` with a share of its numbers zeroed, and the others scaled to keep the mean."""
+    if x.is_cuda:
+        return nn.functional.dropout(x, share)
+    seed = int(torch.randint(2**62, ()))
+    found: Tensor = _Dropped.apply(x, share, seed)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _Dropped(torch.autograd.Function):
+    """The same places are zeroed on the way back, by the same seed."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, share: float, seed: int) -> Tensor:
+        ctx.drawn = share, seed
+        return _kept(x.detach(), share, seed)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return _kept(gradient, *ctx.drawn), None, None
+
+
+def _kept(x: Tensor, share: float, seed: int) -> Tensor:
+    values = x.float().contiguous().numpy()
+    low, high = np.uint32(seed & 0xFFFFFFFF), np.uint32(seed >> 32)
+    found = kept_by_number(values.reshape(-1), share, low, high)
+    return torch.from_numpy(found).view(x.shape).to(x.dtype)
 
 
 class InputNoise(nn.Module):

@@ -6,6 +6,7 @@ that look back give their empty state by `empty` and take a bar by `advance`: se
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import cast
 
@@ -16,7 +17,7 @@ from torch.nn import functional
 from ._attention import attend
 from ._carried import CarriedState, successors
 from ._dropout import Dropout
-from ._recurrent import next_states, states
+from ._recurrent import few, next_states, states, states_of_each
 
 _MOST_ROWS = 16  # of a few chunks; beyond it they are windows
 
@@ -73,6 +74,14 @@ class Recurrent(nn.Module):
         for each in found:
             state.keep(successors(each, dim=1))
         return latest
+
+
+def side_by_side(layers: Sequence[Recurrent], bars: Tensor) -> Sequence[Tensor]:
+    """What each of several recurrent layers of the same shape finds in the same bars."""
+    if not few(layers[0].cells, bars):
+        return [layer(bars) for layer in layers]
+    found: Tensor = layers[0].dropout(states_of_each([layer.cells for layer in layers], bars))
+    return found.unbind()
 
 
 class CausalConv(nn.Module):

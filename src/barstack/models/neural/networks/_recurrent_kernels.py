@@ -1,4 +1,7 @@
-"""Compiled loops of GRU layers, forward and back, for a few sequences side by side."""
+"""Compiled loops of LSTM and GRU layers, forward and back, for a few sequences side by side.
+
+Several models of the same shape are computed one after the other, each as it would be by itself.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,12 @@ def _tanh(x):  # type: ignore[no-untyped-def]
     return above / (((b[3] * s + b[2]) * s + b[1]) * s + b[0])
 
 
+@numba.njit(cache=True, fastmath=True, error_model="numpy", inline="always")
+def _sigmoid(x):  # type: ignore[no-untyped-def]
+    half = np.float32(0.5)
+    return half + half * _tanh(half * x)
+
+
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
 def _times(left, right, out):  # type: ignore[no-untyped-def]
     """(rows, inner) @ (inner, columns) for a few rows; a library spends longer on its set-up."""
@@ -60,55 +69,144 @@ def _times(left, right, out):  # type: ignore[no-untyped-def]
 def gru_forward(inputs, weight, bias):  # type: ignore[no-untyped-def]
     """States (one more than steps), the three gates, and the state's share in the new state.
 
-    inputs  (steps, batch, 3 * hidden) the inputs' share in the gates' arguments
-    weight  (hidden, 3 * hidden)
+    inputs  (models, steps, batch, 3 * hidden) the inputs' share in the gates' arguments
+    weight  (models, hidden, 3 * hidden)
+    bias    (models, 3 * hidden)
     """
-    steps, batch, width = inputs.shape
+    models, steps, batch, width = inputs.shape
     hidden = width // 3
-    h = np.zeros((steps + 1, batch, hidden), np.float32)
-    r = np.empty((steps, batch, hidden), np.float32)
+    h = np.zeros((models, steps + 1, batch, hidden), np.float32)
+    r = np.empty((models, steps, batch, hidden), np.float32)
     z, n, m = np.empty_like(r), np.empty_like(r), np.empty_like(r)
     from_states = np.empty((batch, width), np.float32)
-    half = np.float32(0.5)
-    for t in range(steps):
-        _times(h[t], weight, from_states)
-        for b in range(batch):
-            for j in range(hidden):
-                k, i = hidden + j, 2 * hidden + j
-                reset = half + half * _tanh(half * (inputs[t, b, j] + from_states[b, j] + bias[j]))
-                keep = half + half * _tanh(half * (inputs[t, b, k] + from_states[b, k] + bias[k]))
-                candidate = from_states[b, i] + bias[i]
-                new = _tanh(inputs[t, b, i] + reset * candidate)
-                r[t, b, j], z[t, b, j], n[t, b, j], m[t, b, j] = reset, keep, new, candidate
-                h[t + 1, b, j] = new + keep * (h[t, b, j] - new)
-    return h, r, z, n, m
+    for model in range(models):
+        add = bias[model]
+        for t in range(steps):
+            _times(h[model, t], weight[model], from_states)
+            for b in range(batch):
+                given, own, at = inputs[model, t, b], from_states[b], (model, t, b)
+                before, after = h[model, t, b], h[model, t + 1, b]
+                resets, keeps, news, candidates = r[at], z[at], n[at], m[at]
+                for j in range(hidden):
+                    k, i = hidden + j, 2 * hidden + j
+                    reset = _sigmoid(given[j] + own[j] + add[j])
+                    keep = _sigmoid(given[k] + own[k] + add[k])
+                    candidate = own[i] + add[i]
+                    new = _tanh(given[i] + reset * candidate)
+                    resets[j], keeps[j], news[j], candidates[j] = reset, keep, new, candidate
+                    after[j] = new + keep * (before[j] - new)
+    return h, (r, z, n, m)
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
-def gru_backward(gradient, weight, h, r, z, n, m):  # type: ignore[no-untyped-def]
+def gru_backward(gradient, weight, h, gates):  # type: ignore[no-untyped-def]
     """Gradients of the inputs' share in the gates' arguments, and of the state's share.
 
-    gradient   (steps, batch, hidden) gradients of the states
-    weight  (3 * hidden, hidden)
+    gradient  (models, steps, batch, hidden) gradients of the states
+    weight    (models, 3 * hidden, hidden)
     """
-    steps, batch, hidden = gradient.shape
-    inner = np.empty((steps, batch, 3 * hidden), np.float32)
-    outer = np.empty((steps, batch, 3 * hidden), np.float32)
-    later = np.zeros((batch, hidden), np.float32)
-    through = np.zeros((batch, hidden), np.float32)
+    models, steps, batch, hidden = gradient.shape
+    r, z, n, m = gates
+    inner = np.empty((models, steps, batch, 3 * hidden), np.float32)
+    outer = np.empty((models, steps, batch, 3 * hidden), np.float32)
+    later = np.empty((batch, hidden), np.float32)
+    through = np.empty((batch, hidden), np.float32)
     one = np.float32(1.0)
-    for t in range(steps - 1, -1, -1):
-        for b in range(batch):
-            for j in range(hidden):
-                reset, keep, new = r[t, b, j], z[t, b, j], n[t, b, j]
-                dh = gradient[t, b, j] + later[b, j] + through[b, j]
-                d_new = dh * (one - keep) * (one - new * new)
-                d_keep = dh * (h[t, b, j] - new) * keep * (one - keep)
-                d_reset = d_new * m[t, b, j] * reset * (one - reset)
-                inner[t, b, j] = outer[t, b, j] = d_reset
-                inner[t, b, hidden + j] = outer[t, b, hidden + j] = d_keep
-                inner[t, b, 2 * hidden + j] = d_new
-                outer[t, b, 2 * hidden + j] = d_new * reset
-                later[b, j] = dh * keep
-        _times(outer[t], weight, through)
+    for model in range(models):
+        later[:], through[:] = np.float32(0.0), np.float32(0.0)
+        for t in range(steps - 1, -1, -1):
+            for b in range(batch):
+                at = (model, t, b)
+                given, before, within, without = gradient[at], h[at], inner[at], outer[at]
+                resets, keeps, news, candidates = r[at], z[at], n[at], m[at]
+                ahead, back = later[b], through[b]
+                for j in range(hidden):
+                    reset, keep, new = resets[j], keeps[j], news[j]
+                    dh = given[j] + ahead[j] + back[j]
+                    d_new = dh * (one - keep) * (one - new * new)
+                    d_keep = dh * (before[j] - new) * keep * (one - keep)
+                    d_reset = d_new * candidates[j] * reset * (one - reset)
+                    within[j], without[j] = d_reset, d_reset
+                    within[hidden + j], without[hidden + j] = d_keep, d_keep
+                    within[2 * hidden + j] = d_new
+                    without[2 * hidden + j] = d_new * reset
+                    ahead[j] = dh * keep
+            _times(outer[model, t], weight[model], through)
     return inner, outer
+
+
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
+def lstm_forward(inputs, weight, bias):  # type: ignore[no-untyped-def]
+    """States (one more than steps); the four gates, the cells, and their hyperbolic tangents.
+
+    inputs  (models, steps, batch, 4 * hidden) the inputs' share in the gates' arguments
+    weight  (models, hidden, 4 * hidden)
+    bias    (models, 4 * hidden)
+    """
+    models, steps, batch, width = inputs.shape
+    hidden = width // 4
+    h = np.zeros((models, steps + 1, batch, hidden), np.float32)
+    c = np.zeros((models, steps + 1, batch, hidden), np.float32)
+    gates = np.empty((models, steps, batch, width), np.float32)
+    flat = np.empty((models, steps, batch, hidden), np.float32)
+    from_states = np.empty((batch, width), np.float32)
+    for model in range(models):
+        add = bias[model]
+        for t in range(steps):
+            _times(h[model, t], weight[model], from_states)
+            for b in range(batch):
+                at = (model, t, b)
+                line, gate, given = from_states[b], gates[at], inputs[at]
+                for j in range(width):
+                    line[j] += given[j] + add[j]
+                for j in range(2 * hidden):
+                    gate[j] = _sigmoid(line[j])
+                for j in range(2 * hidden, 3 * hidden):
+                    gate[j] = _tanh(line[j])
+                for j in range(3 * hidden, width):
+                    gate[j] = _sigmoid(line[j])
+                enter, stay = gate[:hidden], gate[hidden : 2 * hidden]
+                new, leave = gate[2 * hidden : 3 * hidden], gate[3 * hidden :]
+                before, cell = c[at], c[model, t + 1, b]
+                shown, state = flat[at], h[model, t + 1, b]
+                for j in range(hidden):
+                    cell[j] = stay[j] * before[j] + enter[j] * new[j]
+                for j in range(hidden):
+                    shown[j] = _tanh(cell[j])
+                    state[j] = leave[j] * shown[j]
+    return h, (gates, c, flat)
+
+
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
+def lstm_backward(gradient, weight, h, gates):  # type: ignore[no-untyped-def]
+    """Gradients of the inputs' share in the gates' arguments, and, the same, of the state's.
+
+    gradient  (models, steps, batch, hidden) gradients of the states
+    weight    (models, 4 * hidden, hidden)
+    """
+    models, steps, batch, hidden = gradient.shape
+    activations, c, flat = gates
+    found = np.empty((models, steps, batch, 4 * hidden), np.float32)
+    later = np.empty((batch, hidden), np.float32)
+    through = np.empty((batch, hidden), np.float32)
+    one = np.float32(1.0)
+    for model in range(models):
+        later[:], through[:] = np.float32(0.0), np.float32(0.0)
+        for t in range(steps - 1, -1, -1):
+            for b in range(batch):
+                at = (model, t, b)
+                gate, given, before, tanh, out = (
+                    activations[at], gradient[at], c[at], flat[at], found[at])  # fmt: skip
+                ahead, back = later[b], through[b]
+                for j in range(hidden):
+                    k, i, o = hidden + j, 2 * hidden + j, 3 * hidden + j
+                    enter, stay, new, leave, shown = gate[j], gate[k], gate[i], gate[o], tanh[j]
+                    dh = given[j] + back[j]
+                    dc = ahead[j] + dh * leave * (one - shown * shown)
+                    out[j] = dc * new * enter * (one - enter)
+                    out[k] = dc * before[j] * stay * (one - stay)
+                    out[i] = dc * enter * (one - new * new)
+                    out[o] = dh * shown * leave * (one - leave)
+                    ahead[j] = dc * stay
+            _times(found[model, t], weight[model], through)
+    return found, found

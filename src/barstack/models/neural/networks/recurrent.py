@@ -19,7 +19,7 @@ from ._carried import (
     WindowTrail,
     advance,
 )
-from ._layers import CausalConv, Recurrent, TrailingMean, head, perceptron
+from ._layers import CausalConv, Recurrent, TrailingMean, head, perceptron, side_by_side
 
 
 class RecurrentNetwork(SteppingNetwork):
@@ -155,7 +155,10 @@ class MixtureNetwork(SteppingNetwork):
         self.gate = nn.Sequential(nn.Linear(2 * n_features, 16), nn.Tanh(), nn.Linear(16, experts))
 
     def forward(self, bars: Tensor, keep: int = 1) -> Tensor:
-        outputs = torch.stack([expert(bars, keep) for expert in self.experts], dim=-1)
+        own = [cast(RecurrentNetwork, each) for each in self.experts]
+        found = side_by_side([cast(Recurrent, each.recurrent) for each in own], bars)
+        pairs = zip(own, found, strict=True)
+        outputs = torch.stack([each.read(states[:, -keep:]) for each, states in pairs], dim=-1)
         mean = self.mean(bars[:, 1 - self.width - keep :])
         return self._weighted(outputs, bars[:, -keep:], mean)
 
