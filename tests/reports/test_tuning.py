@@ -18,7 +18,7 @@ from barstack.testing import small_study
 def found(tmp_path_factory: pytest.TempPathFactory) -> TuneResult:
     folder = tmp_path_factory.mktemp("tuning")
     content = small_study(folder).content()
-    content |= {"title": "<b>Mine</b>", "members": ["elastic_net"], "tune": {"trials": 14}}
+    content |= {"title": "<b>Mine</b>", "members": ["elastic_net"], "tune": {"trials": 30}}
     return run_tune(Study(**content), folder=folder, runs=folder / "runs", engine="serial")
 
 
@@ -30,7 +30,7 @@ def test_every_trial_is_in_the_table_and_in_the_picture(found: TuneResult, tmp_p
     figures = re.findall(r'application/json">(\{.*?\})</script>', page.read_text())
     history = json.loads(figures[0])["data"]
     drawn = [x for trace in history if trace.get("mode") == "markers" for x in trace["x"]]
-    assert sorted(drawn) == list(range(14))
+    assert sorted(drawn) == list(range(30))
     assert len(figures) == 2  # and which settings mattered
 
 

@@ -33,6 +33,13 @@ def sweep(
         int | None, typer.Option(help="Processes at once; by default one for each core.")
     ] = None,
     engine: Annotated[str, typer.Option(help="local, ray or serial.")] = "local",
+    features: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="<name>",
+            help="The best ten again with these too: multi_timeframe, or a feature set.",
+        ),
+    ] = None,
     time_budget: Annotated[
         str | None, typer.Option(help="Begin nothing that is expected to end later: 10m, 2h.")
     ] = None,
@@ -49,7 +56,7 @@ def sweep(
     """
     from barstack.experiments import Sweep, estimate_sweep, run_sweep  # noqa: PLC0415
 
-    spec = Sweep.from_yaml(file)
+    spec = Sweep.from_yaml(file).with_features(*features or [])
     if dry_run:
         found = estimate_sweep(
             spec, folder=file.parent, runs=runs, limit=limit, workers=max_workers
@@ -58,6 +65,10 @@ def sweep(
             print_json(found.to_json())
         else:
             _show_estimate(found, stdout())
+            if (phase := spec.feature_phase) is not None:
+                stdout().print(
+                    f"Then the best {phase.best:,} again with each of {', '.join(phase.add)}."
+                )
         return
     with _shown(stderr()) as watch:
         done = run_sweep(
@@ -87,6 +98,13 @@ def report(
     runs: Annotated[Path, typer.Option(help="Folder of runs that the sweep was run in.")] = Path(
         "runs"
     ),
+    features: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="<name>",
+            help="The best ten again with these too: multi_timeframe, or a feature set.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """What a sweep has found: which model, horizon, settings, history; does combining help?
@@ -98,7 +116,7 @@ def report(
     from barstack.experiments import Sweep, sweep_findings  # noqa: PLC0415
     from barstack.reports import write_sweep_report  # noqa: PLC0415
 
-    spec = Sweep.from_yaml(file)
+    spec = Sweep.from_yaml(file).with_features(*features or [])
     found = sweep_findings(spec, folder=file.parent, runs=runs)
     out = out or runs / f"sweep-{spec.id[:8]}"
     files = write_sweep_report(found, out)

@@ -17,6 +17,7 @@ from ._audit import Audited, audit, audited
 from ._compare_runs import compare_runs, named_runs
 from ._each_symbol import SymbolRuns, run_each_symbol
 from ._engine import Done, Engine
+from ._feature_phase import Addition, FeaturePhase
 from ._first_study import FirstStudy, first_study, open_settings
 from ._fits import TrainingData, fit_fold
 from ._presets import PRESETS, completed, preset_within
@@ -39,11 +40,13 @@ __all__ = [
     "PRESETS",
     "STAGES",
     "VIEWS",
+    "Addition",
     "Audited",
     "DatedVerdict",
     "Done",
     "Engine",
     "ExperimentResult",
+    "FeaturePhase",
     "FirstStudy",
     "HeldBack",
     "Judged",

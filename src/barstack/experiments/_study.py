@@ -36,7 +36,7 @@ _IDLE = ("title", "tune")  # keys that no result depends on
 NAIVE = ("always_up", "historical_mean", "past_quantiles", "last_sign", "zero")
 
 
-def _feature(item: Any) -> Feature:
+def as_feature(item: Any) -> Feature:
     """A feature from its name, from its fields, or as it is."""
     if isinstance(item, Feature):
         return item
@@ -188,7 +188,7 @@ class Study(Spec):
         if isinstance(value, str) and value not in FEATURE_SETS:
             named_set(value, 1)  # says which sets there are
         if isinstance(value, list | tuple):
-            return tuple(_feature(item) for item in value)
+            return tuple(as_feature(item) for item in value)
         if not isinstance(value, str):
             raise ConfigError(f"Cannot read features from {value!r:.80}. {_FEATURES}")
         return value

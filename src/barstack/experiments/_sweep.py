@@ -220,10 +220,38 @@ def run_sweep(
         run = _SweepRun(chosen, open_store(runs), tracked, watch or Watch())
         note_sweep_size(runs, SweepSize(sweep.id, sweep.title, len(chosen)))
         with tracker.batch():
-            run.prepare(jobs)
-            run.experiments(jobs, deadline)
-    found = sorted(run.outcomes.values(), key=lambda each: each.experiment.number)
-    return SweepResult(sweep, tuple(found), time.monotonic() - begin, tuple(run.notes))
+            run.compute(jobs, deadline)
+            outcomes, notes = dict(run.outcomes), list(run.notes)
+            if sweep.feature_phase is not None and len(chosen) == len(sweep.experiments):
+                further = _further(sweep, run, runs, folder)
+                if further:
+                    planned = len(chosen) + len(further)
+                    note_sweep_size(runs, SweepSize(sweep.id, sweep.title, planned))
+                    again = _SweepRun(further, run.store, tracked, run.watch)
+                    again.compute(jobs, deadline)
+                    outcomes |= again.outcomes
+                    notes += [each for each in again.notes if each not in notes]
+    found = sorted(outcomes.values(), key=lambda each: each.experiment.number)
+    return SweepResult(sweep, tuple(found), time.monotonic() - begin, tuple(notes))
+
+
+def _further(sweep: Sweep, run: _SweepRun, runs: Path, folder: Path) -> Sequence[PlannedExperiment]:
+    """The best experiments with more features, once all of the sweep have ended."""
+    from barstack.evaluation.sweeps import sweep_table  # noqa: PLC0415 (for few, and slow)
+
+    from ._further import further_experiments  # noqa: PLC0415
+    from ._sweep_reading import SweepReading  # noqa: PLC0415
+
+    assert sweep.feature_phase is not None
+    ended = list(run.outcomes.values())
+    reading = SweepReading(run.store, runs, folder)
+    for each in ended:
+        if each.result is not None:
+            reading.add(each.experiment, each.result["trial"]["forecasts"])
+    if not reading.series or any(each.status == "left" for each in ended):
+        return ()
+    table = sweep_table(reading.series)
+    return further_experiments(sweep.feature_phase, sweep.experiments, table, reading.bar_length_us)
 
 
 def in_order(sweep: Sweep) -> list[PlannedExperiment]:
@@ -260,12 +288,17 @@ class _SweepRun:
         watch: Watch,
     ) -> None:
         self.chosen, self.tracked, self.watch = chosen, tracked, watch
-        self.ledger = _Ledger(store)
+        self.store, self.ledger = store, _Ledger(store)
         self.outcomes: dict[int, ExperimentResult] = {}
         self.shared: dict[str, Mapping[str, Any]] = {}
         self.notes: list[str] = []
         self._seconds: dict[str, list[float]] = {}  # of experiments made, by model
         self._warned = False
+
+    def compute(self, engine: JobEngine, deadline: float | None) -> None:
+        """All of it that there is time for."""
+        self.prepare(engine)
+        self.experiments(engine, deadline)
 
     def prepare(self, engine: JobEngine) -> None:
         """Make what experiments share, once for each group; where that fails they all do."""

@@ -17,6 +17,7 @@ from barstack.core.horizon import Horizon
 from barstack.core.spec import content_id
 from barstack.core.yaml import read_yaml_file
 
+from ._feature_phase import FeaturePhase, labelled
 from ._space import Setting, Space
 from ._study import Study
 
@@ -87,6 +88,10 @@ class Sweep(Space):
         `model.SETTING`; or `horizon`, at which an experiment is scored. A study's label has that
         one horizon, unless `horizons` lists several for a model that learns them together.
 
+    feature_phase
+        Once all have completed, the best of them again with more features, see `FeaturePhase`. It
+        changes no experiment of the space.
+
     >>> sweep = Sweep(
     ...     study={"bars": "sample", "features": ["rsi", "body"]},
     ...     grid={"model": ["ridge"], "horizon": ["30min", "1h"], "model.penalty": [1, 10]},
@@ -101,6 +106,7 @@ class Sweep(Space):
 
     title: str = ""
     study: dict[str, Any] = Field(default_factory=dict)
+    feature_phase: FeaturePhase | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Sweep:
@@ -154,6 +160,14 @@ class Sweep(Space):
     def content(self) -> dict[str, Any]:
         """Plain data from which an equal sweep can be made."""
         return {name: item for name, item in super().content().items() if item}
+
+    def with_features(self, *names: str) -> Sweep:
+        """The same with a phase that adds feature sets; the sweep itself where there are none.
+
+        names  such as "multi_timeframe" or "core107", several perhaps divided by commas
+        """
+        add = list(labelled(names))
+        return self.model_copy(update={"feature_phase": {"add": add}}) if add else self
 
     def to_yaml(self) -> str:
         """The sweep as text; `from_yaml` reads it back."""

@@ -87,7 +87,7 @@ def write_sweep_report(found: SweepFindings, folder: Path | str) -> list[Path]:
             _write_csv(table, [_figures(level) for level in answer.levels])
             files += [picture, table]
     table = folder / "experiments.csv"
-    _write_csv(table, found.experiments)
+    _write_csv(table, [*found.experiments, *found.further])
     return [*files, table]
 
 
@@ -215,6 +215,7 @@ def _effect(answer: SweepAnswer) -> str:
     """What its effects are, as the title of an axis."""
     titles = {
         "combining": "Lower loss than the best experiment so far, %",
+        "more_features": "Lower loss than without, % of the naive loss",
         "periods": "Higher skill than in the other periods, % of the naive loss",
     }
     return titles.get(answer.key, "Lower loss than the others, % of the naive loss")

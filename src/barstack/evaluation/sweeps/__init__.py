@@ -7,7 +7,7 @@ from .._profit import NetEdge as NetEdge
 from ._answers import LevelEffect, SweepAnswer, SweepAnswers, answer_sweep
 from ._combining import CombinedSeries, combine_members
 from ._comparisons import MeanTests, mean_tests
-from ._contrasts import Contrasts, contrasts_of
+from ._contrasts import Contrasts, contrasts_against, contrasts_of
 from ._gate import SweepGate, gate_of, net_edges
 from ._luck import Luck, luck_of_best
 from ._table import ExperimentSeries, SweepOutcomes, SweepTable, past_of, sweep_table
@@ -26,6 +26,7 @@ __all__ = [
     "SweepTable",
     "answer_sweep",
     "combine_members",
+    "contrasts_against",
     "contrasts_of",
     "gate_of",
     "luck_of_best",

@@ -16,7 +16,7 @@ from .._standard_errors import FEWEST_BLOCKS
 from ..significance import Overfitting, confidence_set, overfitting, resample
 from ._combining import CombinedSeries, shared_gains
 from ._comparisons import block_count, block_means, mean_tests, straddle
-from ._contrasts import Contrasts, contrasts_of
+from ._contrasts import Contrasts, contrasts_against, contrasts_of
 from ._luck import Luck, luck_of_best
 from ._table import FEWEST_TIMES, SweepTable
 
@@ -31,6 +31,7 @@ _QUESTIONS = {
     "history": "How much history?",
     "combining": "Does combining help?",
     "features": "Do features help or hurt?",
+    "more_features": "Do more features help the best?",
     "periods": "Is it stable across periods?",
 }
 
@@ -161,7 +162,11 @@ class SweepAnswers:
         }
 
 
-def answer_sweep(table: SweepTable, combined: Sequence[CombinedSeries] = ()) -> SweepAnswers:
+def answer_sweep(
+    table: SweepTable,
+    combined: Sequence[CombinedSeries] = (),
+    further: SweepTable | str | None = None,
+) -> SweepAnswers:
     """Answer the questions that the sweep can answer.
 
     Levels are compared within cells of equal other settings and on the same decision times; errors
@@ -175,6 +180,9 @@ def answer_sweep(table: SweepTable, combined: Sequence[CombinedSeries] = ()) -> 
         Of the experiments.
     combined
         Ensembles by horizon.
+    further
+        The best experiments with and without additions, which their setting `more_features` names:
+        "none" without. Of decisions that did not choose them. Or why they cannot be compared.
 
     >>> from barstack.testing import small_sweep_series
     >>> from barstack.evaluation.sweeps import sweep_table
@@ -190,6 +198,7 @@ def answer_sweep(table: SweepTable, combined: Sequence[CombinedSeries] = ()) -> 
         *_each(table, "history", [path for path in _HISTORY if path in varied] or _HISTORY[:1]),
         _combining(combined),
         *_each(table, "features", _feature_paths(varied) or ["features"]),
+        *([] if further is None else [_more_features(further)]),
         _periods(table),
     ]
     adjusted = _adjusted(found)
@@ -228,13 +237,41 @@ def _of_setting(table: SweepTable, key: str, path: str) -> SweepAnswer:
                 "and are comparable otherwise."
             )
         return SweepAnswer(key=key, question=question, path=path, outcome="open", sentence=sentence)
-    effects = table.skill @ contrasts.weights
+    equal = ", ".join(contrasts.held_equal) or "nothing"
+    note = f"Compared within {contrasts.cells:,} cells of equal {equal}."
     pair = len(contrasts.levels) == 2  # one difference, seen from both sides
+    return _of_contrasts(table, key, contrasts, note, pair=pair)
+
+
+def _more_features(table: SweepTable | str) -> SweepAnswer:
+    """What each addition does to the experiments that it was added to."""
+    key = path = "more_features"
+    contrasts = None
+    if not isinstance(table, str):
+        contrasts = contrasts_against(table.settings, path, "none")
+    if contrasts is None or isinstance(table, str):
+        none = "no experiment with more features has completed."
+        sentence = f"This sweep cannot answer: {table if isinstance(table, str) else none}"
+        return SweepAnswer(
+            key=key, question=_QUESTIONS[key], path=path, outcome="open", sentence=sentence
+        )
+    note = (
+        f"Of {contrasts.cells:,} experiments, the best on the first half of the decisions; each "
+        f"with an addition against itself without, on {len(table.times):,} later decisions."
+    )
+    return _of_contrasts(table, key, contrasts, note)
+
+
+def _of_contrasts(
+    table: SweepTable, key: str, contrasts: Contrasts, note: str, *, pair: bool = False
+) -> SweepAnswer:
+    path = contrasts.path
+    effects = table.skill @ contrasts.weights
     tests = mean_tests(effects[:, :1] if pair else effects, table.span)
     p_values = np.repeat(tests.p_values, 2) if pair else tests.p_values
     se = np.repeat(tests.se, 2) if pair else tests.se
     right = _errors(table.right @ contrasts.weights, table.span)
-    best = _best_set(table, contrasts)
+    best = None if key == "more_features" else _best_set(table, contrasts)
     skill = (table.skill @ contrasts.means).mean(axis=0)
     accuracy = 0.5 + (table.right @ contrasts.means).mean(axis=0)
     right_effect = (table.right @ contrasts.weights).mean(axis=0)
@@ -254,8 +291,6 @@ def _of_setting(table: SweepTable, key: str, path: str) -> SweepAnswer:
         )
         for place, level in enumerate(contrasts.levels)
     )
-    equal = ", ".join(contrasts.held_equal) or "nothing"
-    note = f"Compared within {contrasts.cells:,} cells of equal {equal}."
     return _answer(key, path, levels, note)
 
 
@@ -420,6 +455,8 @@ def _sentence(answer: SweepAnswer) -> str:
     differs = [each for each in answer.levels if each.differs]
     if answer.key == "combining":
         return _on_combining(best, differs)
+    if answer.key == "more_features":
+        return _on_more_features(best, differs)
     if answer.key == "periods":
         worst = min(answer.levels, key=lambda each: each.effect)
         figures = (
@@ -470,6 +507,20 @@ def _on_combining(best: LevelEffect, differs: Sequence[LevelEffect]) -> str:
         f"{last.level} does worse than the best experiment so far, at {_interval(last, unit)} "
         f"(p = {_p(last.p_adjusted)})."
     )
+
+
+def _on_more_features(best: LevelEffect, differs: Sequence[LevelEffect]) -> str:
+    if not differs:
+        return (
+            f"No difference found: {best.level}, the best addition, saves {_interval(best)}, which "
+            f"luck explains once all comparisons are counted (p = {_p(best.p_adjusted)})."
+        )
+    parts = [
+        f"{each.level} {'helps' if each.effect > 0 else 'hurts'}, by {_interval(each)} "
+        f"(p = {_p(each.p_adjusted)})"
+        for each in differs
+    ]
+    return "; ".join(parts) + "."
 
 
 def _interval(level: LevelEffect, unit: str = "of the naive loss") -> str:

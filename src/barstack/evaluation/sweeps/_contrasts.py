@@ -94,6 +94,40 @@ def contrasts_of(settings: Sequence[Mapping[str, str]], path: str) -> Contrasts 
     )
 
 
+def contrasts_against(
+    settings: Sequence[Mapping[str, str]], path: str, base: str
+) -> Contrasts | None:
+    """Each level of a setting against one of them; None where nothing can be compared with that.
+
+    All other settings are equal within a cell. Only cells that hold the base count.
+
+    >>> grid = [{"model": m, "more": b} for m in ("gru", "tcn") for b in ("none", "news")]
+    >>> found = contrasts_against(grid, "more", "none")
+    >>> found.levels, found.weights[:, 0].tolist()
+    (('news',), [-0.5, 0.5, -0.5, 0.5])
+    """
+    having = [place for place, each in enumerate(settings) if path in each]
+    labels = [settings[place][path] for place in having]
+    others = dict.fromkeys(name for each in settings for name in each if name != path)
+    cells = [cell for cell in _cells(settings, having, labels, others) if base in cell]
+    levels = [each for each in dict.fromkeys(labels) if any(each in cell for cell in cells)]
+    levels = [each for each in levels if each != base]
+    if not levels:
+        return None
+    means, weights = np.zeros((2, len(settings), len(levels)))
+    counts = np.zeros(len(levels), np.int64)
+    for column, level in enumerate(levels):
+        own_cells = [cell for cell in cells if level in cell]
+        counts[column] = sum(len(cell[level]) for cell in own_cells)
+        for cell in own_cells:
+            for name, sign in ((level, 1.0), (base, -1.0)):
+                share = 1.0 / len(cell[name]) / len(own_cells)
+                weights[cell[name], column] += sign * share
+                if name == level:
+                    means[cell[name], column] += share
+    return Contrasts(path, tuple(levels), means, weights, counts, len(cells), tuple(others))
+
+
 def _cells(
     settings: Sequence[Mapping[str, str]],
     having: Sequence[int],

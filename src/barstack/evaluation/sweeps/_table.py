@@ -170,11 +170,15 @@ def past_of(labels: LabelTable, rows: Rows, horizon: str) -> Floats:
     return np.asarray(baseline(labels, rows)[:, labels.target.horizons.index(horizon)])
 
 
-def sweep_table(experiments: Iterable[ExperimentSeries]) -> SweepTable:
+def sweep_table(
+    experiments: Iterable[ExperimentSeries], *, since: np.datetime64 | None = None
+) -> SweepTable:
     """Line experiments up on the decision times that at least nine in ten of them have.
 
     One that lacks some of these times is left out. Where fewer than 20 times are so common, all are
     held to those times that the most experiments have in just this form.
+
+    since  leaves earlier decision times out
 
     Raises
     ------
@@ -194,6 +198,8 @@ def sweep_table(experiments: Iterable[ExperimentSeries]) -> SweepTable:
     by_outcomes = Counter(id(each.outcomes) for each in listed)
     every = {id(each.outcomes): each.outcomes for each in listed}
     times = _common(every, by_outcomes)
+    if since is not None:
+        times = times[times >= since]
     if len(times) < FEWEST_TIMES:
         raise DataError(
             f"The experiments share {len(times)} decision times; {FEWEST_TIMES} are the least to "
