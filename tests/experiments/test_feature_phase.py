@@ -18,7 +18,7 @@ from barstack.experiments import Engine, FeaturePhase, Sweep, run_sweep, sweep_f
 from barstack.experiments._further import best_of
 from barstack.reports import sweep_markdown, write_sweep_report
 from barstack.testing import small_sweep_series, walk
-from barstack.tracking import SqliteStore, sweep_sizes
+from barstack.tracking import ExperimentTracker, SqliteStore
 
 BEST = 3
 
@@ -112,7 +112,9 @@ def test_all_are_counted_tracked_and_made_once(ran: Path) -> None:
     for each in further:
         assert each.result is not None
         assert (each.result["trial"]["id"], each.result["trial"]["data"]) in tried
-    (size,) = [each for each in sweep_sizes(ran / "runs") if each.sweep_id == sweep.id]
+    (size,) = [
+        each for each in ExperimentTracker(ran / "runs").sweeps() if each.sweep_id == sweep.id
+    ]
     assert size.experiments == 5 + 2 * BEST
     assert sweep.id == phase_sweep(ran, feature_phase=None).id
 

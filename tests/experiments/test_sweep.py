@@ -13,7 +13,7 @@ import barstack as bs
 from barstack.core.errors import ConfigError
 from barstack.experiments import ExperimentResult, Sweep, SweepResult, Watch, run_sweep
 from barstack.experiments._sweep import budget_s
-from barstack.tracking import ExperimentTracker, SqliteStore, sweep_sizes
+from barstack.tracking import ExperimentTracker, SqliteStore
 
 TIMES = ["seconds", "cpu_seconds", "how"]
 NETWORK = {"model": "lstm", "hidden": 4, "layers": 1, "lookback": 4, "epochs": 3, "patience": 3}
@@ -46,7 +46,7 @@ def serial(bars: Path) -> tuple[Path, SweepResult]:
 
 def test_whoever_watches_knows_how_many_there_are(serial: tuple[Path, SweepResult]) -> None:
     runs, result = serial
-    (size,) = sweep_sizes(runs)
+    (size,) = ExperimentTracker(runs).sweeps()
     assert (size.sweep_id, size.experiments) == (result.sweep.id, len(result.outcomes))
 
 

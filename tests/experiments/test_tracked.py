@@ -14,7 +14,7 @@ import barstack as bs
 from barstack.core.errors import StorageError
 from barstack.core.forecast import REGIMES, signal_of
 from barstack.core.progress import Progress
-from barstack.tracking import ExperimentTracker
+from barstack.tracking import ExperimentTracker, SqliteStore
 
 LABEL = {"label": "return", "horizons": ["1h", "4h"]}
 
@@ -64,8 +64,6 @@ def test_experiments_hold_what_the_run_found(run: Any, tracker: ExperimentTracke
 def test_forecasts_of_an_experiment_are_in_the_store(
     run: Any, runs: Path, tracker: ExperimentTracker
 ) -> None:
-    from barstack.tracking import SqliteStore  # noqa: PLC0415
-
     store = SqliteStore(runs)
     trials = {trial.forecasts: trial for trial in store.trials()}
     for each in tracker.experiments(run_id=run.id):
@@ -191,3 +189,30 @@ def test_learning_curves_of_a_network(tmp_path: Path) -> None:
             point.value for point in curve if (point.fold, point.measure) == (-1, "train_loss")
         ]
         assert final == [epoch["train_loss"] for epoch in fits[-1]["curves"]]
+
+
+def test_members_combined_anew_are_ensembles_too(tmp_path: Path) -> None:
+    content = study(members=["ridge", "elastic_net"], ensembles=["average"])
+    run = bs.run(content, runs=tmp_path / "runs")
+    made = run.ensemble("nnls")
+    again = run.ensemble("nnls")
+    tracker = ExperimentTracker(tmp_path / "runs")
+    rows = [each for each in tracker.ensembles(run.id) if each.name == "nnls"]
+    assert [each.horizon_name for each in rows] == ["1h", "4h"]
+    board = run.leaderboard().set_index(["name", "horizon"])["ic"].astype(float)
+    trials = {each.id: each for each in SqliteStore(tmp_path / "runs").trials()}
+    assert len(again.scores) == len(made.scores) == 2
+    for row, score in zip(rows, made.scores, strict=True):
+        ics = {name: board[name, row.horizon_name] for name in ("ridge", "elastic_net")}
+        known = {name: ic for name, ic in ics.items() if np.isfinite(ic)}
+        assert row.best_member == max(known, key=lambda name: known[name])
+        assert (row.score, row.n_samples, row.judged) == (score.ic, score.n_decisions, False)
+        assert score.ic is not None
+        assert row.gain == pytest.approx(score.ic - max(known.values()))
+        assert row.method == "nnls"
+        assert set(row.weights) == {"ridge", "elastic_net"}
+        assert row.forecasts in {each.forecasts for each in trials.values()}
+        found = {each.experiment_id for each in tracker.experiments(run_id=run.id)}
+        assert set(row.experiments.values()) <= found
+    summary = tracker.ensemble_performance_summary(30)
+    assert {row["name"] for row in summary} == {"average"}  # the only one judged

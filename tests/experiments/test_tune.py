@@ -19,7 +19,7 @@ from barstack.experiments import Study, TuneResult, TuneWatch, Tuning, plan_tuni
 from barstack.experiments._tune_search import MemberSearch, TrialLoss
 from barstack.models import LSTM, LightGBM, NaiveZero, Ridge, Transformer
 from barstack.testing import small_study, walk
-from barstack.tracking import ExperimentTracker, SqliteStore, sweep_sizes
+from barstack.tracking import ExperimentTracker, SqliteStore
 
 SPACE = {"ridge": {"penalty": {"low": 1e-3, "high": 1e3, "log": True}}}
 
@@ -74,7 +74,7 @@ def test_every_trial_is_counted_and_tracked(tuned: tuple[Path, TuneResult]) -> N
     assert {each.metrics["folds"] for each in pruned} == {2}
     assert tracker.get_statistics()["running"] == 0
     assert tracker.get_statistics()["pruned"] == len(pruned)
-    (size,) = sweep_sizes(folder / "runs")
+    (size,) = ExperimentTracker(folder / "runs").sweeps()
     assert (size.sweep_id, size.experiments) == (found.id, 12 * 2)
 
 

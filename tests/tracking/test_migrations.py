@@ -22,7 +22,14 @@ from tests.tracking.test_tracker import made_up
 
 from barstack.core.errors import ConfigError, StorageError
 from barstack.testing import made_up_trial
-from barstack.tracking import EpochMeasure, ExperimentTracker, PostgresStore, SqliteStore, Store
+from barstack.tracking import (
+    EpochMeasure,
+    ExperimentTracker,
+    PostgresStore,
+    SqliteStore,
+    Store,
+    SweepSize,
+)
 from barstack.tracking import _migrating as migrating
 from barstack.tracking._tables import METADATA
 
@@ -45,15 +52,16 @@ def test_down_and_up_keeps_every_row(where: str) -> None:
     tracker = filled(where)
     curve = [EpochMeasure(fold=0, epoch=1, measure="loss", value=1.0)]
     tracker.finish(made_up(0, ic=0.1), curve)
+    tracker.note_sweep(SweepSize("sweep", "Ä grid", 1620))
     store = store_at(where)
     store.record(made_up_trial(number) for number in range(5))
     before = all_rows(tracker)
     assert all(before.values())
-    for version in ("0002", "0001", "0003", "0001", "0002", "0003"):
+    for version in ("0003", "0001", "0004", "0002", "0003", "0004"):
         tracker.migrate(version)
         assert all_rows(tracker) == before
         store.verify()
-    assert tracker.migrate() == ("0003", "0003")
+    assert tracker.migrate() == ("0004", "0004")
     assert tracker.experiments()[0].ic == 0.1
     tracker.migrate("0001")
     tracker.finish(made_up(1))  # which first goes up again

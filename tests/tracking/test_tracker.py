@@ -20,7 +20,13 @@ import pytest
 import sqlalchemy as sa
 
 from barstack.core.errors import ConfigError, StorageError
-from barstack.tracking import EnsembleRecord, EpochMeasure, Experiment, ExperimentTracker
+from barstack.tracking import (
+    EnsembleRecord,
+    EpochMeasure,
+    Experiment,
+    ExperimentTracker,
+    SweepSize,
+)
 from barstack.tracking._tables import EXPERIMENTS
 
 PROCESSES: Any = multiprocessing.get_context("spawn")
@@ -48,6 +54,35 @@ def made_up(number: int, **facts: Any) -> Experiment:
 def rows_of(tracker: ExperimentTracker, query: str) -> list[tuple[Any, ...]]:
     with tracker._database().reading() as connection:
         return [tuple(row) for row in connection.execute(sa.text(query))]
+
+
+def test_sweeps_say_how_many_experiments_they_have(where: str) -> None:
+    tracker = ExperimentTracker(where)
+    assert tracker.sweeps() == []
+    states = [tracker.state()]
+    for size in (SweepSize("b", "Grid", 10), SweepSize("a", "", 2), SweepSize("b", "Grid", 1620)):
+        tracker.note_sweep(size)
+        states.append(tracker.state())
+    assert ExperimentTracker(where).sweeps() == [
+        SweepSize("a", "", 2),
+        SweepSize("b", "Grid", 1620),
+    ]
+    assert len(set(states)) == len(states)
+
+
+def test_a_pruned_experiment_is_no_completed_one_and_may_be_completed_later(where: str) -> None:
+    tracker = ExperimentTracker(where)
+    curve = [EpochMeasure(fold=0, epoch=1, measure="loss", value=0.5)]
+    tracker.start(made_up(0))
+    tracker.prune(made_up(0, ic=0.9), curve)
+    assert tracker.statuses() == {"e00000": "pruned"}
+    assert tracker.leaderboard() == []
+    assert tracker.training_history("e00000") == curve
+    found = tracker.get_statistics()
+    assert (found["total"], found["pruned"], found["completed"]) == (1, 1, 0)
+    tracker.finish(made_up(0, ic=0.1))
+    tracker.prune(made_up(0, ic=0.2))
+    assert tracker.experiments()[0].ic == 0.1
 
 
 def test_an_experiment_from_start_to_end(where: str) -> None:

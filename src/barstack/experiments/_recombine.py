@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +15,25 @@ import numpy as np
 import polars as pl
 
 from barstack.core.decisions import Decisions
-from barstack.core.errors import ConfigError, DataError, did_you_mean
+from barstack.core.errors import ConfigError, DataError, StorageError, did_you_mean
 from barstack.core.forecast import Forecast, Target
 from barstack.core.spec import content_id
 from barstack.core.times import DecidedAt, KnownAt, TrainedThrough
 from barstack.ensembles import ENSEMBLES, Ensemble, FittedEnsemble, Stacked, align, walk_forward
 from barstack.evaluation import CombinedScore, Evaluation, score_combined
-from barstack.tracking import OutOfFold, Store, Trial, open_store
+from barstack.tracking import (
+    EnsembleRecord,
+    OutOfFold,
+    Store,
+    Trial,
+    open_store,
+    open_tracker,
+)
 
 from ._compare_runs import read_table
 from ._engine import Engine
 from ._study import Study
+from ._tracked import experiment_id
 from ._verdicts import EVALUATION, VERDICT, DatedVerdict, read_json
 
 _OF_ROWS = ("decided_at", "symbol", "fold", "trained_through")
@@ -253,6 +263,9 @@ def recombine(
         trials += made
     known = {(each.id, each.data) for each in store.trials(run.given.symbols)}
     store.record(trials)
+    by_name: dict[str, list[Trial]] = {}
+    for each in trials:
+        by_name.setdefault(each.name, []).append(each)
     again = [t for t in store.trials() if t.data == data and (t.forecasts or "").startswith(_KEY)]
     tried = len(again) + len(study.ensembles) * len(run.target.horizons)
     scores = score_combined(pools, {each.name: each.out_of_fold for each in entries}, tried=tried)
@@ -260,6 +273,7 @@ def recombine(
         each.name: replace(each, scores=tuple(s for s in scores if s.ensemble == each.name))
         for each in entries
     }
+    _track(run, pool, [(scored[name], own) for name, own in by_name.items()])
     return Recombination(
         tuple(scored.values()),
         {name: scored[called] for name, called in called_for.items()},
@@ -415,6 +429,74 @@ def _data(run: RunForecasts, store: Store) -> str:
     """Content id of the run's data, from its trial; the run's id where the ledger is elsewhere."""
     looks = [each.data for each in store.trials(run.given.symbols) if each.id == run.given.trial]
     return next((data for data in looks if run.study.run_id(data) == run.id), run.id)
+
+
+def _track(
+    run: RunForecasts, pool: Pool, made: Sequence[tuple[Recombined, Sequence[Trial]]]
+) -> None:
+    """Enter what was made anew into the table of ensembles, beside those of the run.
+
+    Where the database refuses, or has not got the run yet, the combination is valid all the same:
+    the same command enters it later.
+    """
+    if not made:
+        return
+    with open_tracker(run.folder.resolve().parent) as tracker:
+        try:
+            if tracker.has_run(run.id):
+                tracker.record_ensembles(
+                    record for each, trials in made for record in _records(run, pool, each, trials)
+                )
+        except StorageError as error:
+            warnings.warn(
+                f"The new ensembles are not in the tracking database: {error}", stacklevel=3
+            )
+
+
+def _records(
+    run: RunForecasts, pool: Pool, each: Recombined, trials: Sequence[Trial]
+) -> Iterator[EnsembleRecord]:
+    """A row for each horizon; gains are over the best member's own score in its run."""
+    horizons = run.study.label.target.horizons
+    latest = each.fitted[max(each.fitted)] if each.fitted else None
+    matrix = None if latest is None else latest.weight_matrix(run.target)
+    through: datetime | None = each.forecast.trained_through.max().item()
+    for place, (trial, score) in enumerate(zip(trials, each.scores, strict=True)):
+        ics = {name: _ic(source, stored, score.horizon) for name, (source, stored) in pool.items()}
+        known = {name: ic for name, ic in ics.items() if ic is not None}
+        best = max(known, key=known.__getitem__, default=None)
+        weights = {} if matrix is None else dict(zip(pool, matrix[place].tolist(), strict=True))
+        yield EnsembleRecord(
+            ensemble_id=content_id([trial.id, trial.data]),
+            name=each.name,
+            method=(each.ensemble.registered_as or ("", each.name))[1],
+            horizon_name=horizons[place],
+            study_id=run.study.id,
+            run_id=run.id,
+            symbol=",".join(sorted(run.symbols)),
+            members=each.members,
+            weights=weights,
+            experiments={
+                name: experiment_id(source.id, stored, horizons[place])
+                for name, (source, stored) in pool.items()
+                if stored in source.study.members
+            },
+            score=score.ic,
+            directional_accuracy=score.directional_accuracy,
+            rmse=score.value**0.5 if run.target.task == "return" else None,
+            best_member=best,
+            gain=None if best is None or score.ic is None else score.ic - known[best],
+            n_samples=score.n_decisions,
+            configuration=each.ensemble.content(),
+            trained_through=None if through is None else through.replace(tzinfo=UTC),
+            forecasts=trial.forecasts,
+        )
+
+
+def _ic(source: RunForecasts, stored: str, horizon: str) -> float | None:
+    """Of a member or ensemble in its own run."""
+    own = [each for each in source.evaluation.scores if each.name == stored]
+    return next((each.ic for each in own if each.horizon == horizon), None)
 
 
 def _label(add: Sequence[str], drop: Sequence[str]) -> str:

@@ -15,7 +15,6 @@ from barstack.tracking import (
     Store,
     SweepSize,
     Trial,
-    note_sweep_size,
     open_store,
     open_tracker,
 )
@@ -218,7 +217,7 @@ def run_sweep(
     with open_tracker(runs) as tracker, ENGINES.get(engine)(runs, folder, workers) as jobs:
         tracked = TrackedSweep(tracker, sweep.id)
         run = _SweepRun(chosen, open_store(runs), tracked, watch or Watch())
-        note_sweep_size(runs, SweepSize(sweep.id, sweep.title, len(chosen)))
+        tracker.note_sweep(SweepSize(sweep.id, sweep.title, len(chosen)))
         with tracker.batch():
             run.compute(jobs, deadline)
             outcomes, notes = dict(run.outcomes), list(run.notes)
@@ -226,7 +225,7 @@ def run_sweep(
                 further = _further(sweep, run, runs, folder)
                 if further:
                     planned = len(chosen) + len(further)
-                    note_sweep_size(runs, SweepSize(sweep.id, sweep.title, planned))
+                    tracker.note_sweep(SweepSize(sweep.id, sweep.title, planned))
                     again = _SweepRun(further, run.store, tracked, run.watch)
                     again.compute(jobs, deadline)
                     outcomes |= again.outcomes

@@ -15,7 +15,6 @@ from barstack.tracking import (
     Store,
     SweepSize,
     Trial,
-    note_sweep_size,
     open_store,
     open_tracker,
 )
@@ -250,8 +249,8 @@ class _TuneRun:
         """Make trials until there are enough, or the time is over."""
         total = self.plan.tuning.trials * len(self.searches)
         title = f"Tuning: {self.plan.study.title}" if self.plan.study.title else "Tuning"
-        size = SweepSize(self.plan.id, title, total * len(self.horizons))
-        note_sweep_size(self.runs, size)
+        planned = total * len(self.horizons)
+        self.tracked.tracker.note_sweep(SweepSize(self.plan.id, title, planned))
         self.watch.began(total)
         steps = {name: each.steps(_until(deadline)) for name, each in self.searches.items()}
         wanted = {name: next(each) for name, each in steps.items()}

@@ -12,7 +12,7 @@ from ._open import SharedLedgerStore, open_store, open_tracker
 from ._postgres import PostgresStore
 from ._sqlite import SqliteStore
 from ._store import OutOfFold, Store, Trial
-from ._sweep_size import SweepSize, note_sweep_size, sweep_sizes
+from ._sweep_size import SweepSize
 from ._tracker import ExperimentTracker
 
 __all__ = [
@@ -30,8 +30,6 @@ __all__ = [
     "Store",
     "SweepSize",
     "Trial",
-    "note_sweep_size",
     "open_store",
     "open_tracker",
-    "sweep_sizes",
 ]

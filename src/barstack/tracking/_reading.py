@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ._experiment import EnsembleRecord
-from ._tables import ENSEMBLE_MODELS, ENSEMBLE_PREDICTIONS, ENSEMBLES, EXPERIMENTS
+from ._tables import ENSEMBLE_MODELS, ENSEMBLE_PREDICTIONS, ENSEMBLES, EXPERIMENTS, SWEEPS
 
 _CAUSES = 5  # of failures that are listed
 
@@ -61,7 +61,7 @@ def statistics(connection: sa.Connection, sweep_id: str | None) -> dict[str, Any
 
 
 def state(connection: sa.Connection) -> str:
-    """Text that is another one after any experiment or ensemble was entered or has changed."""
+    """Text that is another one after an experiment, ensemble or sweep was entered or changed."""
     columns, count = EXPERIMENTS.c, sa.func.count()
     experiments = sa.select(
         count,
@@ -72,7 +72,9 @@ def state(connection: sa.Connection) -> str:
         sa.func.max(columns.finished_at),
     )
     ensembles = sa.select(count).select_from(ENSEMBLES)
+    sweeps = sa.select(count, sa.func.max(SWEEPS.c.noted_at))
     facts = [*connection.execute(experiments).one(), connection.execute(ensembles).scalar_one()]
+    facts += connection.execute(sweeps).one()
     return " ".join(map(str, facts))
 
 

@@ -75,6 +75,15 @@ EXPERIMENTS = sa.Table(
     sa.Index("ix_experiments_leaderboard", "status", "horizon_name", "ic"),
 )
 
+SWEEPS = sa.Table(
+    "sweeps",
+    METADATA,
+    _text("sweep_id", primary_key=True),
+    _text("title"),
+    sa.Column("experiments", sa.BigInteger, nullable=False),
+    sa.Column("noted_at", UtcTime, nullable=False),
+)
+
 TRAINING_HISTORY = sa.Table(
     "training_history",
     METADATA,

@@ -26,6 +26,7 @@ from ._experiment import (
     RegimePerformance,
     Write,
 )
+from ._sweep_size import SweepSize
 
 if TYPE_CHECKING:
     from ._database import Database
@@ -164,6 +165,13 @@ class ExperimentTracker:
                 list(predictions),
             )
 
+    def note_sweep(self, size: SweepSize) -> None:
+        """Enter how many experiments a sweep has, in place of what it has noted before."""
+        from . import _writing  # noqa: PLC0415
+
+        with self._database().writing() as connection:
+            _writing.note_sweep(connection, size)
+
     def record_performance(self, performance: Iterable[RegimePerformance]) -> None:
         """Enter how forecasters did in a regime; a row that is known stays as it is."""
         from . import _writing  # noqa: PLC0415
@@ -241,8 +249,20 @@ class ExperimentTracker:
         with self._database().reading() as connection:
             return _reading.ensembles(connection, run_id)
 
+    def sweeps(self) -> list[SweepSize]:
+        """How many experiments each sweep has, in the order of their ids."""
+        import sqlalchemy as sa  # noqa: PLC0415
+
+        from ._tables import SWEEPS  # noqa: PLC0415
+
+        columns = SWEEPS.c
+        query = sa.select(columns.sweep_id, columns.title, columns.experiments)
+        with self._database().reading() as connection:
+            found = connection.execute(query.order_by(columns.sweep_id)).mappings()
+            return [SweepSize(**row) for row in found]
+
     def state(self) -> str:
-        """Text that is another one after any experiment or ensemble was entered or has changed.
+        """Text that is another one after an experiment, ensemble or sweep was entered or changed.
 
         Asking for it is far cheaper than reading: whoever watches does so first.
         """

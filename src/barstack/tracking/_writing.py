@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import groupby
 from typing import Any
 
@@ -19,6 +19,7 @@ from ._experiment import (
     RegimePerformance,
     Write,
 )
+from ._sweep_size import SweepSize
 from ._tables import (
     ENSEMBLE_MODELS,
     ENSEMBLE_PREDICTIONS,
@@ -26,6 +27,7 @@ from ._tables import (
     EXPERIMENTS,
     META_LEARNER_CONFIGURATION,
     PERFORMANCE_PER_REGIME,
+    SWEEPS,
     TRAINING_HISTORY,
 )
 
@@ -108,6 +110,16 @@ def record_run(
     for each in predictions:
         insert_predictions(connection, each)
     return True
+
+
+def note_sweep(connection: sa.Connection, size: SweepSize) -> None:
+    """What a sweep has noted last."""
+    row = {**asdict(size), "noted_at": rows.now()}
+    statement = _insert(connection, SWEEPS).values(row)
+    changed = {name: statement.excluded[name] for name in ("title", "experiments", "noted_at")}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=[SWEEPS.c.sweep_id], set_=changed)
+    )
 
 
 def insert_ensembles(connection: sa.Connection, ensembles: Sequence[EnsembleRecord]) -> None:

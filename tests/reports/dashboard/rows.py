@@ -16,7 +16,6 @@ from barstack.tracking import (
     Experiment,
     ExperimentTracker,
     SweepSize,
-    note_sweep_size,
 )
 
 SWEEP = "5f3e9a1b"
@@ -78,8 +77,8 @@ def curves() -> list[EpochMeasure]:
 def fill(runs: Path, count: int, planned: int = 1620, failing: int = 20) -> list[Experiment]:
     """Enter the first experiments of the grid at once; one of `failing` fails."""
     rows = list(grid(count))
-    note_sweep_size(runs, SweepSize(SWEEP, "Reference grid", planned))
     with ExperimentTracker(runs) as tracker, tracker.batch():
+        tracker.note_sweep(SweepSize(SWEEP, "Reference grid", planned))
         for number, row in enumerate(rows):
             if number % failing == failing - 1:
                 tracker.fail(row, "TrainingError: The loss is not finite.")

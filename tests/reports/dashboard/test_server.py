@@ -24,7 +24,7 @@ from tests.reports.dashboard.server import dashboard_of, writing
 from barstack.core.errors import StorageError
 from barstack.reports.dashboard._guard import host_name
 from barstack.reports.dashboard._source import Source
-from barstack.tracking import EnsembleRecord, ExperimentTracker, SweepSize, sweep_sizes
+from barstack.tracking import EnsembleRecord, ExperimentTracker
 
 pytestmark = pytest.mark.slow
 
@@ -227,13 +227,6 @@ def test_ctrl_c_ends_it(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert b"Traceback" not in errors
-
-
-def test_sizes_of_sweeps_are_kept(runs: Path) -> None:
-    assert list(sweep_sizes(runs)) == [SweepSize("5f3e9a1b", "Reference grid", 1620)]
-    (runs / ".sweeps" / "other.json").write_text("[]")
-    assert len(list(sweep_sizes(runs))) == 1
-    (runs / ".sweeps" / "other.json").unlink()
 
 
 def test_reading_leaves_the_database_as_it_is(runs: Path) -> None:

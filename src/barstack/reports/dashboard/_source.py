@@ -14,7 +14,6 @@ from barstack.tracking import (
     Experiment,
     ExperimentTracker,
     SweepSize,
-    sweep_sizes,
 )
 
 _WAIT_S = 0.4  # between looks at the database
@@ -52,7 +51,6 @@ class Source:
 
     def __init__(self, where: str | Path) -> None:
         self.where = str(where)
-        self._folder = None if "://" in self.where else Path(where)
         self._tracker = ExperimentTracker(where)
         self._lock = Lock()
         self._held = Tracked("", (), {})
@@ -69,12 +67,12 @@ class Source:
             begin = time.monotonic()
             if begin < self._next_look or begin < self._next_reading:
                 return self._held
-            state, sizes = self._state()
+            state = self._tracker.state()
             looked = time.monotonic()
             self._next_look = looked + max(_WAIT_S, _SHARE * (looked - begin))
             if state != self._held.state:
-                rows = tuple(self._tracker.experiments()) if state else ()
-                self._held = Tracked(state, rows, sizes)
+                sizes = {each.sweep_id: each for each in self._tracker.sweeps()}
+                self._held = Tracked(state, tuple(self._tracker.experiments()), sizes)
                 read = time.monotonic()
                 self._next_reading = read + _SHARE * (read - looked)
             return self._held
@@ -86,10 +84,3 @@ class Source:
     def ensembles(self, run_id: str) -> list[EnsembleRecord]:
         """Ensembles of a run."""
         return self._tracker.ensembles(run_id)
-
-    def _state(self) -> tuple[str, dict[str, SweepSize]]:
-        if self._folder is None:
-            return self._tracker.state(), {}
-        sizes = {each.sweep_id: each for each in sweep_sizes(self._folder)}
-        noted = ",".join(f"{name}:{each.experiments}" for name, each in sizes.items())
-        return f"{self._tracker.state()} {noted}", sizes
