@@ -176,12 +176,17 @@ def test_patience_ends_training() -> None:
     assert len(found.curves) == found.best.number + 3 < 40
 
 
-def test_patience_counts_only_after_the_first_hundred_steps() -> None:
+@pytest.mark.parametrize(("name", "mode", "first"), [
+    ("mlp", "windows", 100), ("gru", "windows", 100), ("gru", "dense", 50),
+])  # fmt: skip
+def test_patience_counts_only_after_the_first_steps(name: str, mode: str, first: int) -> None:
     learn, stop, dataset = samples_of()
-    model = model_of("mlp", lookback=8, epochs=60, patience=1, learning_rate=0.02, batch=500)
+    model = model_of(
+        name, mode=mode, lookback=8, epochs=120, patience=1, learning_rate=0.02, batch=2_000
+    )
     curves = model.fit(learn, stop, dataset.target, 0).curves
-    assert sum(epoch.steps for epoch in curves) == 100
-    assert min(curves, key=lambda epoch: epoch.stop_loss).number < 40
+    best = min(curves, key=lambda epoch: epoch.stop_loss).number
+    assert sum(epoch.steps for epoch in curves) == max(first, best + 2)
 
 
 @pytest.mark.parametrize("loss", ["mse", "directional"])

@@ -31,7 +31,8 @@ class NetworkSettings(Model):
         6,
         ge=1,
         le=100_000,
-        description="epochs without improvement before stopping, after the first 100 steps",
+        description="epochs without improvement before stopping, after the first 100 steps, or 50 "
+        "on chunks",
     )
     batch: int = Field(
         64, ge=1, le=1_000_000, description="windows in a step; a chunk counts for 16 of them"

@@ -18,7 +18,7 @@ from barstack.core.forecast import Target
 from barstack.datasets import Inputs, Samples
 
 from ._batches import Batch, Chunks, ScaledTable, Windows
-from ._checkpoint import Checkpoint, TrainingState, fingerprint
+from ._checkpoint import STEPS_BEFORE_WAITING, Checkpoint, TrainingState, fingerprint
 from ._learned import Epoch, Learned
 from ._losses import loss_for, outputs, row_losses, starting_point
 from ._settings import NetworkSettings
@@ -53,7 +53,8 @@ def fit(
         if begin is not None:
             run.network.load_state_dict(begin.network.state_dict())
             run.start = begin.start.to(where)
-        state = TrainingState(run.network, run.optimizer, np.random.default_rng(seed))
+        before = STEPS_BEFORE_WAITING["dense" if model.dense else "windows"]
+        state = TrainingState(run.network, run.optimizer, np.random.default_rng(seed), before)
         checkpoint.read(state)
         kind = Chunks if model.dense else Windows
         learning, stopping = (
