@@ -129,7 +129,7 @@ def run(
         bars, chosen = kept_frame(study, *names, Path(runs), reading)
         study = Study(**{"bars": bars, **given})
     if time_limit is not None:
-        bars_of_all = study.bars.load(Path(folder or "."))
+        bars_of_all = study.visible_bars.load(Path(folder or "."))
         study, preset_choice = preset_within(study, bars_of_all, time_limit)
         chosen = (*chosen, preset_choice)
     for each in chosen:

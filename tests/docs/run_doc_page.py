@@ -35,6 +35,7 @@ def main() -> None:
     page, here = Path(sys.argv[1]), Path.cwd()
     sys.path.insert(0, str(here))
     os.environ["COLUMNS"] = "80"  # of what commands print
+    os.environ["BARSTACK_LEDGER"] = str(here / ".user-ledger")  # of a user who has tried nothing
     namespace: dict[str, Any] = {"__name__": "__main__"}
     printed = ""
     for block in blocks(page):

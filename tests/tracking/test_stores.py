@@ -33,6 +33,7 @@ from barstack.tracking import (
     SqliteStore,
     Store,
     Trial,
+    UserLedgerStore,
 )
 
 
@@ -48,12 +49,17 @@ def shared_ledger(folder: Path) -> Store:
     return SharedLedgerStore(SqliteStore(folder), SqliteStore(folder / "team"))
 
 
+def user_ledger(folder: Path) -> Store:
+    return UserLedgerStore(SqliteStore(folder), SqliteStore(folder / "user"))
+
+
 @parametrize_with_checks(
     [
         StoreIn(in_memory, shared=False),
         StoreIn(SqliteStore),
         StoreIn(odd_name),
         StoreIn(shared_ledger),
+        StoreIn(user_ledger),
     ]
 )
 def test_a_store_keeps_its_promises(part: StoreIn, check: BoundCheck) -> None:

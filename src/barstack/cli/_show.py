@@ -49,6 +49,11 @@ def show_run(run: Run, console: Console) -> None:
         console.print(gains)
         console.print("*      distinguished from no difference, all ensembles counted (Holm)")
     show_verdict(run.verdict, console)
+    for remark in run.verdict.remarks:
+        console.print(f"  {remark}", style="dim")
+    for anchor in run.given.anchors:
+        state = f"{anchor.rows:,} rows since {anchor.since[:10]}, head {anchor.head}"
+        console.print(f"  ledger    {anchor.ledger}: {state}", soft_wrap=True)
     console.print(f"  report    {run.folder / 'report.html'}", soft_wrap=True)
     console.print(f"  artifact  {run.folder / 'artifact'}", soft_wrap=True)
 
@@ -96,7 +101,7 @@ def leaderboard_table(evaluation: Evaluation, trials: int, horizon: str | None =
         shown.add_row(f"{Horizon.parse(each).in_words} ahead", f"{known:,}", style="bold cyan")
         for score in evaluation.scores:
             if score.horizon == each:
-                shown.add_row(*_row(score, fit, trials), style=_style(score))
+                shown.add_row(*_row(score, fit, evaluation, trials), style=_style(score))
         shown.add_row()
     return shown
 
@@ -105,7 +110,7 @@ def _named(symbols: list[str]) -> str:
     return ", ".join(symbols) if len(symbols) <= 3 else f"{len(symbols)} symbols"
 
 
-def _row(score: Score, fit: str, trials: int) -> tuple[str, ...]:
+def _row(score: Score, fit: str, evaluation: Evaluation, trials: int) -> tuple[str, ...]:
     fitted = {
         "R² %": plus_minus(score.r2, score.r2_se, 100, 2),
         "skill %": plus_minus(score.pinball_skill, score.pinball_skill_se, 100, 2),
@@ -117,7 +122,9 @@ def _row(score: Score, fit: str, trials: int) -> tuple[str, ...]:
         plus_minus(score.ic, score.ic_se, 1, 3),
         fitted[fit],
         plus_minus(score.net_edge_bps, score.net_edge_bps_se, 1, 2),
-        "–" if score.p_value is None else f"{adjusted_p_value(score.p_value, trials):.3f}",
+        "–"
+        if score.p_value is None
+        else f"{adjusted_p_value(score.p_value, trials, evaluation.family):.3f}",
     )
 
 

@@ -15,6 +15,7 @@ from ._combining_findings import (
 )
 from ._comparison import Compared, Comparison, compare
 from ._evaluate import evaluate
+from ._family import family_of
 from ._findings import (
     CalibrationBin,
     Confusion,
@@ -24,6 +25,7 @@ from ._findings import (
     Equity,
     Evaluation,
     Evidence,
+    Family,
     Fan,
     FoldAccuracy,
     LevelShare,
@@ -32,7 +34,7 @@ from ._findings import (
 )
 from ._plain_scores import plain_scores
 from ._recombined import CombinedScore, score_combined
-from ._verdict import HorizonVerdict, Verdict, adjusted_p_value, judge, leaderboard
+from ._verdict import HorizonVerdict, Verdict, adjusted_p_value, judge, leaderboard, often
 from .audit import Leak, assert_causal, find_leaks
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "Equity",
     "Evaluation",
     "Evidence",
+    "Family",
     "Fan",
     "FoldAccuracy",
     "FoldGain",
@@ -71,9 +74,11 @@ __all__ = [
     "compare",
     "contradictory",
     "evaluate",
+    "family_of",
     "find_leaks",
     "judge",
     "leaderboard",
+    "often",
     "plain_scores",
     "refuse_contradictions",
     "score_combined",

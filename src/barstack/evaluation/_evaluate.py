@@ -18,6 +18,7 @@ from barstack.tracking import OutOfFold
 from ._case import Case, Forecaster, all_forecasters, make_case
 from ._combining import combining
 from ._diversity import correlations, plain
+from ._family import family_of
 from ._findings import Correlation, Evaluation, Evidence, FoldName, Score
 from ._naive import baseline
 from ._plausible import contradictions, doubts
@@ -123,6 +124,10 @@ def evaluate(
             for each in forecasters
             if classifies(case, each, h)
         ],
+        family=family_of(
+            [profits[each.name, h].time for each, h in learned],
+            [profits[each.name, h].timing for each, h in learned],
+        ),
         **combined,
         **(_quantile_findings(case, forecasters) if case.target.levels else {}),
     )

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+import numpy as np
+
 from barstack.core.errors import ConfigError, StorageError, did_you_mean
 from barstack.core.horizon import Horizon
 
@@ -244,6 +246,43 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Family:
+    """How many independent trials the trials of a study count as.
+
+    Attributes
+    ----------
+    size
+        Number of trials: members and ensembles at each horizon.
+    p_values
+        Of single trials, falling; empty where each trial counts whole.
+    counts
+        At each, the number of independent trials whose best goes as far as often.
+
+    >>> family = Family(6, [0.1, 0.01], [2.0, 3.0])
+    >>> family.count_at(0.1), family.count_at(0.001), Family(6, [], []).count_at(0.05)
+    (2.0, 6.0, 6.0)
+    """
+
+    size: int
+    p_values: list[float]
+    counts: list[float]
+
+    def count_at(self, p_value: float) -> float:
+        """Between the levels that are known; below the lowest, each trial counts whole.
+
+        The smaller the p-value, the nearer the count comes to the size.
+        """
+        if not self.p_values or p_value < self.p_values[-1]:
+            return float(self.size)
+        levels = np.log(self.p_values[::-1])
+        return float(np.interp(np.log(p_value), levels, self.counts[::-1]))
+
+    def of_all(self, p_value: float, trials: int) -> float:
+        """The count of these together with all others of `trials`, each of which counts whole."""
+        return self.count_at(p_value) + max(trials - self.size, 0)
+
+
+@dataclass(frozen=True)
 class Doubt:
     """A forecaster that does better at one horizon than is plausible.
 
@@ -314,6 +353,8 @@ class Evaluation:
         Whether ensembles are better than something simpler, and which member was best so far.
     diversity, contributions, importances, regime_weights, stability
         Of the members: how they differ, what each contributes, and what ensembles make of them.
+    family
+        How many independent trials the members and ensembles count as; None of an older evaluation.
 
     >>> import tempfile
     >>> import barstack as bs
@@ -360,6 +401,7 @@ class Evaluation:
     importances: list[Importance] = field(default_factory=list)
     regime_weights: list[RegimeWeights] = field(default_factory=list)
     stability: list[Stability] = field(default_factory=list)
+    family: Family | None = None
 
     def horizon_called(self, text: str) -> str:
         """The name of the run's horizon that a text means, such as `1h` for `60min`."""
@@ -402,6 +444,7 @@ class Evaluation:
         }
         # Version 0.1 knew nothing of what is found on combining.
         data = {**dict.fromkeys(_COMBINING, ()), **data}
+        data["family"] = _made(Family, data["family"]) if data.get("family") else None
         values = {each.name: data[each.name] for each in fields(cls)}
         return cls(**values | {n: [_made(kind, x) for x in data[n]] for n, kind in kinds.items()})
 

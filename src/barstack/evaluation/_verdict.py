@@ -19,7 +19,7 @@ from barstack.core.horizon import Horizon
 from barstack.core.notebook import card, paragraph, remark, table
 
 from ._combining_findings import BEST_SO_FAR, EQUAL_WEIGHTS
-from ._findings import Doubt, Evaluation, Evidence
+from ._findings import Doubt, Evaluation, Evidence, Family
 from .audit import AuditRecord
 
 Edge = Literal["none", "unproven", "supported"]
@@ -37,7 +37,8 @@ class HorizonVerdict(Evidence):
     Attributes
     ----------
     p_adjusted
-        The p-value for all trials made.
+        The p-value for all trials made: those of this study by how alike they are, as
+        `Evaluation.family` has it, all others as if they were independent.
     bars_to_prove
         [fewest, most] bars beyond these that would prove the edge in 8 cases of 10; None where it
         is not unproven, or where the bars cannot say.
@@ -71,6 +72,11 @@ class Verdict:
         States of the data that this ensemble was judged on, each among the trials.
     audits
         Those made before the verdict.
+    remarks
+        What to know about the number of trials, such as a ledger that was begun anew.
+    ledger
+        State of the ledgers that they were counted from: rows, since when, and head. Whoever keeps
+        it can tell later whether rows were removed.
 
     >>> import tempfile
     >>> import barstack as bs
@@ -94,6 +100,8 @@ class Verdict:
     expected: str = ""
     looks: int = 1
     audits: list[AuditRecord] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    ledger: str = ""
 
     def _repr_html_(self) -> str:
         """The sentence and the evidence, as notebooks show them."""
@@ -110,7 +118,7 @@ class Verdict:
             f"Verdict on {self.ensemble}",
             paragraph(self.sentence),
             table(head, rows),
-            remark(counted, *doubts),
+            remark(counted, *self.remarks, *doubts),
             note=f"edge: {self.edge}",
         )
 
@@ -133,6 +141,8 @@ def judge(
     leaks: int = 0,
     audits: Sequence[AuditRecord] = (),
     expected: str = "",
+    remarks: Sequence[str] = (),
+    ledger: str = "",
 ) -> Verdict:
     """The verdict on the judged ensemble, at the horizon where most speaks for it.
 
@@ -151,6 +161,8 @@ def judge(
         Made before the verdict.
     expected
         Why forecasts may be better than real markets allow; empty where they may not.
+    remarks, ledger
+        What to know about the number of trials, and the state of the ledgers.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -163,7 +175,7 @@ def judge(
     """
     doubts = evaluation.doubts
     doubted = bool(doubts) and not expected
-    found = [_at_horizon(each, trials) for each in evaluation.evidence]
+    found = [_at_horizon(each, trials, evaluation.family) for each in evaluation.evidence]
     if leaks or doubted:
         found = [
             replace(each, edge="unproven", bars_to_prove=None) if each.edge != "none" else each
@@ -189,17 +201,20 @@ def judge(
         expected=expected if doubts else "",
         looks=looks,
         audits=list(audits),
+        remarks=list(remarks),
+        ledger=ledger,
     )
 
 
-def _at_horizon(evidence: Evidence, trials: int) -> HorizonVerdict:
-    p_adjusted = adjusted_p_value(evidence.p_value, trials)
+def _at_horizon(evidence: Evidence, trials: int, family: Family | None) -> HorizonVerdict:
+    p_adjusted = adjusted_p_value(evidence.p_value, trials, family)
     edge: Edge = "none"
     if evidence.net_edge_bps > 0.0 and evidence.trades:
         edge = "supported" if p_adjusted < LEVEL else "unproven"
     to_prove = None
     if edge == "unproven" and evidence.t_value is not None:
-        to_prove = bars_to_prove(evidence.p_value, evidence.n_bars, trials, LEVEL)
+        count = trials if family is None else family.of_all(LEVEL / trials, trials)
+        to_prove = bars_to_prove(evidence.p_value, evidence.n_bars, count, LEVEL)
     return HorizonVerdict(
         **asdict(evidence), edge=edge, p_adjusted=p_adjusted, bars_to_prove=to_prove
     )
@@ -227,7 +242,9 @@ def leaderboard(evaluation: Evaluation, trials: int) -> list[dict[str, Any]]:
         for name, value in asdict(score).items():
             row[name] = value
             if name == "p_value":
-                row["p_adjusted"] = None if value is None else adjusted_p_value(value, trials)
+                row["p_adjusted"] = (
+                    None if value is None else adjusted_p_value(value, trials, evaluation.family)
+                )
         for against in (BEST_SO_FAR, EQUAL_WEIGHTS):
             gain = gains.get((score.name, score.horizon, against))
             row[f"gain_{against}"] = None if gain is None else gain.gain
@@ -236,23 +253,25 @@ def leaderboard(evaluation: Evaluation, trials: int) -> list[dict[str, Any]]:
     return rows
 
 
-def adjusted_p_value(p_value: float, trials: int) -> float:
+def adjusted_p_value(p_value: float, trials: int, family: Family | None = None) -> float:
     """How often the best of `trials` worthless ones would do at least this well. Šidák (1967).
 
-    Exact for independent trials, too cautious for alike ones.
+    Exact for independent trials, too cautious for alike ones: those of a family count as the number
+    of independent ones that they are worth.
 
     >>> round(adjusted_p_value(0.01, 30), 3)
     0.26
     """
-    return float(-np.expm1(trials * np.log1p(-min(p_value, 1.0 - 1e-15))))
+    count = trials if family is None else family.of_all(p_value, trials)
+    return float(-np.expm1(count * np.log1p(-min(p_value, 1.0 - 1e-15))))
 
 
-def bars_to_prove(p_value: float, n_bars: int, trials: int, level: float) -> list[int] | None:
+def bars_to_prove(p_value: float, n_bars: int, trials: float, level: float) -> list[int] | None:
     """[fewest, most] further bars, or None where the edge may as well be nothing.
 
     p_value  one-sided, of the edge so far, were this the only trial
     n_bars   behind it
-    trials   made so far
+    trials   made so far, as independent ones
     level    that the p-value for all trials must fall below
 
     The edge's true size lies, with a chance of 90 %, within 1.64 standard errors of the one seen.

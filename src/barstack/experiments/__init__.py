@@ -15,11 +15,14 @@ from . import (  # noqa: F401
 )
 from ._audit import Audited, audit, audited
 from ._compare_runs import compare_runs, named_runs
+from ._counting import LedgerCheck, anchors_of, in_words, verify_ledger
 from ._each_symbol import SymbolRuns, run_each_symbol
 from ._engine import Done, Engine
 from ._feature_phase import Addition, FeaturePhase
 from ._first_study import FirstStudy, first_study, open_settings
 from ._fits import TrainingData, fit_fold
+from ._holdout import HoldoutVerdict, open_holdout
+from ._plan import StatedPlan
 from ._presets import PRESETS, completed, preset_within
 from ._recombine import Recombination, Recombined, method_of, recombine
 from ._run import VIEWS, Run, RunMember, run_study, view
@@ -49,7 +52,9 @@ __all__ = [
     "FeaturePhase",
     "FirstStudy",
     "HeldBack",
+    "HoldoutVerdict",
     "Judged",
+    "LedgerCheck",
     "MemberTuned",
     "Operation",
     "Place",
@@ -58,6 +63,7 @@ __all__ = [
     "Recombined",
     "Run",
     "RunMember",
+    "StatedPlan",
     "Study",
     "Sweep",
     "SweepEstimate",
@@ -73,6 +79,7 @@ __all__ = [
     "Tuning",
     "Watch",
     "Workspace",
+    "anchors_of",
     "audit",
     "audited",
     "check_free",
@@ -81,9 +88,11 @@ __all__ = [
     "estimate_sweep",
     "first_study",
     "fit_fold",
+    "in_words",
     "judged_now",
     "method_of",
     "named_runs",
+    "open_holdout",
     "open_settings",
     "plan_tuning",
     "preset_within",
@@ -96,5 +105,6 @@ __all__ = [
     "stage",
     "sweep_findings",
     "tasks_of",
+    "verify_ledger",
     "view",
 ]

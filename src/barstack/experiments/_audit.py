@@ -14,7 +14,7 @@ from barstack.core.progress import Progress
 from barstack.evaluation.audit import AuditRecord, Data, Leak, hunt
 from barstack.features import check_known
 
-from ._data import length_us
+from ._data import length_us, load_series
 from ._pipeline import Recipe, pipeline_of
 from ._presets import complete_with
 from ._study import Study, feature_set
@@ -77,10 +77,10 @@ def audited(
     >>> found[0]  # leaks
     []
     """
-    panel = study.bars.load(Path(folder))
+    panel = study.visible_bars.load(Path(folder))
     if not study.members:
         study, _ = complete_with(study, panel)
-    series = {name: file.load(Path(folder), name) for name, file in study.series.items()}
+    series = load_series(study.series, Path(folder), study.holdout)
     progress = progress or Progress()
     with progress.step("audit, in short" if short else "audit", total=1) as step:
         found = _hunted(Recipe.of(study), Data(panel, series), short=short)

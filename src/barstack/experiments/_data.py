@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from barstack.bars import BarFormat, Panel, Provider, SeriesFile, SeriesTable, panel_fingerprint
 from barstack.bars.checks import Finding, find, in_short, refuse
+from barstack.core.errors import DataError
 from barstack.core.spec import content_id
+from barstack.core.times import KnownAt, as_time, iso
 from barstack.datasets import usable_rows
 from barstack.features import FeatureTable, check_known, check_values
 from barstack.splits import Fold, Splitter
@@ -43,9 +47,34 @@ def format_id(bar_format: BarFormat) -> str:
     return content_id(bar_format.to_json())
 
 
-def read_series(workspace: Workspace, *, files: Mapping[str, SeriesFile]) -> dict[str, SeriesTable]:
-    """The tables of a study's series by name."""
-    return {name: file.load(workspace.folder, name) for name, file in files.items()}
+def read_series(
+    workspace: Workspace, *, files: Mapping[str, SeriesFile], until: str = ""
+) -> dict[str, SeriesTable]:
+    """The tables of a study's series by name, of rows known before a holdout begins."""
+    return load_series(files, workspace.folder, until)
+
+
+def load_series(
+    files: Mapping[str, SeriesFile], folder: Path, until: str
+) -> dict[str, SeriesTable]:
+    """Tables of series by name; `until`, where it is given, is when rows must be known."""
+    tables = {name: file.load(folder, name) for name, file in files.items()}
+    if not until:
+        return tables
+    return {name: known_before(each, as_time(until)) for name, each in tables.items()}
+
+
+def known_before(table: SeriesTable, moment: np.datetime64) -> SeriesTable:
+    """The rows of a series that were known before a moment."""
+    rows = table.known_at < moment
+    if not rows.any():
+        raise DataError(f"No row of the series was known before {iso(moment)}.")
+    return replace(
+        table,
+        symbol_code=table.symbol_code[rows],
+        known_at=KnownAt(table.known_at[rows]),
+        values=table.values[rows],
+    )
 
 
 def series_fingerprint(tables: Mapping[str, SeriesTable]) -> str:
@@ -148,9 +177,11 @@ SPLIT = Operation("split", split_rows, ("datasets",), save_folds, load_folds)
 @stage("data")
 def data_tasks(study: Study, n_folds: int) -> Iterable[Task]:
     """Bars and series, what the checks find in them, features and folds."""
-    yield Task("bars", BARS, settings={"provider": study.bars})
+    yield Task("bars", BARS, settings={"provider": study.visible_bars})
     yield Task("format", FORMAT, settings={"provider": study.bars}, part_of="bars")
-    files = {"files": study.series}
+    files: dict[str, Any] = {"files": study.series}
+    if study.holdout:
+        files["until"] = study.holdout
     yield Task("series", SERIES, settings=files, part_of="" if study.series else "bars")
     yield Task("checks", CHECKS, ("bars", "format"), {"levels": study.bars.checks})
     yield Task(

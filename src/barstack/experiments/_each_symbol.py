@@ -71,7 +71,7 @@ def run_each_symbol(
     """
     runs, progress = Path(runs), progress or Progress()
     named = getattr(study.bars, "symbols", None)
-    symbols = sorted(named or study.bars.load(Path(folder)))
+    symbols = sorted(named or study.visible_bars.load(Path(folder)))
     study_of(study, symbols[0])  # refuses bars that cannot be narrowed, once
     rows: list[dict[str, Any]] = []
     done: dict[str, Run] = {}

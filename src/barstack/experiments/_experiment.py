@@ -109,8 +109,10 @@ class Bench:
         folders = [engine.place(name).folder for name in names]
         return {f"{folder.parent.name}/{folder.name}": folder for folder in folders}
 
-    def compute(self, study: Study, horizon: str, shared: Shared) -> dict[str, Any]:
+    def compute(self, study: Study, horizon: str, shared: Shared, name: str = "") -> dict[str, Any]:
         """What is left of an experiment, computed unless it is stored, as plain data.
+
+        Its trial is in the ledger before anything is fitted, under `name`, by default the member's.
 
         Keys: `how`, "made" or "reused"; `seconds` on the clock and `cpu_seconds` of computing;
         `scores` at the horizon; `fit`, facts on its fits; `curves` by fold; `trial`, for the
@@ -120,13 +122,15 @@ class Bench:
         self._kept.add_sources(shared.sources)
         engine = self._engine(study, Progress())
         (member,) = study.members
+        judged = JudgedOn(**shared.judged_on)
+        forecasts = engine.key(f"member {member}")
+        trial = judged.trial(name or member, study.recipe_of(member), horizon, forecasts)
+        if not engine.place(f"scores {member}").folder.is_dir():
+            engine.forecasts.record([trial])
         engine.run([f"scores {member}"])
         found = dict(engine.value(f"scores {member}"))
         facts = engine.value(f"member {member}").facts
-        judged = JudgedOn(**shared.judged_on)
         made = any(each.how == "made" for each in engine.done if each.name.startswith("member"))
-        forecasts = engine.key(f"member {member}")
-        trial = judged.trial(member, study.recipe_of(member), horizon, forecasts)
         return {
             "how": "made" if made else "reused",
             "seconds": time.perf_counter() - begin,

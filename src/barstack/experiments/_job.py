@@ -32,6 +32,8 @@ class Job:
         Plain data of a study with one member.
     horizon
         At which an experiment is scored.
+    name
+        By which people know an experiment.
     shared
         What its `prepare` returned, for an experiment.
     memory
@@ -48,6 +50,7 @@ class Job:
     memory: int = 0
     folds: int = 0
     ended: bool = False
+    name: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; `Job(**data)` reads it back."""
@@ -87,10 +90,10 @@ def work(bench: Bench, job: Job) -> Reply:
         study = Study(**job.study)
         if job.kind == "prepare":
             return Reply(job.number, asdict(bench.prepare(study)))
+        shared = Shared(**job.shared)
         if job.kind == "trial":
-            shared = Shared(**job.shared)
             return Reply(job.number, bench.judge(study, shared, job.folds, ended=job.ended))
-        return Reply(job.number, bench.compute(study, job.horizon, Shared(**job.shared)))
+        return Reply(job.number, bench.compute(study, job.horizon, shared, job.name))
     except Exception as error:  # noqa: BLE001 (recorded; other experiments go on)
         return refused(job, error)
 

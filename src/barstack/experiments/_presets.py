@@ -146,7 +146,7 @@ def completed(study: Study, folder: Path | str = ".") -> tuple[Study, tuple[Chos
     """
     if study.members:
         return study, ()
-    return complete_with(study, study.bars.load(Path(folder)))
+    return complete_with(study, study.visible_bars.load(Path(folder)))
 
 
 def complete_with(study: Study, panel: Panel) -> tuple[Study, tuple[Chosen, ...]]:

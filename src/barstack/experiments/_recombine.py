@@ -28,13 +28,15 @@ from barstack.tracking import (
     Trial,
     open_store,
     open_tracker,
+    trials_on,
 )
 
 from ._compare_runs import read_table
+from ._counting import VERDICT
 from ._engine import Engine
 from ._study import Study
 from ._tracked import experiment_id
-from ._verdicts import EVALUATION, VERDICT, DatedVerdict, read_json
+from ._verdicts import EVALUATION, DatedVerdict, read_json
 
 _OF_ROWS = ("decided_at", "symbol", "fold", "trained_through")
 _OUTCOMES = ("label", "known_at", "realised")
@@ -244,6 +246,7 @@ def recombine(
     called_for: dict[str, str] = {}
     store = open_store(run.folder.resolve().parent)
     data = _data(run, store)
+    known = {(each.id, each.data) for each in store.trials()}
     stacked = _stacked(pool, run) if chosen else None
     label = _label(add, drop)
     for name, ensemble in chosen.items():
@@ -253,16 +256,15 @@ def recombine(
             continue
         called_for[name] = called = _unused(f"{name}{label}", [each.name for each in entries])
         pools[called] = _in_context(stacked, ensemble, run, engine)
+        made = _trials(run, data, called, ensemble, pool)
+        store.record(made)
         begun = time.perf_counter()
         forecasts, fitted = walk_forward(ensemble, pools[called], seed=study.seed)
         seconds = time.perf_counter() - begun
         entries.append(Recombined(called, ensemble, tuple(pool), forecasts, fitted, seconds))
-        made = _trials(run, data, called, ensemble, pool)
         assert made[0].forecasts is not None
         store.write(made[0].forecasts, forecasts)
         trials += made
-    known = {(each.id, each.data) for each in store.trials(run.given.symbols)}
-    store.record(trials)
     by_name: dict[str, list[Trial]] = {}
     for each in trials:
         by_name.setdefault(each.name, []).append(each)
@@ -278,7 +280,7 @@ def recombine(
         tuple(scored.values()),
         {name: scored[called] for name, called in called_for.items()},
         sum((each.id, each.data) not in known for each in trials),
-        max(store.count(run.given.symbols), run.given.verdict.trials),
+        max(len(trials_on(store, run.given.symbols, run.given.bars)), run.given.verdict.trials),
     )
 
 
@@ -420,6 +422,7 @@ def _trials(run: RunForecasts, data: str, name: str, ensemble: Ensemble, pool: P
             first_at=found.first_at,
             last_at=found.last_at,
             forecasts=_KEY + content_id([spec, data]),
+            bars=given.bars,
         )
         for horizon in run.target.horizons
     ]

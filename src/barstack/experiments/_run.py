@@ -27,14 +27,16 @@ from barstack.evaluation import Evaluation, leaderboard
 from barstack.forecasting import GivenVerdict, Predictor, TrainedEnsemble, write_verdict
 from barstack.models import FittedModel, Model
 
+from ._counting import VERDICT
 from ._engine import Done, Engine
 from ._outcome import fits_of, forecasts_of
+from ._plan import register
 from ._recombine import Recombined, recombine
 from ._results import data_id
 from ._study import Study
 from ._tracked import track_run_if_possible
 from ._trials import trials_of
-from ._verdicts import VERDICT, DatedVerdict, judge_study
+from ._verdicts import DatedVerdict, judge_study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -366,7 +368,9 @@ def run_study(
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> Run:
-    """Compute what is not stored yet, count the trials, judge, fill the run's folder, and track it.
+    """Count the trials, compute what is not stored yet, judge, fill the run's folder, and track it.
+
+    The trials are in the ledger before anything is fitted, so that a run that is stopped counts.
 
     Parameters
     ----------
@@ -387,9 +391,12 @@ def run_study(
     study = engine.study
     for each in engine.chosen:
         engine.progress.note(str(each))
-    engine.run()
+    engine.run(["audit"])  # where it finds a leak there is nothing to count
     trials = trials_of(study, engine)
+    if study.preregistered is not None:
+        register(engine.forecasts, study.preregistered, study.holdout, trials)
     engine.forecasts.record(trials)
+    engine.run()
     given = judge_study(engine, trials)
     run_id = study.run_id(data_id(engine.value("bars"), engine.value("series")))
     run = Run(run_id, runs / run_id, engine, given)

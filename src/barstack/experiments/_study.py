@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -24,6 +25,7 @@ from barstack.labels import LABELS, Label, LabelTable, SampleWeights
 from barstack.models import MODELS, Model, RegimeDetector, RegimeRules
 from barstack.splits import SPLITTERS, Splitter, WalkForward
 
+from ._plan import StatedPlan
 from ._tuning import Tuning
 
 Named = str | Mapping[str, Any]  # a part by its name, or by name and settings
@@ -113,6 +115,9 @@ class Study(Spec):
     large_effect: str = ""  # why forecasts may be better than real markets allow
     allow_leaks: str = ""  # why the run may go on where the audit finds one; its verdict says so
     tune: Tuning | None = None  # how `barstack tune` tunes its members; changes nothing else
+    # From this moment on, UTC, bars and series are not seen until `barstack holdout open`.
+    holdout: str = ""
+    preregistered: StatedPlan | None = None  # entered in the ledger before the first fit
 
     if TYPE_CHECKING:  # parts may be given by name and by their settings too
 
@@ -139,6 +144,8 @@ class Study(Spec):
             large_effect: str = "",
             allow_leaks: str = "",
             tune: Tuning | Mapping[str, Any] | None = None,
+            holdout: str = "",
+            preregistered: StatedPlan | Mapping[str, Any] | None = None,
         ) -> None: ...
 
     def _repr_html_(self) -> str:
@@ -172,6 +179,12 @@ class Study(Spec):
     @classmethod
     def _gap(cls, text: str) -> str:
         return canonical_duration(text)
+
+    @field_validator("holdout", mode="before")
+    @classmethod
+    def _holdout(cls, value: Any) -> Any:
+        """A date that YAML has read as one is text again."""
+        return value.isoformat() if isinstance(value, date) else value
 
     @field_validator("weights", mode="before")
     @classmethod
@@ -216,6 +229,7 @@ class Study(Spec):
 
     @model_validator(mode="after")
     def _check(self) -> Study:
+        self._check_holdout()
         if self.preset and self.members:
             raise ConfigError(
                 f"Preset {self.preset!r} chooses members, and the study names "
@@ -266,6 +280,29 @@ class Study(Spec):
                 f"than ensembles, {BEST_SO_FAR} and the naive forecasts {', '.join(NAIVE)}."
             )
         return self
+
+    def _check_holdout(self) -> None:
+        if not self.holdout:
+            return
+        try:
+            moment = datetime.fromisoformat(self.holdout)
+        except ValueError:
+            raise ConfigError(
+                f"The holdout begins at {self.holdout!r}, which is no date. Write it as "
+                "holdout: 2025-06-01, or with a time in UTC as 2025-06-01T14:30."
+            ) from None
+        if moment.tzinfo is not None and moment.utcoffset():
+            raise ConfigError(f"The holdout begins at {self.holdout!r}. Write the time in UTC.")
+        if self.bars.end is not None:
+            raise ConfigError(
+                f"The bars end at {self.bars.end}, and the holdout begins at {self.holdout}. Leave "
+                "`end` out of the bars: the holdout ends with them."
+            )
+
+    @property
+    def visible_bars(self) -> Provider:
+        """The provider of all bars but those of the holdout, which only `open_holdout` reads."""
+        return self.bars.model_copy(update={"end": self.holdout}) if self.holdout else self.bars
 
     @property
     def detector(self) -> RegimeDetector | None:
@@ -349,6 +386,8 @@ class Study(Spec):
             "judged",
             "regimes",
             "preset",
+            "holdout",
+            "preregistered",
         )  # keys that there were none of at first
         kept = {name: item for name, item in fields.items() if item or name not in later}
         if all(_kind(each) == name for name, each in self.ensembles.items()):
@@ -368,8 +407,8 @@ class Study(Spec):
 
     def content(self) -> dict[str, Any]:
         """Plain data from which an equal study can be made, without what is left open."""
-        unset = [name for name in ("preset", "tune") if not getattr(self, name)]
-        unused = (*self.left_open, *unset)
+        later = ("preset", "tune", "holdout", "preregistered")
+        unused = (*self.left_open, *(name for name in later if not getattr(self, name)))
         return {name: item for name, item in super().content().items() if name not in unused}
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Study:

@@ -135,9 +135,9 @@ class _Ledger:
     waiting: list[Trial] = field(default_factory=list)
     flushed_at: float = field(default_factory=time.monotonic)
 
-    def add(self, trial: Mapping[str, Any], name: str) -> None:
-        """Count an experiment, under the name that people know it by."""
-        content = dict(trial) | {"symbols": tuple(trial["symbols"]), "name": name}
+    def add(self, trial: Mapping[str, Any]) -> None:
+        """Count an experiment that was stored, where a ledger of before does not know it."""
+        content = dict(trial) | {"symbols": tuple(trial["symbols"])}
         self.waiting.append(Trial(**content))
         if time.monotonic() - self.flushed_at > _FLUSH_S:
             self.flush()
@@ -351,10 +351,12 @@ class _SweepRun:
             self.tracked.start(each, shared)
             memory = _COPIES * int(shared["bytes"])
             content = each.study.content()
-            yield Job(each.number, "experiment", content, each.horizon, shared, memory)
+            yield Job(
+                each.number, "experiment", content, each.horizon, shared, memory, name=each.name
+            )
 
     def _completed(self, each: PlannedExperiment, result: Mapping[str, Any]) -> None:
-        self.ledger.add(result["trial"], each.name)
+        self.ledger.add(result["trial"])
         self.tracked.finish(each, self.shared[each.group], result)
         if result["how"] == "made":
             self._seconds.setdefault(each.model, []).append(result["seconds"])

@@ -12,8 +12,9 @@ import numpy as np
 from barstack.core.arrays import Floats, Rows
 from barstack.core.decisions import Decisions, shared_rows
 from barstack.core.progress import Progress
-from barstack.core.times import KnownAt, TrainedThrough
+from barstack.core.times import KnownAt, Times, TrainedThrough
 from barstack.ensembles import ENSEMBLES, Stacked
+from barstack.evaluation import family_of
 from barstack.evaluation.sweeps import (
     CombinedSeries,
     ExperimentSeries,
@@ -22,17 +23,19 @@ from barstack.evaluation.sweeps import (
     SweepOutcomes,
     combine_members,
     gate_of,
-    net_edges,
+    net_edge,
     past_of,
+    profits_of,
 )
 from barstack.labels import LabelTable
 from barstack.portfolio import side_of
-from barstack.tracking import Experiment, OutOfFold, Store
+from barstack.tracking import Experiment, OutOfFold, Store, trials_on
 
 from ._data import length_us
 from ._engine import Engine
 from ._kept import KeptValues
 from ._sweep_plan import PlannedExperiment
+from ._trials import judged_on
 
 _METHODS = ("average", "nnls", "greedy")
 _LEAST_MEMBERS = 2
@@ -163,6 +166,7 @@ class SweepReading:
     def gate(self) -> SweepGate:
         """The verdict on the best experiment."""
         edges: dict[str, NetEdge] = {}
+        times, timings = list[Times](), list[Floats]()
         symbols, costs = set[str](), 0.0
         for each in self._judged.values():
             study, at = each.planned.study, each.rows[each.known]
@@ -172,10 +176,21 @@ class SweepReading:
                 for name, values in each.values.items()
             }
             panel, own = each.engine.value("bars"), each.decisions.take(each.known)
-            edges |= net_edges(panel, own, each.outcomes.known_at, sides, study.cost_bps)
+            found = profits_of(panel, own, each.outcomes.known_at, sides, study.cost_bps)
+            edges |= {name: net_edge(profit) for name, profit in found.items()}
+            times += [profit.time for profit in found.values()]
+            timings += [profit.timing for profit in found.values()]
             symbols |= set(each.decisions.symbols)
             costs = max(costs, study.cost_bps)
-        return gate_of(edges, trials=self.store.count(sorted(symbols)), cost_bps=costs)
+        judged = self._judged.values()
+        prints = {judged_on(each.planned.study, each.engine).bars for each in judged}
+        counted = {
+            (trial.id, trial.data)
+            for bars in prints
+            for trial in trials_on(self.store, sorted(symbols), bars)
+        }
+        family = family_of(times, timings)
+        return gate_of(edges, trials=len(counted), cost_bps=costs, family=family)
 
 
 def _signal(values: Floats, each: JudgedDecisions) -> Floats:

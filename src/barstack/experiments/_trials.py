@@ -10,7 +10,7 @@ from barstack.bars import Panel
 from barstack.core.schedule import AT_EACH_CLOSE
 from barstack.core.spec import content_id
 from barstack.core.times import iso
-from barstack.tracking import Trial
+from barstack.tracking import BarPrint, Trial
 
 from ._data import length_us
 from ._engine import Engine
@@ -45,6 +45,7 @@ class JudgedOn:
     setting            what forecasts depend on beside the model and the horizon
     symbols            judged together
     first_at, last_at  first and last decision, UTC
+    bars               key of their prints in the ledger
     """
 
     data: str
@@ -52,6 +53,7 @@ class JudgedOn:
     symbols: Sequence[str]
     first_at: str
     last_at: str
+    bars: str = ""
 
     def trial(self, name: str, recipe: Any, horizon: str, forecasts: str) -> Trial:
         """A trial of a member or ensemble at a horizon, with the key of its forecasts.
@@ -68,11 +70,15 @@ class JudgedOn:
             first_at=self.first_at,
             last_at=self.last_at,
             forecasts=forecasts,
+            bars=self.bars,
         )
 
 
 def judged_on(study: Study, engine: Engine) -> JudgedOn:
-    """Of a study on its bars. Costs change no forecast and are left out."""
+    """Of a study on its bars, of which the ledger keeps prints.
+
+    Costs change no forecast and are left out.
+    """
     panel: Panel = engine.value("bars")
     bar_format = engine.value("format")
     features_id = study.feature_set(length_us(panel)).id
@@ -86,4 +92,10 @@ def judged_on(study: Study, engine: Engine) -> JudgedOn:
         tuple(panel),
         iso(decided_at.min()),
         iso(decided_at.max()),
+        engine.forecasts.keep_bars(
+            {
+                symbol: BarPrint.of(bars.closed_at, bars.records["close"])
+                for symbol, bars in panel.items()
+            }
+        ),
     )

@@ -17,6 +17,7 @@ from barstack.tracking import (
     Trial,
     open_store,
     open_tracker,
+    trials_on,
 )
 
 from ._engines import ENGINES, JobEngine
@@ -366,7 +367,16 @@ class _TuneRun:
                     whole = replace(planned, folds=None)
                     content = planned.study.content()
                     self.tracked.start(whole, self.shared)
-                    jobs.append(Job(number, "experiment", content, planned.horizon, self.shared))
+                    jobs.append(
+                        Job(
+                            number,
+                            "experiment",
+                            content,
+                            planned.horizon,
+                            self.shared,
+                            name=whole.name,
+                        )
+                    )
                     of[number] = name, place, whole
         keys: dict[str, dict[int, str]] = {name: {} for name in pairs}
         entered: list[Trial] = []
@@ -402,7 +412,7 @@ class _TuneRun:
 
     def result(self, held_back: Mapping[str, HeldBack], seconds: float) -> TuneResult:
         """All that was found."""
-        plan = self.plan
+        plan, judged_on = self.plan, self.shared["judged_on"]
         members = tuple(
             MemberTuned(
                 member=name,
@@ -422,7 +432,7 @@ class _TuneRun:
             members=members,
             folds=self.folds,
             all_folds=self.all_folds,
-            counted=self.store.count(self.shared["judged_on"]["symbols"]),
+            counted=len(trials_on(self.store, judged_on["symbols"], judged_on["bars"])),
             seconds=seconds,
             notes=tuple(self.notes),
         )

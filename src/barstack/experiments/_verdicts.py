@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -12,13 +12,14 @@ from typing import Any, NamedTuple, TypeVar
 from barstack.core.errors import ConfigError, StorageError
 from barstack.evaluation import Evaluation, Verdict, judge, leaderboard
 from barstack.evaluation.audit import AuditRecord
-from barstack.tracking import Store, Trial, open_store
+from barstack.tracking import Anchor, Trial, open_store
 
 from ._audit import Audited
+from ._counting import VERDICT, Counted, Looked, anchors_of, count_trials
 from ._engine import Engine
+from ._plan import plan_remarks
 
 T = TypeVar("T")
-VERDICT = "verdict.json"
 EVALUATION = "evaluation.json"
 
 
@@ -32,6 +33,8 @@ class DatedVerdict:
     ledger_head   hash over all trials recorded by then
     trial         id of the judged ensemble's trial at its first horizon
     symbols       whose trials count
+    bars          key of their prints in the ledger, by which they are recognised
+    anchors       state of each ledger that was counted from
     large_effect  the study's reason for an implausibly large effect; "" for none
     """
 
@@ -41,6 +44,8 @@ class DatedVerdict:
     trial: str
     symbols: tuple[str, ...]
     large_effect: str = ""
+    bars: str = ""
+    anchors: tuple[Anchor, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; `from_json` reads it back."""
@@ -50,6 +55,8 @@ class DatedVerdict:
             "trial": self.trial,
             "symbols": list(self.symbols),
             "large_effect": self.large_effect,
+            "bars": self.bars,
+            "anchors": [asdict(each) for each in self.anchors],
             "verdict": self.verdict.to_json(),
         }
 
@@ -57,7 +64,8 @@ class DatedVerdict:
     def from_json(cls, data: Mapping[str, Any]) -> DatedVerdict:
         """The verdict that `to_json` wrote."""
         verdict, symbols = Verdict.from_json(data["verdict"]), tuple(data["symbols"])
-        return cls(**{**data, "verdict": verdict, "symbols": symbols})
+        anchors = tuple(Anchor(**each) for each in data.get("anchors", ()))
+        return cls(**{**data, "verdict": verdict, "symbols": symbols, "anchors": anchors})
 
 
 class Judged(NamedTuple):
@@ -82,10 +90,15 @@ def judge_study(engine: Engine, trials: Sequence[Trial]) -> DatedVerdict:
     finds a leak which the study does not allow.
     """
     audits: list[Audited] = [engine.value("audit")]
-    found = _judge(engine, trials[0], audits)
+    anchors = anchors_of(engine.forecasts)
+    counted = count_trials(engine.forecasts, trials[0], engine.folder.parent)
+    if (plan := engine.study.preregistered) is not None:
+        registered = plan_remarks(engine.forecasts, plan, trials[0])
+        counted = replace(counted, remarks=[*registered, *counted.remarks])
+    found = _judge(engine, counted, audits)
     if found.edge == "supported":
         audits.append(engine.value("full_audit"))
-        found = _judge(engine, trials[0], audits)
+        found = _judge(engine, counted, audits)
     return DatedVerdict(
         found,
         datetime.now(UTC).isoformat(timespec="seconds"),
@@ -93,37 +106,28 @@ def judge_study(engine: Engine, trials: Sequence[Trial]) -> DatedVerdict:
         trials[0].id,
         trials[0].symbols,
         engine.study.large_effect,
+        trials[0].bars,
+        anchors,
     )
 
 
-def _judge(engine: Engine, trial: Trial, audits: Sequence[Audited]) -> Verdict:
+def _judge(engine: Engine, counted: Counted, audits: Sequence[Audited]) -> Verdict:
     records = [each.record for each in audits]
-    return _of_ledger(
-        engine.value("evaluation"),
-        engine.forecasts,
-        trial.id,
-        trial.symbols,
-        records,
-        engine.study.large_effect,
-    )
+    return _of_ledger(engine.value("evaluation"), counted, records, engine.study.large_effect)
 
 
 def _of_ledger(
-    evaluation: Evaluation,
-    store: Store,
-    trial: str,
-    symbols: Sequence[str],
-    audits: Sequence[AuditRecord],
-    expected: str,
-    at_least: int = 1,
+    evaluation: Evaluation, counted: Counted, audits: Sequence[AuditRecord], expected: str
 ) -> Verdict:
     return judge(
         evaluation,
-        trials=max(store.count(symbols), at_least),
-        looks=max(store.looks(trial), 1),
+        trials=counted.trials,
+        looks=counted.looks,
         leaks=sum(each.leaks for each in audits),
         audits=audits,
         expected=expected,
+        remarks=counted.remarks,
+        ledger=counted.ledger,
     )
 
 
@@ -145,15 +149,10 @@ def judged_now(run: Path) -> Judged:
     evaluation = read_json(run, EVALUATION, Evaluation.from_json)
     given = read_json(run, VERDICT, DatedVerdict.from_json)
     before = given.verdict
-    verdict = _of_ledger(
-        evaluation,
-        open_store(run.resolve().parent),
-        given.trial,
-        given.symbols,
-        before.audits,
-        given.large_effect,
-        at_least=before.trials,
-    )
+    runs = run.resolve().parent
+    judged = Looked(given.trial, given.symbols, given.bars)
+    counted = count_trials(open_store(runs), judged, runs, at_least=before.trials)
+    verdict = _of_ledger(evaluation, counted, before.audits, given.large_effect)
     return Judged(evaluation, verdict)
 
 

@@ -11,7 +11,7 @@ from barstack.evaluation import adjusted_p_value
 from ._theme import number, or_zero, present, probability
 
 if TYPE_CHECKING:
-    from barstack.evaluation import Evaluation, Score
+    from barstack.evaluation import Evaluation, Family, Score
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Column:
     no_skill: float | None = None  # the figure of a forecaster without skill
     sign: bool = False
     trials: int | None = None  # adjust the p-value for so many
+    family: Family | None = None  # and for how alike the study's own are
     reach: str = "reach"  # attribute: half width of a 95 % interval in standard errors
 
     def value(self, score: Score) -> float | None:
@@ -35,7 +36,7 @@ class Column:
         if value is None:
             return None
         if self.trials is not None:
-            return adjusted_p_value(value, self.trials)
+            return adjusted_p_value(value, self.trials, self.family)
         return self.scale * float(value)
 
     def error(self, score: Score) -> float | None:
@@ -56,7 +57,7 @@ class Column:
         return f"± {number(error, self.digits or 0)}" if known else ""
 
 
-def _columns(task: str, trials: int) -> list[Column]:
+def _columns(task: str, trials: int, family: Family | None) -> list[Column]:
     """Columns for a task; errors of return forecasts are in bps."""
     scale, unit, digits = (1e4, ", bps", 1) if task in ("return", "quantiles") else (1.0, "", 4)
     columns = [
@@ -65,7 +66,8 @@ def _columns(task: str, trials: int) -> list[Column]:
         Column("Net\u00a0edge, bps", "timing profit a bar, after costs", "net_edge_bps", 2, best=1,
                no_skill=0.0, sign=True, reach="net_edge_reach"),
         Column("p", "chance under pure luck", "p_value", None),
-        Column("p, all trials", "all trials counted", "p_value", None, trials=trials),
+        Column("p, all trials", "all trials counted", "p_value", None, trials=trials,
+               family=family),
         Column("IC", "correlation with realised", "ic", best=1, no_skill=0.0),
         Column("Rank IC", "the same for ranks", "rank_ic"),
         Column("R², %", "beyond the past mean", "r2", 2, 100.0, 1, no_skill=0.0),
@@ -106,7 +108,7 @@ def leaderboard(evaluation: Evaluation, horizon: str, trials: int) -> Board | No
     scores = [score for score in evaluation.scores if score.horizon == horizon]
     columns = [
         column
-        for column in _columns(evaluation.task, trials)
+        for column in _columns(evaluation.task, trials, evaluation.family)
         if any(present(column.value(score)) for score in scores)
     ]
     winners = [winner(scores, column) for column in columns]

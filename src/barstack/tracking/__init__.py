@@ -1,5 +1,6 @@
 """What runs leave behind: out-of-fold forecasts, the ledger of trials, and all experiments."""
 
+from ._bar_prints import BarPrint
 from ._experiment import (
     EnsembleRecord,
     EpochMeasure,
@@ -7,15 +8,26 @@ from ._experiment import (
     Predictions,
     RegimePerformance,
 )
+from ._instruments import plain_name, trials_on
 from ._memory import MemoryStore
-from ._open import SharedLedgerStore, open_store, open_tracker
+from ._open import (
+    USER_LEDGER,
+    SharedLedgerStore,
+    UserLedgerStore,
+    open_store,
+    open_tracker,
+    user_ledger_folder,
+)
 from ._postgres import PostgresStore
 from ._sqlite import SqliteStore
-from ._store import OutOfFold, Store, Trial
+from ._store import Anchor, OutOfFold, Store, Trial
 from ._sweep_size import SweepSize
 from ._tracker import ExperimentTracker
 
 __all__ = [
+    "USER_LEDGER",
+    "Anchor",
+    "BarPrint",
     "EnsembleRecord",
     "EpochMeasure",
     "Experiment",
@@ -30,6 +42,10 @@ __all__ = [
     "Store",
     "SweepSize",
     "Trial",
+    "UserLedgerStore",
     "open_store",
     "open_tracker",
+    "plain_name",
+    "trials_on",
+    "user_ledger_folder",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from threading import Lock
 
 from barstack.core.errors import StorageError
@@ -37,6 +37,7 @@ class MemoryStore(Store):
         self._forecasts: dict[str, bytes] = {}  # encoded, so that no caller can change an array
         self._trials: dict[tuple[str, str], Trial] = {}
         self._hashes: list[str] = []
+        self._bars: dict[str, bytes] = {}
         self._lock = Lock()
 
     def write(self, key: str, forecasts: OutOfFold) -> None:
@@ -80,6 +81,16 @@ class MemoryStore(Store):
                 before = link(before, trial)
                 if before != stored:
                     raise StorageError(f"Row {row} of the ledger of trials was changed.")
+
+            trials = list(self._trials.values())
+        self._check_bars({trial.bars for trial in trials} - {""}, "in memory")
+
+    def keep(self, contents: Mapping[str, bytes]) -> None:
+        for key, content in contents.items():
+            self._bars.setdefault(key, content)
+
+    def kept(self, keys: Iterable[str]) -> dict[str, bytes]:
+        return {key: self._bars[key] for key in keys if key in self._bars}
 
     def _head(self) -> str:
         return self._hashes[-1] if self._hashes else EMPTY_HEAD

@@ -10,7 +10,7 @@ from barstack.core.errors import StorageError
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-VERSIONS = ("0001", "0002", "0003", "0004")  # oldest first
+VERSIONS = ("0001", "0002", "0003", "0004", "0005")  # oldest first
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 7_239_101_417  # of our migrations, among the advisory locks of a PostgreSQL database
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from barstack.core.errors import ConfigError, StorageError
 
 from ._store import (
     EMPTY_HEAD,
+    Anchor,
     OutOfFold,
     Store,
     Trial,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from ._database import Database
 
-_FIELDS = [field.name for field in fields(Trial)]  # as the columns from id to recorded_at
+_FIELDS = [field.name for field in fields(Trial)]  # as the columns of the same names
 _COLUMNS = ", ".join(_FIELDS)
 _LOCK = 7_239_101_418  # of whoever appends to the ledger
 _ON_SYMBOLS = """
@@ -139,6 +140,47 @@ class PostgresStore(Store):
             before = stored
         if recorded != [len(rows)]:
             raise self._altered(f"row {len(rows) + 1} is missing; {recorded} were recorded")
+
+        found = {_trial(row[3:]).bars for row in rows} - {""}
+        self._check_bars(found, f"in {self._database.called}")
+
+    def keep(self, contents: Mapping[str, bytes]) -> None:
+        new = sorted(contents.keys() - self.kept(contents).keys())
+        if not new:
+            return
+        with self._database.writing() as connection:
+            connection.execute(
+                _sql(
+                    "INSERT INTO ledger_bars (key, content) VALUES (:key, :content) "
+                    "ON CONFLICT (key) DO NOTHING"
+                ),
+                [{"key": key, "content": contents[key]} for key in new],
+            )
+
+    def kept(self, keys: Iterable[str]) -> dict[str, bytes]:
+        query = "SELECT key, content FROM ledger_bars WHERE key = ANY(CAST(:keys AS TEXT[]))"
+        with self._database.reading() as connection:
+            rows = connection.execute(_sql(query), {"keys": list(keys)}).all()
+        return {row.key: bytes(row.content) for row in rows}
+
+    def ledgers(self) -> dict[str, Store]:
+        return {"server": self}
+
+    def hashes(self) -> list[str]:
+        with self._database.reading() as connection:
+            rows = connection.execute(_sql("SELECT hash FROM ledger ORDER BY row")).scalars()
+            return [EMPTY_HEAD, *rows]
+
+    def anchor(self) -> Anchor:
+        query = (
+            "SELECT count(*) AS rows, "
+            "coalesce(max(CASE WHEN row = 1 THEN recorded_at END), '') AS since, "
+            "coalesce((SELECT hash FROM ledger ORDER BY row DESC LIMIT 1), :empty) AS head "
+            "FROM ledger"
+        )
+        with self._database.reading() as connection:
+            found = connection.execute(_sql(query), {"empty": EMPTY_HEAD}).one()
+        return Anchor("server", int(found.rows), found.head, found.since)
 
     @property
     def _database(self) -> Database:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -19,6 +19,8 @@ from barstack.core.files import new_file
 from ._ledger_file import NAME, connect, open_to_read, open_to_write, tables
 from ._store import (
     EMPTY_HEAD,
+    LATER,
+    Anchor,
     OutOfFold,
     Store,
     Trial,
@@ -44,10 +46,17 @@ CREATE TABLE IF NOT EXISTS ledger (
     recorded_at TEXT NOT NULL,
     predecessor TEXT NOT NULL,  -- hash of the row before
     hash TEXT NOT NULL,
+    bars TEXT NOT NULL DEFAULT '',
+    kind TEXT NOT NULL DEFAULT 'trial',
+    note TEXT NOT NULL DEFAULT '',
     UNIQUE (id, data)
 )
 """
-_FIELDS = [field.name for field in fields(Trial)]  # as the columns from id to recorded_at
+# What is kept of bars: contents by key.
+_BARS = """
+CREATE TABLE IF NOT EXISTS ledger_bars (key TEXT NOT NULL PRIMARY KEY, content BLOB NOT NULL)
+"""
+_FIELDS = [field.name for field in fields(Trial)]  # as the columns of the same names
 _COLUMNS = ", ".join(_FIELDS)
 _ON_SYMBOLS = """
 EXISTS (SELECT 1 FROM json_each(symbols) WHERE value IN (SELECT value FROM json_each(?)))
@@ -172,6 +181,38 @@ class SqliteStore(Store):
         if len(rows) != recorded:
             raise self._altered(f"row {len(rows) + 1} is missing; {recorded} were recorded")
 
+        self._check_bars(
+            {each.bars for each in map(_trial, (row[3:] for row in rows))} - {""}, str(self.ledger)
+        )
+
+    def keep(self, contents: Mapping[str, bytes]) -> None:
+        new = contents.keys() - self.kept(contents).keys()
+        if new:
+            with self._writing() as database:
+                database.executemany(
+                    "INSERT OR IGNORE INTO ledger_bars VALUES (?, ?)",
+                    [(key, contents[key]) for key in sorted(new)],
+                )
+
+    def kept(self, keys: Iterable[str]) -> dict[str, bytes]:
+        query = "SELECT key, content FROM ledger_bars WHERE key IN (SELECT value FROM json_each(?))"
+        with self._reading() as database:
+            return dict(database.execute(query, [json.dumps(list(keys))]).fetchall())
+
+    def hashes(self) -> list[str]:
+        with self._reading() as database:
+            rows = database.execute("SELECT hash FROM ledger ORDER BY row").fetchall()
+        return [EMPTY_HEAD, *(found for (found,) in rows)]
+
+    def anchor(self) -> Anchor:
+        query = (
+            "SELECT count(*), ifnull(max(CASE WHEN row = 1 THEN recorded_at END), '') FROM ledger"
+        )
+        with self._reading() as database:
+            database.execute("BEGIN")  # so that both queries see the same state
+            rows, since = database.execute(query).fetchone()
+            return Anchor("runs", int(rows), _head(database), since)
+
     def _file(self, key: str) -> Path:
         return self.forecasts / f"{check_key(key)}.parquet"
 
@@ -190,7 +231,7 @@ class SqliteStore(Store):
         """The ledger in its present form, which one of an earlier version is given in memory."""
         with self._explained(), closing(open_to_read(self.ledger)) as database:
             found = tables(database)
-            if "ledger" in found and not found & _EARLIER.keys():
+            if "ledger_bars" in found and not found & _EARLIER.keys():
                 yield database
                 return
             with closing(connect(":memory:")) as copy:
@@ -227,8 +268,15 @@ class SqliteStore(Store):
 
 
 def convert_ledger(database: sqlite3.Connection) -> None:
-    """Create the table, and move into it what tables of earlier versions hold."""
+    """Create the tables, and move into them what those of earlier versions hold."""
     database.execute(_SCHEMA)
+    there = {name for _, name, *_ in database.execute("PRAGMA table_info(ledger)")}
+    for name, value in LATER.items():
+        if name not in there:
+            database.execute(
+                f"ALTER TABLE ledger ADD COLUMN {name} TEXT NOT NULL DEFAULT '{value}'"
+            )
+    database.execute(_BARS)
     for table in sorted(_EARLIER.keys() & tables(database), reverse=True):
         rows = database.execute(_AS_TRIALS.format(data=_EARLIER[table], table=table)).fetchall()
         _append(database, (_converted(*row) for row in rows))

@@ -6,9 +6,9 @@ import hashlib
 import io
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -19,6 +19,8 @@ from barstack.core.decisions import Decisions
 from barstack.core.errors import ConfigError
 from barstack.core.forecast import Forecast, Target
 from barstack.core.times import DecidedAt, TrainedThrough
+
+from ._bar_prints import BarPrint, checked, part_keys, to_contents
 
 EMPTY_HEAD = "0" * 64  # of a ledger without trials
 
@@ -63,6 +65,14 @@ class Trial:
         Key of its out-of-fold forecasts; None where they were not stored.
     recorded_at
         When the store first received it, UTC; set by the store.
+    bars
+        Key of what the store keeps of its bars, by which they are recognised under another name;
+        "" where nothing is kept.
+    kind
+        "trial"; "plan", which was registered before trials and is none; or "opening" of a sealed
+        holdout, which is one.
+    note
+        Of a plan or an opening: what was registered, or who opened, as JSON.
     """
 
     id: str
@@ -74,6 +84,39 @@ class Trial:
     last_at: str
     forecasts: str | None = None
     recorded_at: str = ""
+    bars: str = ""
+    kind: Literal["trial", "plan", "opening"] = "trial"
+    note: str = ""
+
+
+# Fields that a trial did not have at first. Where they are as they were then, hashes are too.
+LATER = {"bars": "", "kind": "trial", "note": ""}
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """The state of a ledger at one time: whoever keeps it can tell when rows were removed.
+
+    Attributes
+    ----------
+    ledger
+        Which: "runs" for that of a folder of runs, "server", or "user".
+    rows
+        Number of rows.
+    head
+        Hash of the newest row, and so of all before it.
+    since
+        When the first row was recorded, UTC; "" of an empty ledger.
+
+    >>> from barstack.tracking import MemoryStore
+    >>> MemoryStore().anchor().rows
+    0
+    """
+
+    ledger: str
+    rows: int
+    head: str
+    since: str
 
 
 class Store(ABC):
@@ -101,6 +144,9 @@ class Store(ABC):
         Trials are kept in the order in which they were recorded. Each holds the hash of the one
         before it, so that none can be changed or removed without `verify` noticing. Recording only
         trials that are known needs no permission to write.
+    Bars
+        Beside trials the ledger keeps prints of their bars, so that an instrument is recognised
+        under another name. What a trial's `bars` names, `verify` misses.
 
     Methods raise `StorageError` when what is stored cannot be used, and `ConfigError` for a key
     that is not a file name.
@@ -146,6 +192,57 @@ class Store(ABC):
     def verify(self) -> None:
         """Recompute the chain of hashes; `StorageError` names the first row that was changed."""
 
+    @abstractmethod
+    def keep(self, contents: Mapping[str, bytes]) -> None:
+        """Store bytes of bars, each by a key made of its content, unless they are there."""
+
+    @abstractmethod
+    def kept(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """Bytes of bars by key, of those keys that there are."""
+
+    def keep_bars(self, prints: Mapping[str, BarPrint]) -> str:
+        """Keep prints of bars by symbol; their key, for `Trial.bars`."""
+        key, contents = to_contents(prints)
+        self.keep(contents)
+        return key
+
+    def bars(self, key: str) -> dict[str, BarPrint]:
+        """Prints by symbol; `StorageError` where they are missing or not what was kept."""
+        index = self.kept([key])
+        checked(index, {key}, "of trials")
+        parts = part_keys(index[key])
+        wanted = {each for own in parts.values() for each in own}
+        contents = self.kept(wanted)
+        checked(contents, wanted, "of trials")
+        return {
+            symbol: BarPrint.from_parts([contents[each] for each in own])
+            for symbol, own in parts.items()
+        }
+
+    def anchor(self) -> Anchor:
+        """The state of the ledger now."""
+        trials = self.trials()
+        since = trials[0].recorded_at if trials else ""
+        return Anchor("runs", len(trials), self.hashes()[-1], since)
+
+    def ledgers(self) -> dict[str, Store]:
+        """The ledgers behind this store by name, each one chain: see `Anchor.ledger`."""
+        return {"runs": self}
+
+    def hashes(self) -> list[str]:
+        """Heads that the ledger has had, oldest first, that of the empty one included."""
+        found = [EMPTY_HEAD]
+        for trial in self.trials():
+            found.append(link(found[-1], trial))
+        return found
+
+    def _check_bars(self, keys: set[str], where: str) -> None:
+        """`StorageError` where bars of trials are missing or not what was kept."""
+        indices = self.kept(keys)
+        checked(indices, keys, where)
+        wanted = {p for each in indices.values() for own in part_keys(each).values() for p in own}
+        checked(self.kept(wanted), wanted, where)
+
 
 def check_key(key: str) -> str:
     """The key, if it can be a file name; otherwise `ConfigError`."""
@@ -164,7 +261,12 @@ def stamped(trial: Trial) -> Trial:
 
 def link(predecessor: str, trial: Trial) -> str:
     """Hash of a trial in the ledger, given that of the trial before it."""
-    content = json.dumps(asdict(trial), sort_keys=True, separators=(",", ":"))
+    own = {
+        name: value
+        for name, value in asdict(trial).items()
+        if name not in LATER or LATER[name] != value
+    }
+    content = json.dumps(own, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(f"{predecessor}\n{content}".encode()).hexdigest()
 
 

@@ -10,7 +10,8 @@ from barstack.core.arrays import Floats
 from barstack.core.decisions import Decisions
 from barstack.core.times import KnownAt
 
-from .._profit import NetEdge, held_bars, net_edge, profit_of
+from .._findings import Family
+from .._profit import NetEdge, Profit, held_bars, net_edge, profit_of
 from .._verdict import LEVEL, Edge, adjusted_p_value
 
 
@@ -68,16 +69,44 @@ def net_edges(
     >>> found["right"].bps > 0 > found["wrong"].bps
     True
     """
+    found = profits_of(panel, decisions, known_at, sides, cost_bps)
+    return {name: net_edge(profit) for name, profit in found.items()}
+
+
+def profits_of(
+    panel: Panel,
+    decisions: Decisions,
+    known_at: KnownAt,
+    sides: Mapping[str, Floats],
+    cost_bps: float,
+) -> dict[str, Profit]:
+    """As `net_edges`, before anything is estimated.
+
+    >>> import numpy as np
+    >>> from barstack.labels import LABELS
+    >>> from barstack.testing import walk
+    >>> bars = walk(bars=200)
+    >>> labels = LABELS.parse({"label": "return", "horizons": [1]}).compute(bars)
+    >>> known = np.flatnonzero(~np.isnan(labels.values[:, 0]))
+    >>> decisions, known_at = labels.decisions.take(known), KnownAt(labels.known_at[known, 0])
+    >>> long = np.ones(len(known))
+    >>> found = profits_of({"WALK": bars}, decisions, known_at, {"long": long}, 1.0)
+    >>> bool(found["long"].timing.any())  # a steady position chooses no time
+    False
+    """
     time, held = held_bars(panel, decisions, known_at)
-    return {name: net_edge(profit_of(time, held, side, cost_bps)) for name, side in sides.items()}
+    return {name: profit_of(time, held, side, cost_bps) for name, side in sides.items()}
 
 
-def gate_of(edges: Mapping[str, NetEdge], *, trials: int, cost_bps: float) -> SweepGate:
+def gate_of(
+    edges: Mapping[str, NetEdge], *, trials: int, cost_bps: float, family: Family | None = None
+) -> SweepGate:
     """The verdict on the best, for the number of trials on these bars.
 
     It says less than the verdict of a run: the full audit for leaks is the run's.
 
     trials  of the ledger; no fewer than there are edges
+    family  how many independent trials the experiments count as; by default each counts whole
 
     >>> gate_of({"lstm 1h": NetEdge(0.3, 0.1, 3.0, 0.002, 20)}, trials=40, cost_bps=1.0).edge
     'unproven'
@@ -86,7 +115,7 @@ def gate_of(edges: Mapping[str, NetEdge], *, trials: int, cost_bps: float) -> Sw
     positive = {name: each for name, each in edges.items() if each.bps > 0.0}
     name = min(positive or edges, key=lambda each: (edges[each].p_value, -edges[each].bps))
     best = edges[name]
-    p_adjusted = adjusted_p_value(best.p_value, trials)
+    p_adjusted = adjusted_p_value(best.p_value, trials, family)
     edge: Edge = "none"
     if best.bps > 0.0 and best.t_value is not None:
         edge = "supported" if p_adjusted < LEVEL else "unproven"
