@@ -9,6 +9,7 @@ import pytest
 
 from barstack.core.errors import ConfigError
 from barstack.experiments import Study, Sweep
+from barstack.experiments._sweep_plan import study_at
 from barstack.labels import LABELS
 from barstack.models import MODELS
 from barstack.splits import HoldOut, WalkForward
@@ -158,3 +159,30 @@ def test_files_of_sweeps_and_of_studies_are_told_apart(tmp_path: Path) -> None:
     file.write_text(sweep().to_yaml())
     with pytest.raises(ConfigError, match=r"looks like a sweep\. Run it with: barstack sweep"):
         Study.from_yaml(file)
+
+
+def test_parts_that_were_checked_before_make_the_same_studies() -> None:
+    """Each experiment's study is, to its id and its text, the one made from plain data alone."""
+    sweep = Sweep(
+        study={"bars": "sample", "label": "direction", "split": {"split": "hold_out"}},
+        grid={
+            "horizon": ["1h", "4h"],
+            "model": ["logistic", {"model": "lightgbm", "trees": 50}],
+            "split.test": [0.1, 0.2],
+            "scaler": ["standard", {"scaler": "robust"}],
+            "seed": [0, 1],
+        },
+        when=[{"if": {"model": "logistic"}, "grid": {"model.penalty": [0.1, 1]}}],
+    )
+    points = [study_at(sweep.study, point.settings)[0] for point in sweep.points()]
+    assert len(sweep.experiments) == len(points) == 48
+    for each, plain in zip(sweep.experiments, points, strict=True):
+        assert each.study == plain
+        assert each.study.to_yaml() == plain.to_yaml()
+    by_group: dict[str, set[str]] = {}
+    for each in sweep.experiments:
+        own = each.study
+        key = f"{own.label.id} {own.split.id} {own.scaler.id} {own.seed}"
+        by_group.setdefault(each.group, set()).add(key)
+    assert len(by_group) == 16
+    assert all(len(keys) == 1 for keys in by_group.values())

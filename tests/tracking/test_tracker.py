@@ -70,6 +70,18 @@ def test_sweeps_say_how_many_experiments_they_have(where: str) -> None:
     assert len(set(states)) == len(states)
 
 
+def test_a_dashboard_shows_what_is_planned_wherever_it_is_tracked(where: str) -> None:
+    from barstack.reports.dashboard._source import Source  # noqa: PLC0415 (needs an extra)
+
+    tracker = ExperimentTracker(where)
+    tracker.note_sweep(SweepSize("sweep", "Grid", 1620))
+    tracker.finish(made_up(0))
+    source = Source(where)
+    found = source.now()
+    assert (len(found.experiments), found.planned("sweep"), found.planned("")) == (1, 1620, 1620)
+    source.close()
+
+
 def test_a_pruned_experiment_is_no_completed_one_and_may_be_completed_later(where: str) -> None:
     tracker = ExperimentTracker(where)
     curve = [EpochMeasure(fold=0, epoch=1, measure="loss", value=0.5)]

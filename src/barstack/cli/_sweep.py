@@ -16,7 +16,7 @@ from ._terminal import print_json, stderr, stdout
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from barstack.experiments import ExperimentResult, SweepEstimate, SweepResult
+    from barstack.experiments import ExperimentResult, Sweep, SweepEstimate, SweepResult
 
 _LINE_S = 10.0  # between lines of progress where there is no terminal
 _SHOWN = 10
@@ -54,9 +54,9 @@ def sweep(
     stored is reused, so that a sweep that was stopped in any way goes on with the same
     command. An experiment that fails stops no other; exit 1 when one failed.
     """
-    from barstack.experiments import Sweep, estimate_sweep, run_sweep  # noqa: PLC0415
+    from barstack.experiments import estimate_sweep, run_sweep  # noqa: PLC0415
 
-    spec = Sweep.from_yaml(file).with_features(*features or [])
+    spec = _read(file, features or [])
     if dry_run:
         found = estimate_sweep(
             spec, folder=file.parent, runs=runs, limit=limit, workers=max_workers
@@ -113,10 +113,10 @@ def report(
     say that no difference was found. Written as HTML and Markdown, with tables as CSV. Nothing
     is fitted; experiments that have not completed are left out.
     """
-    from barstack.experiments import Sweep, sweep_findings  # noqa: PLC0415
+    from barstack.experiments import sweep_findings  # noqa: PLC0415
     from barstack.reports import write_sweep_report  # noqa: PLC0415
 
-    spec = Sweep.from_yaml(file).with_features(*features or [])
+    spec = _read(file, features or [])
     found = sweep_findings(spec, folder=file.parent, runs=runs)
     out = out or runs / f"sweep-{spec.id[:8]}"
     files = write_sweep_report(found, out)
@@ -136,6 +136,17 @@ def report(
         console.print(f"\n{each.question}{path}", style="bold")
         console.print(printable(each.sentence), soft_wrap=True)
     console.print(f"\nWrote {files[0]}, {files[1].name} and {len(files) - 2} pictures and tables.")
+
+
+def _read(file: Path, features: list[str]) -> Sweep:
+    """The sweep of a file; that something is done shows on a terminal, as many take seconds."""
+    from barstack.experiments import Sweep  # noqa: PLC0415
+
+    console = stderr()
+    if not console.is_terminal:
+        return Sweep.from_yaml(file).with_features(*features)
+    with console.status(f"  Checking every experiment of {printable(file.name)}"):
+        return Sweep.from_yaml(file).with_features(*features)
 
 
 def _shown(console: Console) -> Any:

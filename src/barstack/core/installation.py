@@ -28,6 +28,7 @@ EXTRAS = {
     "yfinance": "bars from Yahoo",
     "sql": "bars from PostgreSQL and other databases; the tracking database of a team",
     "ray": "barstack sweep --engine ray",
+    "tune": "barstack tune",
     "dashboard": "barstack dashboard",
     "mlflow": "trials from and experiments to MLflow: barstack tracking import and export",
     "signing": "barstack sign and verify",

@@ -113,6 +113,8 @@ _SMALLEST, _LARGEST = 1e-30, 1e30  # of other numbers, which 32-bit libraries ho
 
 def _check_plain(spec: type[Spec], value: Any, where: tuple[str, ...] = ()) -> None:
     """Refuse text that no terminal or page should show, and numbers that no array can hold."""
+    if isinstance(value, Spec):
+        return  # checked when it was made
     if isinstance(value, str) and (found := forbidden_character(value)) is not None:
         raise ConfigError(
             f"{_place(spec, where)}: {_shown(value)} holds the character {found}. Leave it out."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -47,6 +48,12 @@ def as_feature(item: Any) -> Feature:
     if not isinstance(item, dict):
         raise ConfigError(f"Cannot read a feature from {item!r:.80}. {_FEATURES}")
     return Feature(**{str(key): value for key, value in item.items()})
+
+
+@cache
+def _any_feature() -> tuple[Feature, ...]:
+    """One that stands for those of a named set, which only bars of some length make."""
+    return (Feature(feature="body"),)
 
 
 def feature_set(
@@ -240,8 +247,7 @@ class Study(Spec):
                 "A study's verdict needs forward forecasts, and this split trains on both sides "
                 "of its tests. Split with walk_forward or chronological."
             )
-        some = (Feature(feature="body"),) if isinstance(self.features, str) else self.features
-        feature_set(some, self._series(), 1)  # refuses none, duplicates, and names it cannot use
+        self._check_features()
         for name in (*self.members, *self.ensembles):
             if not name.replace("_", "").replace("-", "").isalnum():
                 raise ConfigError(f"Name {name!r}: use letters, digits, _ and - only.")
@@ -303,6 +309,12 @@ class Study(Spec):
     def visible_bars(self) -> Provider:
         """The provider of all bars but those of the holdout, which only `open_holdout` reads."""
         return self.bars.model_copy(update={"end": self.holdout}) if self.holdout else self.bars
+
+    def _check_features(self) -> None:
+        """There are some, none twice, and all names can be used; a named set alone is known."""
+        if self.series or not isinstance(self.features, str):
+            some = _any_feature() if isinstance(self.features, str) else self.features
+            feature_set(some, self._series(), 1)
 
     @property
     def detector(self) -> RegimeDetector | None:

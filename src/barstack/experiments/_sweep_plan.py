@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,8 +67,8 @@ class PlannedExperiment:
     @cached_property
     def group(self) -> str:
         """Equal for experiments on the same bars, features, labels and folds."""
-        content = self.study.content()
-        return content_id({name: content[name] for name in content if name not in OF_MODEL})
+        fields = self.study.identity()[-1]
+        return content_id({name: fields[name] for name in fields if name not in OF_MODEL})
 
 
 OF_MODEL = ("members", "title", "ensembles", "judged", "regimes", "cost_bps", "tune")
@@ -127,10 +128,11 @@ class Sweep(Space):
         found: dict[tuple[str, str], PlannedExperiment] = {}
         mistakes: dict[str, tuple[str, int]] = {}
         names: set[str] = set()
+        parts = StudyParts()
         for point in self.points():
             name = name_of(point.settings)
             try:
-                study, horizon = study_at(self.study, point.settings)
+                study, horizon = study_at(self.study, point.settings, parts)
             except ConfigError as error:
                 first, count = mistakes.get(str(error), (name, 0))
                 mistakes[str(error)] = first, count + 1
@@ -214,8 +216,44 @@ def _check_known(settings: Mapping[str, Setting]) -> None:
             raise ConfigError(f"Unknown setting {path}. {did_you_mean(first, known)}")
 
 
-def study_at(base: Mapping[str, Any], settings: Mapping[str, Setting]) -> tuple[Study, str]:
-    """The study at a point, and the horizon that it is scored at."""
+class StudyParts:
+    """Parts of studies that were checked before: most points of a sweep share most of them.
+
+    A study is made from parts that are known and from plain data for all others, so that what is
+    wrong is said as ever. Equal parts are one object, which knows its id.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], Any] = {}
+
+    def study(self, content: Mapping[str, Any]) -> Study:
+        """The study of this content."""
+        keys = {name: (name, _text(content.get(name))) for name in _SHARED}
+        if "horizons" in content:
+            del keys["label"]  # which is still to get them
+        known = {name: self._known[key] for name, key in keys.items() if key in self._known}
+        made = Study(**{**content, **known})
+        for name, key in keys.items():
+            if name not in known:
+                self._known[key] = getattr(made, name)
+        return made
+
+
+_SHARED = ("bars", "series", "label", "split", "scaler", "weights", "members", "ensembles")
+
+
+def _text(value: Any) -> str:
+    """Equal for equal data; what is no plain data has its own."""
+    return json.dumps(value, sort_keys=True, default=lambda each: f"{type(each)} {id(each)}")
+
+
+def study_at(
+    base: Mapping[str, Any], settings: Mapping[str, Setting], parts: StudyParts | None = None
+) -> tuple[Study, str]:
+    """The study at a point, and the horizon that it is scored at.
+
+    parts  that were checked before
+    """
     content = _copied(base)
     in_order = [path for path in _FIRST if path in settings]
     in_order += [path for path in settings if path not in _FIRST]
@@ -238,7 +276,7 @@ def study_at(base: Mapping[str, Any], settings: Mapping[str, Setting]) -> tuple[
             raise ConfigError(f"{path}: an experiment has one model. Write model instead.")
         else:
             _put(content, path.split("."), value, path)
-    study = Study(**content)
+    study = Study(**content) if parts is None else parts.study(content)
     known = study.label.target.horizons
     if horizon is None:
         if len(known) > 1:
