@@ -59,11 +59,13 @@ if TYPE_CHECKING:
     from .evaluation import Evaluation as Evaluation
     from .evaluation import Verdict as Verdict
     from .evaluation import assert_causal as assert_causal
+    from .evaluation.judging import Judgement as Judgement
     from .experiments import Run as Run
     from .experiments import Study as Study
     from .experiments import Sweep as Sweep
     from .experiments import Tuning as Tuning
     from .experiments import audit as audit
+    from .experiments import judge as judge
     from .features import Feature as Feature
     from .features import FeatureSet as FeatureSet
     from .features import feature as feature
@@ -135,6 +137,7 @@ _WHERE = {
     "Feature": "features",
     "FeatureSet": "features",
     "Horizon": "core.horizon",
+    "Judgement": "evaluation.judging",
     "Models": "forecasting",
     "Predictor": "forecasting",
     "Progress": "core.progress",
@@ -149,6 +152,7 @@ _WHERE = {
     "audit": "experiments",
     "bars_from_frame": "bars",
     "feature": "features",
+    "judge": "experiments",
     "keep_frame": "bars.sources",
     "load": "forecasting",
     "plots": "reports",

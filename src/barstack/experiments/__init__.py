@@ -22,6 +22,7 @@ from ._feature_phase import Addition, FeaturePhase
 from ._first_study import FirstStudy, first_study, open_settings
 from ._fits import TrainingData, fit_fold
 from ._holdout import HoldoutVerdict, open_holdout
+from ._judge import judge
 from ._plan import StatedPlan
 from ._presets import PRESETS, completed, preset_within
 from ._recombine import Recombination, Recombined, method_of, recombine
@@ -89,6 +90,7 @@ __all__ = [
     "first_study",
     "fit_fold",
     "in_words",
+    "judge",
     "judged_now",
     "method_of",
     "named_runs",

@@ -136,7 +136,7 @@ def first_study(
         raise ConfigError(
             f"{file} is there already. Name another with --to FILE, or replace it with --force."
         )
-    source, clues, left_open = _source(bars, dict(given or {}), catalog)
+    source, clues, left_open = bars_source(bars, dict(given or {}), catalog)
     provider = PROVIDERS.parse(source)
     panel = provider.load()
     bar_format = provider.bar_format(Path())
@@ -206,8 +206,8 @@ def horizons_for(panel: Panel, calendar: str) -> list[str | int]:
     return [each for each in wanted if n_bars(each) * _FEWEST_ROWS <= rows] or [1]
 
 
-def _source(
-    bars: str, given: dict[str, Any], catalog: Path | str | None
+def bars_source(
+    bars: str, given: dict[str, Any], catalog: Path | str | None = None
 ) -> tuple[dict[str, Any], tuple[Clue, ...], tuple[Clue, ...]]:
     """Settings of the provider; how files are read, and what of that they do not show."""
     kept = Catalog(catalog)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ._judgement_facts import judgement_facts as judgement_facts
+from ._judgement_facts import judgement_markdown as judgement_markdown
 from ._stage import report as report
 from ._survey import Survey as Survey
 from ._survey import facts as facts
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from ._comparison import render_comparison as render_comparison
     from ._feature import render_feature as render_feature
     from ._html import write_page as write_page
+    from ._judgement import render_judgement as render_judgement
     from ._page import render as render
     from ._split import render_split as render_split
     from ._survey_page import render_survey as render_survey
@@ -30,6 +33,7 @@ _WHERE = {
     "render": "_page",
     "render_comparison": "_comparison",
     "render_feature": "_feature",
+    "render_judgement": "_judgement",
     "render_split": "_split",
     "render_survey": "_survey_page",
     "render_sweep": "_sweep_report",

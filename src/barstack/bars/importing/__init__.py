@@ -1,6 +1,6 @@
 """Foreign tables and files: how they are read and guessed, and their import into a catalog."""
 
-from ._files import batches, find_files
+from ._files import batches, find_files, is_text, opened
 from ._guess import Guess, guess, sentence
 from ._guess_columns import guess_prices, guess_symbol_column, guess_volume, plain
 from ._guess_times import guess_time, how_written
@@ -9,7 +9,7 @@ from ._layout import ZEROS, Clue, Layout, Reading
 from ._markets import MARKETS, fit_hours
 from ._plan import Plan, plan_import, preview
 from ._repairs import Repairs
-from ._tables import joined, named_table, together
+from ._tables import joined, named_table, parse_numbers, parse_times, together
 
 __all__ = [
     "LOG",
@@ -32,8 +32,12 @@ __all__ = [
     "guess_time",
     "guess_volume",
     "how_written",
+    "is_text",
     "joined",
     "named_table",
+    "opened",
+    "parse_numbers",
+    "parse_times",
     "plain",
     "plan_import",
     "preview",
