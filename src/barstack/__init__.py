@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._api import run as run
+    from ._api import simulate as simulate
     from ._api import sweep as sweep
+    from ._api import tearsheet as tearsheet
     from ._api import tune as tune
     from .bars import Bars as Bars
     from .bars import SeriesFile as SeriesFile
@@ -119,7 +121,14 @@ if TYPE_CHECKING:
     from .models.wrappers.per_ticker import PerTicker as PerTicker
     from .models.wrappers.reptile import Reptile as Reptile
     from .models.wrappers.transfer import Transfer as Transfer
+    from .portfolio import Strategy as Strategy
     from .reports import plots as plots
+    from .simulation import Costs as Costs
+    from .simulation import Events as Events
+    from .simulation import Fills as Fills
+    from .simulation import Instrument as Instrument
+    from .simulation import Limits as Limits
+    from .simulation import Settings as Settings
     from .splits import Chronological as Chronological
     from .splits import CombinatorialPurged as CombinatorialPurged
     from .splits import HoldOut as HoldOut
@@ -147,6 +156,13 @@ _WHERE = {
     "Study": "experiments",
     "Sweep": "experiments",
     "Tuning": "experiments",
+    "Costs": "simulation",
+    "Events": "simulation",
+    "Fills": "simulation",
+    "Instrument": "simulation",
+    "Limits": "simulation",
+    "Settings": "simulation",
+    "Strategy": "portfolio",
     "Verdict": "evaluation",
     "assert_causal": "evaluation",
     "audit": "experiments",
@@ -157,7 +173,9 @@ _WHERE = {
     "load": "forecasting",
     "plots": "reports",
     "run": "_api",
+    "simulate": "_api",
     "sweep": "_api",
+    "tearsheet": "_api",
     "tune": "_api",
 }
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from . import reports  # noqa: F401 (registers the stage that writes the report)
+from . import reports  # (registers the stage that writes the report)
 from .bars import Provider
 from .bars.sources import kept_frame
 from .core.chosen import Chosen
@@ -14,6 +14,8 @@ from .core.errors import ConfigError
 from .core.horizon import Horizon
 from .core.notebook_progress import progress_here
 from .core.progress import Progress
+from .evaluation.tearsheet import Tearsheet
+from .evaluation.tearsheet import tearsheet as make_tearsheet
 from .experiments import (
     Run,
     Study,
@@ -27,7 +29,10 @@ from .experiments import (
     run_study,
     run_sweep,
     run_tune,
+    simulate_run,
 )
+from .portfolio import Strategy
+from .simulation import Events, Settings, Simulation
 
 # What says how a frame is to be read; all else is the study's.
 _OF_BARS = (
@@ -261,3 +266,91 @@ def tune(
         watch=watch,
     )
     return found if to is None else found.write(to)
+
+
+def simulate(
+    run: Any,
+    *,
+    name: str | None = None,
+    horizon: str | None = None,
+    strategy: Strategy | Mapping[str, Any] | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
+    events: Events | None = None,
+    folder: Path | str = ".",
+) -> Simulation:
+    """Trade the forecasts out of fold of a run: orders, fills, costs, limits, money.
+
+    Parameters
+    ----------
+    run
+        A `Run`, or the folder of one.
+    name
+        A member or ensemble, by default the judged ensemble.
+    horizon
+        By default the one of the verdict.
+    strategy
+        How positions follow forecasts: a `Strategy`, or its settings. By default each decision is
+        held until its label is known, the rule of the verdict.
+    settings
+        Capital, fills, costs and limits: `Settings`, or plain data of them. By default the costs
+        are the study's `cost_bps`.
+    events
+        Splits, dividends and funding, where bars are not adjusted.
+    folder
+        Where relative paths in the study start, for the folder of a run.
+
+    Raises
+    ------
+    ConfigError, DataError, LeakError
+        With what, where and the way out.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import barstack as bs
+    >>> from barstack.testing import small_study
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     run = bs.run(small_study(Path(place)), folder=place, runs=f"{place}/runs")
+    ...     found = bs.simulate(run, strategy={"stop": 0.02}, settings={"capital": 50_000})
+    >>> found.settings.capital, len(found.fills) > 1
+    (50000.0, True)
+    """
+    return simulate_run(
+        run,
+        name=name,
+        horizon=horizon,
+        strategy=strategy,
+        settings=settings,
+        events=events,
+        folder=folder,
+    )
+
+
+def tearsheet(
+    simulation: Simulation, *, title: str = "", html: Path | str | None = None
+) -> Tearsheet:
+    """Everything worth knowing of a simulation; written as a page too where `html` names one.
+
+    Parameters
+    ----------
+    simulation
+        From `bs.simulate` or `barstack.simulation`.
+    title
+        By default the symbols.
+    html
+        A page to write.
+
+    Examples
+    --------
+    >>> import barstack as bs
+    >>> from barstack.simulation import Targets, simulate_targets
+    >>> from barstack.testing import walk
+    >>> bars = walk(bars=300)
+    >>> found = bs.tearsheet(simulate_targets(bars, Targets.of("WALK", bars.closed_at[5], 1.0)))
+    >>> [row["name"] for row in found.beside][:2]
+    ['strategy', 'without costs']
+    """
+    found = make_tearsheet(simulation, title=title)
+    if html is not None:
+        reports.write_page(reports.render_tearsheet(found, simulation), Path(html))
+    return found

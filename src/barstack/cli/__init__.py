@@ -9,6 +9,7 @@ from . import _judge  # noqa: F401  # isort: skip
 from . import _dashboard  # noqa: F401  # isort: skip
 from . import _results  # noqa: F401  # isort: skip
 from . import _ensemble  # noqa: F401  # isort: skip
+from . import _simulate  # noqa: F401  # isort: skip
 from . import _list  # noqa: F401  # isort: skip
 from . import _doctor  # noqa: F401  # isort: skip
 from . import (  # noqa: F401

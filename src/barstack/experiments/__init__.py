@@ -27,6 +27,7 @@ from ._plan import StatedPlan
 from ._presets import PRESETS, completed, preset_within
 from ._recombine import Recombination, Recombined, method_of, recombine
 from ._run import VIEWS, Run, RunMember, run_study, view
+from ._simulate import simulate_run, simulation_plan
 from ._study import Study
 from ._sweep import ExperimentResult, SweepResult, Watch, run_sweep
 from ._sweep_estimate import SweepEstimate, estimate_sweep
@@ -104,6 +105,8 @@ __all__ = [
     "run_sweep",
     "run_tune",
     "settings_in_words",
+    "simulate_run",
+    "simulation_plan",
     "stage",
     "sweep_findings",
     "tasks_of",

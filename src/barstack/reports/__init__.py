@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ._sweep_report import render_sweep as render_sweep
     from ._sweep_report import sweep_markdown as sweep_markdown
     from ._sweep_report import write_sweep_report as write_sweep_report
+    from ._tearsheet import render_tearsheet as render_tearsheet
     from ._tuning import render_tuning as render_tuning
     from ._tuning import write_tuning_report as write_tuning_report
     from ._world import render_world as render_world
@@ -38,6 +39,7 @@ _WHERE = {
     "render_survey": "_survey_page",
     "render_sweep": "_sweep_report",
     "render_tuning": "_tuning",
+    "render_tearsheet": "_tearsheet",
     "render_world": "_world",
     "sweep_markdown": "_sweep_report",
     "write_page": "_html",

@@ -1,6 +1,7 @@
 """Simulation: one account that bars and decisions move on, the same in history and live."""
 
 from ._book import Book
+from ._path import DecisionPath, simulate_signals
 from ._records import EventKind, OrderKind, Reason
 from ._settings import Costs, Fills, Instrument, Limits, Settings
 from ._simulation import Simulation, simulate_targets
@@ -9,6 +10,7 @@ from ._targets import Events, Targets
 __all__ = [
     "Book",
     "Costs",
+    "DecisionPath",
     "EventKind",
     "Events",
     "Fills",
@@ -19,5 +21,6 @@ __all__ = [
     "Settings",
     "Simulation",
     "Targets",
+    "simulate_signals",
     "simulate_targets",
 ]

@@ -197,6 +197,7 @@ def simulate_targets(
     events: Events | None = None,
     halted: Halts | None = None,
     bracket: bool = True,
+    since: np.datetime64 | None = None,
 ) -> Simulation:
     """Follow decisions through bars.
 
@@ -214,6 +215,8 @@ def simulate_targets(
         By symbol, (n_bars,) whether trading was suspended.
     bracket
         Whether limits and targets are also simulated as filled only when traded through.
+    since
+        Where figures begin, by default with the first decision.
 
     Raises
     ------
@@ -225,6 +228,25 @@ def simulate_targets(
         raise DataError("There are no decisions to simulate. Give at least one.")
     book = Book(list(panel), settings)
     book.advance(panel, targets, events=events, halted=halted)
+    first = targets.decisions.decided_at.min() if since is None else since
+    return simulation_of(panel, targets, book, first, events=events, halted=halted, bracket=bracket)
+
+
+def simulation_of(
+    panel: Panel,
+    targets: Targets,
+    book: Book,
+    first_decided_at: np.datetime64 | None,
+    *,
+    events: Events | None = None,
+    halted: Halts | None = None,
+    bracket: bool = True,
+) -> Simulation:
+    """What a book that has gone through all bars has found; closes it where that is set.
+
+    first_decided_at  where figures begin; None for all bars
+    """
+    settings = book.settings
     held = {symbol: size for symbol, size in book.quantities.items() if size}
     unfilled = book.working
     if settings.fills.at_end == "close":
@@ -240,12 +262,14 @@ def simulate_targets(
             panel, targets, stricter, events=events, halted=halted, bracket=False
         ).equity
     curve = book.curve
-    first = np.searchsorted(curve["time"], targets.decisions.decided_at.min().astype(np.int64))
+    first = 0
+    if first_decided_at is not None:
+        first = int(np.searchsorted(curve["time"], first_decided_at.astype(np.int64)))
     return Simulation(
         dict(panel),
         targets,
         settings,
-        curve[max(int(first), 0) :],
+        curve[first:],
         book.fills,
         book.log,
         book.trades,
