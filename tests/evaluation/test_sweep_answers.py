@@ -94,6 +94,23 @@ def test_levels_are_compared_within_cells_of_equal_settings() -> None:
     assert answer.outcome == "none"
 
 
+def test_a_setting_that_goes_with_the_model_is_part_of_it() -> None:
+    grid = [
+        {"model": model, "horizon": horizon, "batch": batch} | own
+        for model, own in (("gru", {}), ("lstm", {}), ("multitask", {"horizons": "both"}))
+        for horizon in ("1h", "4h")
+        for batch in ("32", "64")
+    ]
+    found = contrasts_of(grid, "model")
+    assert found is not None
+    assert found.levels == ("gru", "lstm", "multitask")
+    assert (found.own, found.held_equal) == (("horizons",), ("horizon", "batch"))
+    assert found.cells == 4
+    # One that varies within a model is held equal as before.
+    mixed = [each | {"scaler": each["batch"]} for each in grid]
+    assert contrasts_of(mixed, "model").own == ("horizons",)  # type: ignore[union-attr]
+
+
 def test_contrasts_of_a_grid_are_differences_of_means() -> None:
     settings = [each.settings for each in small_sweep_series(grid=GRID)]
     found = contrasts_of(settings, "model")

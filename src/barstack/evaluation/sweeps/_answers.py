@@ -238,7 +238,8 @@ def _of_setting(table: SweepTable, key: str, path: str) -> SweepAnswer:
             )
         return SweepAnswer(key=key, question=question, path=path, outcome="open", sentence=sentence)
     equal = ", ".join(contrasts.held_equal) or "nothing"
-    note = f"Compared within {contrasts.cells:,} cells of equal {equal}."
+    own = f"; each with {' and '.join(contrasts.own)} of its own" if contrasts.own else ""
+    note = f"Compared within {contrasts.cells:,} cells of equal {equal}{own}."
     pair = len(contrasts.levels) == 2  # one difference, seen from both sides
     return _of_contrasts(table, key, contrasts, note, pair=pair)
 

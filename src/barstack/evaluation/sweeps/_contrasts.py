@@ -33,6 +33,8 @@ class Contrasts:
         Number of cells that hold two levels or more.
     held_equal
         Settings that are equal within a cell.
+    own
+        Settings that are part of what a level is, of which each model has a value of its own.
     """
 
     path: str
@@ -42,14 +44,16 @@ class Contrasts:
     experiments: Ints
     cells: int
     held_equal: tuple[str, ...]
+    own: tuple[str, ...] = ()
 
 
 def contrasts_of(settings: Sequence[Mapping[str, str]], path: str) -> Contrasts | None:
     """Contrasts of one setting; None where no two of its levels can be compared.
 
     Models are compared with the settings that all models have held equal, and averaged over their
-    own. Where hardly any two experiments differ in one setting alone, as among random draws, the
-    model and the horizon are held equal, and chance does the rest.
+    own. A setting that goes with the model, such as the horizons that a model of several learns,
+    is its own too. Where hardly any two experiments differ in one setting alone, as among random
+    draws, the model and the horizon are held equal, and chance does the rest.
 
     >>> grid = [{"model": m, "batch": b} for m in ("gru", "tcn") for b in ("32", "64")]
     >>> found = contrasts_of(grid, "batch")
@@ -61,8 +65,11 @@ def contrasts_of(settings: Sequence[Mapping[str, str]], path: str) -> Contrasts 
     if len(levels) < 2:
         return None
     others = dict.fromkeys(name for each in settings for name in each if name != path)
+    own: tuple[str, ...] = ()
     if path == "model":
         others = dict.fromkeys(name for name in others if not name.startswith("model."))
+        own = tuple(name for name in others if _goes_with(settings, path, name))
+        others = dict.fromkeys(name for name in others if name not in own)
     cells = _cells(settings, having, labels, others)
     if sum(len(own) for cell in cells for own in cell.values()) < len(having) / 2:
         others = dict.fromkeys(name for name in ("model", "horizon") if name in others)
@@ -91,6 +98,7 @@ def contrasts_of(settings: Sequence[Mapping[str, str]], path: str) -> Contrasts 
         counts[compared],
         len(cells),
         tuple(others),
+        own,
     )
 
 
@@ -126,6 +134,14 @@ def contrasts_against(
                 if name == level:
                     means[cell[name], column] += share
     return Contrasts(path, tuple(levels), means, weights, counts, len(cells), tuple(others))
+
+
+def _goes_with(settings: Sequence[Mapping[str, str]], path: str, name: str) -> bool:
+    """Whether each level of `path` has one value of `name`, and not all the same."""
+    values: dict[str | None, set[str | None]] = {}
+    for each in settings:
+        values.setdefault(each.get(path), set()).add(each.get(name))
+    return all(len(each) == 1 for each in values.values()) and len(set.union(*values.values())) > 1
 
 
 def _cells(
