@@ -19,7 +19,7 @@ from barstack.datasets import usable_rows
 from barstack.features import FeatureTable, check_known, check_values
 from barstack.splits import Fold, Splitter
 
-from ._arrays import load_arrays, save_arrays
+from ._arrays import load_array, load_arrays, save_arrays
 from ._labels import LabelEnds, missing_labels
 from ._study import FeatureNames, Study, feature_set
 from ._task import Operation, Place, Task, Workspace, stage
@@ -158,7 +158,7 @@ def load_folds(place: Place) -> list[Fold]:
     count = sum(each.is_dir() for each in place.folder.iterdir())
     found = []
     for folder in (place.folder / str(number) for number in range(count)):
-        train, test = (np.load(folder / f"{part}.npy", allow_pickle=False) for part in _PARTS)
+        train, test = (load_array(folder / f"{part}.npy") for part in _PARTS)
         found.append(Fold(train, test, json.loads((folder / "kind.json").read_text())))
     return found
 
