@@ -287,6 +287,18 @@ def test_lists_and_whole_numbers_stay_what_they_are() -> None:
 
 
 @pytest.mark.slow
+def test_ray_finds_the_same_and_fits_no_more_folds(tuned: tuple[Path, TuneResult]) -> None:
+    pytest.importorskip("ray")
+    folder, expected = tuned
+    found = run_tune(study_of(folder), folder=folder, runs=folder / "ray", engine="ray", workers=2)
+    assert figures(found) == figures(expected)
+    ray, serial = (
+        {each.name for each in (folder / runs / ".store/fit").iterdir()} for runs in ("ray", "runs")
+    )
+    assert ray == serial
+
+
+@pytest.mark.slow
 def test_a_killed_search_goes_on_and_finds_the_same(tmp_path: Path) -> None:
     study = study_of(tmp_path)
     (tmp_path / "study.yaml").write_text(study.to_yaml())

@@ -84,12 +84,18 @@ class Bench:
         first = all(engine.place(name).folder.is_dir() for name in ("checks", "features", "labels"))
         return n_bars, first and engine.place("split").folder.is_dir()
 
-    def has(self, study: Study, shared: Shared | None = None) -> bool:
-        """Whether an experiment's result is stored, where what it shares is."""
+    def has(self, study: Study, shared: Shared | None = None, folds: int = 0) -> bool:
+        """Whether an experiment's result is stored, where what it shares is.
+
+        folds  of a trial of tuning: whether its fits on so many of the first folds are
+        """
         if shared is not None:
             self._kept.add_sources(shared.sources)
         (member,) = study.members
         engine = self._engine(study, Progress())
+        if folds:
+            names = [fit_name(member, fold) for fold in range(folds)]
+            return all(engine.place(name).folder.is_dir() for name in names)
         return engine.place(f"scores {member}").folder.is_dir()
 
     def shared_folders(self, study: Study, shared: Shared) -> dict[str, Path]:
@@ -99,12 +105,16 @@ class Bench:
         folders = [engine.place(name).folder for name in ("features", "labels", "split")]
         return {f"{folder.parent.name}/{folder.name}": folder for folder in folders}
 
-    def fit(self, study: Study, shared: Shared) -> dict[str, Path]:
-        """Make an experiment's fits, from `shared_folders` alone; their folders likewise."""
+    def fit(self, study: Study, shared: Shared, folds: int = 0) -> dict[str, Path]:
+        """Make an experiment's fits, from `shared_folders` alone; their folders likewise.
+
+        folds  how many of the first folds; 0 for all
+        """
         self._kept.add_sources(shared.sources)
         engine = self._engine(study, Progress())
         (member,) = study.members
-        names = [fit_name(member, fold) for fold in range(len(engine.value("split")))]
+        count = folds or len(engine.value("split"))
+        names = [fit_name(member, fold) for fold in range(count)]
         engine.run(names)
         folders = [engine.place(name).folder for name in names]
         return {f"{folder.parent.name}/{folder.name}": folder for folder in folders}

@@ -101,7 +101,7 @@ class RayEngine(JobEngine):
         return max(1, _AHEAD * int(self._ray.cluster_resources().get("CPU", 1)))
 
     def _stored(self, job: Job) -> bool:
-        return self._bench.has(Study(**job.study), Shared(**job.shared))
+        return self._bench.has(Study(**job.study), Shared(**job.shared), job.folds)
 
     def _submitted(self, job: Job) -> Any:
         study, shared = Study(**job.study), Shared(**job.shared)
@@ -148,7 +148,7 @@ def fit_remotely(job: Mapping[str, Any], data: Mapping[str, Folder]) -> dict[str
     try:
         for name, files in data.items():
             write_folder(bench.runs / ".store" / name, files)
-        folders = bench.fit(Study(**own.study), Shared(**own.shared))
+        folders = bench.fit(Study(**own.study), Shared(**own.shared), own.folds)
     except Exception as error:  # noqa: BLE001 (a reply, as `work` gives)
         return {"reply": refused(own, error).to_json()}
     return {
