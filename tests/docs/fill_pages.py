@@ -89,7 +89,8 @@ def _panel(day: Day, symbol: str) -> Iterator[str]:
         fill = "none" if bar["close"] >= bar["open"] else "currentColor"
         yield (
             f'<g stroke="currentColor" opacity="{opacity}">'
-            f'<line x1="{x(slot)}" x2="{x(slot)}" y1="{y(bar["high"])}" y2="{y(bar["low"])}"/>'
+            f'<path d="M{x(slot)} {y(bar["high"])}V{y(top)}'
+            f'M{x(slot)} {y(bottom)}V{y(bar["low"])}"/>'
             f'<rect x="{x(slot) - 7}" y="{y(top)}" width="14" '
             f'height="{max(round(y(bottom) - y(top), 1), 1)}" fill="{fill}"/></g>'
         )
