@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from rich.console import Console
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -49,8 +50,10 @@ def show_run(run: Run, console: Console) -> None:
         console.print(gains)
         console.print("*      distinguished from no difference, all ensembles counted (Holm)")
     show_verdict(run.verdict, console)
+    for sentence in run.verdict.words:
+        console.print(Padding(sentence, (0, 2)))
     for remark in run.verdict.remarks:
-        console.print(f"  {remark}", style="dim")
+        console.print(Padding(remark, (0, 2)), style="dim")
     for anchor in run.given.anchors:
         state = f"{anchor.rows:,} rows since {anchor.since[:10]}, head {anchor.head}"
         console.print(f"  ledger    {anchor.ledger}: {state}", soft_wrap=True)

@@ -18,6 +18,7 @@ from barstack.tracking import OutOfFold
 from ._case import Case, Forecaster, all_forecasters, make_case
 from ._combining import combining
 from ._diversity import correlations, plain
+from ._earnings import earnings_of
 from ._family import family_of
 from ._findings import Correlation, Evaluation, Evidence, FoldName, Score
 from ._naive import baseline
@@ -94,6 +95,10 @@ def evaluate(
     combined = combining(case, members, ensembles, fitted, forecasters)
     paired = [set(each.names) for each in combined["diversity"]]
     learned = [(each, h) for h in horizons for each in learners]
+    family = family_of(
+        [profits[each.name, h].time for each, h in learned],
+        [profits[each.name, h].timing for each, h in learned],
+    )
     return Evaluation(
         task=case.target.task,
         horizons=list(case.target.horizons),
@@ -124,10 +129,18 @@ def evaluate(
             for each in forecasters
             if classifies(case, each, h)
         ],
-        family=family_of(
-            [profits[each.name, h].time for each, h in learned],
-            [profits[each.name, h].timing for each, h in learned],
-        ),
+        family=family,
+        earnings=[
+            earnings_of(
+                case,
+                learners[0],
+                h,
+                profits[judged, h],
+                [profits[each.name, h] for each in learners],
+                family,
+            )
+            for h in horizons
+        ],
         **combined,
         **(_quantile_findings(case, forecasters) if case.target.levels else {}),
     )

@@ -283,6 +283,73 @@ class Family:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A figure with its 95 % interval; None where there is none."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Earned:
+    """The net edge of the judged ensemble in a part of its bars.
+
+    of      "fold", "symbol", or "volatility", thirds of the bars by the 20 bars before each
+    name    of the part
+    """
+
+    of: str
+    name: str
+    n_bars: int
+    net_edge_bps: float
+
+
+@dataclass(frozen=True)
+class Earnings:
+    """What following the judged ensemble would have earned at one horizon. None: no meaning.
+
+    Attributes
+    ----------
+    net_edge_twice_bps
+        A bar's mean profit less a steady position's, at twice the costs.
+    break_even_bps
+        Cost of each unit bought or sold at which that profit is zero.
+    sharpe, sortino, profit_factor, annual_return, annual_turnover, drawdown
+        Of returns after costs, a year by the calendar.
+    probabilistic_sharpe, deflated_sharpe
+        Confidence that the Sharpe ratio is above zero, and above that of the luckiest of as many
+        worthless trials as this study made (Bailey and López de Prado 2014). No gates.
+    overfitting
+        How often the best trial in one half of the time is below the median in the other (Bailey
+        and others 2017). No gate: it reads 0.3 to 0.45 on noise.
+    parts
+        By fold, by symbol, and by volatility.
+    """
+
+    horizon: str
+    net_edge_twice_bps: float
+    break_even_bps: float | None
+    sharpe: Figure
+    sortino: Figure
+    profit_factor: Figure
+    annual_return: Figure
+    annual_turnover: Figure
+    drawdown: float
+    probabilistic_sharpe: float | None
+    deflated_sharpe: float | None
+    overfitting: float | None
+    parts: list[Earned]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Earnings:
+        """From plain data."""
+        figures = ("sharpe", "sortino", "profit_factor", "annual_return", "annual_turnover")
+        made: dict[str, Any] = {name: Figure(**data[name]) for name in figures}
+        return cls(**{**data, **made, "parts": [Earned(**each) for each in data["parts"]]})
+
+
+@dataclass(frozen=True)
 class Doubt:
     """A forecaster that does better at one horizon than is plausible.
 
@@ -355,6 +422,8 @@ class Evaluation:
         Of the members: how they differ, what each contributes, and what ensembles make of them.
     family
         How many independent trials the members and ensembles count as; None of an older evaluation.
+    earnings
+        Of the judged ensemble, for each horizon; empty of an older evaluation.
 
     >>> import tempfile
     >>> import barstack as bs
@@ -402,6 +471,7 @@ class Evaluation:
     regime_weights: list[RegimeWeights] = field(default_factory=list)
     stability: list[Stability] = field(default_factory=list)
     family: Family | None = None
+    earnings: list[Earnings] = field(default_factory=list)
 
     def horizon_called(self, text: str) -> str:
         """The name of the run's horizon that a text means, such as `1h` for `60min`."""
@@ -444,6 +514,7 @@ class Evaluation:
         }
         # Version 0.1 knew nothing of what is found on combining.
         data = {**dict.fromkeys(_COMBINING, ()), **data}
+        data["earnings"] = [Earnings.from_json(each) for each in data.get("earnings", ())]
         data["family"] = _made(Family, data["family"]) if data.get("family") else None
         values = {each.name: data[each.name] for each in fields(cls)}
         return cls(**values | {n: [_made(kind, x) for x in data[n]] for n, kind in kinds.items()})

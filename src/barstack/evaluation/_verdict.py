@@ -20,6 +20,7 @@ from barstack.core.notebook import card, paragraph, remark, table
 
 from ._combining_findings import BEST_SO_FAR, EQUAL_WEIGHTS
 from ._findings import Doubt, Evaluation, Evidence, Family
+from ._words import words_of
 from .audit import AuditRecord
 
 Edge = Literal["none", "unproven", "supported"]
@@ -74,6 +75,9 @@ class Verdict:
         Those made before the verdict.
     remarks
         What to know about the number of trials, such as a ledger that was begun anew.
+    words
+        What was tried, the best of it, what the judged ensemble earns at the costs and at twice
+        those, and in which folds, symbols and regimes.
     ledger
         State of the ledgers that they were counted from: rows, since when, and head. Whoever keeps
         it can tell later whether rows were removed.
@@ -102,6 +106,7 @@ class Verdict:
     audits: list[AuditRecord] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     ledger: str = ""
+    words: list[str] = field(default_factory=list)
 
     def _repr_html_(self) -> str:
         """The sentence and the evidence, as notebooks show them."""
@@ -117,6 +122,7 @@ class Verdict:
         return card(
             f"Verdict on {self.ensemble}",
             paragraph(self.sentence),
+            *map(paragraph, self.words),
             table(head, rows),
             remark(counted, *self.remarks, *doubts),
             note=f"edge: {self.edge}",
@@ -175,8 +181,10 @@ def judge(
     """
     doubts = evaluation.doubts
     doubted = bool(doubts) and not expected
+    judged = f"{evaluation.ensemble} at "
+    contradicted = [each for each in evaluation.contradictions if each.startswith(judged)]
     found = [_at_horizon(each, trials, evaluation.family) for each in evaluation.evidence]
-    if leaks or doubted:
+    if leaks or doubted or contradicted:
         found = [
             replace(each, edge="unproven", bars_to_prove=None) if each.edge != "none" else each
             for each in found
@@ -186,6 +194,8 @@ def judge(
         sentence = _leaking(leaks)
     elif doubted:
         sentence = _doubted(doubts)
+    elif contradicted and best.edge != "none":
+        sentence = _contradicted(contradicted)
     else:
         sentence = _sentence(best, trials, looks, evaluation.bars_a_year)
         sentence += f" {_expected(expected)}" if doubts else ""
@@ -203,6 +213,7 @@ def judge(
         audits=list(audits),
         remarks=list(remarks),
         ledger=ledger,
+        words=list(words_of(evaluation, best.horizon, trials)),
     )
 
 
@@ -349,6 +360,14 @@ def _doubted(doubts: Sequence[Doubt]) -> str:
     return (
         f"Nothing is proven, because it is too good to be true: {worst.sentence}{more}. If so "
         "large an effect is to be expected here, say why in the study: large_effect."
+    )
+
+
+def _contradicted(sentences: Sequence[str]) -> str:
+    more = f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else ""
+    return (
+        f"Nothing is proven, because the figures contradict each other: {sentences[0]}{more} Look "
+        "for the mistake in the bars or the label before anything else."
     )
 
 
