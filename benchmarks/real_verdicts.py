@@ -79,11 +79,11 @@ def page_of(found: dict[str, dict[str, Any]]) -> str:
         "",
         "One small study for each of five instruments at 60 minutes, written down before it was",
         f"run: four members ({', '.join(MEMBERS)}), three ensembles, two horizons,",
-        "the features `fast25`, five walk-forward folds. Made by `benchmarks/real_verdicts.py`, and",
-        "shown whatever it says. None of this says anything about other years.",
+        "the features `fast25`, five walk-forward folds. Made by `benchmarks/real_verdicts.py`,",
+        "and shown whatever it says. None of this says anything about other years.",
         "",
-        "| instrument | decisions out of fold | edge | horizon | IC | net edge, bps a bar | cost, bps "
-        "| p | p, all trials |",
+        "| instrument | decisions out of fold | edge | horizon | IC | net edge, bps a bar "
+        "| cost, bps | p | p, all trials |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for symbol, each in found.items():

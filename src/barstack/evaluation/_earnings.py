@@ -10,7 +10,7 @@ import numpy as np
 from barstack.core.arrays import Bools, Floats
 
 from ._case import Case, Forecaster
-from ._findings import Earned, Earnings, Family, Figure
+from ._findings import Earned, Earnings, Family, FigureInterval
 from ._profit import Profit, profit_of
 from .measures import Measure, trading_measures
 from .significance import deflated_sharpe, overfitting, probabilistic_sharpe, sharpe_ratio
@@ -70,8 +70,8 @@ def earnings_of(
     )
 
 
-def _figure(found: Measure) -> Figure:
-    return Figure(found.value, found.low, found.high)
+def _figure(found: Measure) -> FigureInterval:
+    return FigureInterval(found.value, found.low, found.high)
 
 
 def _sharpes(

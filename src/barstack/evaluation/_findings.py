@@ -283,7 +283,7 @@ class Family:
 
 
 @dataclass(frozen=True)
-class Figure:
+class FigureInterval:
     """A figure with its 95 % interval; None where there is none."""
 
     value: float | None
@@ -330,11 +330,11 @@ class Earnings:
     horizon: str
     net_edge_twice_bps: float
     break_even_bps: float | None
-    sharpe: Figure
-    sortino: Figure
-    profit_factor: Figure
-    annual_return: Figure
-    annual_turnover: Figure
+    sharpe: FigureInterval
+    sortino: FigureInterval
+    profit_factor: FigureInterval
+    annual_return: FigureInterval
+    annual_turnover: FigureInterval
     drawdown: float
     probabilistic_sharpe: float | None
     deflated_sharpe: float | None
@@ -345,7 +345,7 @@ class Earnings:
     def from_json(cls, data: Mapping[str, Any]) -> Earnings:
         """From plain data."""
         figures = ("sharpe", "sortino", "profit_factor", "annual_return", "annual_turnover")
-        made: dict[str, Any] = {name: Figure(**data[name]) for name in figures}
+        made: dict[str, Any] = {name: FigureInterval(**data[name]) for name in figures}
         return cls(**{**data, **made, "parts": [Earned(**each) for each in data["parts"]]})
 
 

@@ -70,7 +70,7 @@ def _costs(evaluation: Evaluation, found: Earnings) -> str:
     if found.break_even_bps is None:
         return f"{text}; it never trades."
     if found.break_even_bps <= 0.0:
-        return f"{text}; it loses at no cost too."
+        return f"{text}; it loses even without costs."
     return f"{text}; it breaks even at {found.break_even_bps:.2g} bps."
 
 

@@ -391,7 +391,7 @@ def run_study(
     study = engine.study
     for each in engine.chosen:
         engine.progress.note(str(each))
-    engine.run(["audit"])  # where it finds a leak there is nothing to count
+    engine.value("audit")  # where it finds a leak there is nothing to count
     trials = trials_of(study, engine)
     if study.preregistered is not None:
         register(engine.forecasts, study.preregistered, study.holdout, trials)
