@@ -257,11 +257,11 @@ def _show_estimate(found: SweepEstimate, console: Console) -> None:
 
 
 def _show_result(done: SweepResult, console: Console) -> None:
-    from ._tables import right, table  # noqa: PLC0415
+    from ._tables import folded, right, table  # noqa: PLC0415
 
     rows = [each.row() for each in done.completed]
     rows.sort(key=lambda row: -(row["ic"] if row["ic"] is not None else -2.0))
-    shown = table("experiment", *map(right, ("accuracy", "ic", "r2", "seconds")))
+    shown = table(folded("experiment"), *map(right, ("accuracy", "ic", "r2", "seconds")))
     for row in rows[:_SHOWN]:
         figures = (row["directional_accuracy"], row["ic"], row.get("r2"))
         cells = ("" if value is None else f"{value:.3f}" for value in figures)

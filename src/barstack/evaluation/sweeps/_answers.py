@@ -513,8 +513,9 @@ def _on_combining(best: LevelEffect, differs: Sequence[LevelEffect]) -> str:
 def _on_more_features(best: LevelEffect, differs: Sequence[LevelEffect]) -> str:
     if not differs:
         return (
-            f"No difference found: {best.level}, the best addition, saves {_interval(best)}, which "
-            f"luck explains once all comparisons are counted (p = {_p(best.p_adjusted)})."
+            f"No difference found: with {best.level}, the best addition, skill changes by "
+            f"{_interval(best)}, which luck explains once all comparisons are counted "
+            f"(p = {_p(best.p_adjusted)})."
         )
     parts = [
         f"{each.level} {'helps' if each.effect > 0 else 'hurts'}, by {_interval(each)} "
