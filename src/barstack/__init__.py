@@ -62,11 +62,13 @@ if TYPE_CHECKING:
     from .evaluation import Verdict as Verdict
     from .evaluation import assert_causal as assert_causal
     from .evaluation.judging import Judgement as Judgement
+    from .experiments import Calibration as Calibration
     from .experiments import Run as Run
     from .experiments import Study as Study
     from .experiments import Sweep as Sweep
     from .experiments import Tuning as Tuning
     from .experiments import audit as audit
+    from .experiments import calibrate as calibrate
     from .experiments import judge as judge
     from .features import Feature as Feature
     from .features import FeatureSet as FeatureSet
@@ -142,6 +144,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "Bars": "bars",
     "BarstackError": "core.errors",
+    "Calibration": "experiments",
     "Evaluation": "evaluation",
     "Feature": "features",
     "FeatureSet": "features",
@@ -167,6 +170,7 @@ _WHERE = {
     "assert_causal": "evaluation",
     "audit": "experiments",
     "bars_from_frame": "bars",
+    "calibrate": "experiments",
     "feature": "features",
     "judge": "experiments",
     "keep_frame": "bars.sources",

@@ -6,6 +6,7 @@ from . import _init  # noqa: F401  # isort: skip
 from . import _sweep  # noqa: F401  # isort: skip
 from . import _tune  # noqa: F401  # isort: skip
 from . import _judge  # noqa: F401  # isort: skip
+from . import _calibrate  # noqa: F401  # isort: skip
 from . import _dashboard  # noqa: F401  # isort: skip
 from . import _results  # noqa: F401  # isort: skip
 from . import _ensemble  # noqa: F401  # isort: skip

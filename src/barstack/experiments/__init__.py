@@ -14,6 +14,7 @@ from . import (  # noqa: F401
     _results,
 )
 from ._audit import Audited, audit, audited
+from ._calibrate import Calibration, ErrorRate, calibrate
 from ._compare_runs import compare_runs, named_runs
 from ._counting import LedgerCheck, anchors_of, in_words, verify_ledger
 from ._each_symbol import SymbolRuns, run_each_symbol
@@ -47,9 +48,11 @@ __all__ = [
     "VIEWS",
     "Addition",
     "Audited",
+    "Calibration",
     "DatedVerdict",
     "Done",
     "Engine",
+    "ErrorRate",
     "ExperimentResult",
     "FeaturePhase",
     "FirstStudy",
@@ -84,6 +87,7 @@ __all__ = [
     "anchors_of",
     "audit",
     "audited",
+    "calibrate",
     "check_free",
     "compare_runs",
     "completed",

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from barstack.core.errors import BarstackError, StorageError
 
+from ._calibrate_world import run_on_world
 from ._experiment import Bench, Shared
 from ._study import Study
 
@@ -27,7 +28,7 @@ class Job:
         Unique among the jobs of a sweep.
     kind
         "prepare" makes what experiments share; "experiment" fits and scores one; "trial" does so on
-        the first folds alone.
+        the first folds alone; "world" runs the whole study on bars like its own.
     study
         Plain data of a study with one member.
     horizon
@@ -43,7 +44,7 @@ class Job:
     """
 
     number: int
-    kind: Literal["prepare", "experiment", "trial"]
+    kind: Literal["prepare", "experiment", "trial", "world"]
     study: Mapping[str, Any]
     horizon: str = ""
     shared: Mapping[str, Any] = field(default_factory=dict)
@@ -90,6 +91,8 @@ def work(bench: Bench, job: Job) -> Reply:
         study = Study(**job.study)
         if job.kind == "prepare":
             return Reply(job.number, asdict(bench.prepare(study)))
+        if job.kind == "world":
+            return Reply(job.number, run_on_world(study, bench.folder, job.shared))
         shared = Shared(**job.shared)
         if job.kind == "trial":
             return Reply(job.number, bench.judge(study, shared, job.folds, ended=job.ended))

@@ -1,5 +1,6 @@
 """Worlds: simulated markets whose best possible forecast is known."""
 
+from ._like_bars import world_like
 from ._likeness import Likeness, likeness
 from ._noise import NOISES, Noise
 from ._regimes import RegimeTruth
@@ -26,4 +27,5 @@ __all__ = [
     "store",
     "stored",
     "table_of",
+    "world_like",
 ]
