@@ -62,7 +62,7 @@ def by_backtesting(bars: pd.DataFrame, folder: Path) -> dict[str, Any]:
     from backtesting.lib import crossover  # noqa: PLC0415
     from backtesting.test import SMA  # noqa: PLC0415
 
-    class Crossing(Strategy):
+    class Crossing(Strategy):  # type: ignore[misc]
         def init(self) -> None:
             self.fast = self.I(SMA, self.data.Close, FAST)
             self.slow = self.I(SMA, self.data.Close, SLOW)
@@ -95,7 +95,7 @@ def by_backtesting(bars: pd.DataFrame, folder: Path) -> dict[str, Any]:
 def main() -> None:
     folder = Path(sys.argv[1])
     bars = pd.read_csv(folder / "bars.csv", index_col="timestamp", parse_dates=True)
-    bars.index = bars.index.tz_localize(None)
+    bars.index = pd.DatetimeIndex(bars.index).tz_localize(None)
     truth = by_vectorbt(bars, folder) | by_backtesting(bars, folder)
     (folder / "truth.json").write_text(json.dumps(truth))
 

@@ -17,7 +17,7 @@ frame = pd.DataFrame(
 target, stop, take = job["decided"], float(job["stop"]), float(job["take"])
 
 
-class Follow(Strategy):
+class Follow(Strategy):  # type: ignore[misc]
     def init(self) -> None:
         pass
 

@@ -4,19 +4,21 @@ import resource
 import sys
 import time
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import vectorbt as vbt
 
 warnings.simplefilter("ignore")
 job = dict(np.load(sys.argv[1]))
-out: dict = {}
+out: dict[str, Any] = {}
 close, opening = job["close"], job["open"]
 fees = float(job["fees"])
 cash = float(job["cash"])
 
 
-def best(work):
+def best(work: Callable[[], Any]) -> tuple[Any, float, float]:
     seconds = []
     for _ in range(4):
         began = time.process_time()
@@ -36,7 +38,7 @@ if "target" in job:  # fills and equity of targets that are held from the next o
     out["equity"] = np.asarray(pf.value())
 else:  # speed: signals with stop and target, then equity
 
-    def run():
+    def run() -> tuple[int, Any]:
         pf = vbt.Portfolio.from_signals(
             close, entries=job["entries"], short_entries=job["shorts"], price=opening,
             open=opening, high=job["high"], low=job["low"], size=10.0, sl_stop=float(job["stop"]),

@@ -238,7 +238,7 @@ def beside_backtesting(count: int, seed: int) -> dict[str, float]:
     target = forecast_threshold(bars.close, seed, every=145)
     rows = np.flatnonzero(np.isfinite(target))
     stops = {"stop": STOP, "take": TAKE}
-    targets = Targets.of("A", bars.closed_at[rows], target[rows], **stops)
+    targets = Targets.of("A", bars.closed_at[rows], target[rows], stop=STOP, take=TAKE)
     _, _, warm = ours({"A": bars}, targets, settings())
     other = asked("backtesting", decided=target, fees=FEES, cash=CASH, **stops, **prices(bars))
     return {

@@ -29,7 +29,7 @@ def simulation(seed: int = 0, symbols: int = 2, **settings_: object) -> Simulati
         times.append(bars.closed_at[rows])
         positions.append(rng.choice([-1.0, 0.0, 1.0], 80) / symbols)
     targets = Targets.of(names, np.concatenate(times), np.concatenate(positions), stop=0.02)
-    given_ = Settings(**{"costs": Costs(commission_bps=2.0, half_spread_bps=1.0)} | settings_)  # type: ignore[arg-type]
+    given_ = Settings(**{"costs": Costs(commission_bps=2.0, half_spread_bps=1.0)} | settings_)
     return simulate_targets(panel, targets, given_)
 
 

@@ -73,4 +73,4 @@ def test_wrong_use(tmp_path: Path) -> None:
     study = small_study(tmp_path)
     for wrong in ({"worlds": 0}, {"r2": 1.5}):
         with pytest.raises(ConfigError):
-            bs.calibrate(study, folder=tmp_path, runs=tmp_path, engine="serial", **wrong)  # type: ignore[arg-type]
+            bs.calibrate(study, folder=tmp_path, runs=tmp_path, engine="serial", **wrong)
