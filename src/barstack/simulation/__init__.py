@@ -1,6 +1,7 @@
 """Simulation: one account that bars and decisions move on, the same in history and live."""
 
 from ._book import Book
+from ._difference import PathDifference, PathDifferences, explain_difference
 from ._path import DecisionPath, simulate_signals
 from ._records import EventKind, OrderKind, Reason
 from ._settings import Costs, Fills, Instrument, Limits, Settings
@@ -17,10 +18,13 @@ __all__ = [
     "Instrument",
     "Limits",
     "OrderKind",
+    "PathDifference",
+    "PathDifferences",
     "Reason",
     "Settings",
     "Simulation",
     "Targets",
+    "explain_difference",
     "simulate_signals",
     "simulate_targets",
 ]

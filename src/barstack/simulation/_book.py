@@ -193,7 +193,7 @@ class Book:
         self._book["row_base"] = self._rows - rows  # bars are numbered from each symbol's first
         suspended = _halted(panel, halted)
         while point < n_groups:
-            point = _kernel.advance(  # type: ignore[call-arg]
+            point = _kernel.advance(
                 self._account[0],
                 self._book,
                 self._instruments,
@@ -232,7 +232,7 @@ class Book:
         n_symbols = len(self.symbols)
         outputs = {name: np.zeros(2 * n_symbols + 2, dtype) for name, dtype in _OUTPUTS.items()}
         counts = np.zeros(3, np.int64)
-        _kernel.close_all(  # type: ignore[call-arg]
+        _kernel.close_all(
             self._account[0],
             self._book,
             self._instruments,

@@ -17,10 +17,14 @@ A group is all bars that close at one moment. Its steps, in this order:
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
 
+# Nothing here makes an array, so references need not be counted: counting them at each call took
+# nine tenths of the time.
+COMPILED: dict[str, Any] = {"cache": True, "error_model": "numpy", "_nrt": False}
 YEAR_US = 365.25 * 86_400e6
 
 # Kinds of orders, reasons and events: the numbers of the enumerations in `_records`, which a test
@@ -45,7 +49,7 @@ OUTPUTS_EACH = 12  # most fills, and most log entries, of one bar
 _ROOT = 3.0 - 2.0 * math.sqrt(2.0)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _log(log, counts, at, row, symbol, decided_at, reason, wanted, allowed, price):
     place = counts[LOGS]
     counts[LOGS] = place + 1
@@ -55,7 +59,7 @@ def _log(log, counts, at, row, symbol, decided_at, reason, wanted, allowed, pric
     own.wanted, own.allowed, own.price = wanted, allowed, price
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED, inline="always")
 def _traded(bar, own, halted, row):
     """Whether anything could be bought or sold in a bar."""
     if bar.volume <= 0.0 and own.volume_seen:  # some sources have no volume at all
@@ -63,7 +67,7 @@ def _traded(bar, own, halted, row):
     return len(halted) == 0 or not halted[row]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _remark(account, own, multiplier, price):
     """Value a position at another price."""
     before = own.quantity * own.mark * multiplier if own.quantity != 0.0 else 0.0
@@ -73,7 +77,7 @@ def _remark(account, own, multiplier, price):
     account.gross += abs(after) - abs(before)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _whole_lots(quantity, lot):
     """Towards zero; a hair below a whole number of lots is that number."""
     if lot <= 0.0:
@@ -81,7 +85,7 @@ def _whole_lots(quantity, lot):
     return math.copysign(math.floor(abs(quantity) / lot + 1e-9) * lot, quantity)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _to_tick(price, tick, up):
     if tick <= 0.0 or math.isnan(price):
         return price
@@ -90,7 +94,7 @@ def _to_tick(price, tick, up):
     return whole * tick
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _half_spread(own, instrument, terms):
     """Fraction of the price, from what was known before the bar."""
     if terms.spread_kind == 1:
@@ -100,7 +104,7 @@ def _half_spread(own, instrument, terms):
     return instrument.half_spread
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _commission(terms, units, value, base, paid):
     """Owed now for an order, of which `base` was counted and `paid` charged so far."""
     base += units * terms.commission_per_unit + value * terms.commission_rate
@@ -108,7 +112,7 @@ def _commission(terms, units, value, base, paid):
     return base, owed - paid
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _close_trade(own, trades, counts, code, at, reason, multiplier):
     place = counts[TRADES]
     counts[TRADES] = place + 1
@@ -129,7 +133,7 @@ def _close_trade(own, trades, counts, code, at, reason, multiplier):
     trade.favourable = max(high if side > 0.0 else -low, 0.0)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _into_trade(own, quantity, price, cost, at, multiplier):
     """Count a fill, or its part, towards the open round trip; `own.quantity` is still the old."""
     value = quantity * price * multiplier
@@ -150,7 +154,7 @@ def _into_trade(own, quantity, price, cost, at, multiplier):
     own.trade_low = min(own.trade_low, price)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _costs_of(own, instrument, terms, units, value, passive, reason, volume):
     """Commission, spread, slippage and impact of one fill."""
     spread = slippage = impact = 0.0
@@ -169,7 +173,7 @@ def _costs_of(own, instrument, terms, units, value, passive, reason, volume):
     return commission, spread, slippage, impact
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _fill(
     account, own, instrument, terms, code, at, quantity, price, passive, reason, volume,
     fills, trades, counts,
@@ -226,7 +230,7 @@ def _fill(
         own.exit_base = own.exit_paid = 0.0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _within_volume(own, instrument, terms, quantity, volume):
     """The nearest position to `quantity` that this bar's share of volume still allows."""
     if terms.volume_share == np.inf or own.volume_seen == 0:
@@ -238,7 +242,7 @@ def _within_volume(own, instrument, terms, quantity, volume):
     return own.quantity + math.copysign(room, change)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _within_limits(account, own, instrument, terms, sector, quantity, price, gross, net, equity):
     """The nearest position to `quantity` that the limits allow, and the limit that binds.
 
@@ -289,7 +293,7 @@ def _within_limits(account, own, instrument, terms, sector, quantity, price, gro
     return allowed, binding
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _sector_gross(book, instruments, sector):
     total = 0.0
     for code in range(len(book)):
@@ -298,7 +302,7 @@ def _sector_gross(book, instruments, sector):
     return total
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _drop_order(own, log, counts, at, code, reason):
     if own.order_kind != NOTHING:
         _log(
@@ -308,7 +312,7 @@ def _drop_order(own, log, counts, at, code, reason):
         own.order_kind = NOTHING
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _set_guards(own, instrument, terms, price):
     """Stop, target, trailing stop and time limit of a position that an order has just opened."""
     side = 1.0 if own.quantity > 0.0 else -1.0
@@ -330,7 +334,7 @@ def _set_guards(own, instrument, terms, price):
     own.hold_bars = own.order_hold
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _trail_level(own, instrument, terms):
     long = own.quantity > 0.0
     side = 1.0 if long else -1.0
@@ -338,7 +342,7 @@ def _trail_level(own, instrument, terms):
     return _to_tick(own.best - side * distance, instrument.tick, not long)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _fill_order(
     account, book, instruments, terms, code, at, price, passive, low, high, volume, fills,
     log, trades, counts,
@@ -403,7 +407,7 @@ def _fill_order(
         own.order_kind = NOTHING
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _exit(
     account, book, instruments, terms, code, at, price, passive, reason, volume, fills, log,
     trades, counts,
@@ -422,7 +426,7 @@ def _exit(
         own.exiting, own.exit_arrives = reason, at
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _reached(price, level, up, through, tick):
     """Whether a limit at `level` is filled by a price above it (`up`) or below."""
     if not through:
@@ -432,7 +436,15 @@ def _reached(price, level, up, through, tick):
     return price > level if up else price < level
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
+def _guards_near(own, low, high):
+    """Whether a stop or target can be reached within these prices, or a trailing stop can move."""
+    if own.quantity > 0.0:
+        return low <= own.stop or high >= own.take or not math.isnan(own.trail)
+    return high >= own.stop or low <= own.take or not math.isnan(own.trail)
+
+
+@njit(**COMPILED)
 def _guards_at_open(
     account, book, instruments, terms, code, bar, fills, log, trades, counts
 ):  # fmt: skip
@@ -452,7 +464,7 @@ def _guards_at_open(
         )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _guards_in_bar(
     account, book, instruments, terms, code, bar, low, high, fills, log, trades, counts
 ):  # fmt: skip
@@ -489,7 +501,7 @@ def _guards_in_bar(
                 )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _order_at_open(
     account, book, instruments, terms, code, bar, only_reducing, fills, log, trades, counts
 ):  # fmt: skip
@@ -518,14 +530,14 @@ def _order_at_open(
     )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _on_the_way(bar, at):
     """Expected price at a time within a bar: the mean of a Brownian bridge, a straight line."""
     share = (at - bar.opened_at) / (bar.closed_at - bar.opened_at)
     return bar.open + share * (bar.close - bar.open)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _order_in_bar(
     account, book, instruments, terms, code, bar, fills, log, trades, counts
 ):  # fmt: skip
@@ -562,7 +574,7 @@ def _order_in_bar(
     )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _wanted(account, own, instrument, terms, decision):
     """Units that a decision asks for, at the last mark."""
     wanted = decision.target
@@ -573,12 +585,12 @@ def _wanted(account, own, instrument, terms, decision):
     return _whole_lots(wanted, instrument.lot)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _reduces(quantity, target):
     return quantity * target >= 0.0 and abs(target) < abs(quantity)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _decide_all(
     account, book, instruments, terms, codes, n_rows, rows, bars, decisions, heads, head_ends, at,
     log, counts,
@@ -608,7 +620,7 @@ def _decide_all(
                 )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _set_order(own, instrument, decision, target):
     """Put an order to work. A limit rounds away from the market, a stop to a worse price."""
     up = target > own.quantity
@@ -627,7 +639,7 @@ def _set_order(own, instrument, decision, target):
     own.fee_base = own.fee_paid = 0.0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _planned_in_sector(book, instruments, sector):
     """Gross value of a sector once all working orders are filled."""
     total = 0.0
@@ -639,7 +651,7 @@ def _planned_in_sector(book, instruments, sector):
     return total
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _refusal(account, own, decision):
     """Why a decision is refused whatever it asks for."""
     if decision.decided_at == own.last_decided:
@@ -649,7 +661,7 @@ def _refusal(account, own, decision):
     return NO_PRICE if math.isnan(own.mark) else NOTHING
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _decide(
     account, book, instruments, terms, code, decision, at, gross, net, log, counts
 ):  # fmt: skip
@@ -696,7 +708,7 @@ def _decide(
     return gross, net
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _accrue(account, own, instrument, terms, microseconds):
     """Borrowing of shares, and financing of positions that are not paid in full."""
     if own.quantity == 0.0 or microseconds <= 0:
@@ -708,7 +720,7 @@ def _accrue(account, own, instrument, terms, microseconds):
     own.trade_cost += paid
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _happen(account, own, instrument, event):
     """A split, a dividend or a payment of funding, to whoever holds the position then."""
     if event.kind == SPLIT:
@@ -743,7 +755,7 @@ def _happen(account, own, instrument, event):
     own.trade_value += paid
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _observe(own, bar, terms):
     """Volatility and spread as they are known after this bar."""
     if not math.isnan(own.previous_close):
@@ -768,7 +780,7 @@ def _observe(own, bar, terms):
     own.previous_close, own.previous_high, own.previous_low = bar.close, bar.high, bar.low
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED, inline="always")
 def _revalue(account, book, instruments):
     """Sums over all positions afresh, so that rounding does not build up."""
     account.net = account.gross = 0.0
@@ -781,7 +793,7 @@ def _revalue(account, book, instruments):
     account.equity = account.cash + account.net
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _planned(account, book, instruments):
     """Gross and net value once all working orders are filled."""
     gross, net = account.gross, account.net
@@ -794,10 +806,9 @@ def _planned(account, book, instruments):
     return gross, net
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _switches(account, book, instruments, terms, at, log, counts):
     """Loss limits that close everything, and the leverage that positions may drift to."""
-    account.peak = max(account.peak, account.equity)
     kill = 0
     if account.peak - account.equity > terms.max_drawdown * account.peak:
         kill = FOR_GOOD
@@ -827,7 +838,7 @@ def _switches(account, book, instruments, terms, at, log, counts):
             own.order_forced, own.fee_base, own.fee_paid = 1, 0.0, 0.0
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(**COMPILED, inline="always")
 def _next_group(account, book, bars, rows, row_ends, codes):
     """The next close, and how many symbols, listed in `codes`, have a bar that ends with it."""
     now = NEVER
@@ -850,7 +861,7 @@ def _next_group(account, book, bars, rows, row_ends, codes):
     return now, n_rows
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(**COMPILED, inline="always")
 def _before_open(
     account, book, instruments, terms, bars, rows, codes, n_rows, now, events, event_heads,
     event_ends,
@@ -876,7 +887,7 @@ def _before_open(
             _revalue(account, book, instruments)
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(**COMPILED, inline="always")
 def _exits_at_open(
     account, book, instruments, terms, code, bar, fills, log, trades, counts
 ):  # fmt: skip
@@ -888,7 +899,7 @@ def _exits_at_open(
                 account, book, instruments, terms, code, bar.opened_at, bar.open, False,
                 own.exiting, bar.volume, fills, log, trades, counts,
             )  # fmt: skip
-        else:
+        elif _guards_near(own, bar.open, bar.open):
             _guards_at_open(
                 account, book, instruments, terms, code, bar, fills, log, trades, counts
             )  # fmt: skip
@@ -898,13 +909,13 @@ def _exits_at_open(
         )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(**COMPILED, inline="always")
 def _within_bar(account, book, instruments, terms, code, bar, fills, log, trades, counts):
     """Stop, target, exits and orders that arrive on the way, limits and stops, the entry bar."""
     own = book[code]
     late = bar.opened_at < own.exit_arrives < bar.closed_at
     if own.quantity != 0.0 and own.entered == 0:
-        if own.exiting == NOTHING or late:
+        if (own.exiting == NOTHING or late) and _guards_near(own, bar.low, bar.high):
             _guards_in_bar(
                 account, book, instruments, terms, code, bar, bar.low, bar.high, fills, log,
                 trades, counts,
@@ -930,7 +941,7 @@ def _within_bar(account, book, instruments, terms, code, bar, fills, log, trades
         own.trade_low = min(own.trade_low, low)
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(**COMPILED, inline="always")
 def _at_close(account, book, instruments, terms, code, bar, fills, log, trades, counts):
     """Time exits, the session's end, orders at the close, orders that expire."""
     own = book[code]
@@ -962,7 +973,7 @@ def _at_close(account, book, instruments, terms, code, bar, fills, log, trades, 
                 _drop_order(own, log, counts, bar.closed_at, code, EXPIRED)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED, inline="always")
 def _mark(account, own, instrument, terms, bar, traded):
     """Value a position at the close; a bar that did not trade leaves the last traded price."""
     account.n_bars += 1
@@ -984,7 +995,7 @@ def _mark(account, own, instrument, terms, bar, traded):
         own.volume_seen = 1
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(**COMPILED, inline="always")
 def _waiting(bars, rows, codes, n_rows, decisions, heads, head_ends, now):
     """Whether a decision is due: by `now`, or where that is 0 by the open of its next bar."""
     for place in range(n_rows):
@@ -997,7 +1008,7 @@ def _waiting(bars, rows, codes, n_rows, decisions, heads, head_ends, now):
     return False
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(**COMPILED, inline="always")
 def _trade_group(
     account, book, instruments, terms, bars, halted, rows, codes, n_rows, fills, log, trades,
     counts,
@@ -1041,7 +1052,7 @@ def _trade_group(
         _at_close(account, book, instruments, terms, code, bar, fills, log, trades, counts)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _fill_at_own_close(
     account, book, instruments, terms, bars, halted, rows, codes, n_rows, now, fills, log, trades,
     counts,
@@ -1063,7 +1074,7 @@ def _fill_at_own_close(
     _revalue(account, book, instruments)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def advance(
     account, book, instruments, terms, bars, halted, rows, row_ends, decisions, heads, head_ends,
     events, event_heads, event_ends, codes, fills, log, trades, curve, counts, point,
@@ -1117,7 +1128,9 @@ def advance(
             _mark(account, book[code], instruments[code], terms, bars[row], traded)
         _revalue(account, book, instruments)
         account.time = now
-        _switches(account, book, instruments, terms, now, log, counts)
+        account.peak = max(account.peak, account.equity)
+        if terms.watches_losses:
+            _switches(account, book, instruments, terms, now, log, counts)
         if _waiting(bars, rows, codes, n_rows, decisions, heads, head_ends, now):
             _decide_all(
                 account, book, instruments, terms, codes, n_rows, rows, bars, decisions, heads,
@@ -1135,13 +1148,13 @@ def advance(
     return point
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def _costs(account):
     trading = account.commission + account.spread + account.slippage + account.impact
     return trading + account.carry + account.funding
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**COMPILED)
 def close_all(account, book, instruments, terms, fills, log, trades, counts):
     """Leave every position at its last mark, with costs: what is open at the end of the data."""
     for code in range(len(book)):

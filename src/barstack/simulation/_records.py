@@ -97,7 +97,8 @@ TERMS = _dtype(
     "decay max_position max_gross max_net max_sector max_order max_turnover max_leverage "
     "collar max_daily_loss max_drawdown least_order",
     "unit at_close through entry_bar_exits level_prices flat_at_session_end day_orders "
-    "constant_notional spread_kind uses_variance has_carry allow_short cut latency_us",
+    "constant_notional spread_kind uses_variance has_carry watches_losses "
+    "allow_short cut latency_us",
 )
 
 # One account.

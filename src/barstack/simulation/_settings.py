@@ -313,6 +313,10 @@ class Settings(Spec):
             "has_carry": any(
                 (costs.borrow, costs.financing, costs.margin_interest, costs.cash_interest)
             ),
+            "watches_losses": any(
+                each is not None
+                for each in (limits.max_daily_loss, limits.max_drawdown, limits.max_leverage)
+            ),
             "allow_short": limits.allow_short,
             "cut": limits.cut,
             "latency_us": round(costs.latency_ms * 1000.0),
