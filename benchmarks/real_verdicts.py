@@ -110,17 +110,18 @@ def main() -> None:
     """Run the studies, and write the page where one is named."""
     parser = arguments(__doc__ or "")
     parser.add_argument("--page", type=Path, help="the page to write")
+    parser.add_argument("--runs", type=Path, help="folder of runs, in which a second call goes on")
     given = parser.parse_args()
     data = given.data or Path(__file__).parents[1] / ".." / "shared" / "data"
+    runs = given.runs or Path(tempfile.mkdtemp())
+    os.environ["BARSTACK_LEDGER"] = str(runs / "user")
     found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["BARSTACK_LEDGER"] = str(Path(folder) / "user")
-        for symbol in SOURCES:
-            run = bs.run(study_of(symbol, data.resolve(), given.seed), runs=Path(folder) / "runs")
-            found[symbol] = figures_of(run)
-            print(f"{symbol}: {run.verdict.edge}. {run.verdict.sentence}", flush=True)
-    if given.page:
-        given.page.write_text(page_of(found))
+    for symbol in SOURCES:
+        run = bs.run(study_of(symbol, data.resolve(), given.seed), runs=runs)
+        found[symbol] = figures_of(run)
+        print(f"{symbol}: {run.verdict.edge}. {run.verdict.sentence}", flush=True)
+        if given.page:
+            given.page.write_text(page_of(found))
     finish("real_verdicts", {}, found)
 
 
