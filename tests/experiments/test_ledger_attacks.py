@@ -20,7 +20,14 @@ import barstack as bs
 from barstack import Run
 from barstack.bars import Bars
 from barstack.core.errors import StorageError
-from barstack.experiments import Sweep, judged_now, recombine, run_sweep, verify_ledger
+from barstack.experiments import (
+    Sweep,
+    judged_now,
+    recombine,
+    run_study,
+    run_sweep,
+    verify_ledger,
+)
 from barstack.testing import walk
 from barstack.tracking import BarPrint, SqliteStore
 from barstack.tracking._bar_prints import alike
@@ -395,3 +402,15 @@ def test_a_user_ledger_that_is_off_is_said_to_be(
     monkeypatch.setenv("BARSTACK_LEDGER", "off")
     run = tried(tmp_path / "first", TABLE)
     assert any("switched off" in each for each in run.verdict.remarks)
+
+
+def test_made_up_bars_are_nobodys_trials(first: Run, user_ledger: Path, tmp_path: Path) -> None:
+    """As those of a calibration, which would otherwise count against the user's own study."""
+    folder = tmp_path / "first"
+    made = run_study(first.study, folder=folder, runs=tmp_path / "made", user_ledger=False)
+    assert any("switched off" in each for each in made.verdict.remarks)
+    assert SqliteStore(user_ledger).count(["WALK"]) == 2
+    before = SqliteStore(user_ledger).head()
+    study = first.study.model_copy(update={"seed": 9})
+    run_study(study, folder=folder, runs=tmp_path / "made", user_ledger=False)
+    assert SqliteStore(user_ledger).head() == before

@@ -45,7 +45,7 @@ def run_on_world(study: Study, folder: Path, settings: Mapping[str, Any]) -> dic
         )
         # A sealed stretch and a stated plan are those of the real bars.
         content = study.content() | {"bars": bars, "holdout": "", "preregistered": None}
-        run = run_study(Study(**content), folder=folder, runs=runs, workers=1)
+        run = run_study(Study(**content), folder=folder, runs=runs, workers=1, user_ledger=False)
         verdict = run.verdict
         best = min(verdict.evidence, key=lambda each: each.p_value)
         accuracy = [s.directional_accuracy for s in run.evaluation.scores if s.role != "naive"]

@@ -16,7 +16,6 @@ from barstack.tracking import (
     open_store,
     plain_name,
     trials_on,
-    user_ledger_folder,
 )
 
 VERDICT = "verdict.json"
@@ -82,7 +81,7 @@ def count_trials(store: Store, trial: LookedAt, runs: Path, *, at_least: int = 1
     return Counted(
         max([len(found), at_least, *before]),
         max(looks, 1),
-        [*_remarks(lost), *_elsewhere(store, len(found))],
+        [*_remarks(store, lost), *_elsewhere(store, len(found))],
         "; ".join(map(in_words, anchors_of(store))),
     )
 
@@ -97,7 +96,7 @@ def in_words(anchor: Anchor) -> str:
     return f"{anchor.ledger}: {anchor.rows:,} rows{since}, head {anchor.head}"
 
 
-def _remarks(lost: Sequence[KeptVerdict]) -> Iterator[str]:
+def _remarks(store: Store, lost: Sequence[KeptVerdict]) -> Iterator[str]:
     if lost:
         named = ", ".join(each.run for each in lost[:3])
         more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
@@ -106,9 +105,9 @@ def _remarks(lost: Sequence[KeptVerdict]) -> Iterator[str]:
             "longer here, so that trials made before are missing from the count. Restore that "
             "ledger, or take the p-values for lower than they should be."
         )
-    if user_ledger_folder() is None:
+    if "user" not in store.ledgers():
         yield (
-            f"The user's ledger is switched off by ${USER_LEDGER}: trials in other folders of runs "
+            f"The user's ledger is switched off (${USER_LEDGER}): trials in other folders of runs "
             "are not counted."
         )
 

@@ -59,6 +59,7 @@ class Engine:
               use one thread each, so their number changes no result
     kept      values shared with other engines of this process; by default none
     threads   of a task that runs while nothing else does; by default all cores
+    user_ledger  whether trials are entered in the user's own ledger too
 
     >>> import tempfile
     >>> from barstack.testing import small_study
@@ -78,11 +79,12 @@ class Engine:
         workers: int | None = None,
         kept: KeptValues | None = None,
         threads: int | None = None,
+        user_ledger: bool = True,
     ) -> None:
         self.study, self.chosen = completed(study, folder)
         self.tasks = tasks_of(self.study, 0)
         self.folder, self.progress = Path(runs) / ".store", progress or Progress()
-        self.forecasts: Store = open_store(Path(runs))
+        self.forecasts: Store = open_store(Path(runs), user=user_ledger)
         self.workspace = Workspace(Path(folder), self.forecasts, self.progress)
         self.workers = cores() if workers is None else workers
         self.kept, self.threads = kept, threads

@@ -367,6 +367,7 @@ def run_study(
     runs: Path | str = "runs",
     progress: Progress | None = None,
     workers: int | None = None,
+    user_ledger: bool = True,
 ) -> Run:
     """Count the trials, compute what is not stored yet, judge, fill the run's folder, and track it.
 
@@ -378,6 +379,7 @@ def run_study(
     runs      receives `runs/<id>/`; results of tasks are kept in `runs/.store/`
     progress  reports tasks; by default silent
     workers   threads that compute tasks side by side, by default one for each core
+    user_ledger  False for made-up bars, which are nobody's trials; the verdict says so
 
     >>> import tempfile
     >>> from barstack.testing import small_study
@@ -387,7 +389,7 @@ def run_study(
     'none'
     """
     runs = Path(runs)
-    engine = Engine(study, runs, folder, progress, workers)
+    engine = Engine(study, runs, folder, progress, workers, user_ledger=user_ledger)
     study = engine.study
     for each in engine.chosen:
         engine.progress.note(str(each))

@@ -40,12 +40,13 @@ def user_ledger_folder() -> Path | None:
         ) from error
 
 
-def open_store(runs: Path | str) -> Store:
+def open_store(runs: Path | str, *, user: bool = True) -> Store:
     """The store of a folder of runs; with $BARSTACK_TRACKING the ledger is the server's.
 
     Trials are entered in the user's own ledger too, so that those of other folders count.
 
     runs  a folder, or the address of a server
+    user  False for made-up bars, which are nobody's trials; verdicts say so
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +60,7 @@ def open_store(runs: Path | str) -> Store:
         store = SqliteStore(Path(runs))
         if address := os.environ.get(ADDRESS):
             store = SharedLedgerStore(store, PostgresStore(address))
-    folder = user_ledger_folder()
+    folder = user_ledger_folder() if user else None
     if folder is None or (
         isinstance(runs, Path | str) and Path(runs).resolve() == folder.resolve()
     ):
