@@ -18,6 +18,7 @@ from typing import Any
 from _benchmark import arguments, finish
 
 import barstack as bs
+from barstack.evaluation import adjusted_p_value, often
 
 # By symbol: folder of bars, calendar, what one unit costs, and settings of the provider.
 SOURCES: dict[str, tuple[str, str, float, dict[str, Any]]] = {
@@ -93,6 +94,15 @@ def page_of(found: dict[str, dict[str, Any]]) -> str:
             f"{_pm(each['net_edge_bps'], each['net_edge_bps_se'], 2)} | {each['cost_bps']:g} | "
             f"{each['p']:.3f} | {each['p_all_trials']:.3f} |"
         )
+    best = min(found, key=lambda symbol: found[symbol]["p"])
+    trials = sum(each["trials"] for each in found.values())
+    luck = often(adjusted_p_value(found[best]["p"], trials))
+    lines += [
+        "",
+        "Each verdict counts what was tried on its own instrument. Whoever picks the best of these",
+        f"{len(found)} after looking, {best}, must count the trials of all: with {trials} things",
+        f"tried, luck alone does as well {luck}.",
+    ]
     for symbol, each in found.items():
         lines += ["", f"## {symbol}", "", each["sentence"], ""]
         lines += [f"- {sentence}" for sentence in each["words"]]
