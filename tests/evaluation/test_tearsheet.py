@@ -36,6 +36,7 @@ def simulation(seed: int = 0, symbols: int = 2, **settings_: object) -> Simulati
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([252.0, 365.0]))
 def test_ratios_agree_with_empyrical(seed: int, a_year: float) -> None:
+    # Its own requirements contradict those of yfinance: pip install --no-deps empyrical-reloaded.
     empyrical = pytest.importorskip("empyrical")
     rng = np.random.default_rng(seed)
     returns = rng.normal(0.0005, 0.01, int(rng.integers(30, 800)))
