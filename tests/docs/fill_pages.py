@@ -1,4 +1,4 @@
-"""The chapters of docs/fills.md: each day of tests/simulation/days with its picture."""
+"""The chapters of docs/fills.md: each day of tests/simulation/hand_made with its picture."""
 
 from __future__ import annotations
 

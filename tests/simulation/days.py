@@ -1,4 +1,4 @@
-"""Hand-made days: bars, decisions and the fills that the rulebook demands, from `days/*.yaml`."""
+"""Hand-made days: bars, decisions and the fills that the rules demand, from `hand_made`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 from barstack.bars import BAR, Bars
 from barstack.simulation import Book, Events, Reason, Settings, Targets
 
-FOLDER = Path(__file__).parent / "days"
+FOLDER = Path(__file__).parent / "hand_made"
 _START = np.datetime64("2026-01-05T15:00", "us")
 _MINUTE = np.timedelta64(60_000_000, "us")
 _KINDS = {"limit": "limit", "stop_order": "stop", "close": "close"}
