@@ -25,13 +25,13 @@ EXCUSED: dict[str, dict[str, str]] = {
     },
     "a step of a run or of an import, which packages hand to one another": {
         "barstack.bars": "Collection catalog_folder no_bar_forming",
-        "barstack.bars.importing": "batches fit_hours guess_time together",
+        "barstack.bars.importing": "batches fit_hours guess_time is_text opened together",
         "barstack.bars.sources": "kept_frame standard_table",
         "barstack.datasets": "Inputs check_free export_folds narrowed",
         "barstack.ensembles": "Layers align",
         "barstack.evaluation": "evaluate score_combined",
         "barstack.evaluation.audit": "Fit assert_clean files_read",
-        "barstack.experiments": "TrainingData fit_fold",
+        "barstack.experiments": "Addition TrainingData TuneWatch check_free fit_fold",
         "barstack.features": "check_known check_values read_series",
         "barstack.forecasting": "Manifest ReloadCheck check_reloads read_verdict regimes_at "
         "with_features_of write_verdict",
@@ -42,6 +42,8 @@ EXCUSED: dict[str, dict[str, str]] = {
     "another name's example makes it": {
         "barstack.bars": "Series",  # SeriesFile
         "barstack.evaluation": "compare",  # compare_runs
+        "barstack.evaluation.judging": "Exported history_of judge_history",  # bs.judge
+        "barstack.experiments": "TunePlan TuneResult run_tune",  # bs.tune
         "barstack.features": "FeaturePanelStream FeatureStream",  # FeatureSet.stream
         "barstack.forecasting": "LiveEnsemble OneRowEnsemble PanelStream Stream "
         "TrainedEnsemble sign",

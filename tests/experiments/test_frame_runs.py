@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,11 @@ def framed(runs: Path) -> bs.Run:
     return bs.run(TABLE, runs=runs, **CLOCK, **STUDY)
 
 
+def verdict_of(run: bs.Run) -> bs.Verdict:
+    """Without the head of the ledger, which holds when its rows were entered."""
+    return replace(run.verdict, ledger="")
+
+
 def test_one_id_and_one_result_from_frame_classes_and_yaml(framed: bs.Run, runs: Path) -> None:
     kept = keep_frame(TABLE, runs=runs, **CLOCK)
     of_classes = bs.Study(
@@ -69,11 +75,11 @@ def test_one_id_and_one_result_from_frame_classes_and_yaml(framed: bs.Run, runs:
     }
     for way, run in found.items():
         assert run.id == framed.id, way
-        assert run.verdict == framed.verdict, way
+        assert verdict_of(run) == verdict_of(framed), way
         assert run.evaluation.to_json() == framed.evaluation.to_json(), way
     elsewhere = bs.run(TABLE, runs=runs / "elsewhere", **CLOCK, **STUDY)
     assert elsewhere.id == framed.id
-    assert elsewhere.verdict == framed.verdict
+    assert verdict_of(elsewhere) == verdict_of(framed)
 
 
 def test_files_of_the_same_bars_have_the_same_forecasts(framed: bs.Run, runs: Path) -> None:

@@ -67,6 +67,10 @@ class Calibration:
         Of the first world.
     errors
         Worlds in which the study failed, with the reason; these count nowhere.
+
+    >>> found = Calibration("a1b2", 0.01, "1h", error_rate(3, 100), error_rate(62, 100), seed=0)
+    >>> found.sentence[:75]
+    'This study, on bars like yours, would find an R² of 1 % at 1h in 62 of 100 '
     """
 
     study: str

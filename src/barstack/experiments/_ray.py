@@ -57,7 +57,9 @@ class RayEngine(JobEngine):
         self._own = not ray.is_initialized()
         if self._own:
             address = os.environ.get("RAY_ADDRESS")
-            where: dict[str, Any] = {"address": address} if address else {"num_cpus": workers}
+            # "local": without it Ray joins whatever cluster it finds on this machine.
+            own = {"address": "local", "num_cpus": workers}
+            where: dict[str, Any] = {"address": address} if address else own
             if address and address.startswith("127.0.0.1:"):
                 where["_node_ip_address"] = "127.0.0.1"
             ray.init(

@@ -12,7 +12,11 @@ import numpy as np
 
 
 class OrderKind(IntEnum):
-    """How an order is to be filled; `docs/fills.md` has the rule of each."""
+    """How an order is to be filled; `docs/fills.md` has the rule of each.
+
+    >>> OrderKind["LIMIT"]
+    <OrderKind.LIMIT: 2>
+    """
 
     NONE = 0
     MARKET = 1
@@ -22,7 +26,11 @@ class OrderKind(IntEnum):
 
 
 class Reason(IntEnum):
-    """Why a fill happened, or what became of an order that did not fill."""
+    """Why a fill happened, or what became of an order that did not fill.
+
+    >>> Reason(1).name
+    'STOP'
+    """
 
     # Fills.
     ORDER = 0
@@ -65,7 +73,11 @@ class Reason(IntEnum):
 
 
 class EventKind(IntEnum):
-    """What may happen to a position between bars."""
+    """What may happen to a position between bars.
+
+    >>> [kind.name for kind in EventKind]
+    ['SPLIT', 'DIVIDEND', 'FUNDING']
+    """
 
     SPLIT = 1
     DIVIDEND = 2

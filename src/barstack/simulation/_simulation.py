@@ -222,6 +222,15 @@ def simulate_targets(
     ------
     DataError, ConfigError
         For decisions without bars, or settings that contradict each other.
+
+    Examples
+    --------
+    >>> from barstack.simulation import Targets
+    >>> from barstack.testing import walk
+    >>> bars = walk(bars=200)
+    >>> targets = Targets.of("WALK", bars.closed_at[[10, 60]], [1.0, 0.0])
+    >>> simulate_targets(bars, targets).frame("fills")["position"].round(1).tolist()
+    [1013.0, 0.0]
     """
     panel, settings = as_panel(bars), settings_from(settings)
     if not len(targets):
