@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
-import scipy.stats
+import scipy
 from numba import njit
 from pydantic import Field, model_validator
 

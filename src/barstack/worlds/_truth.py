@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import scipy.stats
+import scipy
 
 from barstack.bars import Panel
 from barstack.core.arrays import Floats, Rows
