@@ -19,6 +19,8 @@ from tests.experiments.sweep_kills import Sweeping, children, figures
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
+# A cluster that another test has begun leaves a token in the home folder, which Ray then demands.
+NO_TOKEN = {"RAY_AUTH_MODE": "disabled"}
 
 
 def ray(*arguments: str, environment: dict[str, str]) -> None:
@@ -71,6 +73,7 @@ def two_nodes(tmp_path: Path) -> Iterator[Cluster]:
     paths = [str(site), *(each for each in sys.path if each)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "SWEEP_SLOW": "0.3"}
     environment["RAY_raylet_start_wait_time_s"] = "120"
+    environment |= NO_TOKEN
     found = Cluster(f"127.0.0.1:{free_port()}", short(tmp_path))
     shared = ("--node-ip-address=127.0.0.1", "--num-cpus=1", "--object-store-memory=100000000")
     port = found.address.rpartition(":")[2]
@@ -111,7 +114,7 @@ def test_a_killed_node_changes_nothing(
     tmp_path: Path, sweep_file: Path, two_nodes: Cluster
 ) -> None:
     arguments = ("--json", "--engine", "ray")
-    address: dict[str, Any] = {"RAY_ADDRESS": two_nodes.address}
+    address: dict[str, Any] = {"RAY_ADDRESS": two_nodes.address, **NO_TOKEN}
     sweeping = Sweeping(tmp_path, sweep_file, *arguments, **address)
     deadline = time.monotonic() + 240
     while len(sweeping.finished()) < 4:
