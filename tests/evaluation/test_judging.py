@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 
 import barstack as bs
-from barstack.core.errors import BarstackError
+from barstack.core.errors import BarstackError, DataError
+from barstack.testing import walk
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
@@ -381,3 +382,12 @@ def test_order_of_rows_and_repeats_change_nothing(bars: bs.Bars) -> None:
     mixed = bs.judge(pd.concat([frame, frame.head(7)]).sample(frac=1.0, random_state=0), bars)
     assert mixed.net_edge_bps == pytest.approx(plain.net_edge_bps)
     assert len(mixed.notes) == len(plain.notes) + 2
+
+
+def test_a_file_of_the_system_that_never_ends_is_not_read(tmp_path: Path) -> None:
+    endless = Path("/proc/kmsg")
+    if not endless.exists():
+        pytest.skip("this system has no such file")
+    (tmp_path / "history.csv").symlink_to(endless)
+    with pytest.raises(DataError, match="is empty"):
+        bs.judge(tmp_path / "history.csv", bars=walk(100))

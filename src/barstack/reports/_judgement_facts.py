@@ -54,7 +54,7 @@ def judgement_facts(found: Judgement) -> list[tuple[str, str]]:
         ("Holds for up to", f"{found.trials_survived:,} trials" if found.trials_survived else "–"),
         ("More bars to prove", _to_prove(found)),
         ("Sharpe, a year", f"{number(found.sharpe)} (holding {number(found.sharpe_hold)})"),
-        ("Maximum drawdown", f"{number(100 * found.max_drawdown, 1)} %"),
+        ("Maximum drawdown, not reinvested", f"{number(100 * found.max_drawdown, 1)} %"),
     ]  # fmt: skip
     if found.kind != "equity":
         facts.append(

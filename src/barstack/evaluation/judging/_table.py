@@ -94,6 +94,8 @@ def _of_file(file: Path) -> Exported:
         what = "is a folder" if file.is_dir() else "is not there"
         raise ConfigError(f"{file} {what}. Name a CSV, parquet, JSON or zip file.")
     size = file.stat().st_size
+    if not size:  # nor are files of the system read, some of which never end
+        raise DataError(f"{file} is empty. Export it again.")
     if size > _MOST_BYTES:
         raise DataError(
             f"{file} has {size >> 20:,} MiB; a history may have {_MOST_BYTES >> 20}. Give one "
